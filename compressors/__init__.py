@@ -1,0 +1,1 @@
+"""Compressors: how pruning ratios and bit-widths are applied to a network."""

@@ -1,0 +1,1 @@
+"""Experiments: functions that return an Experiment, runnable as scripts."""

@@ -1,0 +1,43 @@
+"""Numeric ranges as finite options: a space stays countable, listable and checkable."""
+
+import numpy as np
+
+
+def _check(count: int, low: float, high: float) -> None:
+    if count < 1 or not low <= high or (count == 1 and low != high):
+        raise ValueError(
+            f"a grid needs count >= 1 and low <= high, with several points for a range, but got {count}, {low}, {high}"
+        )
+
+
+def uniform(low: float, high: float, count: int) -> tuple[float, ...]:
+    """`count` evenly spaced numbers from `low` to `high`, both included.
+
+    Raises:
+        ValueError: if the range is empty or `count` too small for it.
+    """
+    _check(count, low, high)
+    return tuple(np.linspace(low, high, count).tolist())
+
+
+def log_uniform(low: float, high: float, count: int) -> tuple[float, ...]:
+    """`count` numbers from `low` to `high`, both included, each the same multiple of the one before.
+
+    Raises:
+        ValueError: if `low` is not positive, the range is empty or `count` too small for it.
+    """
+    _check(count, low, high)
+    if low <= 0:
+        raise ValueError(f"a logarithmic grid must start above 0, but got {low}")
+    return tuple(np.geomspace(low, high, count).tolist())
+
+
+def integers(low: int, high: int, step: int = 1) -> tuple[int, ...]:
+    """The whole numbers from `low` to at most `high` in steps of `step`.
+
+    Raises:
+        ValueError: if the range is empty or `step` not positive.
+    """
+    if step < 1 or low > high:
+        raise ValueError(f"an integer grid needs step >= 1 and low <= high, but got {step}, {low}, {high}")
+    return tuple(range(low, high + 1, step))

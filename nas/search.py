@@ -1,0 +1,85 @@
+"""The search: the few lines that connect a strategy, an evaluator and an objective."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from nas.objective import Evaluation, Fitness, Objective, Status
+from nas.space import Genotype
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A genotype to evaluate, and for how many epochs (None: as many as the recipe says)."""
+
+    genotype: Genotype
+    epochs: float | None = None
+
+
+class Strategy(Protocol):
+    """Explores a space by asking for candidates and being told their fitness; it knows no network, file or clock.
+
+    Several proposals may be outstanding; each is told once, in the order in which they were asked for.
+    """
+
+    def ask(self) -> Proposal:
+        """The next candidate; it may repeat an earlier one, which costs no evaluation."""
+        ...
+
+    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+        """The fitness of a candidate: finite, to be maximised, below 0 when over budget or failed."""
+        ...
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A strategy with numbers of its own to plot, such as the entropy of a controller."""
+
+    def report(self) -> Mapping[str, float]:
+        """Named numbers as of the last `tell`."""
+        ...
+
+
+Pending = Callable[[], Evaluation]
+
+
+def search(
+    strategy: Strategy,
+    submit: Callable[[int, Proposal], Pending],
+    objective: Objective,
+    trials: int,
+    window: int = 1,
+    patience: int = 1000,
+) -> Iterator[Evaluation]:
+    """Yields each different candidate once, in the order in which they were proposed.
+
+    `submit` starts the evaluation of a candidate under an id and returns a function that waits for it. Up to `window`
+    proposals are outstanding: proposal i is made knowing the results of all before i - window + 1, in whatever order
+    they finish. A candidate over budget uses up no trial, nor does one proposed again, which is told from memory. The
+    search ends after `trials` trials, or `patience` proposals in a row that used none.
+
+    Raises:
+        ValueError: if `trials`, `window` or `patience` is below 1.
+    """
+    for name, value in (("trials", trials), ("window", window), ("patience", patience)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, but got {value}")
+    known: dict[Proposal, Pending] = {}
+    outstanding: deque[tuple[Proposal, bool]] = deque()
+    used = idle = 0
+    while used < trials and idle < patience:
+        while len(outstanding) < min(window, trials - used):
+            proposal = strategy.ask()
+            fresh = proposal not in known
+            if fresh:
+                known[proposal] = submit(len(known), proposal)
+            outstanding.append((proposal, fresh))
+        proposal, fresh = outstanding.popleft()
+        evaluation = known[proposal]()
+        known[proposal] = lambda evaluation=evaluation: evaluation
+        strategy.tell(proposal, objective.fitness(evaluation))
+        counts = fresh and evaluation.status is not Status.OVER_BUDGET
+        used, idle = (used + 1, 0) if counts else (used, idle + 1)
+        if fresh:
+            yield evaluation

@@ -1,0 +1,198 @@
+"""What may vary: an ordered tuple of finite choices, and the genotypes that index into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Genotype = tuple[int, ...]
+Design = Mapping[str, Hashable]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One decision at one place of the network.
+
+    `site` is the dotted name of the module it concerns ("" for the network as a whole) and `kind` says what is decided
+    there ("op", "width", "prune", "bits", …). `when` names an earlier choice and the options of it under which this one
+    is active; elsewhere it is left out of the design.
+
+    Raises:
+        ValueError: if there is no option, or one of them twice.
+    """
+
+    site: str
+    kind: str
+    options: tuple[Hashable, ...]
+    when: tuple[str, frozenset[Hashable]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kind:
+            raise ValueError(f"a choice must have a kind, but got '' at site {self.site!r}")
+        if not self.options:
+            raise ValueError(f"a choice must have at least one option, but {self.name!r} has none")
+        # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
+        if len(set(self.options)) < len(self.options):
+            raise ValueError(f"the options of {self.name!r} must differ from one another, but got {self.options}")
+
+    @property
+    def name(self) -> str:
+        """The key of this choice in a design: site and kind joined by a dot."""
+        return f"{self.site}.{self.kind}" if self.site else self.kind
+
+
+class Choices(tuple[Choice, ...]):
+    """All choices of a space, in the order of their genes.
+
+    Raises:
+        ValueError: if two choices have one name, or `when` names no earlier choice or an option that it lacks.
+    """
+
+    def __new__(cls, choices: Sequence[Choice] = ()) -> Choices:
+        known: dict[str, Choice] = {}
+        for choice in choices:
+            if choice.name in known:
+                raise ValueError(f"the names of choices must be unique, but {choice.name!r} is there twice")
+            if choice.when is not None:
+                parent, values = choice.when
+                if parent not in known:
+                    raise ValueError(f"'when' of {choice.name!r} must name an earlier choice of {tuple(known)}, but got {parent!r}")
+                if not values or not values <= set(known[parent].options):
+                    options = known[parent].options
+                    raise ValueError(f"'when' of {choice.name!r} must list options of {parent!r}, {options}, but got {set(values)}")
+            known[choice.name] = choice
+        if not known:
+            raise ValueError("a space must have at least one choice, but got none")
+        return super().__new__(cls, choices)
+
+    @cached_property
+    def arities(self) -> tuple[int, ...]:
+        """How many options each choice has."""
+        return tuple(len(choice.options) for choice in self)
+
+    @cached_property
+    def _parents(self) -> tuple[tuple[int, frozenset[int]] | None, ...]:
+        """For each choice the index of the choice that it hangs on and the genes of that one that activate it."""
+        index = {choice.name: i for i, choice in enumerate(self)}
+
+        def parent(choice: Choice) -> tuple[int, frozenset[int]] | None:
+            if choice.when is None:
+                return None
+            name, values = choice.when
+            above = index[name]
+            return above, frozenset(gene for gene, option in enumerate(self[above].options) if option in values)
+
+        return tuple(map(parent, self))
+
+    def check(self, genotype: Sequence[int]) -> Genotype:
+        """The genotype as a tuple of ints.
+
+        Raises:
+            ValueError: if it has another length than the space, or a gene without an option.
+        """
+        if len(genotype) != len(self):
+            raise ValueError(f"a genotype of this space must have {len(self)} genes, but got {len(genotype)}")
+        for choice, gene in zip(self, genotype, strict=True):
+            if not 0 <= gene < len(choice.options):
+                raise ValueError(f"the gene of {choice.name!r} must be in 0 … {len(choice.options) - 1}, but got {gene}")
+        return tuple(map(int, genotype))
+
+    def is_active(self, index: int, genotype: Sequence[int]) -> bool:
+        """Whether choice `index` is part of the design; only the genes before it are read."""
+        parent = self._parents[index]
+        return parent is None or (genotype[parent[0]] in parent[1] and self.is_active(parent[0], genotype))
+
+    def active(self, genotype: Sequence[int]) -> tuple[int, ...]:
+        """The indices of the choices that are part of the design."""
+        return tuple(index for index in range(len(self)) if self.is_active(index, genotype))
+
+    def canonical(self, genotype: Sequence[int]) -> Genotype:
+        """The genotype with every inactive gene set to 0, so that equal designs are equal genotypes."""
+        checked = self.check(genotype)
+        return tuple(gene if self.is_active(index, checked) else 0 for index, gene in enumerate(checked))
+
+    def decode(self, genotype: Sequence[int]) -> Design:
+        """The chosen option of every active choice, by name."""
+        checked = self.check(genotype)
+        return {self[index].name: self[index].options[checked[index]] for index in self.active(checked)}
+
+    def encode(self, design: Design) -> Genotype:
+        """The canonical genotype of a design.
+
+        Raises:
+            ValueError: if a name or an option is unknown, an active choice is missing or an inactive one is given.
+        """
+        genes: list[int] = []
+        for index, choice in enumerate(self):
+            if not self.is_active(index, genes):
+                genes.append(0)
+            elif choice.name not in design:
+                raise ValueError(f"the design must say which {choice.name!r} of {choice.options}, but names only {tuple(design)}")
+            elif (option := design[choice.name]) not in choice.options:
+                raise ValueError(f"{choice.name!r} must be one of {choice.options}, but got {option!r}")
+            else:
+                genes.append(choice.options.index(option))
+        unknown = set(design) - {self[index].name for index in self.active(genes)}
+        if unknown:
+            raise ValueError(f"the design must name only active choices, but also has {sorted(unknown)}")
+        return tuple(genes)
+
+    def sample(self, rng: np.random.Generator) -> Genotype:
+        """A canonical genotype, each active choice uniform over its options."""
+        return self.canonical([int(gene) for gene in rng.integers(self.arities)])
+
+    @cached_property
+    def size(self) -> int:
+        """The exact number of different designs."""
+        # A condition names one earlier choice, so the choices form trees, and children come after their parents.
+        below = [[1] * arity for arity in self.arities]
+        designs = 1
+        for index in reversed(range(len(self))):
+            own, parent = sum(below[index]), self._parents[index]
+            if parent is None:
+                designs *= own
+            else:
+                above, genes = parent
+                for gene in genes:
+                    below[above][gene] *= own
+        return designs
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change when any choice, option or condition does."""
+        rows = [
+            [
+                choice.site,
+                choice.kind,
+                list(map(repr, choice.options)),
+                choice.when and [choice.when[0], sorted(map(repr, choice.when[1]))],
+            ]
+            for choice in self
+        ]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+class SearchSpace(Protocol):
+    """Choices, and how a network is built from a design of them."""
+
+    @property
+    def choices(self) -> Choices:
+        """What may vary."""
+        ...
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        """An untrained network for inputs like `example`, [N, …], with `classes` logits.
+
+        Everything random about it comes from torch's global generator, which the caller has seeded.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Strategies: which candidate to try next."""
