@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 from nas.objective import Evaluation, Fitness, Objective, Status
@@ -65,19 +66,20 @@ def search(
     for name, value in (("trials", trials), ("window", window), ("patience", patience)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, but got {value}")
-    known: dict[Proposal, Pending] = {}
-    outstanding: deque[tuple[Proposal, bool]] = deque()
+    asked: deque[Proposal] = deque()
+    started: dict[Proposal, Pending] = {}
+    known: dict[Proposal, Evaluation] = {}
     used = idle = 0
     while used < trials and idle < patience:
-        while len(outstanding) < min(window, trials - used):
-            proposal = strategy.ask()
-            fresh = proposal not in known
-            if fresh:
-                known[proposal] = submit(len(known), proposal)
-            outstanding.append((proposal, fresh))
-        proposal, fresh = outstanding.popleft()
-        evaluation = known[proposal]()
-        known[proposal] = lambda evaluation=evaluation: evaluation
+        # The window is filled whatever `trials` is: a longer search begins with exactly the proposals of a shorter one.
+        while len(asked) < window:
+            asked.append(strategy.ask())
+        for proposal in islice(asked, trials - used):
+            if proposal not in started:
+                started[proposal] = submit(len(started), proposal)
+        proposal = asked.popleft()
+        fresh = proposal not in known
+        evaluation = known[proposal] = started[proposal]() if fresh else known[proposal]
         strategy.tell(proposal, objective.fitness(evaluation))
         counts = fresh and evaluation.status is not Status.OVER_BUDGET
         used, idle = (used + 1, 0) if counts else (used, idle + 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,7 +57,7 @@ class Choices(tuple[Choice, ...]):
         ValueError: if two choices have one name, or `when` names no earlier choice or an option that it lacks.
     """
 
-    def __new__(cls, choices: Sequence[Choice] = ()) -> Choices:
+    def __new__(cls, choices: Sequence[Choice] = ()) -> Choices:  # noqa: D102
         known: dict[str, Choice] = {}
         for choice in choices:
             if choice.name in known:
