@@ -27,7 +27,7 @@ class Choice:
     is active; elsewhere it is left out of the design.
 
     Raises:
-        ValueError: if there is no option, or one of them twice.
+        ValueError: if the kind is empty or has a dot, or there is no option, or one of them twice.
     """
 
     site: str
@@ -36,8 +36,8 @@ class Choice:
     when: tuple[str, frozenset[Hashable]] | None = None
 
     def __post_init__(self) -> None:
-        if not self.kind:
-            raise ValueError(f"a choice must have a kind, but got '' at site {self.site!r}")
+        if not self.kind or "." in self.kind:
+            raise ValueError(f"the kind of a choice must be a name without dots, but got {self.kind!r} at site {self.site!r}")
         if not self.options:
             raise ValueError(f"a choice must have at least one option, but {self.name!r} has none")
         # 1, 1.0 and True are one dictionary key: a design could not tell them apart.

@@ -1,0 +1,102 @@
+"""A search in TensorBoard: its curves, its front, and every trained candidate."""
+
+import shutil
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from nas.objective import Evaluation, Objective, Status, best, pareto_front
+from nas.search import Reporting, Strategy
+
+
+class Board:
+    """Writes a search below `folder`: its curves to `search`, each trained candidate to `trials/NNNNN`.
+
+    A resumed search goes through all it has done before, so the logs are written anew from their beginning.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        self._search = SummaryWriter(str(folder / "search"))
+        self._trials = 0
+        self._seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._search.close()
+
+    def add(self, evaluations: Sequence[Evaluation], objective: Objective, strategy: Strategy) -> None:
+        """Logs the last of `evaluations`; the ones before it have been logged."""
+        latest = evaluations[-1]
+        self._seconds += latest.seconds
+        over = sum(evaluation.status is Status.OVER_BUDGET for evaluation in evaluations)
+        self._search.add_scalar("search/over_budget_share", over / len(evaluations), len(evaluations))
+        if latest.status is Status.OVER_BUDGET:
+            return
+        self._trials += 1
+        if isinstance(strategy, Reporting):
+            for name, value in strategy.report().items():
+                self._search.add_scalar(f"strategy/{name}", value, self._trials)
+        if latest.status is Status.OK:
+            self._curves(latest, evaluations, objective)
+            self._trial(latest)
+
+    def _curves(self, latest: Evaluation, evaluations: Sequence[Evaluation], objective: Objective) -> None:
+        for name, value in latest.metrics.items():
+            self._search.add_scalar(f"candidate/{name}", value, self._trials)
+        leader = best(evaluations, objective)
+        if leader is not None:
+            for name, value in leader.metrics.items():
+                self._search.add_scalar(f"best/{name}", value, self._trials)
+            name = objective.maximize[0] if objective.maximize else objective.minimize[0]
+            self._search.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
+
+    def _trial(self, evaluation: Evaluation) -> None:
+        # One event file a trial: TensorBoard's hyper-parameter table has a row for each.
+        with SummaryWriter(str(self._folder / "trials" / f"{evaluation.id:05d}")) as writer:
+            for epoch, reached in enumerate(evaluation.history, 1):
+                writer.add_scalar("epoch/loss", reached.loss, epoch)
+                writer.add_scalar("epoch/accuracy", reached.accuracy, epoch)
+            metrics = {f"metric/{name}": value for name, value in evaluation.metrics.items()}
+            for name, value in metrics.items():
+                writer.add_scalar(name, value, 0)
+            for summary in hparams(_columns(evaluation.design), metrics):  # type: ignore[no-untyped-call]
+                writer.file_writer.add_summary(summary)
+
+    def finish(self, evaluations: Sequence[Evaluation], objective: Objective) -> None:
+        """Draws accuracy against size, the Pareto front among them."""
+        self._search.add_image("pareto", pareto_picture(evaluations, objective), self._trials, dataformats="HWC")
+
+
+def _columns(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:
+    return {name: option if isinstance(option, (bool, int, float, str)) else repr(option) for name, option in design.items()}
+
+
+def pareto_picture(evaluations: Sequence[Evaluation], objective: Objective) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Accuracy against `size_bytes` of every trained candidate, uint8 [H, W, 4]; the front is joined by a line."""
+    figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel="size_bytes", ylabel="validation accuracy", title="Pareto front")
+    trained = [evaluation for evaluation in evaluations if evaluation.status is Status.OK]
+    axes.scatter(*_points(trained), s=18, color="0.6", label="trained candidates")
+    front = sorted(pareto_front(trained, objective), key=lambda evaluation: evaluation.metrics["size_bytes"])
+    axes.plot(*_points(front), marker="o", color="tab:blue", label="front")
+    axes.legend(loc="lower right")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def _points(evaluations: Sequence[Evaluation]) -> tuple[list[float], list[float]]:
+    return [evaluation.metrics["size_bytes"] for evaluation in evaluations], [
+        evaluation.metrics["accuracy"] for evaluation in evaluations
+    ]

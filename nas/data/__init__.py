@@ -1,0 +1,24 @@
+"""Tasks, and readers of the formats that data comes in."""
+
+from nas.data.cifar import read_cifar10
+from nas.data.digits import digits
+from nas.data.files import DataError
+from nas.data.folder import read_images
+from nas.data.idx import read_idx, read_mnist
+from nas.data.npz import read_npz
+from nas.data.splits import hold_out, split
+from nas.data.task import Split, Task
+
+__all__ = [
+    "DataError",
+    "Split",
+    "Task",
+    "digits",
+    "hold_out",
+    "read_cifar10",
+    "read_idx",
+    "read_images",
+    "read_mnist",
+    "read_npz",
+    "split",
+]

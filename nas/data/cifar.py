@@ -1,0 +1,48 @@
+"""CIFAR-10 in its binary version."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nas.data.files import DataError, check_size, reading, scaled
+from nas.data.task import Split
+
+# One byte of label, then a red, a green and a blue plane of 32 rows.
+_IMAGE_SHAPE = (3, 32, 32)
+_RECORD_BYTES = 1 + 3 * 32 * 32
+
+_TRAIN = [f"data_batch_{number}.bin" for number in range(1, 6)]
+_TEST = ["test_batch.bin"]
+
+
+def read_cifar10(folder: Path) -> tuple[Split, Split]:
+    """The training and the test images, [N, 3, 32, 32] in 0 to 1, of the folder cifar-10-batches-bin.
+
+    Raises:
+        DataError: if a file is missing or is not a whole number of records, or the folder has the python version.
+    """
+    names = _TRAIN + _TEST
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        if (folder / "data_batch_1").exists():
+            raise DataError(
+                f"{folder} must hold the binary version of CIFAR-10 (cifar-10-binary.tar.gz), but holds the python version, "
+                "whose files are pickles: opening a pickle can run any code that it names"
+            )
+        raise DataError(f"{folder} must hold {', '.join(names)}, but lacks {', '.join(missing)}")
+    return _split(folder, _TRAIN), _split(folder, _TEST)
+
+
+def _split(folder: Path, names: list[str]) -> Split:
+    records = np.concatenate([_records(folder / name) for name in names])
+    return Split(scaled(records[:, 1:].reshape(-1, *_IMAGE_SHAPE)), torch.from_numpy(records[:, 0].astype(np.int64)))
+
+
+def _records(path: Path) -> NDArray[np.uint8]:
+    with reading(path, "a batch of CIFAR-10"):
+        size = path.stat().st_size
+        if size == 0 or size % _RECORD_BYTES:
+            raise DataError(f"{path} must be records of {_RECORD_BYTES} bytes each, but holds {size} bytes")
+        check_size(path, (size,))
+        return np.fromfile(path, np.uint8, count=size).reshape(-1, _RECORD_BYTES)

@@ -1,0 +1,96 @@
+"""What a network is to learn: samples and their classes, in three splits."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Samples, float32 [N, …], and their classes, int64 [N], counted from 0."""
+
+    inputs: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A data set for classification: networks learn from `train`, are chosen by `validation` and reported on `test`.
+
+    Raises:
+        ValueError: if there are fewer than 2 classes, a split is empty, has the wrong types or shapes, inputs that are not
+            finite or labels outside 0 … classes - 1, if samples of two splits differ in shape, or if the training split
+            holds fewer than two classes.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: int
+
+    def __post_init__(self) -> None:
+        for part, split in self._splits.items():
+            check(f"the {part} split of {self.name!r}", split, self.classes)
+            sample, expected = tuple(split.inputs.shape[1:]), tuple(self.train.inputs.shape[1:])
+            if sample != expected:
+                raise ValueError(
+                    f"samples of the {part} split of {self.name!r} must be {expected} as in training, but are {sample}"
+                )
+        first = self.train.labels[0]
+        if (self.train.labels == first).all():
+            raise ValueError(
+                f"the training split of {self.name!r} must hold at least 2 classes, but holds only class {first.item()}"
+            )
+
+    @property
+    def _splits(self) -> dict[str, Split]:
+        return {"training": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def example(self) -> Tensor:
+        """The first training input as a batch of one."""
+        return self.train.inputs[:1]
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change when the name, the number of classes, a shape or a value does."""
+        tensors = [tensor for split in self._splits.values() for tensor in (split.inputs, split.labels)]
+        # The shapes come first and say where each tensor ends, so that no two tasks feed the same bytes.
+        digest = hashlib.sha256(repr((self.name, self.classes, [tuple(tensor.shape) for tensor in tensors])).encode())
+        for tensor in tensors:
+            digest.update(tensor.contiguous().numpy().data)
+        return digest.hexdigest()[:16]
+
+
+def check(subject: str, split: Split, classes: int) -> None:
+    """Refuses samples that no network can learn from; `subject` begins the message.
+
+    Raises:
+        ValueError: as said at `Task`.
+    """
+    if classes < 2:
+        raise ValueError(f"{subject} must have at least 2 classes, but got {classes}")
+    inputs, labels = split.inputs, split.labels
+    for kind, tensor, dtype in (("inputs", inputs, torch.float32), ("labels", labels, torch.int64)):
+        if tensor.dtype != dtype:
+            raise ValueError(f"the {kind} of {subject} must be {dtype}, but are {tensor.dtype}")
+    if inputs.ndim < 2 or 0 in inputs.shape[1:]:
+        raise ValueError(f"the inputs of {subject} must have a shape [N, …], but have {list(inputs.shape)}")
+    if labels.ndim != 1:
+        raise ValueError(f"the labels of {subject} must have a shape [N], but have {list(labels.shape)}")
+    if len(inputs) != len(labels):
+        raise ValueError(f"{subject} must have a label for each input, but has {len(inputs)} inputs and {len(labels)} labels")
+    if not len(labels):
+        raise ValueError(f"{subject} must hold at least one sample, but is empty")
+    # The extremes tell in a tenth of the time of isfinite(): a NaN is both the least and the greatest.
+    if not torch.stack(inputs.aminmax()).isfinite().all():
+        place = inputs.isfinite().logical_not().nonzero()[0]
+        raise ValueError(f"the inputs of {subject} must be finite, but sample {place[0]} holds {inputs[tuple(place)]}")
+    outside = (labels < 0) | (labels >= classes)
+    if outside.any():
+        index = int(outside.nonzero()[0])
+        raise ValueError(f"the labels of {subject} must lie in 0 … {classes - 1}, but label {index} is {labels[index].item()}")

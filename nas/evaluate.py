@@ -1,0 +1,149 @@
+"""From a genotype to measured facts: build, cost, fit, compress, fit, measure."""
+
+import time
+import traceback
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from nas.compress import Compressor, compress
+from nas.data import Task
+from nas.measure import Device, costs
+from nas.objective import Budget, Epoch, Evaluation, Status
+from nas.search import Proposal
+from nas.seeds import candidate_seed, seeded
+from nas.space import Design, Genotype, SearchSpace
+from nas.train import Loss, Recipe, accuracy, fit
+
+CALIBRATION_SAMPLES = 256
+DESIGNS_TRIED = 30
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates candidates of one space on one task; what it finds depends on the seed and the candidate alone."""
+
+    space: SearchSpace
+    compressors: Sequence[Compressor]
+    task: Task
+    recipe: Recipe
+    budget: Budget
+    device: Device | None
+    loss: Loss
+    seed: int
+
+    def __call__(self, id: int, proposal: Proposal) -> tuple[Evaluation, nn.Module | None]:
+        """The evaluation, and the trained network if its status is OK.
+
+        Whatever a candidate raises is its failure, told as the reason: one bad candidate must not end a search.
+        """
+        start = time.perf_counter()
+        genotype = self.space.choices.canonical(proposal.genotype)
+        design = self.space.choices.decode(genotype)
+        metrics: Mapping[str, float] = {}
+        history: tuple[Epoch, ...] = ()
+        model, status, reason = None, Status.OK, ""
+        try:
+            with seeded(candidate_seed(self.seed, genotype)):
+                untrained = self.space.build(design, self.task.example, self.task.classes)
+                metrics = self.cost(compress(untrained, design, self.compressors, self.task.example))
+                if reason := self.budget.broken(metrics):
+                    status = Status.OVER_BUDGET
+                else:
+                    model, history = self.train(untrained, design, genotype, proposal.epochs)
+                    self._check_cost(metrics, self.cost(model))
+                    metrics = {"accuracy": accuracy(model, self.task.validation), **metrics}
+        except Exception as error:
+            model, status = None, Status.FAILED
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
+        seconds = time.perf_counter() - start
+        return Evaluation(id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history), model
+
+    def cost(self, model: nn.Module) -> dict[str, float]:
+        """What a compressed network costs, trained or not.
+
+        Raises:
+            ValueError: if torch.fx cannot trace the network, or its logits have another shape than the task's classes.
+        """
+        with torch.no_grad():
+            shape = tuple(model.eval()(self.task.example).shape)
+        if shape != (1, self.task.classes):
+            raise ValueError(f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(shape)}")
+        return costs(model, self.task.example, self.device)
+
+    def train(
+        self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None
+    ) -> tuple[nn.Module, tuple[Epoch, ...]]:
+        """Fits the network, compresses it and fits it again; both phases see their batches in an order of their own."""
+        before, after = self.recipe.phases(epochs)
+        shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
+        fitted = partial(fit, task=self.task, recipe=self.recipe, loss=self.loss, generator=shuffle)
+        history = fitted(model, epochs=before, lr=self.recipe.lr)
+        model = compress(model, design, self.compressors, self.task.train.inputs[:CALIBRATION_SAMPLES])
+        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr)
+
+    def untrained(self, genotype: Genotype) -> nn.Module:
+        """The compressed network of a candidate before any training, to load trained weights into."""
+        design = self.space.choices.decode(genotype)
+        with seeded(candidate_seed(self.seed, genotype)):
+            model = self.space.build(design, self.task.example, self.task.classes)
+            return compress(model, design, self.compressors, self.task.example)
+
+    def _check_cost(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+        # What was paid must be what was counted, or over-budget networks would be trained and shipped.
+        changed = [f"{name} {before[name]:g} became {after[name]:g}" for name in before if before[name] != after[name]]
+        if changed:
+            raise ValueError(f"costs must follow from the design alone, but in training {', '.join(changed)}")
+
+
+class _Reads(Mapping[str, Hashable]):
+    """A design that remembers which of its choices were looked at."""
+
+    def __init__(self, design: Design, seen: set[str]) -> None:
+        self._design, self._seen = design, seen
+
+    def __getitem__(self, name: str) -> Hashable:
+        self._seen.add(name)
+        return self._design[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._design)
+
+    def __len__(self) -> int:
+        return len(self._design)
+
+
+def check_kinds(space: SearchSpace, compressors: Sequence[Compressor], task: Task, rng: np.random.Generator) -> None:
+    """Builds a few designs, to see that every kind of choice has somebody who heeds it.
+
+    Raises:
+        ValueError: if neither `build` nor a compressor uses a kind of choice that is in the space.
+        Exception: whatever `build` raises, if it does so for each of these designs.
+    """
+    choices, seen, built = space.choices, set[str](), 0
+    kinds = {choice.kind for choice in choices}
+    applied = {compressor.kind for compressor in compressors}
+    failure: Exception | None = None
+    for _ in range(DESIGNS_TRIED):
+        design = choices.decode(choices.sample(rng))
+        try:
+            with seeded(0):
+                space.build(_Reads(design, seen), task.example, task.classes)
+            built += 1
+        except Exception as error:
+            failure = error
+        used = {name.rpartition(".")[2] for name in seen}
+        if built and kinds <= used | applied:
+            return
+    if failure is not None and not built:
+        raise failure
+    unused = sorted(kinds - used - applied)
+    raise ValueError(
+        f"every kind of choice must be read by build() or applied by a compressor, but {unused} are not: "
+        f"build() of {type(space).__name__} reads {sorted(used)} and the compressors apply {sorted(applied)}"
+    )

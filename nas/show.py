@@ -1,0 +1,87 @@
+"""What a run directory holds, as a table or as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from nas import record
+from nas.objective import Budget, Evaluation, Objective, Status, best, nearest, pareto_front
+
+
+def summary(out: Path) -> dict[str, Any]:
+    """The best candidate, the Pareto front and how many evaluations ended how.
+
+    Raises:
+        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+    """
+    header, evaluations = record.read(out)
+    objective = _objective(header["experiment"]["objective"])
+    leader = best(evaluations, objective)
+    counts = Counter(evaluation.status for evaluation in evaluations)
+    found: dict[str, Any] = {
+        "best": None if leader is None else _candidate(leader),
+        "pareto": [_candidate(evaluation) for evaluation in pareto_front(evaluations, objective)],
+        "counts": {status.value: counts[status] for status in Status},
+    }
+    if leader is None and (close := nearest(evaluations, objective)) is not None:
+        found["nearest"] = _candidate(close)
+    tested = record.read_test(out)
+    if leader is not None and tested is not None and tested[0] == leader.id:
+        found["test_accuracy"] = tested[1]
+    return found
+
+
+def _objective(recorded: Mapping[str, Any]) -> Objective:
+    return Objective(tuple(recorded["maximize"]), tuple(recorded["minimize"]), Budget(recorded["budget"]["limits"]))
+
+
+def _candidate(evaluation: Evaluation) -> dict[str, Any]:
+    told = record.to_json(evaluation)
+    return {name: told[name] for name in ("id", "design", "status", "metrics")}
+
+
+def print_json(out: Path) -> None:
+    """Prints the summary as one JSON object."""
+    print(json.dumps(summary(out), indent=2))
+
+
+def print_table(out: Path, console: Console) -> None:
+    """Prints the summary for people."""
+    found = summary(out)
+    counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
+    console.print(f"{escape(str(out))}: {counts}")
+    if found["pareto"]:
+        console.print(_table("Pareto front", found["pareto"]))
+    if found["best"] is not None:
+        console.print(f"best: number {found['best']['id']}, {told(found['best']['metrics'])}")
+        for name, option in found["best"]["design"].items():
+            console.print(f"  {escape(name)} = {escape(str(option))}", highlight=False)
+    if "nearest" in found:
+        console.print(f"nothing meets the budget; nearest: number {found['nearest']['id']}, {told(found['nearest']['metrics'])}")
+    if "test_accuracy" in found:
+        console.print(f"test accuracy of the best: {found['test_accuracy']:.4f}")
+
+
+def told(metrics: Mapping[str, float]) -> str:
+    """Metrics as text: fractions to four places, counts whole."""
+    return ", ".join(f"{name} {_number(value)}" for name, value in metrics.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) and abs(value) > 1 else f"{value:.4f}"
+
+
+def _table(title: str, candidates: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title=title)
+    names = list(candidates[0]["metrics"])
+    for name in ("number", *names):
+        table.add_column(name, justify="right")
+    for candidate in candidates:
+        table.add_row(str(candidate["id"]), *(_number(candidate["metrics"][name]) for name in names))
+    return table

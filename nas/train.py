@@ -1,0 +1,104 @@
+"""The only training loop, and the accuracy of what it trains."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nas.data import Split, Task
+from nas.objective import Epoch
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From logits [N, classes], labels [N] and the samples' positions in the training split [N] to a scalar."""
+
+EVALUATION_BATCH = 256
+
+
+class DivergedError(ArithmeticError):
+    """The training loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a candidate is trained: `epochs`, then compression, then `finetune_epochs`, each with its own annealed schedule.
+
+    Raises:
+        ValueError: if a number of epochs is negative, both are 0, or another value is not positive.
+    """
+
+    epochs: int = 20
+    finetune_epochs: int = 10
+    batch_size: int = 64
+    lr: float = 5e-3
+    finetune_lr: float = 2e-3
+    weight_decay: float = 1e-2
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.finetune_epochs) < 0 or self.epochs + self.finetune_epochs == 0:
+            raise ValueError(f"a recipe needs epochs, none negative, but got {self.epochs} and {self.finetune_epochs}")
+        if self.batch_size < 1 or not (self.lr > 0 and self.finetune_lr > 0 and self.weight_decay >= 0):
+            raise ValueError(f"batch size and learning rates must be positive and weight decay not negative, but got {self}")
+
+    def phases(self, epochs: float | None) -> tuple[int, int]:
+        """Epochs before and after compression when `epochs` are wanted in all (None: the recipe's own)."""
+        if epochs is None:
+            return self.epochs, self.finetune_epochs
+        if epochs < 1:
+            raise ValueError(f"a candidate must be trained for at least 1 epoch, but got {epochs}")
+        before = round(epochs * self.epochs / (self.epochs + self.finetune_epochs))
+        return before, round(epochs) - before
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:  # noqa: ARG001 - hard labels need no position
+    """The plain classification loss."""
+    return nn.functional.cross_entropy(logits, labels)
+
+
+def fit(
+    model: nn.Module, task: Task, recipe: Recipe, *, epochs: int, lr: float, loss: Loss, generator: torch.Generator
+) -> tuple[Epoch, ...]:
+    """Trains `model` in place with AdamW under a one-cycle schedule that ends near 0, and returns what each epoch reached.
+
+    Raises:
+        DivergedError: if the mean loss of an epoch is not finite.
+    """
+    if epochs == 0:
+        return ()
+    train, count = task.train, len(task.train.labels)
+    # Convolutions run a quarter faster with their channels last.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batches = math.ceil(count / recipe.batch_size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=recipe.weight_decay, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False)
+    history: list[Epoch] = []
+    for _ in range(epochs):
+        model.train()
+        total = torch.zeros(())
+        # Batches of nearly equal size: a last batch of one sample would break batch normalisation.
+        for index in torch.randperm(count, generator=generator).tensor_split(batches):
+            optimizer.zero_grad(set_to_none=True)
+            value = loss(model(train.inputs[index]), train.labels[index], index)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            total += value.detach() * len(index)
+        # Read once an epoch, because every read waits for the device.
+        mean = float(total) / count
+        if not math.isfinite(mean):
+            raise DivergedError(f"the training loss must stay finite, but got {mean} in epoch {len(history)} of {epochs}")
+        history.append(Epoch(mean, accuracy(model, task.validation)))
+    return tuple(history)
+
+
+def logits(model: nn.Module, inputs: Tensor) -> Tensor:
+    """What the model says in evaluation mode, [N, classes]."""
+    model.eval()
+    with torch.inference_mode():
+        return torch.cat([model(batch) for batch in torch.split(inputs, EVALUATION_BATCH)])
+
+
+def accuracy(model: nn.Module, split: Split) -> float:
+    """The share of samples, 0 to 1, whose highest logit is that of their label."""
+    return int((logits(model, split.inputs).argmax(1) == split.labels).sum()) / len(split.labels)
