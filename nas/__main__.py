@@ -1,6 +1,7 @@
 """The command line: run an experiment, show what a run has found."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -47,17 +48,19 @@ def run_function(function: "Callable[..., Experiment]", arguments: Sequence[str]
     """Runs the experiment that a function makes of the arguments, and prints what was found."""
     from rich.console import Console
 
-    from nas.experiment import run
     from nas.options import parse
     from nas.progress import ProgressLine
+    from nas.run import run
     from nas.show import print_table
 
     experiment, out = parse(function, arguments, prog)
     console = Console()
     with ProgressLine(experiment.trials, experiment.objective, console) as line:
-        run(experiment, out, line.update)
+        found = run(experiment, out, line.update)
     print_table(out, console)
-    console.print(f"curves: tensorboard --logdir {out / 'tb'}", highlight=False)
+    console.print(f"curves: tensorboard --logdir {out / 'tb'}", highlight=False, soft_wrap=True)
+    if found.best is None:
+        sys.exit(REFUSED)
 
 
 def _show(arguments: Sequence[str]) -> None:
@@ -94,6 +97,10 @@ def _told_in_one_line() -> Iterator[None]:
     """What the user can mend is told without a traceback; what only we can mend keeps it."""
     try:
         yield
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; Python's own flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(STOPPED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (ValueError, RunDirectoryError) as error:

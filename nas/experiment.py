@@ -1,35 +1,21 @@
-"""An experiment: everything that a search needs, and how it is run in a directory."""
+"""An experiment: everything that a search needs."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
-import torch
 
-from nas import weights
-from nas.board import Board
 from nas.compress import Compressor
 from nas.data import Task
-from nas.distill import Teacher, distillation
-from nas.evaluate import Evaluator, check_kinds
+from nas.distill import Teacher
 from nas.measure import COSTS, Device
-from nas.objective import Evaluation, Objective, Status, best
-from nas.record import Journal, RunDirectoryError, journal, read_test, write_test
-from nas.search import Pending, Proposal, Strategy, search
-from nas.seeds import derive, generator, seeded
+from nas.objective import Objective
+from nas.search import Strategy
 from nas.space import Choices, SearchSpace
-from nas.train import Loss, Recipe, accuracy, cross_entropy, fit
-
-FAILURES_IN_A_ROW = 10
-
-
-class SearchStoppedError(RuntimeError):
-    """The candidates fail one after the other: something is wrong with all of them."""
+from nas.train import Recipe
 
 
 @dataclass(frozen=True)
@@ -76,14 +62,14 @@ class Experiment:
     def describe(self) -> dict[str, Any]:
         """What makes two runs the same run, as JSON: all but how long it searches."""
         return {
-            "space": {"name": type(self.space).__qualname__, "choices": self.space.choices.digest},
+            "space": {**_describe(self.space), "choices": self.space.choices.digest},
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},
             "recipe": asdict(self.recipe),
             "objective": asdict(self.objective),
             "strategy": _describe(self.strategy),
-            "teacher": None if self.teacher is None else _describe(self.teacher),
-            "device": None if self.device is None else _describe(self.device),
+            "teacher": _describe(self.teacher),
+            "device": _describe(self.device),
             "seed": self.seed,
             "window": self.window,
         }
@@ -91,154 +77,17 @@ class Experiment:
 
 def _describe(part: Any) -> Any:
     """A part of an experiment as JSON: names and values, never an address in memory."""
-    if isinstance(part, partial):
-        return {"name": _describe(part.func), **{name: _describe(value) for name, value in part.keywords.items()}}
-    if is_dataclass(part) and not isinstance(part, type):
-        return {"name": type(part).__qualname__, **{name: _describe(value) for name, value in vars(part).items()}}
+    if part is None or isinstance(part, (str, int, float, bool)):
+        return part
+    if isinstance(part, Choices):
+        return part.digest
     if isinstance(part, (list, tuple)):
         return [_describe(item) for item in part]
     if isinstance(part, Mapping):
         return {str(name): _describe(value) for name, value in part.items()}
-    if part is None or isinstance(part, (str, int, float, bool)):
-        return part
-    return str(getattr(part, "__qualname__", type(part).__qualname__))
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a run found: every evaluation in order, the best one (None: nothing met the budget) and its test accuracy."""
-
-    evaluations: tuple[Evaluation, ...]
-    best: Evaluation | None
-    test_accuracy: float | None
-
-
-def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]], None] = lambda _: None) -> Finished:
-    """Runs an experiment in the directory `out`, from where an earlier run of it ended, and scores the best on test data.
-
-    `watch` is called with all evaluations so far after each new one. `out` gets the journal, the weights of every trained
-    candidate and the TensorBoard logs. Networks run on one thread, so that results do not depend on the machine's cores.
-
-    Raises:
-        ValueError: if no part of the experiment uses one of the space's kinds of choice.
-        RunDirectoryError: if `out` belongs to another experiment, is in use or damaged.
-        SearchStoppedError: after ten failed candidates in a row.
-        OSError: if `out` cannot be written.
-    """
-    with _one_thread():
-        check_kinds(experiment.space, experiment.compressors, experiment.task, generator(experiment.seed, "kinds"))
-        with journal(out, experiment.describe()) as record, Board(out / "tb") as board:
-            evaluator = _evaluator(experiment, _loss(experiment, out))
-            strategy = experiment.strategy(experiment.space.choices, generator(experiment.seed, "strategy"))
-            evaluations: list[Evaluation] = []
-            for evaluation in search(
-                strategy,
-                _submitter(evaluator, record, out),
-                experiment.objective,
-                experiment.trials,
-                experiment.window,
-                experiment.patience,
-            ):
-                evaluations.append(evaluation)
-                board.add(evaluations, experiment.objective, strategy)
-                watch(evaluations)
-                _check_failures(evaluations)
-            winner = best(evaluations, experiment.objective)
-            tested = None if winner is None else _test(evaluator, winner, out)
-            board.finish(evaluations, experiment.objective)
-    return Finished(tuple(evaluations), winner, tested)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _evaluator(experiment: Experiment, loss: Loss) -> Evaluator:
-    return Evaluator(
-        experiment.space,
-        experiment.compressors,
-        experiment.task,
-        experiment.recipe,
-        experiment.objective.budget,
-        experiment.device,
-        loss,
-        experiment.seed,
-    )
-
-
-def _loss(experiment: Experiment, out: Path) -> Loss:
-    """Plain cross-entropy, or distillation from a teacher that is trained once for the run directory."""
-    teacher, task = experiment.teacher, experiment.task
-    if teacher is None:
-        return cross_entropy
-    path, seed = out / "teacher.npz", derive(experiment.seed, "teacher")
-    with seeded(seed):
-        model = teacher.build(task.example, task.classes)
-        if not weights.load(model, path):
-            shuffle = torch.Generator().manual_seed(seed)
-            recipe = experiment.recipe
-            fit(model, task, recipe, epochs=teacher.epochs, lr=recipe.lr, loss=cross_entropy, generator=shuffle)
-            weights.save(model, path)
-    return distillation(model, task.train.inputs, teacher.alpha, teacher.temperature)
-
-
-def _submitter(evaluator: Evaluator, record: Journal, out: Path) -> Callable[[int, Proposal], Pending]:
-    """Answers from the journal what it holds, and evaluates and records the rest."""
-    answered = tuple(record.evaluations)
-    folder = out / "weights"
-    folder.mkdir(exist_ok=True)
-
-    def replay(id: int, proposal: Proposal) -> Evaluation:
-        stored = answered[id]
-        if (stored.genotype, stored.epochs) != (proposal.genotype, proposal.epochs):
-            raise RunDirectoryError(
-                f"{record.path} must hold what this search proposes, {proposal.genotype} as number {id}, "
-                f"but holds {stored.genotype}: resume it with the software that began it"
-            )
-        return replace(stored, design=evaluator.space.choices.decode(stored.genotype))
-
-    def evaluate(id: int, proposal: Proposal) -> Evaluation:
-        evaluation, model = evaluator(id, proposal)
-        if model is not None:
-            # First the weights, then the record that says they are there.
-            weights.save(model, _weights(out, id))
-        record.append(evaluation)
-        return evaluation
-
-    return lambda id, proposal: partial(replay if id < len(answered) else evaluate, id, proposal)
-
-
-def _weights(out: Path, id: int) -> Path:
-    return out / "weights" / f"{id:05d}.npz"
-
-
-def _test(evaluator: Evaluator, winner: Evaluation, out: Path) -> float:
-    """The test accuracy of a trained candidate; it is trained again, to the same weights, if they are damaged on disk."""
-    known = read_test(out)
-    if known is not None and known[0] == winner.id:
-        return known[1]
-    path = _weights(out, winner.id)
-    model = evaluator.untrained(winner.genotype)
-    if not weights.load(model, path):
-        _, again = evaluator(winner.id, Proposal(winner.genotype, winner.epochs))
-        if again is None:
-            raise RuntimeError(f"candidate {winner.id} must train as it did before, but now it fails")
-        weights.save(again, path)
-        model = again
-    tested = accuracy(model, evaluator.task.test)
-    write_test(out, winner.id, tested)
-    return tested
-
-
-def _check_failures(evaluations: Sequence[Evaluation]) -> None:
-    latest = [evaluation for evaluation in evaluations[-FAILURES_IN_A_ROW:] if evaluation.status is Status.FAILED]
-    if len(latest) == FAILURES_IN_A_ROW:
-        reasons = Counter(evaluation.reason for evaluation in latest)
-        told = "; ".join(f"{count} times {reason}" for reason, count in reasons.most_common(3))
-        raise SearchStoppedError(f"the last {FAILURES_IN_A_ROW} candidates failed: {told}")
+    if isinstance(part, partial):
+        return {"name": _describe(part.func), **{name: _describe(value) for name, value in part.keywords.items()}}
+    if isinstance(part, (type, FunctionType)):
+        return part.__qualname__
+    settings = {name: _describe(value) for name, value in getattr(part, "__dict__", {}).items() if not name.startswith("_")}
+    return {"name": type(part).__qualname__, **settings}

@@ -119,7 +119,7 @@ def parse(function: Callable[..., Experiment], arguments: Sequence[str], prog: s
 def _read_config(path: Path, options: Parser) -> Any:
     try:
         values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         options.error(f"{path} must be a TOML file: {error}")
     known = [action.dest for action in options._actions if action.dest not in ("help", "config")]
     names = {name: name.replace("-", "_") for name in values}

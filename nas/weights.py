@@ -22,7 +22,7 @@ def load(model: nn.Module, path: Path) -> bool:
     """Sets the state of `model` from a file of `save`; False if the file is missing, damaged, or of another network."""
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             state = {name: torch.from_numpy(archive[name]) for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return False

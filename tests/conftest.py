@@ -1,0 +1,73 @@
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compressors.quantization import Quantization
+from nas.data import Split, Task
+from nas.experiment import Experiment
+from nas.objective import Budget, Objective
+from nas.space import Choice, Choices, Design
+from nas.train import Recipe
+from strategies.random_search import RandomSearch
+
+
+class TinySpace:
+    """One hidden layer; 39 networks of 73 to 298 bytes."""
+
+    choices = Choices(
+        [
+            Choice("", "depth", (1, 2)),
+            Choice("hidden", "width", (2, 4, 8), ("depth", frozenset({2}))),
+            Choice("hidden", "bits", (2, 4, 6, 8), ("depth", frozenset({2}))),
+            Choice("head", "bits", (2, 4, 8)),
+        ]
+    )
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        model, features = nn.Sequential(nn.Flatten()), example[0].numel()
+        if design["depth"] == 2:
+            width = design["hidden.width"]
+            assert isinstance(width, int)
+            model.add_module("hidden", nn.Linear(features, width))
+            model.add_module("relu", nn.ReLU())
+            features = width
+        model.add_module("head", nn.Linear(features, classes))
+        return model
+
+
+def blobs(count: int, seed: int) -> Split:
+    """Three classes of noisy 4x4 images, each bright in rows of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 3
+    inputs = 0.5 * torch.rand(count, 1, 4, 4, generator=generator)
+    inputs[torch.arange(count), 0, labels] += 0.5
+    return Split(inputs, labels)
+
+
+@pytest.fixture(scope="session")
+def tiny_task() -> Task:
+    return Task("blobs", blobs(60, 0), blobs(30, 1), blobs(30, 2), 3)
+
+
+@pytest.fixture
+def tiny(tiny_task: Task) -> Callable[..., Experiment]:
+    """An experiment whose candidates train in milliseconds; keywords replace its parts."""
+
+    def make(limits: Mapping[str, float] | None = None, **parts: Any) -> Experiment:
+        experiment = Experiment(
+            space=TinySpace(),
+            compressors=(Quantization(),),
+            task=tiny_task,
+            recipe=Recipe(epochs=1, finetune_epochs=1, batch_size=10, lr=0.03, finetune_lr=0.03),
+            objective=Objective(("accuracy",), ("size_bytes",), Budget(limits or {})),
+            strategy=RandomSearch,
+            trials=6,
+            seed=0,
+        )
+        return dataclasses.replace(experiment, **parts)
+
+    return make
