@@ -1,0 +1,102 @@
+"""The contract of a strategy."""
+
+import random
+import sys
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nas.objective import Budget, Evaluation, Objective, Status
+from nas.search import Pending, Proposal, Strategy, search
+from nas.seeds import derive
+from nas.space import Choice, Choices, Genotype
+from nas.testing.proposals import Bounded, Copying, Watched, require
+
+Make = Callable[[Choices, np.random.Generator], Strategy]
+
+_TRIALS = 40
+_BUDGET = 100.0
+_OBJECTIVE = Objective(maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": _BUDGET}))
+# What becomes of candidates: each meets one of these, by its genotype.
+_MIXED = (Status.OK,) * 6 + (Status.OVER_BUDGET,) * 3 + (Status.FAILED,)
+
+
+def check_strategy(make: Make, choices: Choices | None = None) -> None:
+    """Searches a space with made-up evaluations, and says what a strategy does that a run could not live with.
+
+    `make` is called with a space and a generator whenever a fresh strategy is needed; `choices` replaces the small
+    conditional space that is used otherwise. The fitness has two components. A strategy that draws nothing, such as a
+    grid, breaks one part of the contract on purpose: its sequence is the same under every seed.
+
+    Raises:
+        AssertionError: at the first breach, with its likely cause.
+    """
+    space = _conditional() if choices is None else choices
+    for window in (1, 4, 64):
+        where = f"with {window} outstanding"
+        first = _proposals(make, space, window)
+        guess = "it draws from a generator of its own, or its instances share state"
+        require(_proposals(make, space, window) == first, f"one seed must give one sequence, but gave two {where}", guess)
+        short = _proposals(make, space, window, trials=_TRIALS // 2)
+        require(short == first[: len(short)], f"a longer search must begin like a shorter one, but did not {where}", guess)
+        guess = "it tells proposals apart by identity, where equal ones are the same"
+        replayed = _proposals(make, space, window, watch=Copying)
+        require(replayed == first, f"results told again after a restart must lead on as before, but did not {where}", guess)
+        guess = "it does not use the rng that it is given"
+        other = _proposals(make, space, window, seed=2)
+        require(other != first or space.size == 1, f"two seeds must give two sequences, but gave one {where}", guess)
+        _proposals(make, space, window, statuses=(Status.OVER_BUDGET,))
+        _proposals(make, space, window, statuses=(Status.FAILED,))
+        for designs in (1, 2):
+            _proposals(make, Choices([Choice("", "op", tuple(range(designs)))]), window, watch=Bounded)
+
+
+def _conditional() -> Choices:
+    """A stem without a choice, and three stages of which as many are there as the depth says."""
+    choices = [Choice("", "depth", (1, 2, 3)), Choice("", "stem", ("plain",))]
+    for stage, above in (("s0", None), ("s1", ("depth", frozenset({2, 3}))), ("s2", ("depth", frozenset({3})))):
+        choices.append(Choice(stage, "op", ("identity", "conv", "separable"), above))
+        choices.append(Choice(stage, "width", (8, 16, 24, 32, 48), (f"{stage}.op", frozenset({"conv", "separable"}))))
+        choices.append(Choice(stage, "kernel", (3, 5), (f"{stage}.op", frozenset({"conv", "separable"}))))
+        choices.append(Choice(stage, "bits", (2, 4, 8), (f"{stage}.kernel", frozenset({5}))))
+    return Choices(choices)
+
+
+def _proposals(
+    make: Make,
+    choices: Choices,
+    window: int,
+    seed: int = 1,
+    trials: int = _TRIALS,
+    statuses: tuple[Status, ...] = _MIXED,
+    watch: type[Watched] = Watched,
+) -> list[Genotype]:
+    """All that a fresh strategy proposes in one search, in which the global generators must be left alone."""
+
+    def submit(number: int, proposal: Proposal) -> Pending:
+        genotype = proposal.genotype
+        status = statuses[derive(0, "status", str(genotype)) % len(statuses)]
+        size = 1.0 + derive(0, "size", str(genotype)) % _BUDGET + (_BUDGET if status is Status.OVER_BUDGET else 0.0)
+        accuracy = (1 + sum(genotype)) / (1 + sum(choices.arities))
+        metrics = {"accuracy": accuracy, "size_bytes": size}
+        evaluation = Evaluation(number, genotype, choices.decode(genotype), status, "", metrics, 0.0, proposal.epochs)
+        return lambda: evaluation
+
+    before = _global_states()
+    watched = watch(make(choices, np.random.default_rng(seed)), choices)
+    for _ in search(watched, submit, _OBJECTIVE, trials, window, patience=100):
+        pass
+    for name, state in _global_states().items():
+        guess = "a layer is initialised outside nas.seeds.seeded()" if name == "torch" else "something was not drawn from the rng"
+        require(before.get(name, state) == state, f"the global generator of {name} must be left alone, but was used", guess)
+    return watched.genotypes
+
+
+def _global_states() -> Mapping[str, object]:
+    """The states of the global generators, in a form that can be compared."""
+    states: dict[str, object] = {"random": random.getstate(), "numpy.random": str(np.random.get_state())}  # noqa: NPY002
+    # Only where it is loaded already: a check of a strategy without networks must not pay for this import.
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        states["torch"] = torch.random.get_rng_state().tolist()
+    return states

@@ -1,0 +1,33 @@
+"""A told candidate, in the form that the operators of DEAP expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nas.objective import Fitness
+from nas.space import Genotype
+
+
+@dataclass(unsafe_hash=True)
+class Values:
+    """A fitness, all of it to be maximised; DEAP writes the crowding distance, and nothing else may be written."""
+
+    values: Fitness
+    crowding_dist: float = field(default=0.0, compare=False)
+
+    def dominates(self, other: Values) -> bool:
+        """Whether this one is nowhere worse and somewhere better."""
+        return self.values != other.values and all(a >= b for a, b in zip(self.values, other.values, strict=True))
+
+
+@dataclass(frozen=True)
+class Individual:
+    """A genotype and what is known of it."""
+
+    genotype: Genotype
+    fitness: Values
+
+    @property
+    def score(self) -> float:
+        """The component of the fitness that ranks candidates when only one is looked at."""
+        return self.fitness.values[0]

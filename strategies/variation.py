@@ -1,0 +1,34 @@
+"""How a new genotype is made from told ones, where some choices are only active under others."""
+
+import numpy as np
+
+from nas.space import Choices, Genotype
+
+
+def filled(choices: Choices, genotype: Genotype, donor: Genotype, rng: np.random.Generator) -> list[int]:
+    """The genes of a genotype, with something to inherit in the place of the inactive ones.
+
+    The 0 of an inactive gene is no decision: left there, a child in which the choice comes alive would always start
+    from its first option. It is taken from `donor` where that one decided it, and drawn uniformly elsewhere.
+    """
+    genes = [int(gene) for gene in rng.integers(choices.arities)]
+    for source in (donor, genotype):
+        for index in choices.active(source):
+            genes[index] = source[index]
+    return genes
+
+
+def mutated(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Genotype:
+    """A canonical neighbour: one active choice takes another of its options, each equally likely.
+
+    Choices that this brings to life are drawn uniformly. Where no active choice has a second option, the genotype
+    itself is returned.
+    """
+    open_choices = [index for index in choices.active(genotype) if choices.arities[index] > 1]
+    if not open_choices:
+        return genotype
+    genes = filled(choices, genotype, genotype, rng)
+    index = open_choices[rng.integers(len(open_choices))]
+    arity = choices.arities[index]
+    genes[index] = (genes[index] + 1 + int(rng.integers(arity - 1))) % arity
+    return choices.canonical(genes)

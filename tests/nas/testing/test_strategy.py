@@ -1,0 +1,211 @@
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nas.objective import Fitness
+from nas.search import Proposal
+from nas.space import Choice, Choices, Genotype
+from nas.testing import check_strategy
+
+
+class Sound:
+    """Draws at random, as it should; the others do one thing wrong."""
+
+    def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
+        self.choices = choices
+        self.rng = rng
+        self.told: list[tuple[Proposal, Fitness]] = []
+
+    def ask(self) -> Proposal:
+        return Proposal(self.choices.sample(self.rng))
+
+    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+        self.told.append((proposal, fitness))
+
+
+class GlobalRandom(Sound):
+    def ask(self) -> Proposal:
+        random.random()
+        return super().ask()
+
+
+class GlobalNumpy(Sound):
+    def ask(self) -> Proposal:
+        np.random.random()  # noqa: NPY002
+        return super().ask()
+
+
+class GlobalTorch(Sound):
+    def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
+        super().__init__(choices, rng)
+        import torch
+
+        torch.nn.Linear(1, 1)
+
+
+class Unseeded(Sound):
+    def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
+        super().__init__(choices, np.random.default_rng())
+
+
+class SharedState(Sound):
+    seen: list[Genotype] = []  # noqa: RUF012
+
+    def ask(self) -> Proposal:
+        proposal = super().ask()
+        while proposal.genotype in self.seen and len(self.seen) < 100:
+            proposal = super().ask()
+        self.seen.append(proposal.genotype)
+        return proposal
+
+
+class SeedIgnored(Sound):
+    def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
+        super().__init__(choices, np.random.default_rng(0))
+
+
+class NotCanonical(Sound):
+    def ask(self) -> Proposal:
+        return Proposal(tuple(int(gene) for gene in self.rng.integers(self.choices.arities)))
+
+
+class NumpyGenes(Sound):
+    def ask(self) -> Proposal:
+        return Proposal(tuple(self.rng.integers(1, size=len(self.choices))))
+
+
+class Outside(Sound):
+    def ask(self) -> Proposal:
+        return Proposal(tuple(gene + 1 for gene in super().ask().genotype))
+
+
+class Bare(Sound):
+    def ask(self) -> Proposal:
+        return super().ask().genotype  # type: ignore[return-value]
+
+
+class NoEpochs(Sound):
+    def ask(self) -> Proposal:
+        return Proposal(super().ask().genotype, epochs=0.0)
+
+
+class Endless(Sound):
+    def ask(self) -> Proposal:
+        seen = [proposal for proposal, _ in self.told]
+        while (proposal := super().ask()) in seen:
+            pass
+        return proposal
+
+
+class EndlessAndDeaf(Sound):
+    def ask(self) -> Proposal:
+        while True:
+            try:
+                proposal = super().ask()
+                if proposal not in [told for told, _ in self.told]:
+                    return proposal
+            except Exception:
+                continue
+
+
+class Exhausted(Sound):
+    def ask(self) -> Proposal:
+        if len(self.told) >= self.choices.size:
+            raise StopIteration
+        return super().ask()
+
+
+class NeverNegative(Sound):
+    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+        if min(fitness) < 0:
+            raise ValueError("a negative fitness")
+
+
+class ByIdentity(Sound):
+    def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
+        super().__init__(choices, rng)
+        self.asked: list[Proposal] = []
+
+    def ask(self) -> Proposal:
+        self.asked.append(super().ask())
+        return self.asked[-1]
+
+    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+        if any(asked is proposal for asked in self.asked):
+            self.rng.random()
+
+
+class NoNumber(Sound):
+    def report(self) -> dict[str, float]:
+        return {"entropy": float("nan")}
+
+
+def test_a_sound_strategy_passes() -> None:
+    check_strategy(Sound)
+    check_strategy(Sound, Choices([Choice("", "op", ("a",))]))
+
+
+BREACHES = {
+    GlobalRandom: "the global generator of random must be left alone, but was used: perhaps something was not drawn from the rng",
+    GlobalNumpy: "the global generator of numpy.random must be left alone, but was used: perhaps something was not drawn",
+    GlobalTorch: "the global generator of torch must be left alone, but was used: perhaps a layer is initialised outside",
+    Unseeded: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from a generator of its own",
+    SharedState: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from",
+    SeedIgnored: "two seeds must give two sequences, but gave one with 1 outstanding: perhaps it does not use the rng",
+    NotCanonical: "a genotype must be canonical, (1, 0, ",
+    NumpyGenes: "a genotype must be a tuple of int, but got (np.int64(0),",
+    Outside: "a proposal must lie inside the space, but the gene of 'stem' must be in 0 … 0, but got 1: perhaps it counts",
+    Bare: "ask() must return a Proposal, but returned (",
+    NoEpochs: "epochs must be positive and finite, but got 0.0: perhaps it should be None",
+    Endless: "ask() must end, but ran on and on in a space of 1 designs: perhaps it draws until it finds an unseen one",
+    EndlessAndDeaf: "ask() must end, but ran on and on in a space of 1 designs",
+    Exhausted: "ask() must always propose, but raised StopIteration() after 1 proposals and 1 results: perhaps nothing unseen",
+    NeverNegative: "tell() must take any finite fitness, but raised ValueError('a negative fitness') at Proposal(",
+    ByIdentity: "results told again after a restart must lead on as before, but did not with 1 outstanding: perhaps it tells",
+    NoNumber: "report() must give finite numbers, but 'entropy' is nan",
+}
+
+
+@pytest.mark.parametrize(("wrong", "message"), BREACHES.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_breach_is_named_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
+    with pytest.raises(AssertionError, match="^" + re.escape(message)):
+        check_strategy(wrong)
+
+
+def test_a_strategy_that_needs_results_is_caught_by_the_wider_windows() -> None:
+    class Lockstep(Sound):
+        asked = 0
+
+        def ask(self) -> Proposal:
+            self.asked += 1
+            if self.asked > len(self.told) + 1:
+                raise RuntimeError("tell me first")
+            return super().ask()
+
+    message = (
+        r"ask\(\) must always propose, but raised RuntimeError\('tell me first'\) after 1 proposals and 0 results: .* or it waits"
+    )
+    with pytest.raises(AssertionError, match=message):
+        check_strategy(Lockstep)
+
+
+def test_the_trace_of_a_debugger_is_put_back() -> None:
+    def trace(*_: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(AssertionError, match="must end"):
+            check_strategy(Endless)
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)
+
+
+def test_checking_does_not_import_torch() -> None:
+    subprocess.run([sys.executable, "-c", "import sys, nas.testing; assert 'torch' not in sys.modules"], check=True)

@@ -1,0 +1,45 @@
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+from nas.space import Choice, Choices
+from nas.testing.strategy import Make, check_strategy
+from strategies.evolution import AgingEvolution
+from strategies.nsga2 import Nsga2
+from strategies.random_search import RandomSearch
+from strategies.reinforce import Reinforce
+
+STRATEGIES: dict[str, Make] = {
+    "random": RandomSearch,
+    "evolution": AgingEvolution,
+    "evolution of one": partial(AgingEvolution, population=1, sample=1),
+    "evolution of many": partial(AgingEvolution, population=60, sample=3),
+    "nsga2": Nsga2,
+    "nsga2 of four": partial(Nsga2, population=4),
+    "nsga2 of many": partial(Nsga2, population=60),
+    "reinforce": partial(Reinforce, hidden=8),
+    "reinforce on every result": partial(Reinforce, batch=1, hidden=8, decay=0.0),
+}
+SPACES = {
+    "flat": Choices([Choice(f"stage{i}", "op", tuple("abcde"[: i + 1])) for i in range(5)]),
+    "one choice": Choices([Choice("", "op", tuple(range(300)))]),
+    "few designs": Choices([Choice("", "op", ("skip", "conv")), Choice("", "bits", (4, 8), ("op", frozenset({"conv"})))]),
+}
+
+
+@pytest.mark.parametrize("make", STRATEGIES.values(), ids=STRATEGIES)
+def test_every_strategy_keeps_the_contract(make: Make) -> None:
+    check_strategy(make)
+
+
+@pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("name", ["random", "evolution", "nsga2", "reinforce"])
+def test_the_contract_holds_in_other_spaces(name: str, choices: Choices) -> None:
+    check_strategy(STRATEGIES[name], choices)
+
+
+def test_no_strategy_without_a_network_imports_torch() -> None:
+    modules = "strategies.random_search, strategies.evolution, strategies.nsga2, strategies.env"
+    subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from nas.search import Proposal
+from nas.space import Choice, Choices, Genotype
+from strategies.evolution import AgingEvolution
+
+CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(20))) for i in range(6)])
+
+
+def founded(scores: list[float], sample: int) -> tuple[AgingEvolution, list[Genotype]]:
+    """A strategy whose first population has these scores, and the members from the oldest to the youngest."""
+    strategy = AgingEvolution(CHOICES, np.random.default_rng(0), population=len(scores), sample=sample)
+    members = []
+    for score in scores:
+        proposal = strategy.ask()
+        members.append(proposal.genotype)
+        strategy.tell(proposal, (score,))
+    return strategy, members
+
+
+def litters(strategy: AgingEvolution, members: list[Genotype], asked: int = 50) -> list[int]:
+    """How many of the next proposals are one mutation from each member."""
+    children = [strategy.ask().genotype for _ in range(asked)]
+    return [sum(sum(a != b for a, b in zip(member, child, strict=True)) == 1 for child in children) for member in members]
+
+
+def test_children_are_one_mutation_from_a_parent_and_mostly_from_the_best() -> None:
+    strategy, members = founded([0.1, 0.9, 0.2, 0.3], sample=4)
+    litter = litters(strategy, members)
+    assert sum(litter) == 50
+    assert litter[1] > 25
+
+
+def test_the_oldest_dies_even_if_it_is_the_best() -> None:
+    strategy, members = founded([1.0, 0.1, 0.2, 0.3], sample=4)
+    strategy.tell(Proposal((1,) * 6), (0.0,))
+    litter = litters(strategy, [*members, (1,) * 6])
+    assert litter[0] == 0
+    assert sum(litter) == 50
+    assert litter[3] > 25
+
+
+def test_candidates_over_budget_cannot_push_out_those_that_meet_it() -> None:
+    strategy, members = founded([0.5, 0.4], sample=2)
+    for _ in range(30):
+        strategy.tell(strategy.ask(), (-0.01,))
+    assert sum(litters(strategy, members)) == 50
+
+
+def test_while_all_are_over_budget_the_smallest_excess_breeds() -> None:
+    strategy, members = founded([-1.0, -1.0, -0.2, -1.0], sample=4)
+    assert litters(strategy, members)[2] > 25
+    strategy.tell(Proposal((1,) * 6), (-0.1,))
+    assert litters(strategy, [*members[1:], (1,) * 6])[3] > 25
+
+
+def test_the_first_one_within_the_budget_takes_over() -> None:
+    strategy, members = founded([-0.1, -0.1, -0.1, -0.1], sample=4)
+    strategy.tell(Proposal((1,) * 6), (0.0,))
+    assert litters(strategy, [*members[1:], (1,) * 6])[3] > 25
+
+
+def test_proposals_are_random_until_a_population_was_told() -> None:
+    strategy = AgingEvolution(CHOICES, np.random.default_rng(0), population=4, sample=2)
+    proposals = [strategy.ask() for _ in range(64)]
+    assert len({proposal.genotype for proposal in proposals}) == 64
+    for proposal in proposals:
+        strategy.tell(proposal, (0.5,))
+    assert sum(litters(strategy, [proposal.genotype for proposal in proposals[-4:]])) == 50
+
+
+@pytest.mark.parametrize(("population", "sample"), [(0, 0), (4, 0), (4, 5)])
+def test_sizes_out_of_range_are_refused(population: int, sample: int) -> None:
+    with pytest.raises(ValueError, match=rf"sample must be within 1 … population \({population}\), but got {sample}"):
+        AgingEvolution(CHOICES, np.random.default_rng(0), population, sample)

@@ -1,0 +1,44 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.space import Choice, Choices
+from strategies.variation import filled, mutated
+
+CHOICES = Choices(
+    [
+        Choice("a", "op", ("skip", "conv")),
+        Choice("a", "width", tuple(range(50)), ("a.op", frozenset({"conv"}))),
+        Choice("b", "op", ("skip", "conv", "dw")),
+        Choice("b", "stem", ("plain",)),
+        Choice("b", "bits", (2, 4, 8), ("b.op", frozenset({"conv", "dw"}))),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_mutation_changes_one_decision_and_what_hangs_on_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parent = CHOICES.sample(rng)
+    child = mutated(CHOICES, parent, rng)
+    assert child == CHOICES.canonical(child)
+    both = set(CHOICES.active(parent)) & set(CHOICES.active(child))
+    assert sum(parent[index] != child[index] for index in both) == 1
+
+
+def test_a_choice_that_comes_alive_is_drawn_and_not_zero() -> None:
+    rng = np.random.default_rng(0)
+    children = [mutated(CHOICES, (0, 0, 0, 0, 0), rng) for _ in range(200)]
+    widths = [child[1] for child in children if child[0] == 1]
+    assert len(set(widths)) > 20
+
+
+def test_where_nothing_can_change_the_parent_comes_back() -> None:
+    choices = Choices([Choice("", "stem", ("plain",))])
+    assert mutated(choices, (0,), np.random.default_rng(0)) == (0,)
+
+
+def test_inactive_genes_come_from_the_donor_where_it_decided_them() -> None:
+    genes = filled(CHOICES, (0, 0, 1, 0, 2), (1, 37, 0, 0, 0), np.random.default_rng(0))
+    assert genes == [0, 37, 1, 0, 2]
