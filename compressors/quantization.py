@@ -151,14 +151,24 @@ class Quantization:
 
     def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
         """The network with its layers at the chosen bit-widths, ranges calibrated on `example`."""
+        bits: dict[nn.Module, int] = {}
         for site in sorted(settings, key=len):
-            bits = _check_bits(settings[site], site)
-            for name, layer in layers_at(model, site).items():
-                kind = QuantizedConv2d if isinstance(layer, nn.Conv2d) else QuantizedLinear
-                quantized = kind(layer, bits, self.activation_bits)  # type: ignore[arg-type]
-                model.set_submodule(name, quantized)
+            chosen = _check_bits(settings[site], site)
+            bits |= dict.fromkeys(layers_at(model, site).values(), chosen)
+        quantized = {layer: _quantized(layer, width, self.activation_bits) for layer, width in bits.items()}
+        # A layer that is used twice may have several names.
+        for name, module in list(model.named_modules(remove_duplicate=False)):
+            if module in quantized:
+                model.set_submodule(name, quantized[module])
         _calibrate(model, example)
         return model
+
+
+def _quantized(layer: nn.Module, bits: int, activation_bits: int) -> nn.Module:
+    if isinstance(layer, nn.Conv2d):
+        return QuantizedConv2d(layer, bits, activation_bits)
+    assert isinstance(layer, nn.Linear)
+    return QuantizedLinear(layer, bits, activation_bits)
 
 
 def _check_bits(bits: Hashable, where: str) -> int:
@@ -169,7 +179,9 @@ def _check_bits(bits: Hashable, where: str) -> int:
 
 def _calibrate(model: nn.Module, example: Tensor) -> None:
     ranges = [module for module in model.modules() if isinstance(module, ActivationRange)]
-    hooks = [module.register_forward_pre_hook(_observe_all) for module in ranges]
+    for module in ranges:
+        module.observe(torch.zeros(1), 1.0)
+    hooks = [module.register_forward_pre_hook(_widen) for module in ranges]
     model.eval()
     with torch.no_grad():
         model(example)
@@ -177,6 +189,7 @@ def _calibrate(model: nn.Module, example: Tensor) -> None:
         hook.remove()
 
 
-def _observe_all(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def _widen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    # A layer that is used twice must hold what it meets in both places.
     assert isinstance(module, ActivationRange)
-    module.observe(inputs[0], 1.0)
+    module.observe(torch.stack([module.low, module.high, *inputs[0].aminmax()]), 1.0)

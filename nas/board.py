@@ -1,7 +1,9 @@
 """A search in TensorBoard: its curves, its front, and every trained candidate."""
 
+import logging
 import shutil
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,47 +21,69 @@ from nas.search import Reporting, Strategy
 class Board:
     """Writes a search below `folder`: its curves to `search`, each trained candidate to `trials/NNNNN`.
 
-    A resumed search goes through all it has done before, so the logs are written anew from their beginning.
+    A resumed search goes through all it has done before, so the logs are written anew from their beginning. Where they
+    cannot be written, the board warns once and logs no more: it is for looking on, and no search may end because of it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        shutil.rmtree(folder, ignore_errors=True)
-        self._search = SummaryWriter(str(folder / "search"))
+        self._search: SummaryWriter | None = None
         self._trials = 0
         self._seconds = 0.0
+        with self._warned():
+            if folder.exists():
+                shutil.rmtree(folder)
+            self._search = SummaryWriter(str(folder / "search"))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._search.close()
+        with self._warned():
+            if self._search is not None:
+                self._search.close()
+
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            logging.getLogger(__name__).warning("no more TensorBoard logs in %s, because of %s", self._folder, error)
+            broken, self._search = self._search, None
+            if broken is not None:
+                with suppress(OSError):
+                    broken.close()
 
     def add(self, evaluations: Sequence[Evaluation], objective: Objective, strategy: Strategy) -> None:
         """Logs the last of `evaluations`; the ones before it have been logged."""
+        with self._warned():
+            if self._search is not None:
+                self._add(self._search, evaluations, objective, strategy)
+
+    def _add(self, board: SummaryWriter, evaluations: Sequence[Evaluation], objective: Objective, strategy: Strategy) -> None:
         latest = evaluations[-1]
         self._seconds += latest.seconds
         over = sum(evaluation.status is Status.OVER_BUDGET for evaluation in evaluations)
-        self._search.add_scalar("search/over_budget_share", over / len(evaluations), len(evaluations))
+        board.add_scalar("search/over_budget_share", over / len(evaluations), len(evaluations))
         if latest.status is Status.OVER_BUDGET:
             return
         self._trials += 1
         if isinstance(strategy, Reporting):
             for name, value in strategy.report().items():
-                self._search.add_scalar(f"strategy/{name}", value, self._trials)
+                board.add_scalar(f"strategy/{name}", value, self._trials)
         if latest.status is Status.OK:
-            self._curves(latest, evaluations, objective)
+            self._curves(board, latest, evaluations, objective)
             self._trial(latest)
 
-    def _curves(self, latest: Evaluation, evaluations: Sequence[Evaluation], objective: Objective) -> None:
+    def _curves(self, board: SummaryWriter, latest: Evaluation, evaluations: Sequence[Evaluation], objective: Objective) -> None:
         for name, value in latest.metrics.items():
-            self._search.add_scalar(f"candidate/{name}", value, self._trials)
+            board.add_scalar(f"candidate/{name}", value, self._trials)
         leader = best(evaluations, objective)
         if leader is not None:
             for name, value in leader.metrics.items():
-                self._search.add_scalar(f"best/{name}", value, self._trials)
+                board.add_scalar(f"best/{name}", value, self._trials)
             name = objective.maximize[0] if objective.maximize else objective.minimize[0]
-            self._search.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
+            board.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
 
     def _trial(self, evaluation: Evaluation) -> None:
         # One event file a trial: TensorBoard's hyper-parameter table has a row for each.
@@ -75,7 +99,10 @@ class Board:
 
     def finish(self, evaluations: Sequence[Evaluation], objective: Objective) -> None:
         """Draws accuracy against size, the Pareto front among them."""
-        self._search.add_image("pareto", pareto_picture(evaluations, objective), self._trials, dataformats="HWC")
+        with self._warned():
+            if self._search is not None:
+                picture = pareto_picture(evaluations, objective)
+                self._search.add_image("pareto", picture, self._trials, dataformats="HWC")
 
 
 def _columns(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:

@@ -44,12 +44,12 @@ def compress(model: nn.Module, design: Design, compressors: Sequence[Compressor]
 
 
 def layers_at(model: nn.Module, site: str) -> dict[str, nn.Module]:
-    """The convolutions and linear layers at or below a site, by their dotted names in `model`.
+    """The convolutions and linear layers at or below a site, by all their dotted names in `model`.
 
     Raises:
         ValueError: if the site names no module, or there is no such layer.
     """
-    modules = dict(model.named_modules())
+    modules = dict(model.named_modules(remove_duplicate=False))
     if site not in modules:
         raise ValueError(f"a site must name a module of the network, {[name for name in modules if name]}, but got {site!r}")
     layers = ((name, module) for name, module in modules.items() if isinstance(module, (nn.Conv2d, nn.Linear)))

@@ -1,12 +1,15 @@
 """Numeric ranges as finite options: a space stays countable, listable and checkable."""
 
+import math
+
 import numpy as np
 
 
 def _check(count: int, low: float, high: float) -> None:
-    if count < 1 or not low <= high or (count == 1 and low != high):
+    points = count == 1 if low == high else count > 1
+    if not points or not -math.inf < low <= high < math.inf:
         raise ValueError(
-            f"a grid needs count >= 1 and low <= high, with several points for a range, but got {count}, {low}, {high}"
+            f"a grid needs finite low <= high and several points, or one for low = high, but got {count} from {low} to {high}"
         )
 
 
@@ -14,7 +17,7 @@ def uniform(low: float, high: float, count: int) -> tuple[float, ...]:
     """`count` evenly spaced numbers from `low` to `high`, both included.
 
     Raises:
-        ValueError: if the range is empty or `count` too small for it.
+        ValueError: if the range is empty or not finite, or `count` does not fit it.
     """
     _check(count, low, high)
     return tuple(np.linspace(low, high, count).tolist())
@@ -24,7 +27,7 @@ def log_uniform(low: float, high: float, count: int) -> tuple[float, ...]:
     """`count` numbers from `low` to `high`, both included, each the same multiple of the one before.
 
     Raises:
-        ValueError: if `low` is not positive, the range is empty or `count` too small for it.
+        ValueError: if `low` is not positive, the range is empty or not finite, or `count` does not fit it.
     """
     _check(count, low, high)
     if low <= 0:

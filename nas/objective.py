@@ -33,6 +33,9 @@ class Evaluation:
 
     `id` counts the candidates of a run from 0; `epochs` is the fidelity that the strategy asked for (None: the recipe's
     own); `reason` says why the status is not OK; `seconds` is how long it took.
+
+    Raises:
+        ValueError: if a metric is not a finite number.
     """
 
     id: int
@@ -44,6 +47,12 @@ class Evaluation:
     seconds: float
     epochs: float | None = None
     history: tuple[Epoch, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in self.metrics.items():
+            # No comparison is true of NaN: it would meet every budget.
+            if not math.isfinite(value):
+                raise ValueError(f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}")
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,7 @@ class Objective:
 
         Raises:
             ValueError: if a metric to maximise lies outside [0, 1] or a cost below 0.
+            KeyError: if a metric was not measured, as the accuracy of what another budget kept from training.
         """
         count = len(self.maximize) + len(self.minimize)
         if evaluation.status is Status.FAILED:

@@ -43,7 +43,7 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
 
 def _plain(option: Hashable) -> Any:
     """An option as JSON has it; what JSON cannot say is told by its repr."""
-    if isinstance(option, tuple):
+    if isinstance(option, (tuple, list)):
         return [_plain(item) for item in option]
     return option if option is None or isinstance(option, (str, int, float, bool)) else repr(option)
 
@@ -58,7 +58,9 @@ def from_json(record: Mapping[str, Any]) -> Evaluation:
     """The evaluation that `to_json` told; tuples in its design have become lists."""
     known = {
         "genotype": tuple(record["genotype"]),
+        "design": dict(record["design"]),
         "status": Status(record["status"]),
+        "metrics": dict(record["metrics"]),
         "history": tuple(Epoch(**epoch) for epoch in record["history"]),
     }
     return Evaluation(**{**record, **known})
@@ -77,6 +79,8 @@ def _content(path: Path, data: bytes) -> tuple[Header, list[Evaluation], int]:
     if header.get("format") != FORMAT or not isinstance(header.get("version"), int) or header["version"] > VERSION:
         found = f"{header.get('format')!r} version {header.get('version')!r}"
         raise RunDirectoryError(f"{path} must be a {FORMAT!r} of version {VERSION} or older, but is {found}")
+    if not isinstance(header.get("experiment"), dict):
+        raise RunDirectoryError(f"{path} must begin with an experiment, but with {header.get('experiment')!r}")
     try:
         evaluations = [from_json(record) for record in records[1:]]
     except (KeyError, TypeError, ValueError) as error:
@@ -105,11 +109,12 @@ def read(out: Path) -> tuple[Header, list[Evaluation]]:
 
 @dataclass
 class Journal:
-    """An open journal, locked against other writers. `evaluations` is what it holds."""
+    """An open journal, locked against other writers. `evaluations` is what it holds, `failed` that it takes no more."""
 
     path: Path
     descriptor: int
     evaluations: list[Evaluation] = field(default_factory=list)
+    failed: bool = False
 
     def append(self, evaluation: Evaluation) -> None:
         """Adds an evaluation and returns once it is on disk.
@@ -117,7 +122,13 @@ class Journal:
         Raises:
             OSError: if the disk is full or refuses; the run must stop, and can be resumed.
         """
-        _write(self.descriptor, _line(to_json(evaluation)))
+        line = _line(to_json(evaluation))
+        if self.failed:
+            raise OSError(f"{self.path} must be opened again after a failed write")
+        # Whatever followed a torn line would be lost with it.
+        self.failed = True
+        _write(self.descriptor, line)
+        self.failed = False
         self.evaluations.append(evaluation)
 
 
@@ -132,36 +143,53 @@ def journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
     """The journal of `experiment` in the run directory `out`, both made if they are not there.
 
     Raises:
-        RunDirectoryError: if another process has it open, it belongs to another experiment, or it is damaged.
-        OSError: if the directory cannot be written.
+        RunDirectoryError: if the directory cannot be written or another process writes it, it belongs to another
+            experiment, or it is damaged.
+        OSError: if the disk is full or refuses.
     """
     path = out / NAME
-    out.mkdir(parents=True, exist_ok=True)
-    if not path.exists() and any(out.iterdir()):
-        raise RunDirectoryError(f"a run directory must be new or hold {NAME}, but {out} holds other files")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _check_new(out)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise RunDirectoryError(f"a run directory must be a folder that can be written, but {error}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunDirectoryError(f"one process at a time may write {out}, but another one does") from error
         header, evaluations, whole = _content(path, path.read_bytes())
-        os.ftruncate(descriptor, whole)
         if whole:
             _check_same(out, header["experiment"], json.loads(json.dumps(experiment)))
         else:
+            _check_new(out)
+        os.ftruncate(descriptor, whole)
+        if not whole:
             _write(descriptor, _line({"format": FORMAT, "version": VERSION, "experiment": experiment}))
-            durable.sync_folder(out)
-            durable.sync_folder(out.parent)
+        # Each time, because whoever made them may have been killed before this.
+        durable.sync_folder(out)
+        durable.sync_folder(out.parent)
         yield Journal(path, descriptor, evaluations)
     finally:
         os.close(descriptor)
 
 
-def _flat(value: Any, key: str = "") -> dict[str, Any]:
-    if isinstance(value, dict):
-        return {k: v for name, inner in value.items() for k, v in _flat(inner, f"{key}.{name}" if key else name).items()}
-    return {key: value}
+def _check_new(out: Path) -> None:
+    if any(file.name != NAME for file in out.iterdir()):
+        raise RunDirectoryError(f"a run directory must be new or hold {NAME} with its header, but {out} holds other files")
+
+
+def _flat(value: Mapping[str, Any]) -> dict[str, Any]:
+    flat, left = dict[str, Any](), dict[str, Any](value)
+    while left:
+        name, inner = left.popitem()
+        if isinstance(inner, dict):
+            left |= {f"{name}.{key}": item for key, item in inner.items()}
+        else:
+            flat[name] = inner
+    return flat
 
 
 def _check_same(out: Path, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -184,5 +212,5 @@ def read_test(out: Path) -> tuple[int, float] | None:
         return int(scored["id"]), float(scored["accuracy"])
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RunDirectoryError(f"{out / TEST_NAME} must hold an id and an accuracy, but is damaged: remove it") from error

@@ -74,7 +74,8 @@ def search(
         # The window is filled whatever `trials` is: a longer search begins with exactly the proposals of a shorter one.
         while len(asked) < window:
             asked.append(strategy.ask())
-        for proposal in islice(asked, trials - used):
+        # No more than neither limit can cut off: whatever is started is also waited for.
+        for proposal in islice(asked, min(trials - used, patience - idle)):
             if proposal not in started:
                 started[proposal] = submit(len(started), proposal)
         proposal = asked.popleft()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from nas import record
 from nas.objective import Budget, Evaluation, Objective, Status, best, nearest, pareto_front
@@ -18,10 +18,22 @@ def summary(out: Path) -> dict[str, Any]:
     """The best candidate, the Pareto front and how many evaluations ended how.
 
     Raises:
-        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+        RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective cannot judge what it holds.
     """
     header, evaluations = record.read(out)
-    objective = _objective(header["experiment"]["objective"])
+    try:
+        found = _judged(evaluations, _objective(header["experiment"]["objective"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise record.RunDirectoryError(
+            f"{out} must hold an objective and all that it names, but judging gives {error!r}"
+        ) from error
+    tested = record.read_test(out)
+    if found["best"] is not None and tested is not None and tested[0] == found["best"]["id"]:
+        found["test_accuracy"] = tested[1]
+    return found
+
+
+def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:
     leader = best(evaluations, objective)
     counts = Counter(evaluation.status for evaluation in evaluations)
     found: dict[str, Any] = {
@@ -31,14 +43,11 @@ def summary(out: Path) -> dict[str, Any]:
     }
     if leader is None and (close := nearest(evaluations, objective)) is not None:
         found["nearest"] = _candidate(close)
-    tested = record.read_test(out)
-    if leader is not None and tested is not None and tested[0] == leader.id:
-        found["test_accuracy"] = tested[1]
     return found
 
 
 def _objective(recorded: Mapping[str, Any]) -> Objective:
-    return Objective(tuple(recorded["maximize"]), tuple(recorded["minimize"]), Budget(recorded["budget"]["limits"]))
+    return Objective(tuple(recorded["maximize"]), tuple(recorded["minimize"]), Budget(dict(recorded["budget"]["limits"])))
 
 
 def _candidate(evaluation: Evaluation) -> dict[str, Any]:
@@ -55,15 +64,17 @@ def print_table(out: Path, console: Console) -> None:
     """Prints the summary for people."""
     found = summary(out)
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
-    console.print(f"{escape(str(out))}: {counts}")
+    # Texts, because a string would be searched for the console's own markup, and names may look like it.
+    console.print(Text(f"{out}: {counts}"))
     if found["pareto"]:
         console.print(_table("Pareto front", found["pareto"]))
     if found["best"] is not None:
-        console.print(f"best: number {found['best']['id']}, {told(found['best']['metrics'])}")
+        console.print(Text(f"best: number {found['best']['id']}, {told(found['best']['metrics'])}"))
         for name, option in found["best"]["design"].items():
-            console.print(f"  {escape(name)} = {escape(str(option))}", highlight=False)
+            console.print(Text(f"  {name} = {option}"))
     if "nearest" in found:
-        console.print(f"nothing meets the budget; nearest: number {found['nearest']['id']}, {told(found['nearest']['metrics'])}")
+        close = found["nearest"]
+        console.print(Text(f"nothing meets the budget; nearest: number {close['id']}, {told(close['metrics'])}"))
     if "test_accuracy" in found:
         console.print(f"test accuracy of the best: {found['test_accuracy']:.4f}")
 
@@ -81,7 +92,7 @@ def _table(title: str, candidates: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=title)
     names = list(candidates[0]["metrics"])
     for name in ("number", *names):
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     for candidate in candidates:
         table.add_row(str(candidate["id"]), *(_number(candidate["metrics"][name]) for name in names))
     return table

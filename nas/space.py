@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping, Sequence
+import operator
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -57,7 +58,7 @@ class Choices(tuple[Choice, ...]):
         ValueError: if two choices have one name, or `when` names no earlier choice or an option that it lacks.
     """
 
-    def __new__(cls, choices: Sequence[Choice] = ()) -> Choices:  # noqa: D102
+    def __new__(cls, choices: Iterable[Choice] = ()) -> Choices:  # noqa: D102
         known: dict[str, Choice] = {}
         for choice in choices:
             if choice.name in known:
@@ -72,7 +73,7 @@ class Choices(tuple[Choice, ...]):
             known[choice.name] = choice
         if not known:
             raise ValueError("a space must have at least one choice, but got none")
-        return super().__new__(cls, choices)
+        return super().__new__(cls, known.values())
 
     @cached_property
     def arities(self) -> tuple[int, ...]:
@@ -104,12 +105,17 @@ class Choices(tuple[Choice, ...]):
         for choice, gene in zip(self, genotype, strict=True):
             if not 0 <= gene < len(choice.options):
                 raise ValueError(f"the gene of {choice.name!r} must be in 0 … {len(choice.options) - 1}, but got {gene}")
-        return tuple(map(int, genotype))
+        return tuple(map(operator.index, genotype))
 
     def is_active(self, index: int, genotype: Sequence[int]) -> bool:
         """Whether choice `index` is part of the design; only the genes before it are read."""
         parent = self._parents[index]
-        return parent is None or (genotype[parent[0]] in parent[1] and self.is_active(parent[0], genotype))
+        while parent is not None:
+            above, genes = parent
+            if genotype[above] not in genes:
+                return False
+            parent = self._parents[above]
+        return True
 
     def active(self, genotype: Sequence[int]) -> tuple[int, ...]:
         """The indices of the choices that are part of the design."""

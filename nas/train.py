@@ -25,7 +25,8 @@ class Recipe:
     """How a candidate is trained: `epochs`, then compression, then `finetune_epochs`, each with its own annealed schedule.
 
     Raises:
-        ValueError: if a number of epochs is negative, both are 0, or another value is not positive.
+        ValueError: if a number of epochs is negative or both are 0, a batch is of less than 2 samples, which batch
+            normalisation needs, a learning rate is not positive or the weight decay is negative.
     """
 
     epochs: int = 20
@@ -38,8 +39,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if min(self.epochs, self.finetune_epochs) < 0 or self.epochs + self.finetune_epochs == 0:
             raise ValueError(f"a recipe needs epochs, none negative, but got {self.epochs} and {self.finetune_epochs}")
-        if self.batch_size < 1 or not (self.lr > 0 and self.finetune_lr > 0 and self.weight_decay >= 0):
-            raise ValueError(f"batch size and learning rates must be positive and weight decay not negative, but got {self}")
+        if self.batch_size < 2 or not (self.lr > 0 and self.finetune_lr > 0 and self.weight_decay >= 0):
+            raise ValueError(f"batch size must be 2 or more, learning rates positive and weight decay not negative, but got {self}")
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
         """Epochs before and after compression when `epochs` are wanted in all (None: the recipe's own)."""
@@ -69,7 +70,7 @@ def fit(
     train, count = task.train, len(task.train.labels)
     # Convolutions run a quarter faster with their channels last.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = math.ceil(count / recipe.batch_size)
+    batches = min(math.ceil(count / recipe.batch_size), count // 2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False)
     history: list[Epoch] = []
@@ -87,7 +88,7 @@ def fit(
         # Read once an epoch, because every read waits for the device.
         mean = float(total) / count
         if not math.isfinite(mean):
-            raise DivergedError(f"the training loss must stay finite, but got {mean} in epoch {len(history)} of {epochs}")
+            raise DivergedError(f"the training loss must stay finite, but got {mean} in epoch {len(history) + 1} of {epochs}")
         history.append(Epoch(mean, accuracy(model, task.validation)))
     return tuple(history)
 

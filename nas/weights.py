@@ -4,9 +4,9 @@ import io
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import nn
+from numpy.lib import format as npy
+from torch import Tensor, nn
 
 from nas import durable
 
@@ -14,19 +14,29 @@ from nas import durable
 def save(model: nn.Module, path: Path) -> None:
     """Writes the state of `model` as a NumPy archive."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{name: tensor.numpy() for name, tensor in model.state_dict().items()})
+    # As numpy.savez does, which would take some names of tensors for its own arguments.
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, tensor in model.state_dict().items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array(file, tensor.numpy(), allow_pickle=False)
     durable.write(path, buffer.getvalue())
 
 
 def load(model: nn.Module, path: Path) -> bool:
     """Sets the state of `model` from a file of `save`; False if the file is missing, damaged, or of another network."""
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()}
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            state = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        with zipfile.ZipFile(path) as archive:
+            # Nothing that `save` writes is compressed, and what is could unpack to any size.
+            stored = [member for member in archive.infolist() if member.compress_type == zipfile.ZIP_STORED]
+            state = {member.filename.removesuffix(".npy"): _tensor(archive.read(member)) for member in stored}
+    except Exception:  # damage takes every form, and each means that there are no weights
         return False
-    if {name: tensor.shape for name, tensor in state.items()} != wanted:
+    if {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()} != wanted:
         return False
     model.load_state_dict(state)
     return True
+
+
+def _tensor(data: bytes) -> Tensor:
+    return torch.from_numpy(npy.read_array(io.BytesIO(data), allow_pickle=False))

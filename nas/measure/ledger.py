@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from nas.measure.operations import Operation, stored_bytes
+from nas.measure.operations import Operation, Stored, stored_bytes
 
 HEADER_BYTES = 16
 """Magic number, version, lengths and checksum."""
@@ -27,7 +27,7 @@ def ledger(model: nn.Module, steps: Sequence[Operation]) -> tuple[Entry, ...]:
     """All entries of the stored network: header, operations, and each layer's weights, scales and biases.
 
     An operation that works in place on the result of another is part of that one's record. Every entry begins on a whole
-    byte, what is used twice is stored once, and no entropy coding is counted.
+    byte, a module that is used twice is stored once, and no entropy coding is counted.
     """
     entries = [Entry("", "header", HEADER_BYTES)]
     written = set[str]()
@@ -37,12 +37,9 @@ def ledger(model: nn.Module, steps: Sequence[Operation]) -> tuple[Entry, ...]:
         if step.name not in written:
             entries += [Entry(step.name, purpose, count) for purpose, count in step.stored.items()]
         written.add(step.name)
-    inside = {name for name, module in model.named_modules() if any(_contains(step, name) for step in written)}
+    # What a layer says of itself holds for its parts too.
+    parts = {part for module in model.modules() if isinstance(module, Stored) for part in module.modules() if part is not module}
     for name, module in model.named_modules():
-        if name not in inside:
+        if name not in written and module not in parts:
             entries += [Entry(name, purpose, count) for purpose, count in stored_bytes(module).items()]
     return tuple(entries)
-
-
-def _contains(step: str, name: str) -> bool:
-    return name == step or name.startswith(step + ".")

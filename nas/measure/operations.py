@@ -28,7 +28,7 @@ class Operation:
 
     `macs` counts multiply-accumulates, `stored` the bytes of its weights by purpose, `output_bytes` those of its result.
     `inputs` are the operations that it reads, where -1 is the network's own input. An operation `in_place` may write
-    over an input that nothing reads later.
+    over an input that nothing reads later. The name is that of a module; of a function it ends in brackets.
     """
 
     name: str
@@ -81,11 +81,13 @@ class _Recorder(fx.Interpreter):
             return result
         before = self.counter.get_total_flops()
         result = super().run_node(n)
+        if not any(isinstance(part, Tensor) for part in (result if isinstance(result, (tuple, list)) else (result,))):
+            return result  # arithmetic on shapes, which are known beforehand
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         self.index[n] = len(self.operations)
         self.operations.append(
             Operation(
-                name=str(n.target) if module is not None else n.name,
+                name=str(n.target) if module is not None else f"{n.name}()",
                 macs=(self.counter.get_total_flops() - before) // 2,
                 stored={} if module is None else self._stored(n, module),
                 output_bytes=result.numel() * self.activation_bytes if isinstance(result, Tensor) else 0,
@@ -101,10 +103,11 @@ class _Recorder(fx.Interpreter):
         return stored_bytes(module)
 
     def _folds_into(self, node: fx.Node) -> nn.Conv2d | nn.Linear | None:
-        """The layer whose weights take up a batch normalisation: the one before it, if nothing else reads that."""
+        """The layer whose weights take up a batch normalisation: the one before it, if nothing else reads or calls that."""
         before = node.all_input_nodes[0]
         layer = self.fetch_attr(str(before.target)) if before.op == "call_module" else None
-        return layer if isinstance(layer, (nn.Conv2d, nn.Linear)) and len(before.users) == 1 else None
+        calls = sum(other.target == before.target for other in node.graph.nodes)
+        return layer if isinstance(layer, (nn.Conv2d, nn.Linear)) and len(before.users) == calls == 1 else None
 
 
 def stored_bytes(module: nn.Module) -> dict[str, int]:
@@ -114,10 +117,10 @@ def stored_bytes(module: nn.Module) -> dict[str, int]:
     """
     if isinstance(module, Stored):
         return {purpose: (bits + 7) // 8 for purpose, bits in module.stored_bits().items()}
-    tensors = dict(module.named_parameters(recurse=False))
-    if not isinstance(module, _NORMS):
-        tensors |= dict(module.named_buffers(recurse=False))  # type: ignore[arg-type]
-    return {name: tensor.numel() * FLOAT_BYTES for name, tensor in tensors.items()}
+    if isinstance(module, _NORMS):
+        return dict.fromkeys(("weight", "bias"), module.num_features * FLOAT_BYTES)
+    tensors: list[tuple[str, Tensor]] = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    return {name: tensor.numel() * FLOAT_BYTES for name, tensor in tensors}
 
 
 def activation_bytes(model: nn.Module) -> int:
@@ -136,7 +139,7 @@ def operations(model: nn.Module, example: Tensor) -> tuple[Operation, ...]:
     model.eval()
     try:
         graph = _Tracer().trace(model)
-    except (fx.proxy.TraceError, TypeError) as error:
+    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise ValueError(
             f"a network must be traceable by torch.fx, without branches on values, but {type(model).__name__}: {error}"
         ) from error

@@ -18,8 +18,8 @@ def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(tmp
 
 
 def test_every_budget_reaches_the_objective() -> None:
-    limits = {"size_bytes": 4096, "params": 5000, "macs": 100000, "peak_memory_bytes": 2048}
-    assert digits(**limits).objective.budget.limits == limits
+    limited = digits(size_bytes=4096, params=5000, macs=100000, peak_memory_bytes=2048)
+    assert limited.objective.budget.limits == {"size_bytes": 4096, "params": 5000, "macs": 100000, "peak_memory_bytes": 2048}
     timed = digits(size_bytes=None, latency_ms=0.5, macs_per_second=2e8)
     assert timed.objective.budget.limits == {"latency_ms": 0.5}
     assert timed.device is not None

@@ -1,0 +1,114 @@
+"""Networks under observation: what each must do, whether a space built it or a compressor changed it."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas.measure import costs
+from nas.testing.proposals import require
+
+
+@contextmanager
+def untouched(subject: str, *besides: str) -> Iterator[None]:
+    """Requires that `subject` leaves global states alone, all but those named in `besides`."""
+    before = _global_states()
+    yield
+    guess = "it seeds, draws or sets something there, where it should draw with torch alone and only where that is seeded for it"
+    for name, state in _global_states().items():
+        require(name in besides or state == before[name], f"{subject} must leave the global state of {name} alone", guess)
+
+
+def _global_states() -> dict[str, object]:
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - the state that others may have touched
+    return {
+        "random": random.getstate(),
+        "numpy.random": (kind, np.asarray(keys).tolist(), *rest),
+        "torch": torch.get_rng_state().tolist(),
+        "torch.get_default_dtype()": torch.get_default_dtype(),
+        "torch.is_grad_enabled()": torch.is_grad_enabled(),
+        "torch.get_num_threads()": torch.get_num_threads(),
+    }
+
+
+def difference(first: nn.Module, second: nn.Module) -> str:
+    """The name of a part of their states in which two networks differ; empty if they are the same."""
+    one, other = first.state_dict(), second.state_dict()
+    if unshared := one.keys() ^ other.keys():
+        return min(unshared)
+    return next((name for name in one if not torch.equal(one[name], other[name])), "")
+
+
+def require_same(first: nn.Module, second: nn.Module, rule: str, guess: str) -> None:
+    """Requires two networks with equal states."""
+    name = difference(first, second)
+    require(not name, f"{rule}, but {name!r} differs", guess)
+
+
+def batch_like(example: Tensor) -> Tensor:
+    """Three different samples, made of the first one of `example`."""
+    return example[:1] * torch.tensor([1.0, 0.5, -1.0]).reshape(-1, *[1] * (example.ndim - 1))
+
+
+def answer(model: nn.Module, inputs: Tensor, subject: str) -> Tensor:
+    """What the network says in evaluation mode."""
+    model.eval()
+    try:
+        with torch.no_grad():
+            said: Tensor = model(inputs)
+    except Exception as error:
+        guess = "the sizes of its layers do not follow from the example, or it counts on one size of batch"
+        raise AssertionError(
+            f"{subject} must take a batch of {list(inputs.shape)}, but raised {error!r}: perhaps {guess}"
+        ) from error
+    return said
+
+
+def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) -> None:
+    """Requires finite logits [N, classes] for any N, the same ones each time."""
+    for inputs in (example[:1], batch_like(example)):
+        said = answer(model, inputs, subject)
+        breach = f"{subject} must give logits [N, {classes}], but for {list(inputs.shape)} gave "
+        require(isinstance(said, Tensor), breach + repr(said), "it returns a tuple, with the features besides the logits")
+        guess = "the last layer does not use `classes`, or a dimension of size 1 is squeezed away with the batch"
+        require(tuple(said.shape) == (len(inputs), classes), breach + str(list(said.shape)), guess)
+        guess = "a layer divides by 0 or takes the logarithm of it, or its weights are not initialised"
+        require(bool(said.isfinite().all()), f"{breach}{said}", guess)
+        again = answer(model, inputs, subject)
+        guess = "functional dropout lacks training=self.training"
+        require(torch.equal(said, again), f"{subject} must give the same logits twice in evaluation mode, but did not", guess)
+
+
+def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
+    """Requires a network whose costs can be counted, and returns them."""
+    try:
+        return costs(model, example)
+    except Exception as error:
+        guess = "forward() branches on values or shapes of its input; decide in the constructor instead"
+        raise AssertionError(f"{subject} must have costs that can be counted, but raised {error!r}: perhaps {guess}") from error
+
+
+def check_training(model: nn.Module, example: Tensor, classes: int, subject: str, steps: int = 1) -> None:
+    """Trains the network a little and requires a finite gradient at every parameter."""
+    model.train()
+    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    require(bool(parameters), f"{subject} must have parameters to train, but has none", "tensors are not nn.Parameter")
+    inputs, labels = batch_like(example), torch.arange(3) % classes
+    optimizer = torch.optim.SGD(parameters.values(), lr=0.1)
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        try:
+            nn.functional.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            guess = "it detaches its result, works in place on what is needed again, or normalises over a single value"
+            raise AssertionError(f"{subject} must train on a batch, but raised {error!r}: perhaps {guess}") from error
+        for name, parameter in parameters.items():
+            breach = f"the gradient must reach every parameter of {subject}, but "
+            guess = "forward() does not use that layer, so build it only where it is used, or something is detached before it"
+            require(parameter.grad is not None, f"{breach}{name!r} has none", guess)
+            guess = "something divides by 0 or takes the root of it"
+            require(bool(parameter.grad.isfinite().all()), f"{breach}that of {name!r} is not finite", guess)  # type: ignore[union-attr]
+        optimizer.step()

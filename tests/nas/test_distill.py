@@ -1,0 +1,129 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nas.distill import Teacher, distillation
+from nas.seeds import seeded
+from nas.train import Loss, cross_entropy
+
+# What the teacher, here nn.Identity(), says of four samples.
+TAUGHT = torch.tensor([[2.0, 0.0], [0.0, 0.0], [-1.0, 3.0], [0.5, 0.0]])
+STUDENT = torch.tensor([[0.0, 1.0], [1.0, 0.5]])
+LABELS, INDEX = torch.tensor([0, 1]), torch.tensor([2, 0])
+
+
+def distil(alpha: float, temperature: float, taught: Tensor = TAUGHT) -> Loss:
+    return distillation(nn.Identity(), taught, alpha, temperature)
+
+
+def softmax(values: list[float], temperature: float) -> list[float]:
+    powers = [math.exp(value / temperature) for value in values]
+    return [power / sum(powers) for power in powers]
+
+
+def divergence(teacher: list[float], student: list[float], temperature: float) -> float:
+    """Kullback and Leibler's, from the teacher's distribution to the student's."""
+    pairs = zip(softmax(teacher, temperature), softmax(student, temperature), strict=True)
+    return sum(p * math.log(p / q) for p, q in pairs)
+
+
+def gradient(loss: Loss, student: Tensor = STUDENT) -> Tensor:
+    student = student.clone().requires_grad_()
+    loss(student, LABELS, INDEX).backward()  # type: ignore[no-untyped-call]
+    assert student.grad is not None
+    return student.grad
+
+
+def test_the_loss_is_that_of_hinton_by_hand() -> None:
+    alpha, temperature = 0.25, 2.0
+    # Samples 2 and 0 of the teacher, in that order; the mean is over samples and not over classes.
+    soft = (divergence([-1.0, 3.0], [0.0, 1.0], temperature) + divergence([2.0, 0.0], [1.0, 0.5], temperature)) / 2
+    hard = -(math.log(softmax([0.0, 1.0], 1.0)[0]) + math.log(softmax([1.0, 0.5], 1.0)[1])) / 2
+    expected = alpha * hard + (1 - alpha) * temperature**2 * soft
+    assert distil(alpha, temperature)(STUDENT, LABELS, INDEX).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_divergence_is_from_the_teacher_to_the_student() -> None:
+    forward = (divergence([-1.0, 3.0], [0.0, 1.0], 1.0) + divergence([2.0, 0.0], [1.0, 0.5], 1.0)) / 2
+    backward = (divergence([0.0, 1.0], [-1.0, 3.0], 1.0) + divergence([1.0, 0.5], [2.0, 0.0], 1.0)) / 2
+    assert abs(forward - backward) > 0.05
+    assert distil(0.0, 1.0)(STUDENT, LABELS, INDEX).item() == pytest.approx(forward, rel=1e-5)
+
+
+def test_with_alpha_1_only_the_labels_count() -> None:
+    assert distil(1.0, 4.0)(STUDENT, LABELS, INDEX).item() == pytest.approx(cross_entropy(STUDENT, LABELS, INDEX).item())
+
+
+def test_with_alpha_0_only_the_teacher_counts() -> None:
+    loss = distil(0.0, 4.0)
+    assert torch.equal(loss(STUDENT, LABELS, INDEX), loss(STUDENT, 1 - LABELS, INDEX))
+    assert loss(TAUGHT[INDEX], LABELS, INDEX).item() == pytest.approx(0.0, abs=1e-6)
+    assert loss(TAUGHT[INDEX.flip(0)], LABELS, INDEX).item() > 0.1
+
+
+def test_soft_labels_are_looked_up_by_position() -> None:
+    loss = distil(0.0, 1.0)
+    for position in range(4):
+        index = torch.tensor([position])
+        assert loss(TAUGHT[index], LABELS[:1], index).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_gradient_is_of_the_same_size_at_every_temperature() -> None:
+    # For high temperatures it tends to the difference of the logits that are left when their means are taken away.
+    sizes = [gradient(distil(0.0, temperature)).norm().item() for temperature in (4.0, 8.0, 64.0)]
+    assert max(sizes) < 1.2 * min(sizes)
+    difference = STUDENT - TAUGHT[INDEX]
+    expected = (difference - difference.mean(1, keepdim=True)) / (len(INDEX) * STUDENT.shape[1])
+    assert torch.allclose(gradient(distil(0.0, 64.0)), expected, atol=1e-3)
+
+
+def teacher() -> nn.Module:
+    with seeded(0):
+        return nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2)).train()
+
+
+def test_the_teacher_answers_in_evaluation_mode_and_stays_as_it_is() -> None:
+    first, second = teacher(), teacher()
+    with torch.no_grad():
+        soft = second.eval()(TAUGHT)
+    loss = distillation(first, TAUGHT, 0.0, 2.0)
+    assert loss(soft[INDEX], LABELS, INDEX).item() == pytest.approx(0.0, abs=1e-6)
+    gradient(loss)
+    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+    assert all(parameter.grad is None for parameter in first.parameters())
+
+
+def test_the_teacher_answers_once() -> None:
+    class Counting(nn.Module):
+        samples = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.samples += len(x)
+            return x
+
+    counting = Counting()
+    loss = distillation(counting, TAUGHT, 0.5, 2.0)
+    for _ in range(3):
+        loss(STUDENT, LABELS, INDEX)
+    assert counting.samples == len(TAUGHT)
+
+
+def test_soft_labels_stay_when_the_teacher_changes() -> None:
+    changing = teacher()
+    loss = distillation(changing, TAUGHT, 0.0, 2.0)
+    before = loss(STUDENT, LABELS, INDEX)
+    with torch.no_grad():
+        for parameter in changing.parameters():
+            parameter.add_(1.0)
+    assert torch.equal(loss(STUDENT, LABELS, INDEX), before)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "alpha", "temperature"),
+    [(0, 0.5, 4.0), (5, -0.1, 4.0), (5, 1.1, 4.0), (5, float("nan"), 4.0), (5, 0.5, 0.0), (5, 0.5, -1.0), (5, 0.5, float("nan"))],
+)
+def test_a_teacher_that_cannot_teach_is_refused(epochs: int, alpha: float, temperature: float) -> None:
+    with pytest.raises(ValueError, match=r"epochs >= 1, alpha in \[0, 1\] and temperature > 0, but got"):
+        Teacher(lambda example, classes: nn.Identity(), epochs, alpha, temperature)

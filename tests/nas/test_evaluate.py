@@ -1,0 +1,407 @@
+import dataclasses
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compressors.pruning import ChannelPruning
+from compressors.quantization import Quantization
+from nas.compress import Compressor
+from nas.data import Split, Task
+from nas.evaluate import Evaluator, check_kinds
+from nas.measure import COSTS, Device, Roofline, costs
+from nas.objective import Budget, Evaluation, Status
+from nas.search import Proposal
+from nas.space import Choice, Choices, Design
+from nas.train import Loss, Recipe, accuracy, cross_entropy
+
+RECIPE = Recipe(epochs=2, finetune_epochs=1, batch_size=16, lr=0.02, finetune_lr=0.01)
+
+
+class Space:
+    """A hidden layer with batch normalisation, or none."""
+
+    choices = Choices(
+        [
+            Choice("", "depth", (1, 2)),
+            Choice("hidden", "width", (4, 8), ("depth", frozenset({2}))),
+            Choice("hidden", "bits", (4, 8), ("depth", frozenset({2}))),
+            Choice("head", "bits", (2, 8)),
+        ]
+    )
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        features = example[0].numel()
+        model = nn.Sequential(nn.Flatten())
+        if design["depth"] == 2:
+            width = design["hidden.width"]
+            assert isinstance(width, int)
+            model.add_module("hidden", nn.Linear(features, width, bias=False))
+            model.add_module("norm", nn.BatchNorm1d(width))
+            model.add_module("relu", nn.ReLU())
+            features = width
+        model.add_module("head", nn.Linear(features, classes))
+        return model
+
+
+DEEP, SHALLOW = (1, 1, 0, 1), (0, 0, 0, 1)
+
+
+class Watching:
+    """Changes nothing, and remembers what it is given."""
+
+    kind = "bits"
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, Tensor]] = []
+
+    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+        batches: Any = model.get_submodule("norm").num_batches_tracked
+        self.seen.append((int(batches), example))
+        return model
+
+
+class Poison:
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError("the test split was read")
+
+
+def evaluator(
+    task: Task,
+    *,
+    space: Any = None,
+    compressors: Sequence[Compressor] = (Quantization(),),
+    recipe: Recipe = RECIPE,
+    limits: Mapping[str, float] | None = None,
+    device: Device | None = None,
+    loss: Loss = cross_entropy,
+    seed: int = 0,
+) -> Evaluator:
+    return Evaluator(space or Space(), compressors, task, recipe, Budget(limits or {}), device, loss, seed)
+
+
+def untimed(evaluation: Evaluation) -> Evaluation:
+    return dataclasses.replace(evaluation, seconds=0.0)
+
+
+def same(first: nn.Module | None, second: nn.Module | None) -> bool:
+    assert first is not None
+    assert second is not None
+    one, other = first.state_dict(), second.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_candidate_is_built_trained_compressed_and_measured(tiny_task: Task) -> None:
+    evaluation, model = evaluator(tiny_task)(3, Proposal(DEEP))
+    assert (evaluation.id, evaluation.genotype, evaluation.epochs) == (3, DEEP, None)
+    assert evaluation.design == {"depth": 2, "hidden.width": 8, "hidden.bits": 4, "head.bits": 8}
+    assert (evaluation.status, evaluation.reason) == (Status.OK, "")
+    assert len(evaluation.history) == 3
+    assert evaluation.seconds > 0
+    assert model is not None
+    assert type(model.get_submodule("hidden")).__name__ == "QuantizedLinear"
+    assert evaluation.metrics == {"accuracy": accuracy(model, tiny_task.validation), **costs(model, tiny_task.example)}
+    assert evaluation.metrics["accuracy"] == evaluation.history[-1].accuracy > 0.6
+
+
+def test_over_budget_is_measured_and_never_trained(tiny_task: Task) -> None:
+    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        raise AssertionError("it was trained")
+
+    evaluation, model = evaluator(tiny_task, loss=loss, limits={"size_bytes": 100, "macs": 1e6, "params": 99})(0, Proposal(DEEP))
+    assert evaluation.status is Status.OVER_BUDGET
+    # Header 16, two records of 16, 128 weights of 4 bits, 24 of 8, 11 scales and biases, two ranges of 5.
+    size, params = 16 + 32 + 64 + 24 + 8 * 11 + 10, 128 + 16 + 27
+    assert evaluation.reason == f"size_bytes {size} > 100, params {params} > 99"
+    assert evaluation.metrics == {"size_bytes": size, "params": params, "macs": 128 + 24, "peak_memory_bytes": 24}
+    assert evaluation.history == ()
+    assert model is None
+    at_the_limit = evaluator(tiny_task, limits={"size_bytes": size, "params": params})
+    assert at_the_limit(0, Proposal(DEEP))[0].status is Status.OK
+
+
+def test_latency_is_measured_where_there_is_a_device(tiny_task: Task) -> None:
+    device = Roofline("board", macs_per_second=1e3, bytes_per_second=1e9)
+    evaluation, _ = evaluator(tiny_task, device=device)(0, Proposal(SHALLOW))
+    assert evaluation.metrics.keys() == {"accuracy", *COSTS}
+    assert evaluation.metrics["latency_ms"] == pytest.approx(48.0, rel=1e-3)  # 48 MACs
+    slow = evaluator(tiny_task, device=device, limits={"latency_ms": 40.0})(0, Proposal(SHALLOW))[0]
+    assert (slow.status, slow.reason) == (Status.OVER_BUDGET, "latency_ms 48 > 40")
+
+
+def test_what_a_loss_raises_is_a_failure_with_its_place(tiny_task: Task) -> None:
+    def breaking(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        raise ZeroDivisionError("no such luck")
+
+    evaluation, model = evaluator(tiny_task, loss=breaking)(0, Proposal(DEEP))
+    line = breaking.__code__.co_firstlineno + 1
+    assert evaluation.status is Status.FAILED
+    assert evaluation.reason == f"ZeroDivisionError: no such luck (breaking, line {line})"
+    # What it costs was known before.
+    assert evaluation.metrics["params"] == 171
+    assert "accuracy" not in evaluation.metrics
+    assert evaluation.history == ()
+    assert model is None
+
+
+def test_what_a_space_raises_is_a_failure(tiny_task: Task) -> None:
+    class Broken(Space):
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            return super().build({**design, "depth": design["deep"]}, example, classes)
+
+    evaluation, model = evaluator(tiny_task, space=Broken())(0, Proposal(DEEP))
+    assert evaluation.status is Status.FAILED
+    assert evaluation.reason.startswith("KeyError: 'deep' (build, line ")
+    assert evaluation.metrics == {}
+    assert model is None
+
+
+def test_a_diverged_loss_is_a_failure(tiny_task: Task) -> None:
+    def diverging(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        return said.sum() * float("nan")
+
+    evaluation, _ = evaluator(tiny_task, loss=diverging)(0, Proposal(SHALLOW))
+    assert evaluation.status is Status.FAILED
+    assert evaluation.reason.startswith("DivergedError: the training loss must stay finite, but got nan in epoch 1 of 2 (fit, ")
+
+
+@pytest.mark.parametrize(("classes", "shape"), [(4, r"[1, 4]"), (1, "[1, 1]")])
+def test_logits_of_another_shape_are_a_failure(tiny_task: Task, classes: int, shape: str) -> None:
+    class Wrong(Space):
+        def build(self, design: Design, example: Tensor, _: int) -> nn.Module:
+            return super().build(design, example, classes)
+
+    evaluation, _ = evaluator(tiny_task, space=Wrong())(0, Proposal(DEEP))
+    assert evaluation.status is Status.FAILED
+    assert evaluation.reason.startswith(f"ValueError: a network must give logits [N, 3], but for one sample it gives {shape} (")
+
+
+def test_a_genotype_outside_of_the_space_is_no_failure_of_a_candidate(tiny_task: Task) -> None:
+    with pytest.raises(ValueError, match="gene of 'depth' must be in 0 … 1, but got 2"):
+        evaluator(tiny_task)(0, Proposal((2, 0, 0, 0)))
+
+
+def test_an_interrupt_is_no_failure_of_a_candidate(tiny_task: Task) -> None:
+    def interrupted(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluator(tiny_task, loss=interrupted)(0, Proposal(DEEP))
+
+
+def test_a_candidate_is_the_same_whenever_it_is_evaluated(tiny_task: Task) -> None:
+    first = evaluator(tiny_task)
+    one, weights = first(0, Proposal(DEEP))
+    first(1, Proposal(SHALLOW))
+    torch.manual_seed(123)
+    again, weights_again = first(7, Proposal(DEEP))
+    assert untimed(again) == dataclasses.replace(untimed(one), id=7)
+    assert same(weights, weights_again)
+    elsewhere, weights_elsewhere = evaluator(tiny_task)(2, Proposal(DEEP))
+    assert untimed(elsewhere) == dataclasses.replace(untimed(one), id=2)
+    assert same(weights, weights_elsewhere)
+
+
+def test_another_seed_of_the_run_gives_other_weights(tiny_task: Task) -> None:
+    one, weights = evaluator(tiny_task, seed=0)(0, Proposal(DEEP))
+    other, other_weights = evaluator(tiny_task, seed=1)(0, Proposal(DEEP))
+    assert one.history != other.history
+    assert not same(weights, other_weights)
+
+
+def test_an_evaluation_leaves_the_global_generator_as_it_was(tiny_task: Task) -> None:
+    before = torch.get_rng_state()
+    evaluator(tiny_task)(0, Proposal(DEEP))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_genotype_is_evaluated_as_its_canonical_form(tiny_task: Task) -> None:
+    canonical, weights = evaluator(tiny_task)(0, Proposal(SHALLOW))
+    inactive, same_weights = evaluator(tiny_task)(0, Proposal((0, 1, 1, 1)))
+    assert inactive.genotype == SHALLOW
+    assert untimed(inactive) == untimed(canonical)
+    assert same(weights, same_weights)
+
+
+def test_a_cost_that_training_changes_is_a_failure(tiny_task: Task) -> None:
+    class Opportunist:
+        """Prunes more once it has seen trained weights."""
+
+        kind = "bits"
+
+        def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+            batches: Any = model.get_submodule("norm").num_batches_tracked
+            return ChannelPruning().apply(model, {"hidden": 0.5 if batches > 0 else 0.25}, example)
+
+    evaluation, model = evaluator(tiny_task, compressors=[Opportunist()])(0, Proposal(DEEP))
+    assert evaluation.status is Status.FAILED
+    # From 6 to 4 channels, each with 16 weights, 3 in the head and, of the two that normalise it, one that is stored.
+    assert (
+        "costs must follow from the design alone, but in training size_bytes 540 became 380, params 129 became 87"
+        in evaluation.reason
+    )
+    assert model is None
+
+
+@pytest.mark.parametrize(("epochs", "split"), [(None, (2, 1)), (3, (2, 1)), (6, (4, 2)), (1, (1, 0)), (1.5, (1, 1))])
+def test_the_epochs_of_a_proposal_are_split_around_the_compression(
+    tiny_task: Task, epochs: float | None, split: tuple[int, int]
+) -> None:
+    watching = Watching()
+    evaluation, model = evaluator(tiny_task, compressors=[watching])(0, Proposal(DEEP, epochs))
+    assert evaluation.status is Status.OK, evaluation.reason
+    assert evaluation.epochs == epochs
+    assert len(evaluation.history) == sum(split)
+    assert model is not None
+    batches: Any = model.get_submodule("norm").num_batches_tracked
+    # Of 60 samples, 4 batches an epoch; first comes the compression that is only to be counted.
+    assert [seen for seen, _ in watching.seen] == [0, 4 * split[0]]
+    assert int(batches) == 4 * sum(split)
+
+
+def test_less_than_an_epoch_is_a_failure(tiny_task: Task) -> None:
+    evaluation, _ = evaluator(tiny_task)(0, Proposal(DEEP, 0.5))
+    assert evaluation.status is Status.FAILED
+    assert "trained for at least 1 epoch, but got 0.5" in evaluation.reason
+
+
+def test_compressors_are_calibrated_on_the_first_256_training_inputs(tiny_task: Task) -> None:
+    inputs = torch.cat([tiny_task.train.inputs] * 5)
+    task = dataclasses.replace(tiny_task, train=Split(inputs, torch.cat([tiny_task.train.labels] * 5)))
+    watching = Watching()
+    evaluator(task, compressors=[watching])(0, Proposal(DEEP))
+    assert [len(example) for _, example in watching.seen] == [1, 256]
+    assert torch.equal(watching.seen[0][1], inputs[:1])
+    assert torch.equal(watching.seen[1][1], inputs[:256])
+
+
+def test_both_phases_train_with_their_rates_and_an_order_of_their_own(tiny_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[int] = []
+    rates: list[float] = []
+
+    class Recording(torch.optim.AdamW):
+        def step(self, closure: Any = None) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        orders.extend(index.tolist())
+        return cross_entropy(said, labels, index)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Recording)
+    evaluator(tiny_task, loss=loss)(0, Proposal(DEEP))
+    assert sorted(orders) == sorted(list(range(60)) * 3)
+    assert orders[:60] != orders[60:120] != orders[120:]
+    assert max(rates[:8]) == pytest.approx(0.02, rel=0.1)
+    assert max(rates[8:]) == pytest.approx(0.01, rel=0.1)
+
+
+def test_the_untrained_network_takes_the_trained_weights(tiny_task: Task) -> None:
+    compressors = (ChannelPruning(kind="width"), Quantization())
+
+    class Pruned(Space):
+        choices = Choices([Choice("hidden", "width", (0.25, 0.5)), Choice("hidden", "bits", (4, 8))])
+
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            return super().build({"depth": 2, "hidden.width": 8}, example, classes)
+
+    evaluate = evaluator(tiny_task, space=Pruned(), compressors=compressors)
+    evaluation, model = evaluate(0, Proposal((1, 0)))
+    assert model is not None, evaluation.reason
+    loaded = evaluate.untrained((1, 0))
+    assert not same(loaded, model)
+    loaded.load_state_dict(model.state_dict())
+    assert accuracy(loaded, tiny_task.validation) == evaluation.metrics["accuracy"]
+    assert same(evaluate.untrained((1, 0)), evaluate.untrained((1, 0)))
+
+
+def test_no_test_data_are_read(tiny_task: Task) -> None:
+    task = dataclasses.replace(tiny_task)
+    object.__setattr__(task, "test", Poison())
+    for genotype in (DEEP, SHALLOW):
+        evaluation, _ = evaluator(task)(0, Proposal(genotype))
+        assert (evaluation.status, evaluation.reason) == (Status.OK, "")
+
+
+def test_the_design_is_not_the_candidates_to_change(tiny_task: Task) -> None:
+    class Thorough(Space):
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            assert list(design.items()) == [("depth", 1), ("head.bits", 8)]
+            assert "hidden.width" not in design
+            assert len(design) == 2
+            return super().build(design, example, classes)
+
+    evaluation, _ = evaluator(tiny_task, space=Thorough())(0, Proposal(SHALLOW))
+    assert evaluation.status is Status.OK, evaluation.reason
+
+
+def kinds(space: Any, compressors: Sequence[Compressor], task: Task) -> None:
+    check_kinds(space, compressors, task, np.random.default_rng(0))
+
+
+def test_kinds_that_are_read_or_applied_are_well(tiny_task: Task) -> None:
+    kinds(Space(), (Quantization(),), tiny_task)
+    kinds(Space(), (ChannelPruning(), Quantization()), tiny_task)
+
+
+def test_a_kind_that_nobody_heeds_is_refused_with_both_sets(tiny_task: Task) -> None:
+    message = (
+        r"every kind of choice must be read by build\(\) or applied by a compressor, but \['bits'\] are not: "
+        r"build\(\) of Space reads \['depth', 'width'\] and the compressors apply \['prune'\]"
+    )
+    with pytest.raises(ValueError, match=message):
+        kinds(Space(), (ChannelPruning(),), tiny_task)
+
+
+@pytest.mark.parametrize("look", ["items", "get", "in", "dict", "values"])
+def test_every_way_of_reading_a_design_counts(tiny_task: Task, look: str) -> None:
+    class Reading(Space):
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            reads: dict[str, Any] = {
+                "items": lambda: list(design.items()),
+                "get": lambda: [design.get("head.bits"), design.get("hidden.bits")],
+                "in": lambda: ["head.bits" in design],
+                "dict": lambda: [dict(design)],
+                "values": lambda: list(design.values()),
+            }
+            reads[look]()
+            return super().build(design, example, classes)
+
+    kinds(Reading(), (), tiny_task)
+
+
+def test_a_kind_that_only_some_designs_read_is_found(tiny_task: Task) -> None:
+    class Rare(Space):
+        choices = Choices([Choice("", "depth", (1, 2)), Choice("hidden", "width", (4, 8), ("depth", frozenset({2})))])
+
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            if design["depth"] == 2 and torch.rand(()) < 0:
+                raise RuntimeError("never")
+            return super().build(design, example, classes)
+
+    for seed in range(10):
+        check_kinds(Rare(), (), tiny_task, np.random.default_rng(seed))
+
+
+def test_one_design_that_cannot_be_built_does_not_stop_the_check_but_all_do(tiny_task: Task) -> None:
+    class Fragile(Space):
+        def __init__(self, fails: Iterator[bool]) -> None:
+            self.fails = fails
+
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            if next(self.fails):
+                raise ZeroDivisionError("too thin")
+            return super().build(design, example, classes)
+
+    kinds(Fragile(iter([True, False] * 15)), (Quantization(),), tiny_task)
+    with pytest.raises(ZeroDivisionError, match="too thin"):
+        kinds(Fragile(iter([True] * 30)), (Quantization(),), tiny_task)
+
+
+def test_looking_at_kinds_leaves_the_global_generator_as_it_was(tiny_task: Task) -> None:
+    before = torch.get_rng_state()
+    kinds(Space(), (Quantization(),), tiny_task)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,211 @@
+import math
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.objective import Budget, Evaluation, Metrics, Objective, Status, best, nearest, pareto_front
+
+OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
+
+SHARES = st.floats(0, 1) | st.sampled_from([0.0, 0.5, 1.0])
+COSTS = st.floats(0, 1e300) | st.integers(0, 10)
+LIMITS = st.floats(1e-9, 1e300) | st.integers(1, 10)
+
+
+def evaluation(metrics: Metrics, status: Status = OK, id: int = 0) -> Evaluation:
+    return Evaluation(id, (id,), {}, status, "", metrics, 0.0)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[Evaluation]:
+    """Evaluations with few values, so that many are equal in one metric or in all."""
+    found = []
+    for id in range(draw(st.integers(0, 9))):
+        status = draw(st.sampled_from([OK, OK, OK, OVER, FAILED]))
+        costs = {"size": float(draw(st.integers(1, 4))), "macs": float(draw(st.integers(1, 4)))}
+        trained = {"accuracy": draw(st.sampled_from([0.25, 0.5, 0.75])), **costs}
+        found.append(evaluation({OK: trained, OVER: costs, FAILED: {}}[status], status, id))
+    return found
+
+
+OBJECTIVES = st.builds(
+    Objective,
+    st.just(("accuracy",)),
+    st.sampled_from([(), ("size",), ("size", "macs")]),
+    st.builds(Budget, st.sampled_from([{}, {"size": 3}, {"size": 2, "macs": 2}, {"macs": 0.5}])),
+)
+
+
+def test_the_fitness_of_what_meets_the_budget_lies_in_0_to_1() -> None:
+    for maximize, minimize, limits, expected in (
+        (("accuracy",), (), {}, (0.75,)),
+        (("accuracy", "recall"), (), {"size": 400.0}, (0.75, 0.25)),
+        (("accuracy",), ("size",), {"size": 400.0}, (0.75, 0.75)),
+        (("accuracy",), ("size",), {"size": 100.0}, (0.75, 0.0)),
+        (("accuracy",), ("size",), {"macs": 3.0}, (0.75, 1 / 101)),
+        ((), ("macs", "size"), {"size": 200.0}, (0.25, 0.5)),
+        ((), ("free",), {"free": 1.0}, (1.0,)),
+        ((), ("free",), {}, (1.0,)),
+    ):
+        found = evaluation({"accuracy": 0.75, "recall": 0.25, "size": 100.0, "macs": 3.0, "free": 0.0})
+        assert Objective(maximize, minimize, Budget(limits)).fitness(found) == expected
+
+
+def test_the_fitness_of_anything_else_is_below_0_and_says_by_how_much() -> None:
+    for status, limits, expected in (
+        (OVER, {"size": 80.0}, -0.25),
+        (OVER, {"size": 80.0, "macs": 2.0}, -0.5),
+        (OVER, {"size": 1.0}, -1.0),
+        (OVER, {"size": 5e-324}, -1.0),
+        (OK, {"size": 80.0}, -0.25),
+        (FAILED, {}, -1.0),
+        (FAILED, {"size": 100.0}, -1.0),
+    ):
+        objective = Objective(("accuracy",), ("size", "macs"), Budget(limits))
+        assert objective.fitness(evaluation({"accuracy": 0.9, "size": 100.0, "macs": 3.0}, status)) == (expected,) * 3
+    assert Objective().fitness(evaluation({}, FAILED)) == (-1.0,)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    st.sampled_from([OK, OVER, FAILED]),
+    st.fixed_dictionaries({"accuracy": SHARES, "recall": SHARES, "size": COSTS, "macs": COSTS}),
+    st.sampled_from([("accuracy",), ("recall", "accuracy"), ()]),
+    st.sampled_from([("size",), ("macs", "size")]),
+    st.dictionaries(st.sampled_from(["size", "macs"]), LIMITS),
+)
+def test_a_fitness_is_finite_and_its_sign_says_whether_the_budget_is_met(
+    status: Status, metrics: Metrics, maximize: tuple[str, ...], minimize: tuple[str, ...], limits: Mapping[str, float]
+) -> None:
+    objective = Objective(maximize, minimize, Budget(limits))
+    fitness = objective.fitness(evaluation(metrics, status))
+    assert len(fitness) == len(maximize) + len(minimize)
+    assert all(math.isfinite(value) and -1 <= value <= 1 for value in fitness)
+    met = status is not FAILED and all(metrics[name] <= limit for name, limit in limits.items())
+    assert [value >= 0 for value in fitness] == [met] * len(fitness)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(["size", "macs"]), LIMITS), st.data())
+def test_a_budget_is_exceeded_exactly_when_it_names_what_exceeds_it(limits: Mapping[str, float], data: st.DataObject) -> None:
+    metrics = {name: data.draw(st.sampled_from([limit, math.nextafter(limit, math.inf)]) | COSTS) for name, limit in limits.items()}
+    budget = Budget(limits)
+    over = [name for name, limit in limits.items() if metrics[name] > limit]
+    assert (budget.excess(metrics) > 0) is bool(over)
+    assert [part.split()[0] for part in budget.broken(metrics).split(", ") if part] == over
+
+
+def test_a_budget_tells_what_is_over_it_by_how_much() -> None:
+    for limits, excess, broken in (
+        ({}, 0.0, ""),
+        ({"size": 100.0}, 0.0, ""),
+        ({"size": 50.0}, 1.0, "size 100 > 50"),
+        ({"size": 50, "latency_ms": 0.25}, 1.0, "size 100 > 50, latency_ms 0.375 > 0.25"),
+        ({"size": 1000, "latency_ms": 0.25}, 0.5, "latency_ms 0.375 > 0.25"),
+    ):
+        metrics = {"size": 100, "latency_ms": 0.375, "accuracy": 0.5}
+        assert (Budget(limits).excess(metrics), Budget(limits).broken(metrics)) == (excess, broken)
+
+
+def test_invalid_budgets_and_objectives() -> None:
+    for limit in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"the budget of 'size' must be a positive number, but got {limit}"):
+            Budget({"macs": 1.0, "size": limit})
+    for maximize, minimize in (((), ()), (("accuracy", "accuracy"), ()), (("size",), ("macs", "size"))):
+        with pytest.raises(ValueError, match="an objective must name at least one metric and none twice, but got ") as caught:
+            Objective(maximize, minimize)
+        assert str(caught.value).endswith(str(maximize + minimize))
+
+
+def test_values_that_no_metric_can_have_are_refused() -> None:
+    for maximize, minimize, metrics, told in (
+        (("accuracy",), (), {"accuracy": 1.5}, "the fitness of 'accuracy' must lie in [0, 1], but got 1.5 from 1.5"),
+        (("accuracy",), (), {"accuracy": -0.5}, "the fitness of 'accuracy' must lie in [0, 1], but got -0.5 from -0.5"),
+        ((), ("size",), {"size": -0.5}, "the fitness of 'size' must lie in [0, 1], but got 2.0 from -0.5"),
+    ):
+        with pytest.raises(ValueError, match="must lie in") as caught:
+            Objective(maximize, minimize).fitness(evaluation(metrics))
+        assert str(caught.value) == told
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(ValueError, match=f"the metric 'macs' of candidate 3 must be a finite number, but got {value}"):
+            evaluation({"size": 1.0, "macs": value}, id=3)
+
+
+def test_what_was_not_measured_cannot_be_judged() -> None:
+    untrained = evaluation({"size": 100.0}, OVER)
+    for objective, missing in (
+        (Objective(budget=Budget({"macs": 1})), "macs"),
+        (Objective((), ("macs",)), "macs"),
+        (Objective(budget=Budget({"size": 200})), "accuracy"),
+    ):
+        with pytest.raises(KeyError, match=missing):
+            objective.fitness(untrained)
+
+
+def meet(evaluations: Sequence[Evaluation], objective: Objective) -> list[Evaluation]:
+    """Trained and within the budget, limit by limit."""
+    limits = objective.budget.limits.items()
+    return [e for e in evaluations if e.status is OK and all(e.metrics[name] <= limit for name, limit in limits)]
+
+
+def dominates(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    return one != two and all(a >= b for a, b in zip(one, two, strict=True))
+
+
+@settings(deadline=None)
+@given(runs(), OBJECTIVES)
+def test_the_best_is_the_earliest_that_no_other_one_ranks_above(evaluations: list[Evaluation], objective: Objective) -> None:
+    ranked = sorted(meet(evaluations, objective), key=lambda e: ([-value for value in objective.fitness(e)], e.id))
+    assert best(iter(evaluations), objective) == (ranked[0] if ranked else None)
+
+
+@settings(deadline=None)
+@given(runs(), OBJECTIVES)
+def test_the_front_is_what_no_other_one_dominates(evaluations: list[Evaluation], objective: Objective) -> None:
+    fitness = {e.id: objective.fitness(e) for e in meet(evaluations, objective)}
+    expected = {
+        id
+        for id, value in fitness.items()
+        if not any(dominates(other, value) for other in fitness.values())
+        and not any(other == value for earlier, other in fitness.items() if earlier < id)
+    }
+    front = pareto_front(iter(evaluations), objective)
+    assert {e.id for e in front} == expected
+    assert len(front) == len(expected)
+    assert [fitness[e.id] for e in front] == sorted((fitness[id] for id in expected), reverse=True)
+    assert front[:1] == [e for e in [best(evaluations, objective)] if e is not None]
+
+
+@settings(deadline=None)
+@given(runs(), OBJECTIVES)
+def test_the_nearest_exceeds_the_budget_least(evaluations: list[Evaluation], objective: Objective) -> None:
+    excess = {e.id: objective.budget.excess(e.metrics) for e in evaluations if e.status is not FAILED}
+    found = nearest(iter(evaluations), objective)
+    assert (None if found is None else found.id) == min(excess, key=lambda id: (excess[id], id), default=None)
+
+
+def test_where_nothing_was_found_there_is_no_best_no_front_and_none_nearest() -> None:
+    nothing: tuple[list[Evaluation], ...] = ([], [evaluation({}, FAILED)])
+    for evaluations in nothing:
+        assert best(evaluations, Objective()) is None
+        assert pareto_front(evaluations, Objective()) == []
+        assert nearest(evaluations, Objective()) is None
+
+
+def test_another_objective_judges_a_run_anew() -> None:
+    small, large = evaluation({"accuracy": 0.5, "size": 10.0}, OK, 0), evaluation({"accuracy": 0.9, "size": 90.0}, OK, 1)
+    untrained = evaluation({"size": 200.0}, OVER, 2)
+    run = [small, large, untrained]
+    for limits, leader, front, close in (
+        ({"size": 100}, large, [large, small], small),
+        ({"size": 50}, small, [small], small),
+        ({"size": 5}, None, [], small),
+        ({"size": 1000}, large, [large, small], small),
+        ({}, large, [large, small], small),
+    ):
+        objective = Objective(("accuracy",), ("size",), Budget(limits))
+        assert best(run, objective) is leader
+        assert pareto_front(run, objective) == front
+        assert nearest(run, objective) is close

@@ -1,0 +1,27 @@
+import subprocess
+import sys
+
+MODULES = (
+    "nas.seeds",
+    "nas.space",
+    "nas.grids",
+    "nas.objective",
+    "nas.search",
+    "nas.durable",
+    "nas.record",
+    "nas.show",
+    "strategies.random_search",
+    "strategies.evolution",
+    "strategies.nsga2",
+)
+
+
+def test_what_needs_no_network_does_not_wait_for_torch() -> None:
+    program = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    print(name, "torch" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", program, *MODULES], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == [f"{name} False" for name in MODULES]
