@@ -12,7 +12,7 @@ setup: .venv/installed
 	touch $@
 
 demo: setup
-	$(BIN)/nas run experiments/digits.py --out runs/demo
+	$(BIN)/nas run experiments/digits.py --trials 44 --out runs/demo
 
 test: setup
 	$(BIN)/pytest

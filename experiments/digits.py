@@ -44,8 +44,8 @@ def digits(
     macs_per_second: float = 1e8,
     bytes_per_second: float = 1e8,
     teacher: bool = False,
-    epochs: int = 20,
-    finetune_epochs: int = 10,
+    epochs: int = 16,
+    finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
     """Searches a network for scikit-learn's 8x8 handwritten digits.

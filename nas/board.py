@@ -16,6 +16,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from nas.objective import Evaluation, Objective, Status, best, pareto_front
 from nas.search import Reporting, Strategy
+from nas.space import Choices
 
 
 class Board:
@@ -25,8 +26,10 @@ class Board:
     cannot be written, the board warns once and logs no more: it is for looking on, and no search may end because of it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, choices: Choices) -> None:
         self._folder = folder
+        # TensorBoard takes the columns of its table from one trial: each must name the choices that its design leaves out.
+        self._columns = _plain({choice.name: choice.options[0] for choice in choices})
         self._search: SummaryWriter | None = None
         self._trials = 0
         self._seconds = 0.0
@@ -94,7 +97,9 @@ class Board:
             metrics = {f"metric/{name}": value for name, value in evaluation.metrics.items()}
             for name, value in metrics.items():
                 writer.add_scalar(name, value, 0)
-            for summary in hparams(_columns(evaluation.design), metrics):  # type: ignore[no-untyped-call]
+            table, _, _ = hparams(self._columns, metrics)  # type: ignore[no-untyped-call]
+            _, start, end = hparams(_plain(evaluation.design), metrics)  # type: ignore[no-untyped-call]
+            for summary in (table, start, end):
                 writer.file_writer.add_summary(summary)
 
     def finish(self, evaluations: Sequence[Evaluation], objective: Objective) -> None:
@@ -105,7 +110,7 @@ class Board:
                 self._search.add_image("pareto", picture, self._trials, dataformats="HWC")
 
 
-def _columns(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:
+def _plain(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:
     return {name: option if isinstance(option, (bool, int, float, str)) else repr(option) for name, option in design.items()}
 
 

@@ -50,7 +50,7 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
     """
     with _one_thread():
         check_kinds(experiment.space, experiment.compressors, experiment.task, generator(experiment.seed, "kinds"))
-        with journal(out, experiment.describe()) as record, Board(out / "tb") as board:
+        with journal(out, experiment.describe()) as record, Board(out / "tb", experiment.space.choices) as board:
             evaluator = _evaluator(experiment, _loss(experiment, out))
             strategy = experiment.strategy(experiment.space.choices, generator(experiment.seed, "strategy"))
             evaluations: list[Evaluation] = []

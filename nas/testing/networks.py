@@ -1,7 +1,7 @@
 """Networks under observation: what each must do, whether a space built it or a compressor changed it."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -34,17 +34,21 @@ def _global_states() -> dict[str, object]:
     }
 
 
-def difference(first: nn.Module, second: nn.Module) -> str:
-    """The name of a part of their states in which two networks differ; empty if they are the same."""
-    one, other = first.state_dict(), second.state_dict()
-    if unshared := one.keys() ^ other.keys():
+def state(model: nn.Module) -> Mapping[str, Tensor]:
+    """A copy of all that a network has learnt."""
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def difference(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> str:
+    """The name of something in which two states differ; empty if they are the same."""
+    if unshared := first.keys() ^ second.keys():
         return min(unshared)
-    return next((name for name in one if not torch.equal(one[name], other[name])), "")
+    return next((name for name in first if not torch.equal(first[name], second[name])), "")
 
 
 def require_same(first: nn.Module, second: nn.Module, rule: str, guess: str) -> None:
     """Requires two networks with equal states."""
-    name = difference(first, second)
+    name = difference(first.state_dict(), second.state_dict())
     require(not name, f"{rule}, but {name!r} differs", guess)
 
 
@@ -72,11 +76,11 @@ def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) 
     for inputs in (example[:1], batch_like(example)):
         said = answer(model, inputs, subject)
         breach = f"{subject} must give logits [N, {classes}], but for {list(inputs.shape)} gave "
-        require(isinstance(said, Tensor), breach + repr(said), "it returns a tuple, with the features besides the logits")
+        require(isinstance(said, Tensor), breach + type(said).__name__, "it returns a tuple, with the features besides the logits")
         guess = "the last layer does not use `classes`, or a dimension of size 1 is squeezed away with the batch"
         require(tuple(said.shape) == (len(inputs), classes), breach + str(list(said.shape)), guess)
         guess = "a layer divides by 0 or takes the logarithm of it, or its weights are not initialised"
-        require(bool(said.isfinite().all()), f"{breach}{said}", guess)
+        require(bool(said.isfinite().all()), f"{breach}some that are not finite", guess)
         again = answer(model, inputs, subject)
         guess = "functional dropout lacks training=self.training"
         require(torch.equal(said, again), f"{subject} must give the same logits twice in evaluation mode, but did not", guess)

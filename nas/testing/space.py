@@ -33,8 +33,8 @@ def check_space(
         subject = f"the network of {design}"
         model = _check_build(space, design, example, classes)
         check_logits(model, example, classes, subject)
-        _check_samples_apart(model, example, subject)
         check_cost(model, example, subject)
+        _check_samples_apart(model, example, subject)
         _check_sites(model, design, compressors)
         _check_compressed(model, design, compressors, example, classes)
         check_training(model, example, classes, subject)
@@ -77,7 +77,11 @@ def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: i
     require_same(model, turned, f"build() must not depend on the order of a design, {design}", guess)
     other = _build(space, design, example, classes, seed=1)
     guess = "build() seeds torch itself or loads its weights"
-    require(bool(difference(model, other)), f"build() must give other weights for another seed, but did not for {design}", guess)
+    require(
+        bool(difference(model.state_dict(), other.state_dict())),
+        f"build() must give other weights for another seed, but did not for {design}",
+        guess,
+    )
     return model
 
 

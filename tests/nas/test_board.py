@@ -16,6 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from nas.board import Board, pareto_picture
 from nas.objective import Budget, Epoch, Evaluation, Fitness, Objective, Status
 from nas.search import Proposal, Strategy
+from nas.space import Choice, Choices
 
 OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
 
@@ -29,6 +30,18 @@ RESULTS: list[tuple[Status, Mapping[str, float]]] = [
     (OK, {"accuracy": 0.75, "size_bytes": 3000.0}),
     (OVER, {"size_bytes": 5000.0}),
 ]
+
+CHOICES = Choices(
+    [
+        Choice("", "op", ("conv", "skip")),
+        Choice("", "width", tuple(range(0, 48, 8)), ("op", frozenset({"conv"}))),
+        Choice("", "prune", (0.0, 0.5)),
+        Choice("", "bias", (False, True)),
+        Choice("", "rank", (None,)),
+        Choice("", "kernel", ((3, 3),)),
+        Choice("", "dilation", (1, 2), ("op", frozenset({"skip"}))),
+    ]
+)
 
 RUN = [
     Evaluation(
@@ -65,7 +78,7 @@ class Controller(Plain):
 
 
 def log(folder: Path, run: Sequence[Evaluation] = RUN, objective: Objective = OBJECTIVE, strategy: Strategy | None = None) -> None:
-    with Board(folder) as board:
+    with Board(folder, CHOICES) as board:
         for count in range(1, len(run) + 1):
             board.add(run[:count], objective, strategy or Plain())
         board.finish(run, objective)
@@ -128,6 +141,8 @@ def test_each_trained_candidate_is_a_row_of_the_hyper_parameter_table(tmp_path: 
         read = {tag: HParamsPluginData.FromString(data) for tag, data in content.items()}
         experiment = read["_hparams_/experiment"].experiment
         assert {metric.name.tag for metric in experiment.metric_infos} == {"metric/accuracy", "metric/size_bytes"}
+        # All columns, those too that this design leaves out.
+        assert [column.name for column in experiment.hparam_infos] == [choice.name for choice in CHOICES]
         options = read["_hparams_/session_start_info"].session_start_info.hparams
         assert {name: getattr(value, str(value.WhichOneof("kind"))) for name, value in options.items()} == {
             "op": "conv",
@@ -184,7 +199,7 @@ def test_a_search_of_which_nothing_was_trained_has_a_board(tmp_path: Path) -> No
 
 
 def test_everything_is_on_disk_when_the_search_is_left_by_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), Board(tmp_path / "tb") as board:
+    with pytest.raises(KeyError), Board(tmp_path / "tb", CHOICES) as board:
         raise KeyError(board.add(RUN[:1], OBJECTIVE, Plain()))  # type: ignore[func-returns-value]
     assert curves(tmp_path / "tb" / "search")["best/accuracy"] == [(1, 0.5)]
 
@@ -209,7 +224,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning_and_the_search_goes_on(tmp_pa
 
 
 def test_a_folder_that_fails_later_is_a_warning_and_the_search_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with Board(tmp_path / "tb") as board:
+    with Board(tmp_path / "tb", CHOICES) as board:
         board.add(RUN[:2], OBJECTIVE, Plain())
         (tmp_path / "tb" / "trials").touch()
         board.add(RUN[:3], OBJECTIVE, Plain())
@@ -226,7 +241,7 @@ def test_a_disk_that_fills_up_is_a_warning_and_the_search_goes_on(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "the disk is full")
 
-    with monkeypatch.context() as patch, Board(tmp_path / "tb") as board:
+    with monkeypatch.context() as patch, Board(tmp_path / "tb", CHOICES) as board:
         patch.setattr(SummaryWriter, call, refuse)
         for count in range(1, len(RUN) + 1):
             board.add(RUN[:count], OBJECTIVE, Plain())

@@ -101,11 +101,16 @@ def test_options_that_json_lacks_are_told_in_its_words() -> None:
     assert record.to_json(read_again)["design"] == told
 
 
-def test_the_test_accuracy_is_read_again(tmp_path: Path) -> None:
+def test_the_test_accuracy_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert record.read_test(tmp_path) is None
     for id, accuracy in ((3, 1 / 3), (0, 1.0)):
         record.write_test(tmp_path, id, accuracy)
         assert record.read_test(tmp_path) == (id, accuracy)
+    with monkeypatch.context() as patch:
+        failing(patch, "fsync", OSError(errno.EIO, "the disk fails"))
+        with pytest.raises(OSError, match="the disk fails"):
+            record.write_test(tmp_path, 1, 0.25)
+    assert record.read_test(tmp_path) == (0, 1.0), "the old one stays whole where the new one cannot be written"
     for damaged in (
         b"",
         b"{",

@@ -19,9 +19,7 @@ EXAMPLE = torch.rand(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 class Space:
     """Two layers, each with a gain; keeps the contract."""
 
-    choices = Choices(
-        [Choice(f"{layer}", kind, options) for layer in ("hidden", "head") for kind, options in (("gain", (0.5, 2.0)),)]
-    )
+    choices = Choices([Choice("hidden", "gain", (0.5, 2.0)), Choice("head", "gain", (0.5, 2.0))])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         model = nn.Sequential(nn.Flatten())
@@ -184,7 +182,7 @@ def test_the_example_must_stay_as_it_is() -> None:
     ("name", "draw"),
     [
         ("random", random.random),
-        ("numpy.random", np.random.rand),  # noqa: NPY002
+        ("numpy.random", np.random.rand),
         ("torch", lambda: torch.rand(1)),
         ("torch", lambda: torch.manual_seed(0)),
         ("torch.is_grad_enabled", lambda: torch.set_grad_enabled(False)),
@@ -223,7 +221,7 @@ def test_the_order_of_sites_must_not_matter() -> None:
     breach(Ordered(), "must not depend on the order of sites, for .*, but 'head.gain' differs")
 
 
-def test_the_model_given_to_compress_must_stay_as_it_is() -> None:
+def test_the_original_of_the_copy_must_stay_as_it_is() -> None:
     class Holding(nn.Module):
         """Does not let itself be copied."""
 
@@ -247,22 +245,22 @@ def test_the_model_given_to_compress_must_stay_as_it_is() -> None:
         model.get_parameter("5.table").data.add_(1.0)
         return model
 
-    breach(applied(shift), "must be repeatable|must leave its model alone|must not depend on the order", Held())
+    breach(applied(shift), "must leave the original of its copy alone, but changed '5.table'", Held())
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda layer, gain, example: nn.Sequential(layer, nn.Flatten(0)), r"must give logits \[N, 3\]|must take a batch of"),
-        (lambda layer, gain, example: with_weights(layer, layer.weight / 0.0), r"must give logits \[N, 3\], but .*nan"),
-        (lambda layer, gain, example: nn.Sequential(layer, nn.Dropout(0.5)).train(), ""),
+        (lambda layer, gain, example: with_weights(layer, layer.weight / 0.0), r"must give logits \[N, 3\], but .*not finite"),
     ],
 )
 def test_what_comes_back_must_give_logits(make: Callable[[nn.Linear, float, Tensor], nn.Module], message: str) -> None:
-    if message:
-        breach(layered(make), message)
-    else:
-        check(layered(make))
+    breach(layered(make), message)
+
+
+def test_what_comes_back_may_be_in_training_mode() -> None:
+    check(layered(lambda layer, gain, example: nn.Sequential(layer, nn.Dropout(0.5)).train()))
 
 
 def test_costs_must_be_countable() -> None:
@@ -340,7 +338,9 @@ def test_the_state_must_fit_one_made_afresh() -> None:
 
     for make in (remember, listed):
         breach(layered(make), "costs must follow from the settings alone|must fit one made afresh")
-    breach(layered(listed), "the state of .* must fit one made afresh, but: .*perhaps something learnt is no parameter or buffer")
+    breach(
+        layered(listed), "(?s)the state of .* must fit one made afresh, but: .*perhaps something learnt is no parameter or buffer"
+    )
 
 
 def test_an_unknown_site_must_be_refused() -> None:
