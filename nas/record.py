@@ -166,9 +166,8 @@ def journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
         else:
             _check_new(out)
         os.ftruncate(descriptor, whole)
-        if not whole:
-            _write(descriptor, _line({"format": FORMAT, "version": VERSION, "experiment": experiment}))
-        # Each time, because whoever made them may have been killed before this.
+        # Synced each time, because the process that wrote it may have been killed before it did so.
+        _write(descriptor, b"" if whole else _line({"format": FORMAT, "version": VERSION, "experiment": experiment}))
         durable.sync_folder(out)
         durable.sync_folder(out.parent)
         yield Journal(path, descriptor, evaluations)

@@ -46,7 +46,7 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
         ValueError: if no part of the experiment uses one of the space's kinds of choice.
         RunDirectoryError: if `out` belongs to another experiment, is in use or damaged.
         SearchStoppedError: after ten failed candidates in a row.
-        OSError: if `out` cannot be written.
+        OSError: if a file in `out` cannot be written.
     """
     with _one_thread():
         check_kinds(experiment.space, experiment.compressors, experiment.task, generator(experiment.seed, "kinds"))

@@ -28,7 +28,7 @@ class Choice:
     is active; elsewhere it is left out of the design.
 
     Raises:
-        ValueError: if the kind is empty or has a dot, or there is no option, or one of them twice.
+        ValueError: if the kind is empty or has a dot, an option is no plain value, or there is no option or one twice.
     """
 
     site: str
@@ -41,6 +41,8 @@ class Choice:
             raise ValueError(f"the kind of a choice must be a name without dots, but got {self.kind!r} at site {self.site!r}")
         if not self.options:
             raise ValueError(f"a choice must have at least one option, but {self.name!r} has none")
+        for option in self.options:
+            _check_option(option, self.name)
         # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
         if len(set(self.options)) < len(self.options):
             raise ValueError(f"the options of {self.name!r} must differ from one another, but got {self.options}")
@@ -49,6 +51,15 @@ class Choice:
     def name(self) -> str:
         """The key of this choice in a design: site and kind joined by a dot."""
         return f"{self.site}.{self.kind}" if self.site else self.kind
+
+
+def _check_option(option: Hashable, name: str) -> None:
+    """An option must look the same in every process: a run directory remembers what it was searched over."""
+    if isinstance(option, tuple):
+        for part in option:
+            _check_option(part, name)
+    elif option is not None and not isinstance(option, (str, int, float, bool)):
+        raise ValueError(f"options must be texts, numbers, truth values, None or tuples of these, but {name!r} has {option!r}")
 
 
 class Choices(tuple[Choice, ...]):

@@ -14,6 +14,9 @@ from nas.space import Choice, Choices, Design
 from nas.train import Recipe
 from strategies.random_search import RandomSearch
 
+# As in a run. Two threads that wait for each other on busy cores take ten times as long as one.
+torch.set_num_threads(1)
+
 
 class TinySpace:
     """One hidden layer; 39 networks of 73 to 298 bytes."""

@@ -15,7 +15,7 @@ from nas.evaluate import Evaluator, check_kinds
 from nas.measure import COSTS, Device, Roofline, costs
 from nas.objective import Budget, Evaluation, Status
 from nas.search import Proposal
-from nas.space import Choice, Choices, Design
+from nas.space import Choice, Choices, Design, Genotype
 from nas.train import Loss, Recipe, accuracy, cross_entropy
 
 RECIPE = Recipe(epochs=2, finetune_epochs=1, batch_size=16, lr=0.02, finetune_lr=0.01)
@@ -210,6 +210,22 @@ def test_another_seed_of_the_run_gives_other_weights(tiny_task: Task) -> None:
     other, other_weights = evaluator(tiny_task, seed=1)(0, Proposal(DEEP))
     assert one.history != other.history
     assert not same(weights, other_weights)
+
+
+def test_every_candidate_sees_its_samples_in_an_order_of_its_own(tiny_task: Task) -> None:
+    def order(genotype: Genotype, seed: int) -> list[int]:
+        seen: list[int] = []
+
+        def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+            seen.extend(index.tolist())
+            return cross_entropy(said, labels, index)
+
+        evaluator(tiny_task, loss=loss, seed=seed)(0, Proposal(genotype))
+        return seen
+
+    assert order(DEEP, 0) == order(DEEP, 0)
+    assert order(DEEP, 0) != order(SHALLOW, 0)
+    assert order(DEEP, 0) != order(DEEP, 1)
 
 
 def test_an_evaluation_leaves_the_global_generator_as_it_was(tiny_task: Task) -> None:

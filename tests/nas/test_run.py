@@ -117,7 +117,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
 
     def start(out: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(script), "--out", str(tmp_path / out)]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": os.getcwd()})
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
 
     def lines(out: str) -> int:
         journal = tmp_path / out / "journal.jsonl"
@@ -194,7 +194,7 @@ def test_candidates_that_all_fail_stop_the_search_with_their_reasons(tiny: Make,
             list(design.values())
             return nn.Sequential(nn.Flatten(), nn.Linear(5, classes))
 
-    with pytest.raises(SearchStoppedError, match="10 times ValueError: a site must name a module .* but got .head."):
+    with pytest.raises(SearchStoppedError, match=r"10 times ValueError: a site must name a module .* but got .head."):
         run(tiny(space=Broken(), trials=50), tmp_path)
     assert [e.status for e in read(tmp_path)[1]] == [Status.FAILED] * 10
 

@@ -117,7 +117,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tiny_task: Task, wrong: fl
         return cross_entropy(said, labels, index) * (wrong if calls == 6 else 1.0)
 
     # Four batches an epoch: the sixth is in the second one.
-    with pytest.raises(DivergedError, match="must stay finite, but got (nan|inf) in epoch 2 of 3"):
+    with pytest.raises(DivergedError, match=r"must stay finite, but got (nan|inf) in epoch 2 of 3"):
         train(network(), tiny_task, epochs=3, loss=loss)
 
 

@@ -75,6 +75,12 @@ def test_a_network_has_the_layers_of_its_design() -> None:
     weights = {name: tuple(module.weight.shape) for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     assert weights == {"hidden0.0": (5, 12), "hidden1.0": (7, 5), "head": (4, 7)}
     assert [type(module) for module in model.get_submodule("hidden1").children()] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    # Normalisation has a shift of its own.
+    assert [name for name, _ in model.named_parameters() if name.endswith("bias")] == [
+        "hidden0.1.bias",
+        "hidden1.1.bias",
+        "head.bias",
+    ]
 
 
 def test_deeper_layers_are_left_out_of_shallow_designs() -> None:
