@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo test check bench clean
 
 setup: .venv/installed
 
@@ -22,6 +22,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# NET defines a ReferenceNet, DATA is a folder of MNIST's or Fashion-MNIST's files.
+bench: setup
+	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

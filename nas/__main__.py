@@ -1,11 +1,13 @@
 """The command line: run an experiment, show what a run has found."""
 
 import argparse
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 STOPPED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 USAGE = """usage: nas run FILE.py[:FUNCTION] [options]    search; nas run FILE.py --help lists the options
-       nas show DIRECTORY [--json]             what a run has found"""
+       nas show DIRECTORY [--json]             what a run has found
+       nas export DIRECTORY --out FILE         a candidate as a file to ship: [--id ID] [--to packed | torch]
+       nas score FILE [--data DATA] [--json]   the bytes and the test accuracy of a packed file
+       nas ledger FILE [--json]                what each byte of a packed file is for"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from nas.options import load_function  # here, because `show` must not wait for torch
 
             run_function(load_function(rest[0]), rest[1:], f"nas run {rest[0]}")
-        elif command == "show":
-            _show(rest)
+        elif command in COMMANDS:
+            COMMANDS[command](rest)
         elif command in ("-h", "--help"):
             print(USAGE)
         else:
@@ -64,7 +69,7 @@ def run_function(function: "Callable[..., Experiment]", arguments: Sequence[str]
 
 
 def _show(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="nas show", description="What a run has found.", allow_abbrev=False)
+    parser = _parser("show", "What a run has found.")
     parser.add_argument("directory", type=Path, help="a run directory")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     options = parser.parse_args(arguments)
@@ -76,6 +81,53 @@ def _show(arguments: Sequence[str]) -> None:
         print_json(options.directory)
     else:
         print_table(options.directory, Console())
+
+
+def _export(arguments: Sequence[str]) -> None:
+    parser = _parser("export", "A trained candidate of a run as a file to ship.")
+    parser.add_argument("directory", type=Path, help="a run directory")
+    parser.add_argument("--id", default="best", help="the number of a candidate, or best")
+    parser.add_argument("--to", choices=("packed", "torch"), default="packed", help="the packed file, or weights as safetensors")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write")
+    options = parser.parse_args(arguments)
+    from nas.export import export
+    from nas.show import told
+
+    evaluation = export(options.directory, options.id, options.to, options.out)
+    print(f"{options.out}: candidate {evaluation.id}, {told(evaluation.metrics)}")
+
+
+def _score(arguments: Sequence[str]) -> None:
+    parser = _parser("score", "The length of a packed file, and its accuracy on test data.")
+    parser.add_argument("file", type=Path, help="a packed file")
+    parser.add_argument("--data", default="digits", help="digits, a folder of IDX files, or an .npz of inputs and labels")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    options = parser.parse_args(arguments)
+    from nas.export import scored
+
+    found = scored(options.file, options.data)
+    text = f"{options.file}: {found['bytes']} bytes, accuracy {found['accuracy']:.4f} on {found['samples']} samples"
+    print(json.dumps(found) if options.json else text)
+
+
+def _ledger(arguments: Sequence[str]) -> None:
+    parser = _parser("ledger", "What each byte of a packed file is for.")
+    parser.add_argument("file", type=Path, help="a packed file")
+    parser.add_argument("--json", action="store_true", help="rows of layer, purpose and bytes as JSON")
+    options = parser.parse_args(arguments)
+    from nas.artifact import ledger
+
+    rows = [asdict(entry) for entry in ledger(options.file.read_bytes())]
+    if options.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['bytes']:>9}  {row['layer'] or 'file':<16} {row['purpose']}")
+    print(f"{sum(row['bytes'] for row in rows):>9}  in all")
+
+
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=f"nas {command}", description=description, allow_abbrev=False)
 
 
 @contextmanager
@@ -107,9 +159,11 @@ def _told_in_one_line() -> Iterator[None]:
         print(f"nas: {error}", file=sys.stderr)
         sys.exit(REFUSED)
     except (OSError, RuntimeError) as error:
-        print(f"nas: {error}; the same command resumes the run", file=sys.stderr)
+        print(f"nas: {error}", file=sys.stderr)
         sys.exit(STOPPED)
 
+
+COMMANDS = {"show": _show, "export": _export, "score": _score, "ledger": _ledger}
 
 if __name__ == "__main__":
     main()

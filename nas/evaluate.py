@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from nas.artifact import flash_bytes, lower, pack, score, settled, unpack
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.measure import Device, costs
@@ -21,6 +22,14 @@ from nas.train import Loss, Recipe, accuracy, fit
 
 CALIBRATION_SAMPLES = 256
 DESIGNS_TRIED = 30
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is left of a candidate: the network, and the file that it became."""
+
+    model: nn.Module
+    packed: bytes
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,8 @@ class Evaluator:
     loss: Loss
     seed: int
 
-    def __call__(self, id: int, proposal: Proposal) -> tuple[Evaluation, nn.Module | None]:
-        """The evaluation, and the trained network if its status is OK.
+    def __call__(self, id: int, proposal: Proposal) -> tuple[Evaluation, Trained | None]:
+        """The evaluation, and what was trained if its status is OK.
 
         Whatever a candidate raises is its failure, told as the reason: one bad candidate must not end a search.
         """
@@ -46,7 +55,7 @@ class Evaluator:
         design = self.space.choices.decode(genotype)
         metrics: Mapping[str, float] = {}
         history: tuple[Epoch, ...] = ()
-        model, status, reason = None, Status.OK, ""
+        trained, status, reason = None, Status.OK, ""
         try:
             with seeded(candidate_seed(self.seed, genotype)):
                 untrained = self.space.build(design, self.task.example, self.task.classes)
@@ -55,26 +64,25 @@ class Evaluator:
                     status = Status.OVER_BUDGET
                 else:
                     model, history = self.train(untrained, design, genotype, proposal.epochs)
-                    self._check_cost(metrics, self.cost(model))
-                    metrics = {"accuracy": accuracy(model, self.task.validation), **metrics}
+                    trained, metrics = self.finish(model, metrics)
         except Exception as error:
-            model, status = None, Status.FAILED
+            trained, status = None, Status.FAILED
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
         seconds = time.perf_counter() - start
-        return Evaluation(id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history), model
+        return Evaluation(id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history), trained
 
     def cost(self, model: nn.Module) -> dict[str, float]:
-        """What a compressed network costs, trained or not.
+        """What a compressed network costs, trained or not; its size is the most that its file can have.
 
         Raises:
-            ValueError: if torch.fx cannot trace the network, or its logits have another shape than the task's classes.
+            ValueError: if the network has no integer form, or its logits have another shape than the task's classes.
         """
-        with torch.no_grad():
-            shape = tuple(model.eval()(self.task.example).shape)
-        if shape != (1, self.task.classes):
-            raise ValueError(f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(shape)}")
-        return costs(model, self.task.example, self.device)
+        program = lower(model, self.task.example)
+        if program.tensors[-1].shape != (self.task.classes,):
+            found = program.tensors[-1].shape
+            raise ValueError(f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(found)}")
+        return costs(model, program, self.device)
 
     def train(
         self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None
@@ -84,21 +92,31 @@ class Evaluator:
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
         fitted = partial(fit, task=self.task, recipe=self.recipe, loss=self.loss, generator=shuffle)
         history = fitted(model, epochs=before, lr=self.recipe.lr)
-        model = compress(model, design, self.compressors, self.task.train.inputs[:CALIBRATION_SAMPLES])
+        model = compress(model, design, self.compressors, self._calibration)
         return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr)
 
-    def untrained(self, genotype: Genotype) -> nn.Module:
-        """The compressed network of a candidate before any training, to load trained weights into."""
-        design = self.space.choices.decode(genotype)
-        with seeded(candidate_seed(self.seed, genotype)):
-            model = self.space.build(design, self.task.example, self.task.classes)
-            return compress(model, design, self.compressors, self.task.example)
+    def finish(self, model: nn.Module, counted: Mapping[str, float]) -> tuple[Trained, dict[str, float]]:
+        """The file that a trained network becomes, and the metrics: the length of that file, and its accuracy when loaded.
 
-    def _check_cost(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+        Raises:
+            ValueError: if the network is not what its costs were counted for.
+        """
+        program = lower(settled(model, self.task.example), self._calibration)
+        packed = pack(program)
+        found = {"flash_bytes": flash_bytes(program), "macs": program.macs, "peak_memory_bytes": program.peak_memory}
         # What was paid must be what was counted, or over-budget networks would be trained and shipped.
-        changed = [f"{name} {before[name]:g} became {after[name]:g}" for name in before if before[name] != after[name]]
+        changed = [f"{name} {counted[name]:g} became {value:g}" for name, value in found.items() if counted[name] != value]
         if changed:
             raise ValueError(f"costs must follow from the design alone, but in training {', '.join(changed)}")
+        reached = {
+            "accuracy": score(unpack(packed), self.task.validation),
+            "accuracy_fake_quant": accuracy(model, self.task.validation),
+        }
+        return Trained(model, packed), {**reached, **counted, "size_bytes": float(len(packed))}
+
+    @property
+    def _calibration(self) -> Tensor:
+        return self.task.train.inputs[:CALIBRATION_SAMPLES]
 
 
 class _Reads(Mapping[str, Hashable]):

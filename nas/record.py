@@ -15,6 +15,7 @@ from nas.objective import Epoch, Evaluation, Status
 
 NAME = "journal.jsonl"
 TEST_NAME = "test.json"
+WEIGHTS, PACKED = "weights", "packed"
 FORMAT = "compact-nas journal"
 VERSION = 1
 
@@ -213,3 +214,13 @@ def read_test(out: Path) -> tuple[int, float] | None:
         return None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RunDirectoryError(f"{out / TEST_NAME} must hold an id and an accuracy, but is damaged: remove it") from error
+
+
+def weights_path(out: Path, id: int) -> Path:
+    """Where a run keeps the trained weights of candidate `id`."""
+    return out / WEIGHTS / f"{id:05d}.npz"
+
+
+def packed_path(out: Path, id: int) -> Path:
+    """Where a run keeps the packed file of candidate `id`."""
+    return out / PACKED / f"{id:05d}.nas"

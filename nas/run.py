@@ -9,16 +9,17 @@ from pathlib import Path
 
 import torch
 
-from nas import weights
+from nas import durable, weights
+from nas.artifact import ArtifactError, score, unpack
 from nas.board import Board
 from nas.distill import distillation
-from nas.evaluate import Evaluator, check_kinds
+from nas.evaluate import Evaluator, Trained, check_kinds
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
-from nas.record import Journal, RunDirectoryError, journal, read_test, write_test
+from nas.record import PACKED, WEIGHTS, Journal, RunDirectoryError, journal, packed_path, read_test, weights_path, write_test
 from nas.search import Pending, Proposal, search
 from nas.seeds import derive, generator, seeded
-from nas.train import Loss, accuracy, cross_entropy, fit
+from nas.train import Loss, cross_entropy, fit
 
 FAILURES_IN_A_ROW = 10
 
@@ -114,8 +115,8 @@ def _loss(experiment: Experiment, out: Path) -> Loss:
 def _submitter(evaluator: Evaluator, record: Journal, out: Path) -> Callable[[int, Proposal], Pending]:
     """Answers from the journal what it holds, and evaluates and records the rest."""
     answered = tuple(record.evaluations)
-    folder = out / "weights"
-    folder.mkdir(exist_ok=True)
+    for folder in (WEIGHTS, PACKED):
+        (out / folder).mkdir(exist_ok=True)
 
     def replay(id: int, proposal: Proposal) -> Evaluation:
         stored = answered[id]
@@ -127,34 +128,35 @@ def _submitter(evaluator: Evaluator, record: Journal, out: Path) -> Callable[[in
         return replace(stored, design=evaluator.space.choices.decode(stored.genotype))
 
     def evaluate(id: int, proposal: Proposal) -> Evaluation:
-        evaluation, model = evaluator(id, proposal)
-        if model is not None:
-            # First the weights, then the record that says they are there.
-            weights.save(model, _weights(out, id))
+        evaluation, trained = evaluator(id, proposal)
+        if trained is not None:
+            # First the files, then the record that says they are there.
+            _keep(trained, out, id)
         record.append(evaluation)
         return evaluation
 
     return lambda id, proposal: partial(replay if id < len(answered) else evaluate, id, proposal)
 
 
-def _weights(out: Path, id: int) -> Path:
-    return out / "weights" / f"{id:05d}.npz"
+def _keep(trained: Trained, out: Path, id: int) -> None:
+    weights.save(trained.model, weights_path(out, id))
+    durable.write(packed_path(out, id), trained.packed)
 
 
 def _test(evaluator: Evaluator, winner: Evaluation, out: Path) -> float:
-    """The test accuracy of a trained candidate; it is trained again, to the same weights, if they are damaged on disk."""
+    """The test accuracy of a candidate's file; where that is damaged, the candidate is trained again to the same one."""
     known = read_test(out)
     if known is not None and known[0] == winner.id:
         return known[1]
-    path = _weights(out, winner.id)
-    model = evaluator.untrained(winner.genotype)
-    if not weights.load(model, path):
+    try:
+        program = unpack(packed_path(out, winner.id).read_bytes())
+    except (FileNotFoundError, ArtifactError):
         _, again = evaluator(winner.id, Proposal(winner.genotype, winner.epochs))
         if again is None:
-            raise RuntimeError(f"candidate {winner.id} must train as it did before, but now it fails")
-        weights.save(again, path)
-        model = again
-    tested = accuracy(model, evaluator.task.test)
+            raise RuntimeError(f"candidate {winner.id} must train as it did before, but now it fails") from None
+        _keep(again, out, winner.id)
+        program = unpack(again.packed)
+    tested = score(program, evaluator.task.test)
     write_test(out, winner.id, tested)
     return tested
 

@@ -22,7 +22,7 @@ def summary(out: Path) -> dict[str, Any]:
     """
     header, evaluations = record.read(out)
     try:
-        found = _judged(evaluations, _objective(header["experiment"]["objective"]))
+        found = _judged(evaluations, objective_of(header))
     except (KeyError, TypeError, ValueError) as error:
         raise record.RunDirectoryError(
             f"{out} must hold an objective and all that it names, but judging gives {error!r}"
@@ -46,7 +46,9 @@ def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str
     return found
 
 
-def _objective(recorded: Mapping[str, Any]) -> Objective:
+def objective_of(header: record.Header) -> Objective:
+    """The objective that a run was made for."""
+    recorded = header["experiment"]["objective"]
     return Objective(tuple(recorded["maximize"]), tuple(recorded["minimize"]), Budget(dict(recorded["budget"]["limits"])))
 
 

@@ -1,29 +1,36 @@
 """All costs of a network at once."""
 
-from torch import Tensor, nn
+import math
 
+from torch import nn
+
+from nas.artifact import Program, flash_bytes
 from nas.measure.device import Device
-from nas.measure.ledger import ledger
-from nas.measure.operations import activation_bytes, operations, peak_memory
 
-COSTS = ("size_bytes", "params", "macs", "peak_memory_bytes", "latency_ms")
+COSTS = ("size_bytes", "flash_bytes", "params", "macs", "peak_memory_bytes", "latency_ms")
 
 
-def costs(model: nn.Module, example: Tensor, device: Device | None = None) -> dict[str, float]:
-    """`size_bytes`, `params`, `macs`, `peak_memory_bytes`, and `latency_ms` where there is a device, for one sample.
+def costs(model: nn.Module, program: Program, device: Device | None = None) -> dict[str, float]:
+    """What a network and its program cost for one sample.
 
-    `params` counts the trainable parameters; `macs` the multiply-accumulates of convolutions and matrix products.
+    `flash_bytes` is what a device holds, bit-packed; `size_bytes`, which the file's own coding can only lower, is the same
+    here. `params` counts the trainable parameters, `macs` the multiply-accumulates of layers, `peak_memory_bytes` the most
+    activations alive at once; `latency_ms` is there where a device is.
 
     Raises:
-        ValueError: if torch.fx cannot trace the network.
+        ValueError: if the device gives no latency.
     """
-    steps = operations(model, example)
-    input_bytes = example[:1].numel() * activation_bytes(model)
+    flash = float(flash_bytes(program))
     measured = {
-        "size_bytes": sum(entry.bytes for entry in ledger(model, steps)),
-        "params": sum(parameter.numel() for parameter in model.parameters()),
-        "macs": sum(step.macs for step in steps),
-        "peak_memory_bytes": peak_memory(steps, input_bytes),
+        "size_bytes": flash,
+        "flash_bytes": flash,
+        "params": float(sum(parameter.numel() for parameter in model.parameters())),
+        "macs": float(program.macs),
+        "peak_memory_bytes": float(program.peak_memory),
     }
-    latency = {} if device is None else {"latency_ms": 1000.0 * device.latency(steps, input_bytes)}
-    return {**{name: float(value) for name, value in measured.items()}, **latency}
+    if device is None:
+        return measured
+    seconds = float(device.latency(program))
+    if not 0.0 <= seconds < math.inf:
+        raise ValueError(f"the latency of a device must be seconds, 0 or more, but {device.name!r} gave {seconds}")
+    return {**measured, "latency_ms": 1000.0 * seconds}

@@ -1,10 +1,10 @@
 """How long a network takes on the device that it is meant for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol
 
-from nas.measure.operations import Operation
+from nas.artifact import Conv, Linear, Program
 
 
 class Device(Protocol):
@@ -15,7 +15,7 @@ class Device(Protocol):
         """What the device is called."""
         ...
 
-    def latency(self, steps: Sequence[Operation], input_bytes: int) -> float:
+    def latency(self, program: Program) -> float:
         """Seconds for one sample."""
         ...
 
@@ -24,7 +24,8 @@ class Device(Protocol):
 class Roofline:
     """A device known by two rates: each operation takes its arithmetic or its traffic, whichever is slower.
 
-    After the roofline model (Williams et al., 2009), summed over operations that run one after the other.
+    After the roofline model (Williams et al., 2009), summed over operations that run one after the other. The traffic is
+    the packed weights, and the tensors read and written at one byte an element.
 
     Raises:
         ValueError: if a rate is not positive.
@@ -38,12 +39,14 @@ class Roofline:
         if not (self.macs_per_second > 0 and self.bytes_per_second > 0):
             raise ValueError(f"the rates of a device must be positive, but got {self}")
 
-    def latency(self, steps: Sequence[Operation], input_bytes: int) -> float:
+    def latency(self, program: Program) -> float:
         """Seconds for one sample."""
-
-        def seconds(step: Operation) -> float:
-            read = sum(input_bytes if source < 0 else steps[source].output_bytes for source in step.inputs)
-            traffic = step.weight_bytes + read + step.output_bytes
-            return max(step.macs / self.macs_per_second, traffic / self.bytes_per_second)
-
-        return sum(map(seconds, steps))
+        total = 0.0
+        for operation, result in zip(program.operations, program.tensors[1:], strict=True):
+            macs, weights = 0, 0
+            if isinstance(operation, (Conv, Linear)):
+                macs = result.size * prod(operation.weights.shape[1:])
+                weights = (operation.weights.size * operation.bits + 7) // 8
+            traffic = weights + result.size + sum(program.tensors[source].size for source in operation.inputs)
+            total += max(macs / self.macs_per_second, traffic / self.bytes_per_second)
+        return total

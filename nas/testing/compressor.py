@@ -71,10 +71,11 @@ def _check_design(compressor: Compressor, space: SearchSpace, design: Design, ex
     guess = "a site lies inside another, and the last one wins where the inner one should"
     require_same(compressed, turned, f"apply() must not depend on the order of sites, for {subject}", guess)
     check_logits(compressed, example, classes, subject)
+    trained = copy.deepcopy(compressed)
+    check_training(trained, example, classes, subject, steps=2)
     other = _apply(compressor, _build(space, design, example, classes, seed=1), settings, example[:1])
     _check_costs(check_cost(compressed, example, subject), check_cost(other, example, subject), subject)
-    check_training(compressed, example, classes, subject, steps=2)
-    _check_reload(compressed, other, example, subject)
+    _check_reload(trained, other, example, subject)
 
 
 def _apply(compressor: Compressor, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nas.artifact import lower
 from nas.measure import costs
 from nas.testing.proposals import require
 
@@ -89,7 +90,7 @@ def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) 
 def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
     """Requires a network whose costs can be counted, and returns them."""
     try:
-        return costs(model, example)
+        return costs(model, lower(model, example))
     except Exception as error:
         guess = "forward() branches on values or shapes of its input; decide in the constructor instead"
         raise AssertionError(f"{subject} must have costs that can be counted, but raised {error!r}: perhaps {guess}") from error

@@ -1,5 +1,6 @@
 """The contract of a search space."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,11 +34,11 @@ def check_space(
         subject = f"the network of {design}"
         model = _check_build(space, design, example, classes)
         check_logits(model, example, classes, subject)
-        check_cost(model, example, subject)
         _check_samples_apart(model, example, subject)
+        check_training(copy.deepcopy(model), example, classes, subject)
+        check_cost(model, example, subject)
         _check_sites(model, design, compressors)
         _check_compressed(model, design, compressors, example, classes)
-        check_training(model, example, classes, subject)
     _check_kinds(space, compressors, example, classes, rng)
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nas.artifact import score, unpack
 from nas.data import Split, Task
 from nas.distill import Teacher
 from nas.experiment import Experiment
@@ -61,6 +62,17 @@ def test_a_run_finds_a_network_and_scores_it_on_test_data(tiny: Make, tmp_path: 
     assert found.test_accuracy is not None
     assert json.loads((tmp_path / "test.json").read_text()) == {"id": found.best.id, "accuracy": found.test_accuracy}
     assert {path.name for path in (tmp_path / "weights").iterdir()} == {f"{e.id:05d}.npz" for e in found.evaluations}
+    assert {path.name for path in (tmp_path / "packed").iterdir()} == {f"{e.id:05d}.nas" for e in found.evaluations}
+
+
+def test_the_packed_files_have_the_size_and_the_accuracies_that_were_recorded(tiny: Make, tiny_task: Task, tmp_path: Path) -> None:
+    found = run(tiny(), tmp_path)
+    for evaluation in found.evaluations:
+        packed = (tmp_path / "packed" / f"{evaluation.id:05d}.nas").read_bytes()
+        assert len(packed) == evaluation.metrics["size_bytes"]
+        assert score(unpack(packed), tiny_task.validation) == evaluation.metrics["accuracy"]
+        if evaluation == found.best:
+            assert score(unpack(packed), tiny_task.test) == found.test_accuracy
 
 
 def test_test_data_does_not_guide_the_search(tiny: Make, tiny_task: Task, tmp_path: Path) -> None:
@@ -158,15 +170,21 @@ def test_a_strategy_that_no_longer_proposes_what_the_journal_holds_is_refused(ti
         run(tiny(strategy=Versioned), tmp_path)
 
 
-def test_damaged_weights_are_trained_again_to_the_same_accuracy(tiny: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
+def test_a_damaged_packed_file_is_made_again_with_the_same_accuracy(tiny: Make, tmp_path: Path, damage: str) -> None:
     found = run(tiny(), tmp_path)
     assert found.best is not None
     (tmp_path / "test.json").unlink()
-    weights = tmp_path / "weights" / f"{found.best.id:05d}.npz"
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:100])
+    packed, weights = tmp_path / "packed" / f"{found.best.id:05d}.nas", tmp_path / "weights" / f"{found.best.id:05d}.npz"
+    whole, trained = packed.read_bytes(), weights.read_bytes()
+    if damage == "missing":
+        packed.unlink()
+    else:
+        packed.write_bytes(whole[:40] if damage == "cut" else whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+    weights.write_bytes(trained[:100])
     assert run(tiny(), tmp_path).test_accuracy == found.test_accuracy
-    assert len(weights.read_bytes()) == len(whole)
+    assert packed.read_bytes() == whole
+    assert len(weights.read_bytes()) == len(trained)
 
 
 def test_what_is_over_budget_is_never_trained_and_uses_no_trial(tiny: Make, tmp_path: Path) -> None:

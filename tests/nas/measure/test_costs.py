@@ -1,11 +1,10 @@
-from collections.abc import Sequence
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
-from nas.measure import COSTS, Operation, costs
+from nas.artifact import Program, flash_bytes, lower
+from nas.measure import COSTS, costs
 
 IMAGE = torch.ones(3, 1, 5, 5)
 
@@ -16,10 +15,10 @@ class Stopwatch:
     name = "stopwatch"
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, int]] = []
+        self.asked: list[Program] = []
 
-    def latency(self, steps: Sequence[Operation], input_bytes: int) -> float:
-        self.asked.append((len(steps), input_bytes))
+    def latency(self, program: Program) -> float:
+        self.asked.append(program)
         return 0.25
 
 
@@ -27,48 +26,62 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, 3))
 
 
-def test_the_costs_of_a_float_network_by_hand() -> None:
-    assert costs(network(), IMAGE) == {
-        "size_bytes": 16 + 16 + 72 + 8 + 16 + 216 + 12,
-        "params": 18 + 4 + 57,
-        "macs": 162 + 54,
-        "peak_memory_bytes": 100 + 72,
-    }
+def quantized(bits: int, inputs: Tensor = IMAGE) -> nn.Module:
+    return Quantization().apply(network(), {"": bits}, inputs)
 
 
-def test_the_costs_of_a_quantised_network_by_hand() -> None:
-    assert costs(Quantization().apply(network(), {"": 4}, IMAGE), IMAGE) == {
-        "size_bytes": 16 + 16 + 9 + 8 + 8 + 5 + 16 + 27 + 12 + 12 + 5,
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_the_costs_of_a_network_by_hand(bits: int) -> None:
+    model = quantized(bits)
+    program = lower(model, IMAGE)
+    # The input 25, then 25 and the convolution's 18; flattened, that moves nothing; then 18 and 3.
+    assert costs(model, program) == {
+        "size_bytes": flash_bytes(program),
+        "flash_bytes": flash_bytes(program),
         "params": 18 + 4 + 57,
         "macs": 162 + 54,
         "peak_memory_bytes": 25 + 18,
     }
 
 
+def test_what_is_stored_grows_with_the_bits_of_the_weights_alone() -> None:
+    sizes = {bits: flash_bytes(lower(quantized(bits), IMAGE)) for bits in range(2, 9)}
+    weights = {bits: -(-18 * bits // 8) + -(-54 * bits // 8) for bits in sizes}
+    assert {bits: sizes[bits] - weights[bits] for bits in sizes} == dict.fromkeys(sizes, sizes[8] - 72)
+
+
+def test_a_network_without_quantisers_costs_what_its_program_of_8_bits_does() -> None:
+    assert costs(network(), lower(network(), IMAGE)) == costs(quantized(8), lower(quantized(8), IMAGE))
+
+
 def test_costs_do_not_depend_on_the_batch_or_the_weights() -> None:
-    expected = costs(network(), IMAGE)
-    assert costs(network(), torch.randn(1, 1, 5, 5, generator=torch.Generator().manual_seed(0))) == expected
+    expected = costs(network(), lower(network(), IMAGE))
+    noise = torch.randn(1, 1, 5, 5, generator=torch.Generator().manual_seed(0))
+    assert costs(network(), lower(network(), noise)) == expected
 
 
 def test_latency_is_in_milliseconds_and_only_with_a_device() -> None:
-    device = Stopwatch()
-    measured = costs(network(), IMAGE, device)
+    device, model = Stopwatch(), quantized(4)
+    program = lower(model, IMAGE)
+    measured = costs(model, program, device)
     assert measured.keys() == set(COSTS)
     assert measured["latency_ms"] == 250.0
-    assert device.asked == [(5, 100)]
-    assert costs(network(), IMAGE).keys() == set(COSTS) - {"latency_ms"}
-    costs(Quantization().apply(network(), {"": 4}, IMAGE), IMAGE, device)
-    assert device.asked[1] == (5, 25)
+    assert device.asked == [program]
+    assert costs(model, program).keys() == set(COSTS) - {"latency_ms"}
 
 
 def test_every_cost_is_a_float() -> None:
-    assert {type(value) for value in costs(network(), IMAGE, Stopwatch()).values()} == {float}
+    assert {type(value) for value in costs(network(), lower(network(), IMAGE), Stopwatch()).values()} == {float}
 
 
-def test_a_network_that_cannot_be_traced_is_refused() -> None:
-    class Branching(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x if x.sum() > 0 else -x
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+def test_a_latency_that_is_no_time_is_refused(seconds: float) -> None:
+    class Broken:
+        name = "broken"
 
-    with pytest.raises(ValueError, match=r"must be traceable by torch\.fx, without branches on values, but Branching: "):
-        costs(Branching(), IMAGE)
+        def latency(self, program: Program) -> float:
+            return seconds
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="the latency of a device must be seconds, 0 or more, but 'broken' gave"):
+        costs(model, lower(model, torch.rand(1, 1, 2, 2)), Broken())

@@ -1,0 +1,172 @@
+"""The operations of the integer program, and the tensors between them.
+
+Tensors hold unsigned integers q of `bits` bits that stand for scale · (q - zero). A sum of products is brought to the
+scale of its result by a multiplier m of 16 bits and a shift s: q = zero + floor((sum · m + 2^(s-1)) / 2^s), clamped. A bias
+is in 256ths of a step of the result, and joins as bias · 2^(s-8): in units of the sum it would be too coarse, because with
+few bits a single unit can be a whole step of the result.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, ...]
+Weights = NDArray[np.int8]
+
+MIN_SHIFT, MAX_SHIFT = 8, 47
+BIAS_SHIFT = 8
+MAX_MULTIPLIER = 2**16 - 1
+
+
+class ProgramError(ValueError):
+    """A program that means nothing: which operation, what it must be, what it is."""
+
+
+def require(kept: bool, message: str) -> None:
+    """Raises a ProgramError unless `kept`."""
+    if not kept:
+        raise ProgramError(message)
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape of one sample, without the batch, and what its integers stand for."""
+
+    shape: Shape
+    scale: float
+    zero: int
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        require(len(self.shape) in (1, 3) and min(self.shape) >= 1, f"a tensor must be [F] or [C, H, W], but got {self.shape}")
+        require(1 <= self.bits <= 8, f"a tensor must have 1 to 8 bits, but got {self.bits}")
+        require(0.0 < self.scale < float("inf"), f"a scale must be positive and finite, but got {self.scale}")
+        require(0 <= self.zero <= self.top, f"a zero point must lie in 0 … {self.top}, but got {self.zero}")
+
+    @property
+    def top(self) -> int:
+        """The largest integer of the tensor."""
+        return int(2**self.bits - 1)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """How sums become integers of the result: one multiplier for each channel or source, one shift, and a clamp."""
+
+    multipliers: NDArray[np.uint16]
+    shift: int
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        require(self.multipliers.ndim == 1 and self.multipliers.dtype == np.uint16, "multipliers must be a vector of uint16")
+        require(MIN_SHIFT <= self.shift <= MAX_SHIFT, f"a shift must lie in {MIN_SHIFT} … {MAX_SHIFT}, but got {self.shift}")
+        require(0 <= self.low <= self.high <= 255, f"a clamp must lie in 0 … 255, but got {self.low} … {self.high}")
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One step; `name` is the layer it comes from, `inputs` the tensors that it reads."""
+
+    name: str
+    inputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Operation):
+    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases."""
+
+    weights: Weights
+    bits: int
+    biases: NDArray[np.int32]
+    scaling: Scaling
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Operation):
+    """A matrix product; weights [out, in] of `bits` bits, int32 biases."""
+
+    weights: Weights
+    bits: int
+    biases: NDArray[np.int32]
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Operation):
+    """The sum of tensors, each with a multiplier of its own."""
+
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Mul(Operation):
+    """The product of two tensors; one of them may be [C, 1, 1] against [C, H, W]."""
+
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Concat(Operation):
+    """Tensors one behind the other along their first dimension, each with a multiplier of its own."""
+
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(Operation):
+    """The largest of each window; padding never wins."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class AvgPool(Operation):
+    """The mean of each window, whose multiplier also divides; padding counts as zeros."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Gather(Operation):
+    """The chosen entries of the first dimension."""
+
+    indices: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Operation):
+    """[C, H, W] as [C · H · W]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Upsample(Operation):
+    """Each pixel repeated `factor` times in both directions."""
+
+    factor: int
+
+
+@dataclass(frozen=True, eq=False)
+class Lut(Operation):
+    """Any function of one integer: entry q of the table is the result for q."""
+
+    table: NDArray[np.uint8]
+
+
+OPERATIONS: tuple[type[Operation], ...] = (Conv, Linear, Add, Mul, Concat, MaxPool, AvgPool, Gather, Flatten, Upsample, Lut)

@@ -1,0 +1,92 @@
+"""Real factors as the 16-bit multipliers and shifts of the program, and layers as integers."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nas.artifact.operations import BIAS_SHIFT, MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
+from nas.quantize import QuantizedConv2d, QuantizedLinear, weight_levels
+
+DEFAULT_BITS = 8
+LARGEST_BIAS = 2**30
+
+Factors = NDArray[np.float64]
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
+
+def scaling(factors: Factors, low: int, high: int) -> Scaling:
+    """The multipliers of least common error: the largest factor takes all 16 bits, and the others its shift."""
+    largest = float(factors.max())
+    exponent = MAX_SHIFT if largest == 0 else math.floor(math.log2(MAX_MULTIPLIER / largest))
+    shift = min(max(exponent, MIN_SHIFT), MAX_SHIFT)
+    multipliers = np.clip(np.rint(factors * 2.0**shift), 0, MAX_MULTIPLIER).astype(np.uint16)
+    return Scaling(multipliers, shift, low, high)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What a layer does to the sums of its levels: `gains` times the sum plus `offsets`, for each channel."""
+
+    gains: Factors
+    offsets: Factors
+
+
+def affine(layer: nn.Conv2d | nn.Linear, norm: Norm | None, scales: Tensor) -> Affine:
+    """The gains and offsets of a layer whose channels have weights of these scales, batch normalisation folded in."""
+    gains = _double(scales)
+    offsets = np.zeros(len(gains)) if layer.bias is None else _double(layer.bias)
+    if norm is not None:
+        slope = _slope(norm)
+        gains, offsets = gains * slope, (offsets - _double(norm.running_mean)) * slope
+        offsets = offsets if norm.bias is None else offsets + _double(norm.bias)
+    return Affine(gains, offsets)
+
+
+def integers(
+    layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType, low: int, high: int
+) -> tuple[Weights, int, NDArray[np.int32], Scaling]:
+    """Weights, their bits, biases and multipliers.
+
+    Batch normalisation multiplies a channel by a constant. The levels are symmetric and each channel has a scale of its
+    own, so it changes the scale, or the signs, and no level.
+    """
+    bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
+    levels, scales = weight_levels(layer.weight, bits)
+    found = affine(layer, norm, scales)
+    signs = np.sign(found.gains).astype(np.int8).reshape(-1, *[1] * (levels.ndim - 1))
+    biases = np.clip(np.rint(found.offsets / result.scale * 2**BIAS_SHIFT), -LARGEST_BIAS, LARGEST_BIAS).astype(np.int32)
+    factors = source.scale * np.abs(found.gains) / result.scale
+    return levels.to(torch.int8).numpy() * signs, bits, biases, scaling(factors, low, high)
+
+
+def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType) -> None:
+    """Moves a layer, in place and by less than a hundredth of a step, to where its multipliers and biases are exact."""
+    _, bits, biases, stored = integers(layer, norm, source, result, 0, 0)
+    _, scales = weight_levels(layer.weight, bits)
+    found = affine(layer, norm, scales)
+    wanted = stored.multipliers * 0.5**stored.shift * result.scale / source.scale
+    ratio = np.divide(wanted, np.abs(found.gains), out=np.ones_like(wanted), where=found.gains != 0)
+    offsets = biases * result.scale / 2**BIAS_SHIFT
+    with torch.no_grad():
+        if norm is not None and norm.weight is not None and norm.bias is not None:
+            norm.weight.mul_(torch.from_numpy(ratio))
+            shift = affine(layer, norm, scales).offsets - _double(norm.bias)
+            norm.bias.copy_(torch.from_numpy(offsets - shift))
+        elif norm is None:
+            layer.weight.mul_(torch.from_numpy(ratio).view(-1, *[1] * (layer.weight.ndim - 1)))
+            if layer.bias is not None:
+                layer.bias.copy_(torch.from_numpy(offsets))
+
+
+def _slope(norm: Norm) -> Factors:
+    slope: Factors = 1.0 / np.sqrt(_double(norm.running_var) + norm.eps)
+    return slope if norm.weight is None else slope * _double(norm.weight)
+
+
+def _double(tensor: Tensor | None) -> Factors:
+    assert tensor is not None
+    return tensor.detach().to(torch.float64).numpy()

@@ -1,0 +1,74 @@
+"""What each node of a traced network is to a network of integers."""
+
+import operator
+from enum import Enum, auto
+
+import torch
+from torch import fx, nn
+from torch.nn import functional
+
+from nas.quantize.layers import Range
+
+
+class Role(Enum):
+    """How a node is quantised."""
+
+    LAYER = auto()  # weights; its sums are brought to the scale of its result
+    NORM = auto()  # folded into the layer before it
+    CLAMP = auto()  # fused into what it follows
+    SUM = auto()
+    PRODUCT = auto()
+    CONCAT = auto()
+    MEAN = auto()
+    UNARY = auto()  # a table of the function's values
+    KEEP = auto()  # moves integers about and changes none
+
+
+_MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
+    (Role.LAYER, (nn.Conv2d, nn.Linear)),
+    (Role.NORM, (nn.BatchNorm2d, nn.BatchNorm1d)),
+    (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
+    (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
+    (Role.UNARY, (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.GELU, nn.ELU, nn.LeakyReLU, nn.Hardtanh)),
+    (Role.KEEP, (nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.UpsamplingNearest2d)),
+)
+
+_FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
+    (Role.CLAMP, (torch.relu, functional.relu, functional.relu6, "relu")),
+    (Role.SUM, (operator.add, operator.iadd, torch.add, "add")),
+    (Role.PRODUCT, (operator.mul, operator.imul, torch.mul, "mul")),
+    (Role.CONCAT, (torch.cat, torch.concat)),
+    (Role.MEAN, (functional.adaptive_avg_pool2d, functional.avg_pool2d)),
+    (Role.UNARY, (torch.sigmoid, torch.tanh, functional.hardswish, functional.hardsigmoid, functional.silu, functional.gelu)),
+    (Role.UNARY, ("sigmoid", "tanh")),
+    (Role.KEEP, (torch.flatten, functional.max_pool2d, "flatten")),
+)
+
+SUPPORTED = ", ".join(sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds))
+
+
+class UnsupportedError(ValueError):
+    """A network with an operation that has no integer form."""
+
+
+def role(node: fx.Node, model: nn.Module) -> Role | None:
+    """The role of a node; None for inputs, outputs and what is already a quantiser.
+
+    Raises:
+        UnsupportedError: if the operation has no integer form.
+    """
+    if node.op in ("placeholder", "output"):
+        return None
+    if node.op == "call_module":
+        module = model.get_submodule(str(node.target))
+        if isinstance(module, Range):
+            return None
+        for found, kinds in _MODULES:
+            if isinstance(module, kinds):
+                return found
+        raise UnsupportedError(f"{str(node.target)!r}, a {type(module).__name__}, has no integer form; these have one: {SUPPORTED}")
+    for found, functions in _FUNCTIONS:
+        if node.target in functions:
+            return found
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+    raise UnsupportedError(f"{node.name!r}, a call of {name}, has no integer form; use one of these modules instead: {SUPPORTED}")

@@ -1,0 +1,161 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nas.quantize import QuantizedLinear, Range, UnsupportedError, insert_ranges
+from nas.seeds import seeded
+
+
+class Net(nn.Module):
+    """Layers by name, and what becomes of an input."""
+
+    def __init__(self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module) -> None:
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def __getitem__(self, name: str) -> Callable[..., Tensor]:
+        return self.get_submodule(name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(self, x)
+
+
+def linear() -> nn.Linear:
+    with seeded(0):
+        return nn.Linear(4, 4)
+
+
+def behind(model: nn.Module) -> list[tuple[str, str]]:
+    """Which node each quantiser follows, and the name of its range, in order."""
+    traced = insert_ranges(model, 8)
+    return [
+        (node.all_input_nodes[0].name, str(node.target).removeprefix("ranges."))
+        for node in traced.graph.nodes
+        if node.op == "call_module" and isinstance(traced.get_submodule(str(node.target)), Range)
+    ]
+
+
+def test_a_range_follows_the_input_and_each_layer_with_what_is_fused_into_it() -> None:
+    model = nn.Sequential()
+    model.add_module("conv", nn.Conv2d(1, 2, 3))
+    model.add_module("norm", nn.BatchNorm2d(2))
+    model.add_module("relu", nn.ReLU6())
+    model.add_module("pool", nn.MaxPool2d(2))
+    model.add_module("mean", nn.AdaptiveAvgPool2d(1))
+    model.add_module("flat", nn.Flatten())
+    model.add_module("head", nn.Linear(2, 3))
+    # What only moves integers about needs none.
+    assert behind(model) == [(name, name) for name in ("input_1", "relu", "mean", "head")]
+
+
+def test_what_something_else_reads_is_not_fused() -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        y = net["a"](x)
+        return y * torch.relu(y)
+
+    assert [node for node, _ in behind(Net(run, a=linear()))] == ["x", "a", "relu", "mul"]
+
+
+def test_a_table_takes_no_clamp_into_it() -> None:
+    assert [node for node, _ in behind(nn.Sequential(linear(), nn.Sigmoid(), nn.ReLU()))] == ["input_1", "_0", "_1", "_2"]
+
+
+def test_summands_and_their_sum_share_one_range() -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        first = net["a"](x)
+        second = first + net["b"](first)
+        return second + net["c"](torch.relu(second))
+
+    found = dict(behind(Net(run, a=linear(), b=linear(), c=linear())))
+    assert {node for node, name in found.items() if name == found["a"]} == {"a", "b", "add", "c", "add_1"}
+    assert found["x"] == "x"
+    assert found["relu"] == "relu"
+    traced = insert_ranges(Net(run, a=linear(), b=linear(), c=linear()), 8)
+    assert sum(isinstance(module, Range) for module in traced.modules()) == 3
+
+
+def test_parts_and_what_they_are_joined_to_share_one_range_through_what_moves_them() -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        y = net["pool"](net["a"](x))
+        return net["head"](torch.cat([y, net["b"](y)], 1))
+
+    parts = {"a": nn.Conv2d(1, 2, 1), "b": nn.Conv2d(2, 3, 1), "pool": nn.MaxPool2d(2), "head": nn.Flatten()}
+    found = dict(behind(Net(run, **parts)))
+    assert found["a"] == found["b"] == found["cat"] != found["x"]
+
+
+def test_layers_keep_their_names_and_parameters() -> None:
+    model = nn.Sequential(QuantizedLinear(linear(), 3), nn.ReLU(), linear())
+    traced = insert_ranges(model, 6)
+    assert traced.get_submodule("0") is model[0]
+    assert traced.get_submodule("2") is model[2]
+    assert {name: id(part) for name, part in traced.named_parameters()} == {
+        name: id(part) for name, part in model.named_parameters()
+    }
+    assert all(module.bits == 6 for module in traced.modules() if isinstance(module, Range))
+
+
+def test_a_shared_range_sees_all_that_it_serves() -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        return net["a"](x) + net["b"](x)
+
+    traced = insert_ranges(Net(run, a=linear(), b=linear()), 8).train()
+    x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
+    traced(x)
+    _, module = (module for module in traced.modules() if isinstance(module, Range))
+    # Both layers are the same, so their sum reaches twice as far.
+    assert module.high.item() >= 1.9 * linear()(x).max().item()
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+def counting(net: Net, x: Tensor) -> Tensor:
+    for _ in range(len(x)):
+        x = net["a"](x)
+    return x
+
+
+def looping(net: Net, x: Tensor) -> Tensor:
+    for _ in range(x.shape[0]):
+        x = net["a"](x)
+    return x
+
+
+@pytest.mark.parametrize("model", [Branching(), Net(counting, a=linear()), Net(looping, a=linear())])
+def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
+    with pytest.raises(UnsupportedError, match=r"must be traceable by torch\.fx, without branches on values, but: "):
+        insert_ranges(model, 8)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)), r"'1', a Softmax, has no integer form; these have one: .*Conv2d, .*Tanh"),
+        (Net(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()), r"'softmax', a call of softmax, has no integer form; use"),
+        (Net(lambda net, x: net["a"](x).exp(), a=linear()), r"'exp', a call of exp, has no integer form; use one of .*ReLU6"),
+        (Net(lambda net, x: net["a"](x) - x, a=linear()), r"'sub', a call of sub, has no integer form"),
+    ],
+)
+def test_what_has_no_integer_form_is_refused_with_what_has_one(model: nn.Module, message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message):
+        insert_ranges(model, 8)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda net, x: net["norm"](torch.relu(net["layer"](x))),  # something lies between
+        lambda net, x: net["norm"](x),  # nothing lies before
+        lambda net, x: (lambda y: y + net["norm"](y))(net["layer"](x)),  # another reads what lies before
+    ],
+)
+def test_batch_normalisation_that_cannot_fold_is_refused(run: Callable[[Net, Tensor], Tensor]) -> None:
+    with pytest.raises(UnsupportedError, match="'norm': batch normalisation must follow a convolution or linear layer"):
+        insert_ranges(Net(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
