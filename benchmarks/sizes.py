@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=20000)
+    parser.add_argument("--samples", type=int, default=12000)
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = task(options.data, options.samples)
