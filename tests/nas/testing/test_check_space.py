@@ -1,5 +1,5 @@
 import random
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from compressors.quantization import Quantization
 from nas.seeds import seeded
-from nas.space import Choice, Choices, Design
+from nas.space import Choice, Choices, Design, Genotype
 from nas.testing.space import check_space
 
 EXAMPLE = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -134,6 +134,23 @@ def test_choices_must_not_change() -> None:
             return Choices([Choice("", "depth", (1, next(self.counts) + 2))])
 
     breach(Fresh(), "choices must be the same each time")
+
+
+@pytest.mark.parametrize("method", ["canonical", "encode"])
+def test_genotypes_must_come_back_from_their_designs(method: str) -> None:
+    class Turned(Choices):
+        def canonical(self, genotype: Sequence[int]) -> Genotype:
+            return super().canonical([0] * len(self) if method == "canonical" and any(genotype) else genotype)
+
+        def encode(self, design: Design) -> Genotype:
+            return (9, *super().encode(design)[1:]) if method == "encode" else super().encode(design)
+
+        def sample(self, rng: np.random.Generator) -> Genotype:
+            return Choices(self).sample(rng)
+
+    space = Space()
+    space.choices = Turned(Space.choices)
+    breach(space, rf"{method}\(\).* must give back the genotype \(.*\), but gave \(.*\): perhaps an option is not equal to itself")
 
 
 def test_a_design_that_cannot_be_built_is_told() -> None:
