@@ -1,5 +1,6 @@
 """From a genotype to measured facts: build, cost, fit, compress, fit, measure."""
 
+import math
 import time
 import traceback
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.measure import Device, costs
 from nas.objective import Budget, Epoch, Evaluation, Status
-from nas.search import Proposal
+from nas.search import Facts, Proposal
 from nas.seeds import candidate_seed, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.train import Loss, Recipe, accuracy, fit
@@ -71,6 +72,17 @@ class Evaluator:
             reason = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
         seconds = time.perf_counter() - start
         return Evaluation(id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history), trained
+
+    def facts(self, genotype: Genotype) -> Facts:
+        """What a candidate costs, as far as it can be told without training it."""
+        design = self.space.choices.decode(genotype)
+        try:
+            with seeded(candidate_seed(self.seed, genotype)):
+                untrained = self.space.build(design, self.task.example, self.task.classes)
+                costs = self.cost(compress(untrained, design, self.compressors, self.task.example))
+        except Exception:  # the evaluation tells the reason, should a strategy propose it all the same
+            return Facts({}, math.inf)
+        return Facts(costs, self.budget.excess(costs))
 
     def cost(self, model: nn.Module) -> dict[str, float]:
         """What a compressed network costs, trained or not; its size is the most that its file can have.

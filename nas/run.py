@@ -62,6 +62,7 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
                 experiment.trials,
                 experiment.window,
                 experiment.patience,
+                evaluator.facts,
             ):
                 evaluations.append(evaluation)
                 board.add(evaluations, experiment.objective, strategy)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol, runtime_checkable
 
-from nas.objective import Evaluation, Fitness, Objective, Status
+from nas.objective import Evaluation, Fitness, Metrics, Objective, Status
 from nas.space import Genotype
 
 
@@ -42,6 +42,27 @@ class Reporting(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a candidate before it is trained.
+
+    `costs` is empty where it could not be built; `excess` is how far the worst cost lies over its limit, relative to the
+    limit: 0 within the budget, infinite where there are no costs.
+    """
+
+    costs: Metrics
+    excess: float
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A strategy that looks at what candidates cost before it proposes one."""
+
+    def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+        """Called once, before the first `ask`; `facts` is a pure function that takes milliseconds a candidate."""
+        ...
+
+
 Pending = Callable[[], Evaluation]
 
 
@@ -52,13 +73,15 @@ def search(
     trials: int,
     window: int = 1,
     patience: int = 1000,
+    facts: Callable[[Genotype], Facts] | None = None,
 ) -> Iterator[Evaluation]:
     """Yields each different candidate once, in the order in which they were proposed.
 
     `submit` starts the evaluation of a candidate under an id and returns a function that waits for it. Up to `window`
     proposals are outstanding: proposal i is made knowing the results of all before i - window + 1, in whatever order
     they finish. A candidate over budget uses up no trial, nor does one proposed again, which is told from memory. The
-    search ends after `trials` trials, or `patience` proposals in a row that used none.
+    search ends after `trials` trials, or `patience` proposals in a row that used none. An `Informed` strategy is handed
+    `facts`.
 
     Raises:
         ValueError: if `trials`, `window` or `patience` is below 1.
@@ -66,6 +89,8 @@ def search(
     for name, value in (("trials", trials), ("window", window), ("patience", patience)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, but got {value}")
+    if facts is not None and isinstance(strategy, Informed):
+        strategy.inform(facts)
     asked: deque[Proposal] = deque()
     started: dict[Proposal, Pending] = {}
     known: dict[Proposal, Evaluation] = {}

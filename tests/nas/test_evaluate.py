@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from nas.data import Split, Task
 from nas.evaluate import Evaluator, Trained, check_kinds
 from nas.measure import COSTS, Device, Roofline, costs
 from nas.objective import Budget, Evaluation, Status
-from nas.search import Proposal
+from nas.search import Facts, Proposal
 from nas.space import Choice, Choices, Design, Genotype
 from nas.train import Loss, Recipe, accuracy, cross_entropy
 
@@ -443,3 +444,18 @@ def test_looking_at_kinds_leaves_the_global_generator_as_it_was(tiny_task: Task)
     before = torch.get_rng_state()
     kinds(Space(), (Quantization(),), tiny_task)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_facts_are_what_the_evaluation_measures_before_training(tiny_task: Task) -> None:
+    class Broken(Space):
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            raise RuntimeError("no such network")
+
+    limits = {"size_bytes": 100.0}
+    found = evaluator(tiny_task, limits=limits)
+    evaluation, _ = found(0, Proposal(DEEP))
+    facts = found.facts(DEEP)
+    assert facts.costs == evaluation.metrics
+    assert facts.excess == Budget(limits).excess(evaluation.metrics) > 0
+    assert evaluator(tiny_task, limits={"size_bytes": 1000.0}).facts(DEEP).excess == 0
+    assert evaluator(tiny_task, space=Broken(), limits=limits).facts(DEEP) == Facts({}, math.inf)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.objective import Budget, Evaluation, Fitness, Objective, Status
-from nas.search import Pending, Proposal, Reporting, search
+from nas.search import Facts, Informed, Pending, Proposal, Reporting, search
+from nas.space import Genotype
 
 OBJECTIVE = Objective(("accuracy",), (), Budget({"size": 70}))
 
@@ -244,3 +245,19 @@ def test_a_strategy_reports_numbers_only_if_it_has_a_report() -> None:
 
     assert isinstance(Chatty([1]), Reporting)
     assert not isinstance(Scripted([1]), Reporting)
+
+
+def test_facts_are_handed_to_a_strategy_that_wants_them_before_it_is_asked() -> None:
+    class Careful(Scripted):
+        def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+            assert self.asked == []
+            self.excess = facts((80,)).excess
+
+    def facts(genotype: Genotype) -> Facts:
+        return Facts({"size": float(genotype[0])}, OBJECTIVE.budget.excess({"size": genotype[0]}))
+
+    careful = Careful([1])
+    list(search(careful, Workers(), OBJECTIVE, 1, facts=facts))
+    assert careful.excess == pytest.approx(80 / 70 - 1)
+    assert isinstance(careful, Informed)
+    assert len(list(search(Scripted([1]), Workers(), OBJECTIVE, 1, facts=facts))) == 1
