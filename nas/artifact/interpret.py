@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from nas.artifact.biases import bias_units
 from nas.artifact.operations import (
-    BIAS_SHIFT,
     Add,
     AvgPool,
     Concat,
@@ -52,7 +52,7 @@ class Interpreter:
         furthest = max(source.zero, source.top - source.zero)
         largest = int(np.abs(operation.weights.reshape(len(operation.weights), -1).astype(np.int64)).sum(1).max()) * furthest
         dtype = torch.float32 if largest < EXACT_FLOAT32 else torch.float64
-        biases = torch.from_numpy(operation.biases.astype(np.float64) / 2**BIAS_SHIFT)
+        biases = torch.from_numpy(operation.biases * bias_units(operation.scaling, operation.bits))
         return torch.from_numpy(operation.weights).to(dtype), biases
 
     def integers(self, inputs: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def _padded(x: Tensor, padding: tuple[int, int], value: float) -> Tensor:
 
 def _scaled(sums: Tensor, scaling: Scaling, result: TensorType, shape: tuple[int, ...], biases: Tensor | None = None) -> Tensor:
     factors = torch.from_numpy(scaling.multipliers.astype(np.float64) * 0.5**scaling.shift).view(shape)
-    # 64-bit floats hold all of it: 31 bits of the sum and 16 of the multiplier.
+    # 64-bit floats hold all of it: 31 bits of the sum, 16 of the multiplier, and the 5 by which a bias may be finer.
     scaled = sums * factors
     return _rounded(scaled if biases is None else scaled.add_(biases.view(shape)), scaling, result)
 

@@ -30,7 +30,8 @@ of a number first, and end on a whole byte, filled with zero bits; numbers below
     10 Lut                                                                    type · byte width · table
 
     multipliers  uint16 each: `out` of them, one a source for Add and Concat, else one
-    biases       `out` numbers packed at the bias width, which is 0 where all are 0
+    biases       `out` numbers packed at the bias width, which is 0 where all are 0; nas.artifact.operations says what they are
+                 worth. In version 1 they are 256ths of a step of the result; else the versions are alike.
     indices      packed at as many bits as the largest possible index needs, one at least
     table        byte, the first entry · the differences of the 2^bits - 1 others to the one before, modulo 256, packed
 
@@ -72,7 +73,7 @@ from nas.artifact.operations import (
 )
 
 MAGIC = b"\x89NAS"
-VERSION = 1
+VERSION = 2
 CHECKSUM_BYTES = 4
 
 KINDS: dict[int, type[Operation]] = {

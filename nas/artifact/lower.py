@@ -51,8 +51,8 @@ def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Pro
 def settled(model: nn.Module, example: Tensor) -> nn.Module:
     """`model`, moved in place to the nearest network that a program is the exact meaning of; `example` is [N, …].
 
-    Multipliers have 16 bits and biases are in 256ths of a step, so no value moves by more than a hundredth of a step. But a
-    network and a program that round at different places drift apart layer after layer. A network without quantisers
+    Multipliers have 16 bits and biases are whole numbers, so values move by small parts of a step. But a network and a
+    program that round at different places drift apart layer after layer. A network without quantisers
     is left as it is: its program is an approximation anyway.
     """
     if any(isinstance(module, Range) for module in model.modules()):

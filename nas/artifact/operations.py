@@ -1,9 +1,9 @@
 """The operations of the integer program, and the tensors between them.
 
 Tensors hold unsigned integers q of `bits` bits that stand for scale · (q - zero). A sum of products is brought to the
-scale of its result by a multiplier m of 16 bits and a shift s: q = zero + floor((sum · m + 2^(s-1)) / 2^s), clamped. A bias
-is in 256ths of a step of the result, and joins as bias · 2^(s-8): in units of the sum it would be too coarse, because with
-few bits a single unit can be a whole step of the result.
+scale of its result by a multiplier m of 16 bits and a shift s: q = zero + floor((sum · m + 2^(s-1)) / 2^s), clamped. Weights
+of b bits have a bias that is finer than their sum by k = max(0, 7 - max(b, 2)) bits: sum and shift are then
+2^k · sum + bias and s + k.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ Shape = tuple[int, ...]
 Weights = NDArray[np.int8]
 
 MIN_SHIFT, MAX_SHIFT = 8, 47
-BIAS_SHIFT = 8
 MAX_MULTIPLIER = 2**16 - 1
 
 

@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.artifact.operations import BIAS_SHIFT, MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
+from nas.artifact.biases import bias_units, with_biases
+from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
 from nas.quantize import QuantizedConv2d, QuantizedLinear, weight_levels
 
 DEFAULT_BITS = 8
-LARGEST_BIAS = 2**30
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -57,20 +57,21 @@ def integers(
     bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
     levels, scales = weight_levels(layer.weight, bits)
     found = affine(layer, norm, scales)
-    signs = np.sign(found.gains).astype(np.int8).reshape(-1, *[1] * (levels.ndim - 1))
-    biases = np.clip(np.rint(found.offsets / result.scale * 2**BIAS_SHIFT), -LARGEST_BIAS, LARGEST_BIAS).astype(np.int32)
-    factors = source.scale * np.abs(found.gains) / result.scale
-    return levels.to(torch.int8).numpy() * signs, bits, biases, scaling(factors, low, high)
+    signs = np.where(found.gains < 0, np.int8(-1), np.int8(1)).reshape(-1, *[1] * (levels.ndim - 1))
+    stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
+    weights, biases, stored = with_biases(found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits)
+    return weights, bits, biases, stored
 
 
 def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType) -> None:
     """Moves a layer, in place and by less than a hundredth of a step, to where its multipliers and biases are exact."""
-    _, bits, biases, stored = integers(layer, norm, source, result, 0, 0)
+    weights, bits, biases, stored = integers(layer, norm, source, result, 0, 0)
     _, scales = weight_levels(layer.weight, bits)
     found = affine(layer, norm, scales)
     wanted = stored.multipliers * 0.5**stored.shift * result.scale / source.scale
     ratio = np.divide(wanted, np.abs(found.gains), out=np.ones_like(wanted), where=found.gains != 0)
-    offsets = biases * result.scale / 2**BIAS_SHIFT
+    ratio[~weights.reshape(len(ratio), -1).any(1)] = 0.0
+    offsets = biases * bias_units(stored, bits) * result.scale
     with torch.no_grad():
         if norm is not None and norm.weight is not None and norm.bias is not None:
             norm.weight.mul_(torch.from_numpy(ratio))

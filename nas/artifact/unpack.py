@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 
+from nas.artifact.biases import from_version_1
 from nas.artifact.fields import Cursor, Entry
 from nas.artifact.layout import (
     CHECKSUM_BYTES,
@@ -51,13 +52,13 @@ def ledger(data: bytes) -> tuple[Entry, ...]:
 def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
     cursor = Cursor(memoryview(data)[:-CHECKSUM_BYTES])
     with _placed(cursor):
-        _header(cursor)
+        version = _header(cursor)
     (stored,), computed = struct.unpack("<I", data[-CHECKSUM_BYTES:]), zlib.crc32(data[:-CHECKSUM_BYTES])
     if stored != computed:
         place, found = len(data) - CHECKSUM_BYTES, f"{stored:08x}: the file is damaged or not whole"
         raise ArtifactError(f"byte {place}: the checksum must be {computed:08x}, but is {found}")
     with _placed(cursor):
-        program = _program(cursor)
+        program = _program(cursor, version)
     return program, (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES))
 
 
@@ -71,7 +72,8 @@ def _placed(cursor: Cursor) -> Iterator[None]:
         raise ArtifactError(f"{place}: {error}") from error
 
 
-def _header(cursor: Cursor) -> None:
+def _header(cursor: Cursor) -> int:
+    """The version of the file."""
     magic = bytes(cursor.take(len(MAGIC)))
     if magic != MAGIC:
         raise ArtifactError(f"a packed file must begin with {MAGIC!r}, but begins with {magic!r}")
@@ -79,9 +81,10 @@ def _header(cursor: Cursor) -> None:
     if not 1 <= version <= VERSION:
         hint = ": newer software wrote it" if version > VERSION else ""
         raise ArtifactError(f"a packed file must have a version from 1 to {VERSION}, but has {version}{hint}")
+    return version
 
 
-def _program(cursor: Cursor) -> Program:
+def _program(cursor: Cursor, version: int) -> Program:
     count = cursor.varint()
     at_most("the operations of a program", count, MAX_OPERATIONS)
     cursor.enter("header")
@@ -95,6 +98,8 @@ def _program(cursor: Cursor) -> Program:
         if isinstance(operation, (Conv, Linear)):
             weights += operation.weights.size
             at_most("the weights of a program", weights, MAX_WEIGHTS)
+            if version == 1:
+                operations[-1] = from_version_1(operation)
     cursor.layer = ""
     at_most("the bytes behind the last operation", len(cursor.rest), 0)
     return Program(tuple(tensors), tuple(operations))

@@ -1,6 +1,9 @@
-"""What a network costs, counted before it is trained."""
+"""What a network costs: counted before it is trained, and timed on devices."""
 
 from nas.measure.costs import COSTS, costs
-from nas.measure.device import Device, Roofline
+from nas.measure.host import OnnxRuntimeCpu
+from nas.measure.protocol import Device
+from nas.measure.roofline import Roofline
+from nas.measure.table import Table, TableDevice
 
-__all__ = ["COSTS", "Device", "Roofline", "costs"]
+__all__ = ["COSTS", "Device", "OnnxRuntimeCpu", "Roofline", "Table", "TableDevice", "costs"]

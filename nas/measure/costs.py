@@ -5,7 +5,7 @@ import math
 from torch import nn
 
 from nas.artifact import Program, flash_bytes
-from nas.measure.device import Device
+from nas.measure.protocol import Device
 
 COSTS = ("size_bytes", "flash_bytes", "params", "macs", "peak_memory_bytes", "latency_ms")
 

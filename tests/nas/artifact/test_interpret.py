@@ -34,10 +34,10 @@ Whole = NDArray[np.int64]
 Build = Callable[..., Any]
 
 
-def requantised(sums: Whole, factor: int, scaling: Scaling, result: TensorType, bias: int = 0) -> Whole:
-    """zero + floor((sum · m + bias · 2^(s-8) + 2^(s-1)) / 2^s), clamped, in integers of any size."""
-    shift = scaling.shift
-    total = sums.astype(object) * factor + bias * 2 ** (shift - 8) + 2 ** (shift - 1)
+def requantised(sums: Whole, factor: int, scaling: Scaling, result: TensorType, finer: int = 0) -> Whole:
+    """zero + floor((sum · m + 2^(s-1)) / 2^s) for s = shift + finer, clamped, in integers of any size."""
+    shift = scaling.shift + finer
+    total = sums.astype(object) * factor + 2 ** (shift - 1)
     whole: Whole = np.asarray(np.clip(total // 2**shift + result.zero, scaling.low, scaling.high), dtype=np.int64)
     return whole
 
@@ -75,7 +75,8 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
         case Conv() | Linear():
             sums = convolved(op, x) if isinstance(op, Conv) else op.weights.astype(np.int64) @ x
             factors = zip(sums, op.scaling.multipliers, op.biases, strict=True)
-            return np.stack([requantised(np.asarray(s), int(m), op.scaling, result, int(b)) for s, m, b in factors])
+            k = max(0, 7 - max(op.bits, 2))
+            return np.stack([requantised(s * 2**k + np.int64(b), int(m), op.scaling, result, k) for s, m, b in factors])
         case Add():
             total = sum(value * int(m) for value, m in zip(values, op.scaling.multipliers, strict=True))
             return requantised(np.asarray(total), 1, op.scaling, result)
@@ -185,8 +186,7 @@ def test_sums_beyond_the_exact_range_of_32_bit_floats_are_exact() -> None:
     assert (sums % 2 == 1).any()
     inputs = torch.from_numpy(whole).float()
     # The bias takes the sums back into the range, so that single units count.
-    biases = -np.round(sums.min(0) * 65535 / 2**18).astype(np.int64) * 256
-    object.__setattr__(layer, "biases", np.maximum(biases, -(2**31) + 1).astype(np.int32))
+    object.__setattr__(layer, "biases", -sums.min(0).astype(np.int32))
     wanted = np.stack([reference(program, sample) for sample in whole])
     np.testing.assert_array_equal(Interpreter(program).integers(inputs).numpy(), wanted)
 

@@ -153,7 +153,7 @@ def test_the_ledger_says_what_each_byte_is_for() -> None:
         Entry("2.linear", "weights", 1),
         Entry("", "checksum", 4),
     )
-    assert packed.hex(" ", 1).startswith("89 4e 41 53 01 03 01 05 00 00 00 3f 07 08 07 00 02 60 0a 00 00 00 00 40 00 08 03 00")
+    assert packed.hex(" ", 1).startswith("89 4e 41 53 02 03 01 05 00 00 00 3f 07 08 07 00 02 60 0a 00 00 00 00 40 00 08 03 00")
 
 
 @pytest.mark.parametrize(("width", "budget"), [(4, 15_500), (8, 28_500)])
@@ -280,7 +280,7 @@ def test_sealed_bytes_of_any_kind_are_valid_or_refused(data: st.DataObject, prog
         is_valid(seal(bytes(body)))
 
 
-HEAD = b"\x89NAS\x01"
+HEAD = b"\x89NAS\x02"
 TYPE = struct.pack("<fBB", 1.0, 0, 8)
 LAYER = TYPE + bytes([9, 0, 255, 0x88, 0])
 
@@ -301,8 +301,8 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         pytest.param(
             seal(b"\x89PNG\x01"), r"byte 0: a packed file must begin with b'\\x89NAS', but begins with b'\\x89PNG'", id="png"
         ),
-        pytest.param(seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 1, but has 0$", id="no version"),
-        pytest.param(seal(b"\x89NAS\x02"), "byte 4: .* version from 1 to 1, but has 2: newer software wrote it", id="newer"),
+        pytest.param(seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 2, but has 0$", id="no version"),
+        pytest.param(seal(b"\x89NAS\x03"), "byte 4: .* version from 1 to 2, but has 3: newer software wrote it", id="newer"),
         pytest.param(HEAD + b"\0\0\0\0\0", "byte 6: the checksum must be .* but is 00000000: the file is damaged", id="checksum"),
         pytest.param(seal(HEAD), "byte 5: 1 bytes must follow, but there are 0", id="header only"),
         pytest.param(chain(count=0), "byte 13: a program needs one tensor more than operations", id="no operations"),

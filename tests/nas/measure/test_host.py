@@ -1,0 +1,71 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nas.artifact.interpret import logits
+from nas.artifact.lower import lower
+from nas.artifact.onnx import float_to_onnx, to_onnx
+from nas.artifact.program import Program
+from nas.measure import host
+from nas.measure.host import OnnxRuntimeCpu, blocks, description, run_onnx, saturates, session
+
+INPUTS = torch.rand(16, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 5))
+
+
+@pytest.fixture(scope="module")
+def program(network: nn.Module) -> Program:
+    return lower(network, INPUTS)
+
+
+def test_a_latency_is_seconds(program: Program) -> None:
+    device = OnnxRuntimeCpu(rounds=3)
+    assert device.name == "onnxruntime-cpu"
+    assert 1e-7 < device.latency(program) < 1.0
+
+
+def test_rounds_run_every_model(program: Program, network: nn.Module) -> None:
+    models = [to_onnx(program), float_to_onnx(network, INPUTS), to_onnx(program)]
+    seconds = blocks(models, 4)
+    assert seconds.shape == (4, 3)
+    assert (seconds > 0).all()
+    assert 0 < OnnxRuntimeCpu(rounds=3).ratio(models[0], models[1]) < 1e4
+
+
+def test_rounds_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="there must be at least 1 round, but got 0"):
+        OnnxRuntimeCpu(rounds=0)
+
+
+def test_one_thread_is_used(program: Program) -> None:
+    options = session(to_onnx(program)).get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+
+
+def test_results_are_the_same_where_products_saturate(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = logits(program, INPUTS)
+    monkeypatch.setattr(host, "saturates", lambda: True)
+    model = to_onnx(program)
+    assert session(model).get_session_options().get_session_config_entry("session.x64quantprecision") == "1"
+    assert np.abs(run_onnx(model, INPUTS.numpy()) - wanted).max() <= 1.01 * program.tensors[-1].scale
+
+
+def test_the_host_is_told() -> None:
+    assert isinstance(saturates(), bool)
+    assert description().endswith(", 1 thread")
+
+
+def test_devices_that_are_not_used_cost_no_import_of_onnx() -> None:
+    code = (
+        "import sys, nas.measure.host, nas.measure.table, nas.measure.roofline; print({'onnx', 'onnxruntime'} & sys.modules.keys())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
