@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.artifact import flash_bytes, lower, pack, score, settled, unpack
+from nas.artifact import Program, flash_bytes, lower, pack, score, settled, unpack
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.measure import Device, costs
+from nas.measure import Device, Measuring, costs
 from nas.objective import Budget, Epoch, Evaluation, Status
 from nas.search import Facts, Proposal
 from nas.seeds import candidate_seed, seeded
@@ -59,8 +59,8 @@ class Evaluator:
         trained, status, reason = None, Status.OK, ""
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                untrained = self.space.build(design, self.task.example, self.task.classes)
-                metrics = self.cost(compress(untrained, design, self.compressors, self.task.example))
+                untrained, compressed = self._untrained(design)
+                metrics = self._cost(compressed, self.device)
                 if reason := self.budget.broken(metrics):
                     status = Status.OVER_BUDGET
                 else:
@@ -74,17 +74,31 @@ class Evaluator:
         return Evaluation(id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history), trained
 
     def facts(self, genotype: Genotype) -> Facts:
-        """What a candidate costs, as far as it can be told without training it."""
-        design = self.space.choices.decode(genotype)
+        """What a candidate costs, as far as it can be told without training it, and always the same: without measured times."""
+        device = None if isinstance(self.device, Measuring) else self.device
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                untrained = self.space.build(design, self.task.example, self.task.classes)
-                costs = self.cost(compress(untrained, design, self.compressors, self.task.example))
+                costs = self._cost(self._untrained(self.space.choices.decode(genotype))[1], device)
         except Exception:  # the evaluation tells the reason, should a strategy propose it all the same
             return Facts({}, math.inf)
-        return Facts(costs, self.budget.excess(costs))
+        known = Budget({name: limit for name, limit in self.budget.limits.items() if name in costs})
+        return Facts(costs, known.excess(costs))
 
-    def cost(self, model: nn.Module) -> dict[str, float]:
+    def program(self, genotype: Genotype) -> Program:
+        """The program of an untrained candidate.
+
+        Raises:
+            Exception: whatever building and compressing it raises.
+        """
+        with seeded(candidate_seed(self.seed, genotype)):
+            return lower(self._untrained(self.space.choices.decode(genotype))[1], self.task.example)
+
+    def _untrained(self, design: Design) -> tuple[nn.Module, nn.Module]:
+        """The network, as it is built and as it is compressed."""
+        built = self.space.build(design, self.task.example, self.task.classes)
+        return built, compress(built, design, self.compressors, self.task.example)
+
+    def _cost(self, model: nn.Module, device: Device | None) -> dict[str, float]:
         """What a compressed network costs, trained or not; its size is the most that its file can have.
 
         Raises:
@@ -94,7 +108,7 @@ class Evaluator:
         if program.tensors[-1].shape != (self.task.classes,):
             found = program.tensors[-1].shape
             raise ValueError(f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(found)}")
-        return costs(model, program, self.device)
+        return costs(model, program, device)
 
     def train(
         self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None
@@ -116,15 +130,16 @@ class Evaluator:
         program = lower(settled(model, self.task.example), self._calibration)
         packed = pack(program)
         found = {"flash_bytes": flash_bytes(program), "macs": program.macs, "peak_memory_bytes": program.peak_memory}
-        # What was paid must be what was counted, or over-budget networks would be trained and shipped.
-        changed = [f"{name} {counted[name]:g} became {value:g}" for name, value in found.items() if counted[name] != value]
+        # Training may leave dead channels, which are taken out. But more than was counted could be over budget.
+        changed = [f"{name} {counted[name]:g} became {value:g}" for name, value in found.items() if value > counted[name]]
         if changed:
-            raise ValueError(f"costs must follow from the design alone, but in training {', '.join(changed)}")
+            raise ValueError(f"costs must not rise in training, but {', '.join(changed)}")
         reached = {
             "accuracy": score(unpack(packed), self.task.validation),
             "accuracy_fake_quant": accuracy(model, self.task.validation),
         }
-        return Trained(model, packed), {**reached, **counted, "size_bytes": float(len(packed))}
+        measured = {name: float(value) for name, value in found.items()}
+        return Trained(model, packed), {**reached, **counted, **measured, "size_bytes": float(len(packed))}
 
     @property
     def _calibration(self) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from nas.compress import Compressor
 from nas.data import Task
 from nas.distill import Teacher
-from nas.measure import COSTS, Device
+from nas.measure import COSTS, Device, Table
 from nas.objective import Objective
 from nas.search import Strategy
 from nas.space import Choices, SearchSpace
@@ -79,7 +79,7 @@ def _describe(part: Any) -> Any:
     """A part of an experiment as JSON: names and values, never an address in memory."""
     if part is None or isinstance(part, (str, int, float, bool)):
         return part
-    if isinstance(part, Choices):
+    if isinstance(part, (Choices, Table)):
         return part.digest
     if isinstance(part, (list, tuple)):
         return [_describe(item) for item in part]

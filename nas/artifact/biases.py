@@ -23,8 +23,7 @@ def bias_shift(bits: int) -> int:
 
 def bias_units(scaling: Scaling, bits: int) -> NDArray[np.float64]:
     """What a bias of 1 is worth in each channel, in steps of the result."""
-    units: NDArray[np.float64] = scaling.multipliers * 0.5 ** (scaling.shift + bias_shift(bits))
-    return units
+    return scaling.multipliers.astype(np.float64) * 0.5 ** (scaling.shift + bias_shift(bits))
 
 
 def with_biases(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from nas.artifact.dead import without_dead_channels
 from nas.artifact.operations import (
     Add,
     AvgPool,
@@ -36,7 +37,8 @@ def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Pro
     """The integer program of a trained network.
 
     Where the network was trained with quantisers, the program computes what it computes. Where not, its weights are
-    rounded to 8 bits and its tensors to ranges from what flows through it on `calibration`, a batch of inputs.
+    rounded to 8 bits and its tensors to ranges from what flows through it on `calibration`, a batch of inputs. Channels that
+    are dead, whatever the input, are left out.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
@@ -45,7 +47,7 @@ def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Pro
     if not any(isinstance(module, Range) for module in model.modules()):
         model = insert_ranges(copy.deepcopy(model).eval(), 8)
         calibrate(model, calibration, method)
-    return _lowered(model, tuple(calibration.shape[1:]), settling=False)
+    return without_dead_channels(_lowered(model, tuple(calibration.shape[1:]), settling=False))
 
 
 def settled(model: nn.Module, example: Tensor) -> nn.Module:
@@ -147,6 +149,9 @@ class _Lowering:
     ) -> Operation:
         layer, source = self._module(node), self._source(node.args[0])
         assert isinstance(layer, (nn.Conv2d, nn.Linear))
+        if any(operation.name == name for operation in self.operations):
+            # Each call has ranges of its own, and one layer cannot be settled for two of them.
+            raise UnsupportedError(f"{name!r} must be called once, but is called twice; use a layer of its own for each call")
         if self.settling:
             settle(layer, norm, self.tensors[source], result)
         weights, bits, biases, scales = integers(layer, norm, self.tensors[source], result, low, high)

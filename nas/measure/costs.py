@@ -5,7 +5,8 @@ import math
 from torch import nn
 
 from nas.artifact import Program, flash_bytes
-from nas.measure.protocol import Device
+from nas.measure.protocol import Device, Measuring
+from nas.quantize import UnsupportedError
 
 COSTS = ("size_bytes", "flash_bytes", "params", "macs", "peak_memory_bytes", "latency_ms")
 
@@ -15,7 +16,8 @@ def costs(model: nn.Module, program: Program, device: Device | None = None) -> d
 
     `flash_bytes` is what a device holds, bit-packed; `size_bytes`, which the file's own coding can only lower, is the same
     here. `params` counts the trainable parameters, `macs` the multiply-accumulates of layers, `peak_memory_bytes` the most
-    activations alive at once; `latency_ms` is there where a device is.
+    activations alive at once; `latency_ms` is there where a device is, and `latency_ratio`, how many times as long as the
+    network in 32-bit floats that is, where the device can measure both.
 
     Raises:
         ValueError: if the device gives no latency.
@@ -30,7 +32,18 @@ def costs(model: nn.Module, program: Program, device: Device | None = None) -> d
     }
     if device is None:
         return measured
-    seconds = float(device.latency(program))
+    seconds, ratio = _timed(model, program, device)
     if not 0.0 <= seconds < math.inf:
         raise ValueError(f"the latency of a device must be seconds, 0 or more, but {device.name!r} gave {seconds}")
-    return {**measured, "latency_ms": 1000.0 * seconds}
+    return {**measured, **ratio, "latency_ms": 1000.0 * seconds}
+
+
+def _timed(model: nn.Module, program: Program, device: Device) -> tuple[float, dict[str, float]]:
+    if isinstance(device, Measuring):
+        try:
+            seconds, ratio = device.compared(program, model)
+        except UnsupportedError:
+            pass  # there is nothing to compare with
+        else:
+            return seconds, {"latency_ratio": ratio}
+    return float(device.latency(program)), {}

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from nas.artifact.operations import Linear, Scaling, TensorType
 from nas.artifact.program import Program
@@ -48,10 +50,17 @@ class OnnxRuntimeCpu:
         """Seconds for one sample."""
         return seconds([program], self.rounds)[0]
 
-    def ratio(self, model: "ModelProto", reference: "ModelProto") -> float:
-        """How many times as long as the reference a model takes, by the median over rounds in which both run."""
-        both = blocks([model, reference], self.rounds)
-        return float(np.median(both[:, 0] / both[:, 1]))
+    def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
+        """Seconds for one sample, and how many times as long as the float network that is: medians of the same rounds.
+
+        Raises:
+            UnsupportedError: if the network has no ONNX form in floats.
+        """
+        from nas.artifact.onnx import float_to_onnx, to_onnx
+
+        float_model = float_to_onnx(model, torch.zeros(1, *program.tensors[0].shape))
+        both = blocks([to_onnx(program), float_model], self.rounds)
+        return float(np.median(both[:, 0])), float(np.median(both[:, 0] / both[:, 1]))
 
 
 def seconds(programs: Sequence[Program], rounds: int) -> list[float]:

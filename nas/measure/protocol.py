@@ -1,6 +1,8 @@
 """What a device is to a search."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from torch import nn
 
 from nas.artifact.program import Program
 
@@ -15,4 +17,17 @@ class Device(Protocol):
 
     def latency(self, program: Program) -> float:
         """Seconds for one sample."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A device that runs programs here and now: its answers differ from call to call."""
+
+    def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
+        """Seconds for one sample, and how many times as long as the network in 32-bit floats that is.
+
+        Raises:
+            UnsupportedError: if the network cannot run in floats on this device.
+        """
         ...

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.artifact.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
-from nas.quantize import Role, UnsupportedError, insert_ranges, role
+from nas.quantize import Range, Role, UnsupportedError, insert_ranges, role
 
 _JOINS: dict[Role, tuple[str, Attributes]] = {
     Role.SUM: ("Add", {}),
@@ -31,7 +31,7 @@ _UNARY: dict[object, tuple[str, Attributes]] = {
 
 
 def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
-    """A float network as checked ONNX, from float32 "input" [N, …] to float32 "logits" [N, classes].
+    """A network without its quantisers as checked ONNX, from float32 "input" [N, …] to float32 "logits" [N, classes].
 
     Batch normalisation is folded; `example` is a batch of inputs. Takes networks that have an integer program only.
 
@@ -39,7 +39,10 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
         UnsupportedError: if an operation has no integer form, or is called in a way that has no ONNX form here.
     """
     # Traced as for the program, which refuses what has no integer form; the ranges that this inserts are passed over.
-    traced = insert_ranges(copy.deepcopy(model).eval(), 8)
+    traced = copy.deepcopy(model).eval()
+    if not any(isinstance(module, Range) for module in traced.modules()):
+        traced = insert_ranges(traced, 8)
+    assert isinstance(traced, fx.GraphModule)
     walk = _Walk(traced)
     with torch.no_grad():
         ShapeProp(traced).propagate(example[:1])

@@ -10,7 +10,7 @@ from nas.artifact.interpret import logits
 from nas.artifact.lower import lower
 from nas.artifact.onnx import float_to_onnx, to_onnx
 from nas.artifact.program import Program
-from nas.measure import host
+from nas.measure import Measuring, costs, host
 from nas.measure.host import OnnxRuntimeCpu, blocks, description, run_onnx, saturates, session
 
 INPUTS = torch.rand(16, 1, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -38,7 +38,23 @@ def test_rounds_run_every_model(program: Program, network: nn.Module) -> None:
     seconds = blocks(models, 4)
     assert seconds.shape == (4, 3)
     assert (seconds > 0).all()
-    assert 0 < OnnxRuntimeCpu(rounds=3).ratio(models[0], models[1]) < 1e4
+
+
+def test_a_program_is_compared_with_its_network_in_floats(program: Program, network: nn.Module) -> None:
+    device = OnnxRuntimeCpu(rounds=3)
+    assert isinstance(device, Measuring)
+    seconds, ratio = device.compared(program, network)
+    assert 1e-7 < seconds < 1.0
+    assert 1e-3 < ratio < 1e3
+    metrics = costs(network, program, device)
+    assert 1e-4 < metrics["latency_ms"] < 1e3
+    assert 1e-3 < metrics["latency_ratio"] < 1e3
+
+
+def test_without_a_float_network_there_is_no_ratio(program: Program) -> None:
+    metrics = costs(nn.Sequential(nn.Softmax(1)), program, OnnxRuntimeCpu(rounds=1))
+    assert metrics["latency_ms"] > 0
+    assert "latency_ratio" not in metrics
 
 
 def test_rounds_must_be_positive() -> None:
