@@ -26,6 +26,8 @@ check: setup
 # NET defines a ReferenceNet, DATA is a folder of MNIST's or Fashion-MNIST's files.
 bench: setup
 	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
+	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

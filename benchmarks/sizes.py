@@ -5,14 +5,24 @@ import importlib.util
 import io
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from onnx import ModelProto
+from onnx import load as load_model
+from onnx import save as save_model
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
 
 from compressors.quantization import Quantization
 from nas.artifact import flash_bytes, lower, pack, score, settled, unpack
+from nas.artifact.onnx import float_to_onnx, to_onnx
 from nas.compress import compress
 from nas.data import Split, Task, hold_out, read_mnist
+from nas.measure.host import blocks, run_onnx
 from nas.seeds import generator, seeded
 from nas.train import Recipe, accuracy, cross_entropy, fit
 
@@ -37,6 +47,35 @@ def task(folder: Path, samples: int) -> Task:
     return replace(whole, train=Split(whole.train.inputs[:samples], whole.train.labels[:samples]))
 
 
+def statically_quantized(model: ModelProto, calibration: Tensor) -> ModelProto:
+    """What ONNX Runtime's own tool makes of a model: unsigned activations, signed weights with a scale for each channel."""
+
+    class Batches(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.batches = iter([{"input": batch.numpy()} for batch in torch.split(calibration, 64)])
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            return next(self.batches, None)
+
+    with TemporaryDirectory() as folder:
+        source, prepared, target = (Path(folder, f"{name}.onnx") for name in ("fp32", "prepared", "int8"))
+        save_model(model, source)
+        quant_pre_process(source, prepared)
+        types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+        quantize_static(prepared, target, Batches(), per_channel=True, **types)
+        return load_model(target)
+
+
+def onnx_accuracy(model: ModelProto, split: Split) -> float:
+    """The share of samples that a model gets right."""
+    return float((run_onnx(model, split.inputs.numpy()).argmax(1) == split.labels.numpy()).mean())
+
+
+def told(name: str, size: int, right: float, flash: str = "", network_right: str = "") -> None:
+    """Prints a row."""
+    print(f"{name:<34}{size:>9}{flash:>13}{right:>10.4f}{network_right:>10}", flush=True)
+
+
 def main() -> None:
     """Prints a row for each format."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -52,15 +91,27 @@ def main() -> None:
     fit(model, data, RECIPE, epochs=RECIPE.epochs, lr=RECIPE.lr, loss=cross_entropy, generator=shuffle)
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
-    print(f"{'format':<24}{'bytes':>9}{'flash bytes':>13}{'accuracy':>10}{'fake quant':>12}")
-    print(f"{'torch.save, fp32':<24}{buffer.getbuffer().nbytes:>9}{'':>13}{accuracy(model, data.test):>10.4f}")
+    print(f"{'format':<34}{'bytes':>9}{'flash bytes':>13}{'accuracy':>10}{'network':>10}")
+    told("torch.save, fp32", buffer.getbuffer().nbytes, accuracy(model, data.test))
+    floating = float_to_onnx(model, data.example)
+    models = {"ONNX, fp32": floating, "ONNX, int8 by ONNX Runtime": statically_quantized(floating, data.train.inputs[:256])}
+    for name, onnx_model in models.items():
+        told(name, len(onnx_model.SerializeToString()), onnx_accuracy(onnx_model, data.test))
     for bits in (8, 6, 4, 3, 2):
         quantized = compress(model, {"bits": bits}, [Quantization()], data.train.inputs[:256])
         fit(quantized, data, RECIPE, epochs=RECIPE.finetune_epochs, lr=RECIPE.finetune_lr, loss=cross_entropy, generator=shuffle)
         program = lower(settled(quantized, data.example), data.example)
         packed = pack(program)
         exact, fake = score(unpack(packed), data.test), accuracy(quantized, data.test)
-        print(f"{f'packed, {bits} bits':<24}{len(packed):>9}{flash_bytes(program):>13}{exact:>10.4f}{fake:>12.4f}", flush=True)
+        told(f"packed, {bits} bits", len(packed), exact, f"{flash_bytes(program)}", f"{fake:.4f}")
+        if bits in (8, 4):
+            name = f"packed, {bits} bits, exported to ONNX"
+            models[name] = to_onnx(unpack(packed))
+            told(name, len(models[name].SerializeToString()), onnx_accuracy(models[name], data.test))
+    seconds = blocks(list(models.values()), 100)
+    print(f"{'one image, ONNX Runtime, 1 thread':<34}{'ms':>9}{'ratio to fp32':>15}")
+    for name, column in zip(models, seconds.T, strict=True):
+        print(f"{name:<34}{1000 * np.median(column):>9.4f}{np.median(column / seconds[:, 0]):>15.2f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The most accurate network for handwritten digits that fits a budget."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,8 @@ from compressors.quantization import Quantization
 from nas.data import digits as read_digits
 from nas.distill import Teacher
 from nas.experiment import Experiment
-from nas.measure import Roofline
+from nas.measure import Device, OnnxRuntimeCpu, Roofline, TableDevice
+from nas.measure.table import read as read_table
 from nas.objective import Budget, Objective
 from nas.search import Strategy
 from nas.seeds import generator
@@ -41,6 +43,7 @@ def digits(
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
     latency_ms: float | None = None,
+    device: str = "roofline",
     macs_per_second: float = 1e8,
     bytes_per_second: float = 1e8,
     teacher: bool = False,
@@ -58,9 +61,10 @@ def digits(
         params: most trainable parameters
         macs: most multiply-accumulates for one image
         peak_memory_bytes: most bytes of activations alive at once
-        latency_ms: most milliseconds for one image on a device of the two rates below
-        macs_per_second: multiply-accumulates per second of the device
-        bytes_per_second: bytes of memory traffic per second of the device
+        latency_ms: most milliseconds for one image on the device
+        device: roofline, the two rates below; onnxruntime, this processor; or a table that nas profile wrote
+        macs_per_second: multiply-accumulates per second of a roofline
+        bytes_per_second: bytes of memory traffic per second of a roofline
         teacher: whether candidates also learn from the soft labels of a larger network
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
@@ -86,8 +90,20 @@ def digits(
         trials=trials,
         seed=seed,
         teacher=Teacher(_teacher) if teacher else None,
-        device=None if latency_ms is None else Roofline("stated rates", macs_per_second, bytes_per_second),
+        device=None
+        if latency_ms is None and device == "roofline"
+        else _device(device, Roofline("stated rates", macs_per_second, bytes_per_second)),
     )
+
+
+def _device(name: str, roofline: Roofline) -> Device:
+    if name == "roofline":
+        return roofline
+    if name == "onnxruntime":
+        return OnnxRuntimeCpu()
+    if not Path(name).is_file():
+        raise ValueError(f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}")
+    return TableDevice(Path(name).stem, read_table(Path(name)))
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:

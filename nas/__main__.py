@@ -20,9 +20,12 @@ STOPPED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 USAGE = """usage: nas run FILE.py[:FUNCTION] [options]    search; nas run FILE.py --help lists the options
        nas show DIRECTORY [--json]             what a run has found
-       nas export DIRECTORY --out FILE         a candidate as a file to ship: [--id ID] [--to packed | torch]
+       nas export DIRECTORY --out FILE         a candidate as a file to ship: [--id ID] [--to packed | onnx | torch]
+                                               [--retrain FILE.py[:FUNCTION] [options]] trains it anew before
        nas score FILE [--data DATA] [--json]   the bytes and the test accuracy of a packed file
-       nas ledger FILE [--json]                what each byte of a packed file is for"""
+       nas ledger FILE [--json]                what each byte of a packed file is for
+       nas profile FILE.py[:FUNCTION] [options] --table FILE
+                                               a latency table of this host, for the operations of a search"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,20 +90,30 @@ def _export(arguments: Sequence[str]) -> None:
     parser = _parser("export", "A trained candidate of a run as a file to ship.")
     parser.add_argument("directory", type=Path, help="a run directory")
     parser.add_argument("--id", default="best", help="the number of a candidate, or best")
-    parser.add_argument("--to", choices=("packed", "torch"), default="packed", help="the packed file, or weights as safetensors")
+    told_formats = "the packed file, the same program as ONNX, or weights as safetensors"
+    parser.add_argument("--to", choices=("packed", "onnx", "torch"), default="packed", help=told_formats)
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--retrain", metavar="FILE.py[:FUNCTION]", help="the experiment by which to train it anew; options of it follow"
+    )
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.retrain is None:
+        parser.error(f"there is no option {rest[0]}; options of an experiment need --retrain")
     from nas.export import export
+    from nas.options import load_function, parse
     from nas.show import told
 
-    evaluation = export(options.directory, options.id, options.to, options.out)
+    experiment = None
+    if options.retrain is not None:
+        experiment, _ = parse(load_function(options.retrain), rest, f"nas export --retrain {options.retrain}")
+    evaluation = export(options.directory, options.id, options.to, options.out, experiment)
     print(f"{options.out}: candidate {evaluation.id}, {told(evaluation.metrics)}")
 
 
 def _score(arguments: Sequence[str]) -> None:
     parser = _parser("score", "The length of a packed file, and its accuracy on test data.")
     parser.add_argument("file", type=Path, help="a packed file")
-    parser.add_argument("--data", default="digits", help="digits, a folder of IDX files, or an .npz of inputs and labels")
+    parser.add_argument("--data", default="digits", help="digits, a folder of IDX files, of CIFAR-10 or of images, or an .npz")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options = parser.parse_args(arguments)
     from nas.export import scored
@@ -124,6 +137,22 @@ def _ledger(arguments: Sequence[str]) -> None:
     for row in rows:
         print(f"{row['bytes']:>9}  {row['layer'] or 'file':<16} {row['purpose']}")
     print(f"{sum(row['bytes'] for row in rows):>9}  in all")
+
+
+def _profile(arguments: Sequence[str]) -> None:
+    parser = _parser("profile", "A latency table of this host; options of the experiment follow.")
+    parser.add_argument("experiment", metavar="FILE.py[:FUNCTION]", help="the experiment whose space is sampled")
+    parser.add_argument("--table", type=Path, required=True, help="the file to write")
+    parser.add_argument("--designs", type=int, default=50, help="how many random designs have their operations timed")
+    options, rest = parser.parse_known_args(arguments)
+    from nas.measure.table import write
+    from nas.options import load_function, parse
+    from nas.profile import profiled
+
+    experiment, _ = parse(load_function(options.experiment), rest, f"nas profile {options.experiment}")
+    table = profiled(experiment, options.designs)
+    write(table, options.table)
+    print(f"{options.table}: {len(table.seconds)} operations of {options.designs} designs on {table.host}")
 
 
 def _parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -163,7 +192,7 @@ def _told_in_one_line() -> Iterator[None]:
         sys.exit(STOPPED)
 
 
-COMMANDS = {"show": _show, "export": _export, "score": _score, "ledger": _ledger}
+COMMANDS = {"show": _show, "export": _export, "score": _score, "ledger": _ledger, "profile": _profile}
 
 if __name__ == "__main__":
     main()

@@ -91,7 +91,7 @@ class Evaluator:
             Exception: whatever building and compressing it raises.
         """
         with seeded(candidate_seed(self.seed, genotype)):
-            return lower(self._untrained(self.space.choices.decode(genotype))[1], self.task.example)
+            return lower(self._untrained(self.space.choices.decode(genotype))[1], self.task.example, keep_dead=True)
 
     def _untrained(self, design: Design) -> tuple[nn.Module, nn.Module]:
         """The network, as it is built and as it is compressed."""
@@ -104,7 +104,7 @@ class Evaluator:
         Raises:
             ValueError: if the network has no integer form, or its logits have another shape than the task's classes.
         """
-        program = lower(model, self.task.example)
+        program = lower(model, self.task.example, keep_dead=True)
         if program.tensors[-1].shape != (self.task.classes,):
             found = program.tensors[-1].shape
             raise ValueError(f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(found)}")

@@ -2,20 +2,33 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save as to_safetensors
 
 from nas import durable, record
-from nas.artifact import score, unpack
-from nas.data import Split, digits, read_mnist, read_npz
+from nas.artifact import Program, score, unpack
+from nas.data import Split, digits, read_cifar10, read_images, read_mnist, read_npz
+from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
+from nas.run import retrained
 from nas.seeds import generator
 from nas.show import objective_of
 
-FORMATS = ("packed", "torch")
+FORMATS = ("packed", "onnx", "torch")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained candidate: what was measured, its file and its weights."""
+
+    evaluation: Evaluation
+    packed: bytes
+    weights: Mapping[str, NDArray[Any]]
 
 
 def chosen(out: Path, id: str) -> Evaluation:
@@ -39,32 +52,57 @@ def chosen(out: Path, id: str) -> Evaluation:
     return evaluation
 
 
-def export(out: Path, id: str, to: str, target: Path) -> Evaluation:
-    """Writes a trained candidate of a run: "packed", its file; "torch", its weights as safetensors, and `target`.json.
+def export(out: Path, id: str, to: str, target: Path, experiment: Experiment | None = None) -> Evaluation:
+    """Writes a candidate of a run: "packed", its file; "onnx", the same program as ONNX; "torch", weights and `target`.json.
 
-    The JSON beside the weights has the design and the metrics.
+    The weights are safetensors, the JSON beside them has the design and the metrics. What is written was trained by the
+    run or, where an `experiment` is given, is trained now, as that one says. Returns its evaluation.
 
     Raises:
-        ValueError: if there is no such candidate or format.
+        ValueError: if there is no such candidate or format, or the experiment is not the run's.
         OSError: if a file cannot be read or written.
     """
-    evaluation = chosen(out, id)
-    if to == "packed":
-        packed = record.packed_path(out, evaluation.id).read_bytes()
-        unpack(packed)  # nothing damaged is shipped
-        durable.write(target, packed)
-    elif to == "torch":
-        with np.load(record.weights_path(out, evaluation.id), allow_pickle=False) as archive:
-            durable.write(target, to_safetensors({name: archive[name] for name in archive.files}))
-        told = {name: value for name, value in record.to_json(evaluation).items() if name in ("design", "genotype", "metrics")}
-        durable.write(target.with_name(target.name + ".json"), json.dumps(told, indent=2).encode())
-    else:
+    if to not in FORMATS:
         raise ValueError(f"a format must be one of {FORMATS}, but got {to!r}")
-    return evaluation
+    evaluation = chosen(out, id)
+    candidate = _stored(out, evaluation) if experiment is None else _retrained(out, evaluation, experiment)
+    program = unpack(candidate.packed)  # nothing damaged is shipped
+    if to == "packed":
+        durable.write(target, candidate.packed)
+    elif to == "onnx":
+        durable.write(target, _onnx(program))
+    else:
+        durable.write(target, to_safetensors(dict(candidate.weights)))
+        evaluated = record.to_json(candidate.evaluation)
+        told = {name: evaluated[name] for name in ("design", "genotype", "metrics")}
+        durable.write(target.with_name(target.name + ".json"), json.dumps(told, indent=2).encode())
+    return candidate.evaluation
 
 
-def test_split(data: str) -> Split:
-    """The test samples of "digits", of a folder of IDX files, or of an `.npz` file with `inputs` and `labels`.
+def _stored(out: Path, evaluation: Evaluation) -> Candidate:
+    with np.load(record.weights_path(out, evaluation.id), allow_pickle=False) as archive:
+        weights = {name: archive[name] for name in archive.files}
+    return Candidate(evaluation, record.packed_path(out, evaluation.id).read_bytes(), weights)
+
+
+def _retrained(out: Path, evaluation: Evaluation, experiment: Experiment) -> Candidate:
+    again, trained = retrained(experiment, out, evaluation)
+    # Storage of its own for each: safetensors takes no views.
+    weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}
+    return Candidate(again, trained.packed, weights)
+
+
+def _onnx(program: Program) -> bytes:
+    from nas.artifact.onnx import to_onnx  # slow to import
+
+    return bytes(to_onnx(program).SerializeToString())
+
+
+def test_split(data: str, shape: tuple[int, ...]) -> Split:
+    """The test samples of "digits", a folder or an `.npz` file with `inputs` and `labels`, for inputs of a shape.
+
+    A folder holds MNIST's or Fashion-MNIST's IDX files, CIFAR-10's binary version, or a folder of images for each class,
+    which are resized to the shape.
 
     Raises:
         DataError: if the data is damaged or there is none.
@@ -72,7 +110,13 @@ def test_split(data: str) -> Split:
     if data == "digits":
         return digits(generator(0, "digits")).test
     path = Path(data)
-    return read_npz(path, "inputs", "labels") if path.suffix == ".npz" else read_mnist(path)[1]
+    if path.suffix == ".npz":
+        return read_npz(path, "inputs", "labels")
+    if (path / "test_batch.bin").exists():
+        return read_cifar10(path)[1]
+    if len(shape) == 3 and path.is_dir() and any(entry.is_dir() for entry in path.iterdir()):
+        return read_images(path, (shape[1], shape[2]), shape[0])[0]
+    return read_mnist(path)[1]
 
 
 def scored(file: Path, data: str) -> Mapping[str, Any]:
@@ -83,8 +127,10 @@ def scored(file: Path, data: str) -> Mapping[str, Any]:
         ValueError: if the samples do not have the shape of its input.
     """
     packed = file.read_bytes()
-    program, split = unpack(packed), test_split(data)
-    wanted, found = program.tensors[0].shape, tuple(split.inputs.shape[1:])
+    program = unpack(packed)
+    wanted = program.tensors[0].shape
+    split = test_split(data, wanted)
+    found = tuple(split.inputs.shape[1:])
     if wanted != found:
         raise ValueError(f"samples must be {wanted} for {file}, but those of {data} are {found}")
     return {"bytes": len(packed), "accuracy": score(program, split), "samples": len(split.labels)}

@@ -16,7 +16,7 @@ from nas.distill import distillation
 from nas.evaluate import Evaluator, Trained, check_kinds
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
-from nas.record import PACKED, WEIGHTS, Journal, RunDirectoryError, journal, packed_path, read_test, weights_path, write_test
+from nas.record import PACKED, WEIGHTS, Journal, RunDirectoryError, journal, packed_path, read, read_test, weights_path, write_test
 from nas.search import Pending, Proposal, search
 from nas.seeds import derive, generator, seeded
 from nas.train import Loss, cross_entropy, fit
@@ -137,6 +137,25 @@ def _submitter(evaluator: Evaluator, record: Journal, out: Path) -> Callable[[in
         return evaluation
 
     return lambda id, proposal: partial(replay if id < len(answered) else evaluate, id, proposal)
+
+
+def retrained(experiment: Experiment, out: Path, evaluation: Evaluation) -> tuple[Evaluation, Trained]:
+    """Trains a candidate of a run again, for the full epochs of `experiment`, whose recipe may be another than the run's.
+
+    Raises:
+        ValueError: if the experiment has another space, compressors or task than the run.
+        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+        RuntimeError: if the candidate fails or is over the experiment's budget.
+    """
+    before, now = read(out)[0]["experiment"], experiment.describe()
+    if differing := [part for part in ("space", "compressors", "task") if before[part] != now[part]]:
+        told = "; ".join(f"{part} was {before[part]} and is {now[part]}" for part in differing)
+        raise ValueError(f"a candidate of {out} must be trained by the experiment that found it, but {told}")
+    with _one_thread():
+        again, trained = _evaluator(experiment, _loss(experiment, out))(evaluation.id, Proposal(evaluation.genotype))
+    if trained is None:
+        raise RuntimeError(f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}")
+    return again, trained
 
 
 def _keep(trained: Trained, out: Path, id: int) -> None:

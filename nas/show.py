@@ -69,7 +69,7 @@ def print_table(out: Path, console: Console) -> None:
     # Texts, because a string would be searched for the console's own markup, and names may look like it.
     console.print(Text(f"{out}: {counts}"))
     if found["pareto"]:
-        console.print(_table("Pareto front", found["pareto"]))
+        console.print(_table("Pareto front", found["pareto"], objective_of(record.read(out)[0])))
     if found["best"] is not None:
         console.print(Text(f"best: number {found['best']['id']}, {told(found['best']['metrics'])}"))
         for name, option in found["best"]["design"].items():
@@ -90,9 +90,10 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) > 1 else f"{value:.4f}"
 
 
-def _table(title: str, candidates: Sequence[Mapping[str, Any]]) -> Table:
+def _table(title: str, candidates: Sequence[Mapping[str, Any]], objective: Objective) -> Table:
+    """The metrics that the objective names: all of them would not fit the width of a terminal."""
     table = Table(title=title)
-    names = list(candidates[0]["metrics"])
+    names = dict.fromkeys((*objective.maximize, *objective.minimize, *objective.budget.limits))
     for name in ("number", *names):
         table.add_column(Text(name), justify="right")
     for candidate in candidates:

@@ -30,6 +30,8 @@ from nas.data import Split
 
 # A float holds every whole number up to here, so sums that stay below are exact in any order, by any kernel.
 EXACT_FLOAT32 = 2**24
+# Sums are scaled as 64-bit floats, twice the bytes of a network in floats: larger batches leave the caches.
+BATCH = 64
 
 
 class Interpreter:
@@ -45,14 +47,14 @@ class Interpreter:
         self._last = {source: index for index, operation in enumerate(program.operations) for source in operation.inputs}
 
     def _prepared(self, operation: Operation) -> tuple[Tensor, Tensor] | None:
-        """Weights in a float type that holds the sums, and biases in steps of the result."""
+        """Weights in a float type that holds the sums, and biases in steps of the result, with half a step to round."""
         if not isinstance(operation, (Conv, Linear)):
             return None
         source = self._program.tensors[operation.inputs[0]]
         furthest = max(source.zero, source.top - source.zero)
         largest = int(np.abs(operation.weights.reshape(len(operation.weights), -1).astype(np.int64)).sum(1).max()) * furthest
         dtype = torch.float32 if largest < EXACT_FLOAT32 else torch.float64
-        biases = torch.from_numpy(operation.biases * bias_units(operation.scaling, operation.bits))
+        biases = torch.from_numpy(operation.biases * bias_units(operation.scaling, operation.bits) + 0.5)
         return torch.from_numpy(operation.weights).to(dtype), biases
 
     def integers(self, inputs: Tensor) -> Tensor:
@@ -130,15 +132,19 @@ def _padded(x: Tensor, padding: tuple[int, int], value: float) -> Tensor:
 def _scaled(sums: Tensor, scaling: Scaling, result: TensorType, shape: tuple[int, ...], biases: Tensor | None = None) -> Tensor:
     factors = torch.from_numpy(scaling.multipliers.astype(np.float64) * 0.5**scaling.shift).view(shape)
     # 64-bit floats hold all of it: 31 bits of the sum, 16 of the multiplier, and the 5 by which a bias may be finer.
-    scaled = sums * factors
-    return _rounded(scaled if biases is None else scaled.add_(biases.view(shape)), scaling, result)
+    return _floored((sums * factors).add_(0.5 if biases is None else biases.view(shape)), scaling, result)
 
 
 def _rounded(scaled: Tensor, scaling: Scaling, result: TensorType) -> Tensor:
-    return scaled.add_(0.5).floor_().clamp_(scaling.low - result.zero, scaling.high - result.zero).to(torch.float32)
+    return _floored(scaled.add_(0.5), scaling, result)
 
 
-def logits(program: Program, inputs: Tensor, batch: int = 256) -> NDArray[np.float32]:
+def _floored(scaled: Tensor, scaling: Scaling, result: TensorType) -> Tensor:
+    # What 32-bit floats cannot hold lies far beyond the limits, on the same side of them.
+    return scaled.floor_().to(torch.float32).clamp_(scaling.low - result.zero, scaling.high - result.zero)
+
+
+def logits(program: Program, inputs: Tensor, batch: int = BATCH) -> NDArray[np.float32]:
     """The logits of all inputs, float32 [N, classes]."""
     run = Interpreter(program)
     with torch.inference_mode():

@@ -33,12 +33,12 @@ from nas.quantize import Range, Role, UnsupportedError, calibrate, insert_ranges
 from nas.quantize.calibrate import Method, minmax
 
 
-def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Program:
+def lower(model: nn.Module, calibration: Tensor, method: Method = minmax, keep_dead: bool = False) -> Program:
     """The integer program of a trained network.
 
     Where the network was trained with quantisers, the program computes what it computes. Where not, its weights are
     rounded to 8 bits and its tensors to ranges from what flows through it on `calibration`, a batch of inputs. Channels that
-    are dead, whatever the input, are left out.
+    are dead, whatever the input, are left out, unless the program must not depend on what the weights are (`keep_dead`).
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
@@ -47,7 +47,8 @@ def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Pro
     if not any(isinstance(module, Range) for module in model.modules()):
         model = insert_ranges(copy.deepcopy(model).eval(), 8)
         calibrate(model, calibration, method)
-    return without_dead_channels(_lowered(model, tuple(calibration.shape[1:]), settling=False))
+    program = _lowered(model, tuple(calibration.shape[1:]), settling=False)
+    return program if keep_dead else without_dead_channels(program)
 
 
 def settled(model: nn.Module, example: Tensor) -> nn.Module:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from experiments.digits import digits
+from nas.measure import OnnxRuntimeCpu, Roofline
 from nas.objective import Status
 from nas.run import run
 
@@ -25,3 +26,11 @@ def test_every_budget_reaches_the_objective() -> None:
     assert timed.device is not None
     with pytest.raises(ValueError, match="the budget of 'params' must be a positive number, but got -1"):
         digits(params=-1)
+
+
+def test_devices_are_named() -> None:
+    assert digits().device is None
+    assert isinstance(digits(latency_ms=1.0).device, Roofline)
+    assert isinstance(digits(device="onnxruntime").device, OnnxRuntimeCpu)
+    with pytest.raises(ValueError, match="a device must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'"):
+        digits(device="gpu")

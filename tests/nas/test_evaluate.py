@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.artifact import lower, pack, score, unpack
+from nas.artifact import Program, lower, pack, score, unpack
 from nas.compress import Compressor, compress
 from nas.data import Split, Task
 from nas.evaluate import Evaluator, Trained, check_kinds
@@ -456,3 +456,32 @@ def test_facts_are_what_the_evaluation_measures_before_training(tiny_task: Task)
     assert facts.excess == Budget(limits).excess(evaluation.metrics) > 0
     assert evaluator(tiny_task, limits={"size_bytes": 1000.0}).facts(DEEP).excess == 0
     assert evaluator(tiny_task, space=Broken(), limits=limits).facts(DEEP) == Facts({}, math.inf)
+
+
+def test_facts_leave_out_what_is_measured_anew_each_time(tiny_task: Task) -> None:
+    class Clock:
+        """A device whose answers grow."""
+
+        name = "clock"
+        calls = 0
+
+        def latency(self, program: Program) -> float:
+            return self.compared(program, nn.Identity())[0]
+
+        def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
+            Clock.calls += 1
+            return 1.0 * Clock.calls, 2.5
+
+    found = evaluator(tiny_task, device=Clock(), limits={"latency_ms": 1500.0, "size_bytes": 1e6})
+    facts = found.facts(DEEP)
+    assert "latency_ms" not in facts.costs
+    assert (facts.excess, Clock.calls) == (0.0, 0)
+    first, second = (found(id, Proposal(DEEP))[0] for id in (0, 1))
+    assert first.metrics["latency_ratio"] == 2.5
+    assert [first.metrics["latency_ms"], second.metrics["latency_ms"]] == [1000.0, 2000.0]
+    assert (first.status, second.status) == (Status.OK, Status.OVER_BUDGET)
+
+
+def test_the_program_of_an_untrained_candidate_costs_what_its_facts_say(tiny_task: Task) -> None:
+    found = evaluator(tiny_task)
+    assert found.program(DEEP).macs == found.facts(DEEP).costs["macs"]

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.digits import digits
 from nas.__main__ import main
+from nas.measure import TableDevice
+from nas.measure.table import read as read_table
 from nas.record import read
 
 ROOT = Path(__file__).parents[2]
@@ -110,3 +113,16 @@ def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> 
     assert start("-m", "nas", "run", "my_search.py", "--size-bytes", "1500", "--trials", "2", cwd=tmp_path).wait() == 0
     assert checked.wait() == 0
     assert len([e for e in read(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
+
+
+def test_a_profile_is_a_table_that_a_search_can_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "host.json"
+    main(["profile", str(ROOT / "experiments" / "digits.py"), "--table", str(table), "--designs", "1", "--space", "mlp"])
+    known = read_table(table)
+    assert f"{table}: {len(known.seconds)} operations of 1 designs on {known.host}" in capsys.readouterr().out
+    device = digits(space="mlp", device=str(table)).device
+    assert isinstance(device, TableDevice)
+    assert (device.name, device.table) == ("host", known)
+    arguments = ["profile", str(ROOT / "experiments" / "digits.py"), "--table", str(table), "--designs", "0"]
+    assert ended(arguments) == 2
+    assert "there must be at least 1 design to profile, but got 0" in capsys.readouterr().err
