@@ -150,10 +150,8 @@ class _Lowering:
     ) -> Operation:
         layer, source = self._module(node), self._source(node.args[0])
         assert isinstance(layer, (nn.Conv2d, nn.Linear))
-        if any(operation.name == name for operation in self.operations):
-            # Each call has ranges of its own, and one layer cannot be settled for two of them.
-            raise UnsupportedError(f"{name!r} must be called once, but is called twice; use a layer of its own for each call")
-        if self.settling:
+        # A layer that is called again has other ranges there, for which it cannot be settled as well.
+        if self.settling and all(operation.name != name for operation in self.operations):
             settle(layer, norm, self.tensors[source], result)
         weights, bits, biases, scales = integers(layer, norm, self.tensors[source], result, low, high)
         if isinstance(layer, nn.Linear):

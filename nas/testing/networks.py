@@ -90,7 +90,7 @@ def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) 
 def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
     """Requires a network whose costs can be counted, and returns them."""
     try:
-        return costs(model, lower(model, example))
+        return costs(model, lower(model, example, keep_dead=True))
     except Exception as error:
         guess = "forward() branches on values or shapes of its input; decide in the constructor instead"
         raise AssertionError(f"{subject} must have costs that can be counted, but raised {error!r}: perhaps {guess}") from error

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,17 +153,3 @@ def test_lowering_leaves_dead_channels_out() -> None:
     assert [tensor.shape for tensor in program.tensors] == [(1, 6, 6), (3, 4, 4), (4, 2, 2), (16,), (3,)]
     with torch.inference_mode():
         assert (Interpreter(program)(images) - model(images)).abs().max() < 0.1
-
-
-@pytest.mark.parametrize("twice", [nn.Linear(4, 4), nn.Conv2d(1, 1, 3, padding=1)])
-def test_a_layer_that_is_called_twice_is_refused(twice: nn.Module) -> None:
-    class Twice(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = twice
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.flatten(self.layer(torch.relu(self.layer(x))), 1)
-
-    with pytest.raises(ValueError, match="'layer' must be called once, but is called twice; use a layer of its own"):
-        lower(Twice(), torch.rand(2, 1, 4, 4) if isinstance(twice, nn.Conv2d) else torch.rand(2, 4))

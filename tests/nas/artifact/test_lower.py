@@ -314,3 +314,24 @@ def test_calibrating_does_not_undo_what_was_trained() -> None:
     calibrate(model, 3.0 * IMAGES)
     program = lower(model, IMAGES)
     assert program.tensors[0].scale == pytest.approx(3.0 * float(IMAGES.max() - IMAGES.min()) / 255)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_layer_that_is_called_twice_is_settled_for_its_first_call(bits: int) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.head = nn.Conv2d(1, 1, 3, padding=1), nn.Linear(36, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden: Tensor = self.head(torch.flatten(self.layer(torch.relu(self.layer(x))), 1))
+            return hidden
+
+    torch.manual_seed(bits)
+    images = torch.rand(500, 1, 6, 6)
+    model = settled(Quantization().apply(Twice(), {"": bits}, images), images)
+    program = lower(model, images)
+    with torch.no_grad():
+        steps = (Interpreter(program)(images) - model.eval()(images)).abs() / program.tensors[-1].scale
+    assert (steps < 1.01).double().mean() >= 0.999
+    assert [operation.name for operation in program.operations].count("layer") == 2
