@@ -1,9 +1,8 @@
 """The most accurate network for handwritten digits that fits a budget."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
-import numpy as np
 from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
@@ -13,18 +12,20 @@ from nas.distill import Teacher
 from nas.experiment import Experiment
 from nas.measure import Roofline
 from nas.objective import Budget, Objective
-from nas.search import Strategy
 from nas.seeds import generator
-from nas.space import Choices, SearchSpace
+from nas.soft import SoftTarget
+from nas.space import SearchSpace
+from nas.stopping import MedianStop
 from nas.train import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
 from strategies.evolution import AgingEvolution
+from strategies.halving import Hyperband, Make, SuccessiveHalving
 from strategies.nsga2 import Nsga2
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
 
-STRATEGIES: dict[str, Callable[[Choices, np.random.Generator], Strategy]] = {
+STRATEGIES: dict[str, Make] = {
     "random": RandomSearch,
     "evolution": AgingEvolution,
     "nsga2": Nsga2,
@@ -41,9 +42,13 @@ def digits(
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
     latency_ms: float | None = None,
+    target_bytes: int | None = None,
+    target_exponent: float = -0.07,
     macs_per_second: float = 1e8,
     bytes_per_second: float = 1e8,
     teacher: bool = False,
+    fidelity: Literal["full", "halving", "hyperband"] = "full",
+    median_stop: bool = False,
     epochs: int = 16,
     finetune_epochs: int = 8,
     seed: int = 0,
@@ -59,9 +64,13 @@ def digits(
         macs: most multiply-accumulates for one image
         peak_memory_bytes: most bytes of activations alive at once
         latency_ms: most milliseconds for one image on a device of the two rates below
+        target_bytes: size that is aimed at instead of minimised: the accuracy is weighed by how far it is missed
+        target_exponent: how much missing it weighs, below 0
         macs_per_second: multiply-accumulates per second of the device
         bytes_per_second: bytes of memory traffic per second of the device
         teacher: whether candidates also learn from the soft labels of a larger network
+        fidelity: whether all candidates are trained in full, or many a little and the best of these in full
+        median_stop: whether candidates below the median of earlier ones are given up in training
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
         seed: of everything random but the split of the data, which is always the same
@@ -80,14 +89,25 @@ def digits(
         task=read_digits(generator(0, "digits")),
         recipe=Recipe(epochs, finetune_epochs),
         objective=Objective(
-            ("accuracy",), ("size_bytes",), Budget({name: limit for name, limit in limits.items() if limit is not None})
+            ("accuracy",),
+            ("size_bytes",) if target_bytes is None else (),
+            Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            None if target_bytes is None else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
-        strategy=STRATEGIES[strategy],
+        strategy=_at(fidelity, STRATEGIES[strategy], epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(_teacher) if teacher else None,
         device=None if latency_ms is None else Roofline("stated rates", macs_per_second, bytes_per_second),
+        stop=MedianStop() if median_stop else None,
     )
+
+
+def _at(fidelity: str, strategy: Make, epochs: int) -> Make:
+    """A strategy whose candidates are trained in full, or rise to that."""
+    if fidelity == "full":
+        return strategy
+    return partial(Hyperband if fidelity == "hyperband" else SuccessiveHalving, strategy=strategy, epochs=epochs)
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:

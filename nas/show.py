@@ -51,7 +51,7 @@ def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str
 def objective_of(header: record.Header) -> Objective:
     """The objective that a run was made for."""
     recorded = header["experiment"]["objective"]
-    soft = recorded["soft"] if "soft" in recorded else None  # the first journals had none
+    soft = dict(recorded).get("soft")  # the first journals had none
     return Objective(
         tuple(recorded["maximize"]),
         tuple(recorded["minimize"]),

@@ -1,10 +1,16 @@
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from experiments.digits import digits
 from nas.objective import Status
 from nas.run import run
+from nas.soft import SoftTarget
+from nas.stopping import MedianStop
+from strategies.halving import Hyperband, SuccessiveHalving
+from strategies.random_search import RandomSearch
 
 
 def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(tmp_path: Path) -> None:
@@ -25,3 +31,19 @@ def test_every_budget_reaches_the_objective() -> None:
     assert timed.device is not None
     with pytest.raises(ValueError, match="the budget of 'params' must be a positive number, but got -1"):
         digits(params=-1)
+
+
+def test_any_strategy_can_train_many_candidates_a_little_and_few_in_full() -> None:
+    assert digits("random").strategy is RandomSearch
+    wrappers: dict[Literal["halving", "hyperband"], type] = {"halving": SuccessiveHalving, "hyperband": Hyperband}
+    for fidelity, wrapper in wrappers.items():
+        strategy = digits("random", fidelity=fidelity, epochs=10, finetune_epochs=5).strategy
+        assert isinstance(strategy, partial)
+        assert (strategy.func, strategy.keywords) == (wrapper, {"strategy": RandomSearch, "epochs": 15})
+
+
+def test_a_size_can_be_aimed_at_and_training_given_up() -> None:
+    aimed = digits(size_bytes=None, target_bytes=2000, target_exponent=-0.5, median_stop=True)
+    assert (aimed.objective.minimize, aimed.objective.soft) == ((), SoftTarget("size_bytes", 2000, -0.5))
+    assert aimed.stop == MedianStop()
+    assert (digits().objective.minimize, digits().objective.soft, digits().stop) == (("size_bytes",), None, None)
