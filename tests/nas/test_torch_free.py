@@ -15,6 +15,7 @@ MODULES = (
     "strategies.random_search",
     "strategies.evolution",
     "strategies.nsga2",
+    "strategies.nsga3",
     "strategies.halving",
 )
 
