@@ -22,6 +22,7 @@ from search_spaces.mlp import Mlp
 from strategies.evolution import AgingEvolution
 from strategies.halving import Hyperband, Make, SuccessiveHalving
 from strategies.nsga2 import Nsga2
+from strategies.nsga3 import Nsga3
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
 
@@ -29,12 +30,13 @@ STRATEGIES: dict[str, Make] = {
     "random": RandomSearch,
     "evolution": AgingEvolution,
     "nsga2": Nsga2,
+    "nsga3": Nsga3,
     "reinforce": Reinforce,
 }
 
 
 def digits(
-    strategy: Literal["random", "evolution", "nsga2", "reinforce"] = "evolution",
+    strategy: Literal["random", "evolution", "nsga2", "nsga3", "reinforce", "tpe", "gp"] = "evolution",
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
@@ -56,7 +58,7 @@ def digits(
     """Searches a network for scikit-learn's 8x8 handwritten digits.
 
     Args:
-        strategy: how candidates are chosen
+        strategy: how candidates are chosen; tpe and gp need the extra optuna
         space: convolutional stages, or multilayer perceptrons
         trials: how many candidates are trained
         size_bytes: most bytes of the stored network
@@ -94,13 +96,23 @@ def digits(
             Budget({name: limit for name, limit in limits.items() if limit is not None}),
             None if target_bytes is None else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
-        strategy=_at(fidelity, STRATEGIES[strategy], epochs + finetune_epochs),
+        strategy=_at(fidelity, _made(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(_teacher) if teacher else None,
         device=None if latency_ms is None else Roofline("stated rates", macs_per_second, bytes_per_second),
         stop=MedianStop() if median_stop else None,
     )
+
+
+def _made(strategy: str) -> Make:
+    if strategy not in ("tpe", "gp"):
+        return STRATEGIES[strategy]
+    try:
+        from strategies.optuna_search import OptunaGaussianProcess, Tpe  # here, because Optuna is an extra
+    except ImportError as error:
+        raise ValueError(f"strategy must be one of {tuple(STRATEGIES)}, but got {strategy!r}: {error}") from error
+    return Tpe if strategy == "tpe" else OptunaGaussianProcess
 
 
 def _at(fidelity: str, strategy: Make, epochs: int) -> Make:

@@ -1,3 +1,4 @@
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,7 @@ import pytest
 from experiments.digits import digits
 from nas.objective import Status
 from nas.run import run
+from nas.seeds import generator
 from nas.soft import SoftTarget
 from nas.stopping import MedianStop
 from strategies.halving import Hyperband, SuccessiveHalving
@@ -47,3 +49,18 @@ def test_a_size_can_be_aimed_at_and_training_given_up() -> None:
     assert (aimed.objective.minimize, aimed.objective.soft) == ((), SoftTarget("size_bytes", 2000, -0.5))
     assert aimed.stop == MedianStop()
     assert (digits().objective.minimize, digits().objective.soft, digits().stop) == (("size_bytes",), None, None)
+
+
+def test_strategies_of_an_extra_are_refused_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "strategies.optuna_search", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ValueError, match=r"strategy must be one of \('random', .*\), but got 'tpe': .*pip install"):
+        digits("tpe")
+
+
+@pytest.mark.parametrize("name", ["tpe", "gp"])
+def test_strategies_of_an_extra_search_with_it(name: Literal["tpe", "gp"]) -> None:
+    pytest.importorskip("optuna", reason="the extra optuna is not installed")
+    experiment = digits(name)
+    proposal = experiment.strategy(experiment.space.choices, generator(0, "strategy")).ask()
+    assert experiment.space.choices.canonical(proposal.genotype) == proposal.genotype
