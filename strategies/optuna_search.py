@@ -26,8 +26,6 @@ SUGGESTIONS = 3
 class _OptunaSearch:
     """Asks a sampler of Optuna for genes, and tells it the first component of the fitness.
 
-    Of a fitness below 0 it tells a tenth: an excess is not on the scale of an accuracy, and a Gaussian process would
-    spend its variance on it. The order, which is all that the other sampler looks at, stays.
     A choice whose options are rising or falling numbers is an integer to the sampler, any other one a category. The study
     holds at most twice `memory` results; then another begins with the best and the newest of them, `memory` in all, for
     what a sampler does with its results grows with their number.
@@ -75,14 +73,13 @@ class _OptunaSearch:
         genotype = proposal.genotype
         if genotype in self._told:
             return
-        value = fitness[0] if fitness[0] >= 0 else fitness[0] / 10
         self._told.add(genotype)
-        self._results.append((genotype, value))
+        self._results.append((genotype, fitness[0]))
         trial = self._running.pop(genotype, None)
         if trial is None:
-            self._add(genotype, value)
+            self._add(genotype, fitness[0])
         else:
-            self._study.tell(trial, value)
+            self._study.tell(trial, fitness[0])
         if len(self._results) > 2 * self._memory:
             half = self._memory // 2
             older, newest = self._results[:-half], self._results[-half:]

@@ -87,8 +87,8 @@ class Bounded(Watched):
     """Ends an `ask` that would not end by itself."""
 
     def ask(self) -> Proposal:
-        """The strategy's proposal, if a million lines of Python suffice for it."""
-        with _at_most(1_000_000, f"ask() must end, but ran on and on in a space of {self.choices.size} designs"):
+        """The strategy's proposal, if five million lines of Python suffice for it."""
+        with _at_most(5_000_000, f"ask() must end, but ran on and on in a space of {self.choices.size} designs"):
             return super().ask()
 
 
