@@ -1,10 +1,9 @@
 """The most accurate network for handwritten digits that fits a budget."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
@@ -15,27 +14,31 @@ from nas.experiment import Experiment
 from nas.measure import Device, OnnxRuntimeCpu, Roofline, TableDevice
 from nas.measure.table import read as read_table
 from nas.objective import Budget, Objective
-from nas.search import Strategy
 from nas.seeds import generator
-from nas.space import Choices, SearchSpace
+from nas.soft import SoftTarget
+from nas.space import SearchSpace
+from nas.stopping import MedianStop
 from nas.train import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
 from strategies.evolution import AgingEvolution
+from strategies.halving import Hyperband, Make, SuccessiveHalving
 from strategies.nsga2 import Nsga2
+from strategies.nsga3 import Nsga3
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
 
-STRATEGIES: dict[str, Callable[[Choices, np.random.Generator], Strategy]] = {
+STRATEGIES: dict[str, Make] = {
     "random": RandomSearch,
     "evolution": AgingEvolution,
     "nsga2": Nsga2,
+    "nsga3": Nsga3,
     "reinforce": Reinforce,
 }
 
 
 def digits(
-    strategy: Literal["random", "evolution", "nsga2", "reinforce"] = "evolution",
+    strategy: Literal["random", "evolution", "nsga2", "nsga3", "reinforce", "tpe", "gp"] = "evolution",
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
@@ -44,9 +47,13 @@ def digits(
     peak_memory_bytes: int | None = None,
     latency_ms: float | None = None,
     device: str = "roofline",
+    target_bytes: int | None = None,
+    target_exponent: float = -0.07,
     macs_per_second: float = 1e8,
     bytes_per_second: float = 1e8,
     teacher: bool = False,
+    fidelity: Literal["full", "halving", "hyperband"] = "full",
+    median_stop: bool = False,
     epochs: int = 16,
     finetune_epochs: int = 8,
     seed: int = 0,
@@ -54,7 +61,7 @@ def digits(
     """Searches a network for scikit-learn's 8x8 handwritten digits.
 
     Args:
-        strategy: how candidates are chosen
+        strategy: how candidates are chosen; tpe and gp need the extra optuna
         space: convolutional stages, or multilayer perceptrons
         trials: how many candidates are trained
         size_bytes: most bytes of the stored network
@@ -63,9 +70,13 @@ def digits(
         peak_memory_bytes: most bytes of activations alive at once
         latency_ms: most milliseconds for one image on the device
         device: roofline, the two rates below; onnxruntime, this processor; or a table that nas profile wrote
+        target_bytes: size that is aimed at instead of minimised: the accuracy is weighed by how far it is missed
+        target_exponent: how much missing it weighs, below 0
         macs_per_second: multiply-accumulates per second of a roofline
         bytes_per_second: bytes of memory traffic per second of a roofline
         teacher: whether candidates also learn from the soft labels of a larger network
+        fidelity: whether all candidates are trained in full, or many a little and the best of these in full
+        median_stop: whether candidates below the median of earlier ones are given up in training
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
         seed: of everything random but the split of the data, which is always the same
@@ -84,15 +95,19 @@ def digits(
         task=read_digits(generator(0, "digits")),
         recipe=Recipe(epochs, finetune_epochs),
         objective=Objective(
-            ("accuracy",), ("size_bytes",), Budget({name: limit for name, limit in limits.items() if limit is not None})
+            ("accuracy",),
+            ("size_bytes",) if target_bytes is None else (),
+            Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            None if target_bytes is None else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
-        strategy=STRATEGIES[strategy],
+        strategy=_at(fidelity, _made(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(_teacher) if teacher else None,
         device=None
         if latency_ms is None and device == "roofline"
         else _device(device, Roofline("stated rates", macs_per_second, bytes_per_second)),
+        stop=MedianStop() if median_stop else None,
     )
 
 
@@ -104,6 +119,23 @@ def _device(name: str, roofline: Roofline) -> Device:
     if not Path(name).is_file():
         raise ValueError(f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}")
     return TableDevice(Path(name).stem, read_table(Path(name)))
+
+
+def _made(strategy: str) -> Make:
+    if strategy not in ("tpe", "gp"):
+        return STRATEGIES[strategy]
+    try:
+        from strategies.optuna_search import OptunaGaussianProcess, Tpe  # here, because Optuna is an extra
+    except ImportError as error:
+        raise ValueError(f"strategy must be one of {tuple(STRATEGIES)}, but got {strategy!r}: {error}") from error
+    return Tpe if strategy == "tpe" else OptunaGaussianProcess
+
+
+def _at(fidelity: str, strategy: Make, epochs: int) -> Make:
+    """A strategy whose candidates are trained in full, or rise to that."""
+    if fidelity == "full":
+        return strategy
+    return partial(Hyperband if fidelity == "hyperband" else SuccessiveHalving, strategy=strategy, epochs=epochs)
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:

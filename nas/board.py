@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from nas.objective import Evaluation, Objective, Status, best, pareto_front
+from nas.objective import Evaluation, Objective, Status, best, hypervolume, pareto_front
 from nas.search import Reporting, Strategy
 from nas.space import Choices
 
@@ -87,6 +87,7 @@ class Board:
                 board.add_scalar(f"best/{name}", value, self._trials)
             name = objective.maximize[0] if objective.maximize else objective.minimize[0]
             board.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
+        board.add_scalar("search/hypervolume", hypervolume(evaluations, objective), self._trials)
 
     def _trial(self, evaluation: Evaluation) -> None:
         # One event file a trial: TensorBoard's hyper-parameter table has a row for each.

@@ -15,11 +15,11 @@ from nas.artifact import Program, flash_bytes, lower, pack, score, settled, unpa
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.measure import Device, Measuring, costs
-from nas.objective import Budget, Epoch, Evaluation, Status
+from nas.objective import Budget, Curve, Epoch, Evaluation, Status
 from nas.search import Facts, Proposal
 from nas.seeds import candidate_seed, seeded
 from nas.space import Design, Genotype, SearchSpace
-from nas.train import Loss, Recipe, accuracy, fit
+from nas.train import Loss, Recipe, Stop, accuracy, fit, never
 
 CALIBRATION_SAMPLES = 256
 DESIGNS_TRIED = 30
@@ -46,8 +46,8 @@ class Evaluator:
     loss: Loss
     seed: int
 
-    def __call__(self, id: int, proposal: Proposal) -> tuple[Evaluation, Trained | None]:
-        """The evaluation, and what was trained if its status is OK.
+    def __call__(self, id: int, proposal: Proposal, stop: Stop = never) -> tuple[Evaluation, Trained | None]:
+        """The evaluation, and what was trained if its status is OK; `stop` is shown the epochs of both phases as one curve.
 
         Whatever a candidate raises is its failure, told as the reason: one bad candidate must not end a search.
         """
@@ -64,8 +64,12 @@ class Evaluator:
                 if reason := self.budget.broken(metrics):
                     status = Status.OVER_BUDGET
                 else:
-                    model, history = self.train(untrained, design, genotype, proposal.epochs)
-                    trained, metrics = self.finish(model, metrics)
+                    model, history = self.train(untrained, design, genotype, proposal.epochs, stop)
+                    planned = sum(self.recipe.phases(proposal.epochs))
+                    if len(history) < planned:
+                        status, reason = Status.STOPPED, f"given up after {len(history)} of {planned} epochs"
+                    else:
+                        trained, metrics = self.finish(model, metrics)
         except Exception as error:
             trained, status = None, Status.FAILED
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -111,15 +115,24 @@ class Evaluator:
         return costs(model, program, device)
 
     def train(
-        self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None
+        self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None, stop: Stop = never
     ) -> tuple[nn.Module, tuple[Epoch, ...]]:
-        """Fits the network, compresses it and fits it again; both phases see their batches in an order of their own."""
+        """Fits the network, compresses it and fits it again, unless `stop` ends it before.
+
+        Both phases see their batches in an order of their own.
+        """
         before, after = self.recipe.phases(epochs)
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
         fitted = partial(fit, task=self.task, recipe=self.recipe, loss=self.loss, generator=shuffle)
-        history = fitted(model, epochs=before, lr=self.recipe.lr)
+        history = fitted(model, epochs=before, lr=self.recipe.lr, stop=stop)
+        if len(history) < before:
+            return model, history
+
+        def in_all(reached: Curve) -> bool:
+            return stop((*history, *reached))
+
         model = compress(model, design, self.compressors, self._calibration)
-        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr)
+        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr, stop=in_all)
 
     def finish(self, model: nn.Module, counted: Mapping[str, float]) -> tuple[Trained, dict[str, float]]:
         """The file that a trained network becomes, and the metrics: the length of that file, and its accuracy when loaded.

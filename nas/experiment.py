@@ -15,6 +15,7 @@ from nas.measure import COSTS, Device, Table
 from nas.objective import Objective
 from nas.search import Strategy
 from nas.space import Choices, SearchSpace
+from nas.stopping import StoppingRule
 from nas.train import Recipe
 
 
@@ -24,6 +25,7 @@ class Experiment:
 
     `strategy` makes the strategy from the choices and a generator; `window` is how many proposals it makes before it
     must know the result of the first; `patience` ends a search after that many proposals in a row that train nothing.
+    `stop` gives up candidates in training: each is shown the curves of all ids up to its own minus `window`.
 
     Raises:
         ValueError: if `trials`, `window` or `patience` is below 1, the seed below 0, or the objective names a metric that
@@ -42,6 +44,7 @@ class Experiment:
     device: Device | None = None
     window: int = 1
     patience: int = 1000
+    stop: StoppingRule | None = None
 
     def __post_init__(self) -> None:
         for name in ("trials", "window", "patience"):
@@ -54,6 +57,7 @@ class Experiment:
             ("maximise", self.objective.maximize, ("accuracy",)),
             ("minimise", self.objective.minimize, measured),
             ("limit", tuple(self.objective.budget.limits), measured),
+            ("aim at a cost of", () if self.objective.soft is None else (self.objective.soft.cost,), measured),
         ):
             if unknown := [name for name in names if name not in known]:
                 hint = "; latency_ms needs a device" if "latency_ms" in unknown else ""
@@ -72,6 +76,7 @@ class Experiment:
             "device": _describe(self.device),
             "seed": self.seed,
             "window": self.window,
+            "stop": _describe(self.stop),
         }
 
 

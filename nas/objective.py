@@ -1,10 +1,14 @@
 """Facts about a candidate, and the judgement of them, kept apart."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import moocore
+import numpy as np
+
+from nas.soft import SoftTarget
 from nas.space import Genotype
 
 Metrics = Mapping[str, float]
@@ -16,6 +20,7 @@ class Status(StrEnum):
 
     OK = "OK"
     OVER_BUDGET = "OVER_BUDGET"
+    STOPPED = "STOPPED"
     FAILED = "FAILED"
 
 
@@ -27,12 +32,17 @@ class Epoch:
     accuracy: float
 
 
+Curve = Sequence[Epoch]
+"""What a candidate reached in training, epoch by epoch."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Everything measured about one candidate; no fitness, so that another objective can judge it again.
 
     `id` counts the candidates of a run from 0; `epochs` is the fidelity that the strategy asked for (None: the recipe's
-    own); `reason` says why the status is not OK; `seconds` is how long it took.
+    own); `reason` says why the status is not OK; `seconds` is how long it took. A STOPPED candidate, whose training was
+    given up, has its costs and its history, but no accuracy, for no file was made of it.
 
     Raises:
         ValueError: if a metric is not a finite number.
@@ -88,24 +98,31 @@ class Budget:
 class Objective:
     """What is wanted: metrics to maximise (each within 0 to 1), costs to minimise (each 0 or more), and a budget.
 
+    With a `soft` target the first metric to maximise is weighed by a cost.
+
     Raises:
-        ValueError: if nothing is wanted, or one metric both ways.
+        ValueError: if nothing is wanted, one metric both ways, or there is nothing for a soft target to weigh.
     """
 
     maximize: tuple[str, ...] = ("accuracy",)
     minimize: tuple[str, ...] = ()
     budget: Budget = Budget()
+    soft: SoftTarget | None = None
 
     def __post_init__(self) -> None:
         wanted = self.maximize + self.minimize
         if not wanted or len(set(wanted)) < len(wanted):
             raise ValueError(f"an objective must name at least one metric and none twice, but got {wanted}")
+        if self.soft is not None and not self.maximize:
+            raise ValueError(f"a soft target must have a metric to maximise that it weighs, but the objective is {wanted}")
 
     def fitness(self, evaluation: Evaluation) -> Fitness:
         """One finite number for each objective, all to be maximised; the first is the one that ranks candidates.
 
         Within the budget each lies in [0, 1], where a cost c counts as 1 - c / limit, or 1 / (1 + c) without a limit;
-        over the budget each is minus the relative excess, at least -1; of a failed candidate each is -1.
+        over the budget each is minus the relative excess, at least -1; of a failed candidate each is -1. The accuracy of a
+        stopped candidate is taken to be the last of its history: too low, as it would have learnt on, but on the scale of
+        the others, where -1 would call it useless.
 
         Raises:
             ValueError: if a metric to maximise lies outside [0, 1] or a cost below 0.
@@ -117,35 +134,66 @@ class Objective:
         excess = self.budget.excess(evaluation.metrics)
         if excess > 0:
             return (-min(1.0, excess),) * count
-        gains = [evaluation.metrics[name] for name in self.maximize]
-        savings = [self._saving(name, evaluation.metrics[name]) for name in self.minimize]
+        metrics = evaluation.metrics
+        if evaluation.status is Status.STOPPED:
+            metrics = {**metrics, "accuracy": evaluation.history[-1].accuracy}
+        gains = [metrics[name] for name in self.maximize]
+        savings = [self._saving(name, metrics[name]) for name in self.minimize]
         fitness = (*gains, *savings)
         for name, value in zip(self.maximize + self.minimize, fitness, strict=True):
             if not 0.0 <= value <= 1.0:
-                raise ValueError(f"the fitness of {name!r} must lie in [0, 1], but got {value} from {evaluation.metrics[name]}")
-        return fitness
+                raise ValueError(f"the fitness of {name!r} must lie in [0, 1], but got {value} from {metrics[name]}")
+        if self.soft is None:
+            return fitness
+        return (self.soft.reward(fitness[0], metrics), *fitness[1:])
 
     def _saving(self, name: str, cost: float) -> float:
         limit = self.budget.limits.get(name)
         return 1.0 / (1.0 + cost) if limit is None else 1.0 - cost / limit
 
 
-def best(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:
-    """The trained candidate of highest fitness within the budget, the earliest of equals; None if there is none."""
+def _ranked(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:
+    """The trained candidates within the budget, of the highest fidelity that any of them has.
+
+    What a few epochs reach is a step of a search towards its result, and no match for what the recipe's own reach.
+    """
     within = [e for e in evaluations if e.status is Status.OK and objective.budget.excess(e.metrics) == 0]
-    return max(within, key=objective.fitness, default=None)
+    highest = max(map(_fidelity, within), default=math.inf)
+    return [e for e in within if _fidelity(e) == highest]
+
+
+def _fidelity(evaluation: Evaluation) -> float:
+    return math.inf if evaluation.epochs is None else evaluation.epochs
+
+
+def best(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:
+    """The trained candidate of highest fitness within the budget, the earliest of equals; None if there is none.
+
+    Where candidates were trained for different numbers of epochs, only those of the most count: None, then the highest.
+    """
+    return max(_ranked(evaluations, objective), key=objective.fitness, default=None)
 
 
 def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:
-    """The candidates within the budget that no other one beats in every objective, best first; of equals the earliest."""
-    within = [e for e in evaluations if e.status is Status.OK and objective.budget.excess(e.metrics) == 0]
+    """Those that `best` chooses from and no other one beats in every objective, best first; of equals the earliest."""
+    ranked = _ranked(evaluations, objective)
     front: list[Evaluation] = []
     # In falling order only earlier ones can dominate later ones.
-    for candidate in sorted(within, key=lambda e: (objective.fitness(e), -e.id), reverse=True):
+    for candidate in sorted(ranked, key=lambda e: (objective.fitness(e), -e.id), reverse=True):
         fitness = objective.fitness(candidate)
         if not any(all(a >= b for a, b in zip(objective.fitness(kept), fitness, strict=True)) for kept in front):
             front.append(candidate)
     return front
+
+
+def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> float:
+    """The share, 0 to 1, of all possible fitnesses that those `best` chooses from dominate (Zitzler & Thiele 1998), exact.
+
+    The reference point is a fitness of 0 in every objective, the edge of the budget.
+    """
+    points = [objective.fitness(evaluation) for evaluation in _ranked(evaluations, objective)]
+    count = len(objective.maximize) + len(objective.minimize)
+    return float(moocore.hypervolume(np.array(points), ref=[0.0] * count, maximise=True)) if points else 0.0
 
 
 def nearest(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:

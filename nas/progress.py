@@ -34,11 +34,12 @@ class ProgressLine:
         """Shows the state after the last of `evaluations`."""
         over = sum(evaluation.status is Status.OVER_BUDGET for evaluation in evaluations)
         failed = sum(evaluation.status is Status.FAILED for evaluation in evaluations)
+        stopped = sum(evaluation.status is Status.STOPPED for evaluation in evaluations)
         done = len(evaluations) - over
         leader = best(evaluations, self._objective)
         wanted = self._objective.maximize + self._objective.minimize
         text = "no candidate yet" if leader is None else "best " + told({name: leader.metrics[name] for name in wanted})
-        text += f"; {over} over budget" + (f"; {failed} failed" if failed else "")
+        text += f"; {over} over budget" + (f"; {failed} failed" if failed else "") + (f"; {stopped} stopped" if stopped else "")
         self._progress.update(self._task, completed=done, description=text)
         step = max(1, self._trials // LINES_WITHOUT_TERMINAL)
         if not self._console.is_terminal and done >= self._told + step:

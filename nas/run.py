@@ -19,7 +19,8 @@ from nas.objective import Evaluation, Status, best
 from nas.record import PACKED, WEIGHTS, Journal, RunDirectoryError, journal, packed_path, read, read_test, weights_path, write_test
 from nas.search import Pending, Proposal, search
 from nas.seeds import derive, generator, seeded
-from nas.train import Loss, cross_entropy, fit
+from nas.stopping import StoppingRule
+from nas.train import Loss, Stop, cross_entropy, fit, never
 
 FAILURES_IN_A_ROW = 10
 
@@ -57,7 +58,7 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
             evaluations: list[Evaluation] = []
             for evaluation in search(
                 strategy,
-                _submitter(evaluator, record, out),
+                _submitter(experiment, evaluator, record, out),
                 experiment.objective,
                 experiment.trials,
                 experiment.window,
@@ -113,7 +114,7 @@ def _loss(experiment: Experiment, out: Path) -> Loss:
     return distillation(model, task.train.inputs, teacher.alpha, teacher.temperature)
 
 
-def _submitter(evaluator: Evaluator, record: Journal, out: Path) -> Callable[[int, Proposal], Pending]:
+def _submitter(experiment: Experiment, evaluator: Evaluator, record: Journal, out: Path) -> Callable[[int, Proposal], Pending]:
     """Answers from the journal what it holds, and evaluates and records the rest."""
     answered = tuple(record.evaluations)
     for folder in (WEIGHTS, PACKED):
@@ -129,7 +130,9 @@ def _submitter(evaluator: Evaluator, record: Journal, out: Path) -> Callable[[in
         return replace(stored, design=evaluator.space.choices.decode(stored.genotype))
 
     def evaluate(id: int, proposal: Proposal) -> Evaluation:
-        evaluation, trained = evaluator(id, proposal)
+        # What is known for certain before this candidate starts, however many are evaluated at once.
+        known = record.evaluations[: max(0, id + 1 - experiment.window)]
+        evaluation, trained = evaluator(id, proposal, _stop(experiment.stop, proposal, known))
         if trained is not None:
             # First the files, then the record that says they are there.
             _keep(trained, out, id)
@@ -156,6 +159,13 @@ def retrained(experiment: Experiment, out: Path, evaluation: Evaluation) -> tupl
     if trained is None:
         raise RuntimeError(f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}")
     return again, trained
+
+
+def _stop(rule: StoppingRule | None, proposal: Proposal, known: Sequence[Evaluation]) -> Stop:
+    """The rule, with the curves of earlier candidates that were to be trained for as many epochs."""
+    if rule is None:
+        return never
+    return partial(rule, earlier=[evaluation.history for evaluation in known if evaluation.epochs == proposal.epochs])
 
 
 def _keep(trained: Trained, out: Path, id: int) -> None:

@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from nas import record
-from nas.objective import Budget, Evaluation, Objective, Status, best, nearest, pareto_front
+from nas.objective import Budget, Evaluation, Objective, Status, best, hypervolume, nearest, pareto_front
+from nas.soft import SoftTarget
 
 
 def summary(out: Path) -> dict[str, Any]:
-    """The best candidate, the Pareto front and how many evaluations ended how.
+    """The best candidate, the Pareto front, its hypervolume and how many evaluations ended how.
 
     Raises:
         RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective cannot judge what it holds.
@@ -39,6 +40,7 @@ def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str
     found: dict[str, Any] = {
         "best": None if leader is None else _candidate(leader),
         "pareto": [_candidate(evaluation) for evaluation in pareto_front(evaluations, objective)],
+        "hypervolume": hypervolume(evaluations, objective),
         "counts": {status.value: counts[status] for status in Status},
     }
     if leader is None and (close := nearest(evaluations, objective)) is not None:
@@ -49,7 +51,13 @@ def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str
 def objective_of(header: record.Header) -> Objective:
     """The objective that a run was made for."""
     recorded = header["experiment"]["objective"]
-    return Objective(tuple(recorded["maximize"]), tuple(recorded["minimize"]), Budget(dict(recorded["budget"]["limits"])))
+    soft = dict(recorded).get("soft")  # the first journals had none
+    return Objective(
+        tuple(recorded["maximize"]),
+        tuple(recorded["minimize"]),
+        Budget(dict(recorded["budget"]["limits"])),
+        None if soft is None else SoftTarget(**soft),
+    )
 
 
 def _candidate(evaluation: Evaluation) -> dict[str, Any]:

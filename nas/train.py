@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from nas.data import Split, Task
-from nas.objective import Epoch
+from nas.objective import Curve, Epoch
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From logits [N, classes], labels [N] and the samples' positions in the training split [N] to a scalar."""
+
+Stop = Callable[[Curve], bool]
+"""Whether training ends early, looked at before each epoch with what the epochs before it reached."""
 
 EVALUATION_BATCH = 256
 
@@ -57,10 +60,25 @@ def cross_entropy(logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:  # n
     return nn.functional.cross_entropy(logits, labels)
 
 
+def never(reached: Curve) -> bool:  # noqa: ARG001 - whatever it reached
+    """The `Stop` of a candidate that is trained to the end."""
+    return False
+
+
 def fit(
-    model: nn.Module, task: Task, recipe: Recipe, *, epochs: int, lr: float, loss: Loss, generator: torch.Generator
+    model: nn.Module,
+    task: Task,
+    recipe: Recipe,
+    *,
+    epochs: int,
+    lr: float,
+    loss: Loss,
+    generator: torch.Generator,
+    stop: Stop = never,
 ) -> tuple[Epoch, ...]:
     """Trains `model` in place with AdamW under a one-cycle schedule that ends near 0, and returns what each epoch reached.
+
+    There are fewer than `epochs` of them if `stop` ends it.
 
     Raises:
         DivergedError: if the mean loss of an epoch is not finite.
@@ -75,6 +93,8 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False)
     history: list[Epoch] = []
     for _ in range(epochs):
+        if stop(history):
+            break
         model.train()
         total = torch.zeros(())
         # Batches of nearly equal size: a last batch of one sample would break batch normalisation.

@@ -1,4 +1,8 @@
-"""The space as a Gymnasium environment, for strategies and libraries that learn a policy."""
+"""The space as a Gymnasium environment, for strategies and libraries that learn a policy.
+
+With this module imported, `gymnasium.make("nas/Design-v0", space=…)` makes a `DesignEnv`, and
+`gymnasium.make("nas/Scored-v0", space=…, score=…)` a `ScoredEnv` of one; "strategies.env:nas/Design-v0" imports it too.
+"""
 
 from collections.abc import Callable
 from typing import Any, SupportsFloat
@@ -7,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.space import Choices, Genotype
+from nas.space import Choices, Genotype, SearchSpace
 
 Observation = NDArray[np.int64]
 Action = int | np.integer[Any]
@@ -16,6 +20,8 @@ Step = tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]
 
 class DesignEnv(gymnasium.Env[Observation, Action]):
     """One episode makes one genotype: each step decides the next active choice, and inactive ones are skipped.
+
+    `space` is a search space, or no more than its choices.
 
     An action is an option's number. All choices share one action space, as large as the largest of them; an action
     beyond the options of the present choice stands for a uniformly random one of them, so that a uniform policy is
@@ -26,7 +32,8 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
     `info["genotype"]` is the result, canonical.
     """
 
-    def __init__(self, choices: Choices) -> None:
+    def __init__(self, space: SearchSpace | Choices) -> None:
+        choices = space if isinstance(space, Choices) else space.choices
         self._choices = choices
         self._genes: list[int] = []
         self.action_space = gymnasium.spaces.Discrete(max(choices.arities))
@@ -85,3 +92,13 @@ class ScoredEnv(gymnasium.Wrapper[Observation, Action, Observation, Action]):
         if terminated:
             reward = self._score(info["genotype"])
         return observation, reward, terminated, truncated, info
+
+
+def scored(space: SearchSpace | Choices, score: Callable[[Genotype], float]) -> ScoredEnv:
+    """A `ScoredEnv` of a `DesignEnv`."""
+    return ScoredEnv(DesignEnv(space), score)
+
+
+# Here and not by an entry point of the installed package, which Gymnasium no longer reads.
+gymnasium.register("nas/Design-v0", "strategies.env:DesignEnv")
+gymnasium.register("nas/Scored-v0", "strategies.env:scored")

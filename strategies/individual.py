@@ -15,6 +15,11 @@ class Values:
     values: Fitness
     crowding_dist: float = field(default=0.0, compare=False)
 
+    @property
+    def wvalues(self) -> Fitness:
+        """The values with their weights, which are all 1."""
+        return self.values
+
     def dominates(self, other: Values) -> bool:
         """Whether this one is nowhere worse and somewhere better."""
         return self.values != other.values and all(a >= b for a, b in zip(self.values, other.values, strict=True))

@@ -11,7 +11,7 @@ from nas.space import Choices, Genotype
 from strategies.deap_stream import DeapStream
 from strategies.individual import Individual, Values
 from strategies.novelty import Unseen
-from strategies.variation import filled
+from strategies.variation import offspring
 
 
 class Nsga2:
@@ -60,14 +60,5 @@ class Nsga2:
             with self._stream:
                 pool: list[Individual] = tools.selTournamentDCD(self._parents, self._size)
                 for mother, father in zip(pool[::2], pool[1::2], strict=True):
-                    self._children += self._offspring(mother.genotype, father.genotype)
+                    self._children += offspring(self._choices, mother.genotype, father.genotype, self._rng)
         return self._children.pop()
-
-    def _offspring(self, mother: Genotype, father: Genotype) -> list[Genotype]:
-        one = filled(self._choices, mother, father, self._rng)
-        two = filled(self._choices, father, mother, self._rng)
-        tools.cxUniform(one, two, indpb=0.5)
-        for genes in (one, two):
-            highest = [arity - 1 for arity in self._choices.arities]
-            tools.mutUniformInt(genes, low=0, up=highest, indpb=1 / len(genes))
-        return [self._choices.canonical(one), self._choices.canonical(two)]

@@ -1,6 +1,7 @@
 """How a new genotype is made from told ones, where some choices are only active under others."""
 
 import numpy as np
+from deap import tools
 
 from nas.space import Choices, Genotype
 
@@ -32,3 +33,14 @@ def mutated(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> G
     arity = choices.arities[index]
     genes[index] = (genes[index] + 1 + int(rng.integers(arity - 1))) % arity
     return choices.canonical(genes)
+
+
+def offspring(choices: Choices, mother: Genotype, father: Genotype, rng: np.random.Generator) -> list[Genotype]:
+    """Two canonical children by uniform crossover and mutation, of one choice on average; within a `DeapStream` block."""
+    one = filled(choices, mother, father, rng)
+    two = filled(choices, father, mother, rng)
+    tools.cxUniform(one, two, indpb=0.5)
+    for genes in (one, two):
+        highest = [arity - 1 for arity in choices.arities]
+        tools.mutUniformInt(genes, low=0, up=highest, indpb=1 / len(genes))
+    return [choices.canonical(one), choices.canonical(two)]

@@ -2,12 +2,12 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from nas.objective import Fitness
-from nas.search import Proposal, Reporting, Strategy
+from nas.search import Facts, Informed, Proposal, Reporting, Strategy
 from nas.space import Choices, Genotype
 
 
@@ -23,7 +23,7 @@ class Watched:
     def __init__(self, strategy: Strategy, choices: Choices) -> None:
         self.strategy = strategy
         self.choices = choices
-        self.genotypes: list[Genotype] = []
+        self.proposals: list[Proposal] = []
         self.told = 0
 
     def ask(self) -> Proposal:
@@ -31,12 +31,17 @@ class Watched:
         try:
             proposal = self.strategy.ask()
         except Exception as error:
-            after = f"after {len(self.genotypes)} proposals and {self.told} results"
+            after = f"after {len(self.proposals)} proposals and {self.told} results"
             guess = "perhaps nothing unseen is left, or it waits for a result; it may repeat a design or draw a random one"
             raise AssertionError(f"ask() must always propose, but raised {error!r} {after}: {guess}") from error
         self._check(proposal)
-        self.genotypes.append(proposal.genotype)
+        self.proposals.append(proposal)
         return proposal
+
+    def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+        """Hands `facts` on to a strategy that wants them."""
+        if isinstance(self.strategy, Informed):
+            self.strategy.inform(facts)
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """Tells the strategy, and looks at what it reports."""
@@ -65,9 +70,9 @@ class Watched:
             raise AssertionError(f"a proposal must lie inside the space, but {error}: {guess}") from error
         guess = "choices.canonical() was not called on it, so that equal designs differ"
         require(genotype == canonical, f"a genotype must be canonical, {canonical}, but got {genotype}", guess)
-        positive = epochs is None or 0 < epochs < math.inf
+        trainable = epochs is None or 1 <= epochs < math.inf
         guess = "it should be None, for as many as the recipe says"
-        require(positive, f"epochs must be positive and finite, but got {epochs}", guess)
+        require(trainable, f"epochs must be at least 1 and finite, but got {epochs}", guess)
 
 
 class Copying(Watched):
@@ -82,8 +87,8 @@ class Bounded(Watched):
     """Ends an `ask` that would not end by itself."""
 
     def ask(self) -> Proposal:
-        """The strategy's proposal, if a million lines of Python suffice for it."""
-        with _at_most(1_000_000, f"ask() must end, but ran on and on in a space of {self.choices.size} designs"):
+        """The strategy's proposal, if five million lines of Python suffice for it."""
+        with _at_most(5_000_000, f"ask() must end, but ran on and on in a space of {self.choices.size} designs"):
             return super().ask()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nas.objective import Budget, Evaluation, Objective, Status
-from nas.search import Pending, Proposal, Strategy, search
+from nas.search import Facts, Pending, Proposal, Strategy, search
 from nas.seeds import derive
 from nas.space import Choice, Choices, Genotype
 from nas.testing.proposals import Bounded, Copying, Watched, require
@@ -26,7 +26,8 @@ def check_strategy(make: Make, choices: Choices | None = None) -> None:
 
     `make` is called with a space and a generator whenever a fresh strategy is needed; `choices` replaces the small
     conditional space that is used otherwise. The fitness has two components. A strategy that draws nothing, such as a
-    grid, breaks one part of the contract on purpose: its sequence is the same under every seed.
+    grid, breaks one part of the contract on purpose: its sequence is the same under every seed. More epochs make a
+    candidate better here; one that wants facts is told its made-up costs.
 
     Raises:
         AssertionError: at the first breach, with its likely cause.
@@ -45,8 +46,9 @@ def check_strategy(make: Make, choices: Choices | None = None) -> None:
         guess = "it does not use the rng that it is given"
         other = _proposals(make, space, window, seed=2)
         require(other != first or space.size == 1, f"two seeds must give two sequences, but gave one {where}", guess)
-        _proposals(make, space, window, statuses=(Status.OVER_BUDGET,))
-        _proposals(make, space, window, statuses=(Status.FAILED,))
+        for status in (Status.OVER_BUDGET, Status.FAILED):
+            # Bounding is slow, and what is outstanding does not change who waits for a design that fits.
+            _proposals(make, space, window, statuses=(status,), watch=Bounded if window == 1 else Watched)
         for designs in (1, 2):
             _proposals(make, Choices([Choice("", "op", tuple(range(designs)))]), window, watch=Bounded)
 
@@ -70,26 +72,33 @@ def _proposals(
     trials: int = _TRIALS,
     statuses: tuple[Status, ...] = _MIXED,
     watch: type[Watched] = Watched,
-) -> list[Genotype]:
+) -> list[Proposal]:
     """All that a fresh strategy proposes in one search, in which the global generators must be left alone."""
 
+    def status_of(genotype: Genotype) -> Status:
+        return statuses[derive(0, "status", str(genotype)) % len(statuses)]
+
+    def facts(genotype: Genotype) -> Facts:
+        over = _BUDGET if status_of(genotype) is Status.OVER_BUDGET else 0.0
+        costs = {"size_bytes": 1.0 + derive(0, "size", str(genotype)) % _BUDGET + over}
+        return Facts(costs, _OBJECTIVE.budget.excess(costs))
+
     def submit(number: int, proposal: Proposal) -> Pending:
-        genotype = proposal.genotype
-        status = statuses[derive(0, "status", str(genotype)) % len(statuses)]
-        size = 1.0 + derive(0, "size", str(genotype)) % _BUDGET + (_BUDGET if status is Status.OVER_BUDGET else 0.0)
-        accuracy = (1 + sum(genotype)) / (1 + sum(choices.arities))
-        metrics = {"accuracy": accuracy, "size_bytes": size}
-        evaluation = Evaluation(number, genotype, choices.decode(genotype), status, "", metrics, 0.0, proposal.epochs)
+        genotype, epochs = proposal.genotype, proposal.epochs
+        learnt = 1.0 if epochs is None else epochs / (1 + epochs)
+        accuracy = learnt * (1 + sum(genotype)) / (1 + sum(choices.arities))
+        metrics = {"accuracy": accuracy, **facts(genotype).costs}
+        evaluation = Evaluation(number, genotype, choices.decode(genotype), status_of(genotype), "", metrics, 0.0, epochs)
         return lambda: evaluation
 
     before = _global_states()
     watched = watch(make(choices, np.random.default_rng(seed)), choices)
-    for _ in search(watched, submit, _OBJECTIVE, trials, window, patience=100):
+    for _ in search(watched, submit, _OBJECTIVE, trials, window, patience=100, facts=facts):
         pass
     for name, state in _global_states().items():
         guess = "a layer is initialised outside nas.seeds.seeded()" if name == "torch" else "something was not drawn from the rng"
         require(before.get(name, state) == state, f"the global generator of {name} must be left alone, but was used", guess)
-    return watched.genotypes
+    return watched.proposals
 
 
 def _global_states() -> Mapping[str, object]:

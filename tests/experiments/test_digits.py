@@ -1,4 +1,7 @@
+import sys
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -6,6 +9,11 @@ from experiments.digits import digits
 from nas.measure import OnnxRuntimeCpu, Roofline
 from nas.objective import Status
 from nas.run import run
+from nas.seeds import generator
+from nas.soft import SoftTarget
+from nas.stopping import MedianStop
+from strategies.halving import Hyperband, SuccessiveHalving
+from strategies.random_search import RandomSearch
 
 
 def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(tmp_path: Path) -> None:
@@ -34,3 +42,34 @@ def test_devices_are_named() -> None:
     assert isinstance(digits(device="onnxruntime").device, OnnxRuntimeCpu)
     with pytest.raises(ValueError, match="a device must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'"):
         digits(device="gpu")
+
+
+def test_any_strategy_can_train_many_candidates_a_little_and_few_in_full() -> None:
+    assert digits("random").strategy is RandomSearch
+    wrappers: dict[Literal["halving", "hyperband"], type] = {"halving": SuccessiveHalving, "hyperband": Hyperband}
+    for fidelity, wrapper in wrappers.items():
+        strategy = digits("random", fidelity=fidelity, epochs=10, finetune_epochs=5).strategy
+        assert isinstance(strategy, partial)
+        assert (strategy.func, strategy.keywords) == (wrapper, {"strategy": RandomSearch, "epochs": 15})
+
+
+def test_a_size_can_be_aimed_at_and_training_given_up() -> None:
+    aimed = digits(size_bytes=None, target_bytes=2000, target_exponent=-0.5, median_stop=True)
+    assert (aimed.objective.minimize, aimed.objective.soft) == ((), SoftTarget("size_bytes", 2000, -0.5))
+    assert aimed.stop == MedianStop()
+    assert (digits().objective.minimize, digits().objective.soft, digits().stop) == (("size_bytes",), None, None)
+
+
+def test_strategies_of_an_extra_are_refused_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "strategies.optuna_search", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ValueError, match=r"strategy must be one of \('random', .*\), but got 'tpe': .*pip install"):
+        digits("tpe")
+
+
+@pytest.mark.parametrize("name", ["tpe", "gp"])
+def test_strategies_of_an_extra_search_with_it(name: Literal["tpe", "gp"]) -> None:
+    pytest.importorskip("optuna", reason="the extra optuna is not installed")
+    experiment = digits(name)
+    proposal = experiment.strategy(experiment.space.choices, generator(0, "strategy")).ask()
+    assert experiment.space.choices.canonical(proposal.genotype) == proposal.genotype

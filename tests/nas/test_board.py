@@ -109,6 +109,8 @@ def test_the_curves_of_a_search(tmp_path: Path) -> None:
         "best/size_bytes": [(1, 1000.0), (2, 1000.0), (4, 3000.0)],
         "strategy/entropy": [(1, 1.75), (2, 1.5), (3, 1.25), (4, 1.0)],
         "strategy/baseline": [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5)],
+        # Of (0.5, 0.75) a product; later (0.75, 0.25) adds 0.25 × 0.25.
+        "search/hypervolume": [(1, 0.375), (2, 0.375), (4, 0.4375)],
         # By second of evaluation: 10.25 × 1, × (1 + 2 + 3) and × (1 + … + 5).
         "best_by_second/accuracy": [(10, 0.5), (62, 0.5), (154, 0.75)],
     }

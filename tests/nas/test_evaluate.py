@@ -15,7 +15,7 @@ from nas.compress import Compressor, compress
 from nas.data import Split, Task
 from nas.evaluate import Evaluator, Trained, check_kinds
 from nas.measure import COSTS, Device, Roofline, costs
-from nas.objective import Budget, Evaluation, Status
+from nas.objective import Budget, Curve, Evaluation, Status
 from nas.search import Facts, Proposal
 from nas.space import Choice, Choices, Design, Genotype
 from nas.train import Loss, Recipe, accuracy, cross_entropy
@@ -124,6 +124,32 @@ def test_a_candidate_is_built_trained_compressed_and_measured(tiny_task: Task) -
     assert evaluation.metrics["accuracy_fake_quant"] == pytest.approx(evaluation.history[-1].accuracy, abs=0.04)
     assert min(evaluation.metrics["accuracy"], evaluation.metrics["accuracy_fake_quant"]) > 0.6
     assert evaluation.metrics["size_bytes"] <= evaluation.metrics["flash_bytes"]
+
+
+@pytest.mark.parametrize("given_up", [0, 1, 2, 3, 4])
+def test_a_candidate_that_is_given_up_leaves_its_costs_and_its_history(tiny_task: Task, given_up: int) -> None:
+    recipe = Recipe(epochs=2, finetune_epochs=2, batch_size=16, lr=0.02, finetune_lr=0.01)
+    compressor = Watching()
+    whole, _ = evaluator(tiny_task, recipe=recipe)(0, Proposal(DEEP))
+    candidates = evaluator(tiny_task, recipe=recipe, compressors=[Quantization(), compressor])
+    shown: list[Curve] = []
+
+    def stop(reached: Curve) -> bool:
+        shown.append(tuple(reached))
+        return len(reached) >= given_up
+
+    evaluation, trained = candidates(0, Proposal(DEEP), stop)
+    if given_up == 4:
+        assert (evaluation.status, evaluation.metrics) == (Status.OK, whole.metrics), "all epochs are there"
+        assert trained is not None
+    else:
+        assert (evaluation.status, trained) == (Status.STOPPED, None)
+        assert evaluation.reason == f"given up after {given_up} of 4 epochs"
+        assert evaluation.metrics == costs_of(DEEP, tiny_task)
+    assert evaluation.history == whole.history[:given_up]
+    assert set(shown) == {whole.history[:epochs] for epochs in range(min(given_up, 3) + 1)}
+    compressed = sum(batches > 0 for batches, _ in compressor.seen)
+    assert compressed == (0 if given_up < 2 else 1), "what is given up in its first phase is not compressed"
 
 
 def test_over_budget_is_measured_and_never_trained(tiny_task: Task) -> None:

@@ -8,6 +8,8 @@ from compressors.quantization import Quantization
 from nas.experiment import Experiment
 from nas.measure import Roofline
 from nas.objective import Budget, Objective
+from nas.soft import SoftTarget
+from nas.stopping import MedianStop
 from nas.train import Recipe
 from search_spaces.conv_stages import ConvStages
 from strategies.evolution import AgingEvolution
@@ -26,6 +28,8 @@ Make = Callable[..., Experiment]
         ({"objective": Objective(minimize=("weight",))}, r"can minimise .*size_bytes.*, but got \['weight'\]"),
         ({"objective": Objective(budget=Budget({"bytes": 1.0}))}, r"can limit .*size_bytes.*, but got \['bytes'\]"),
         ({"objective": Objective(budget=Budget({"latency_ms": 1.0}))}, "latency_ms needs a device"),
+        ({"objective": Objective(soft=SoftTarget("weight", 1.0))}, r"can aim at a cost of .*size_bytes.*, but got \['weight'\]"),
+        ({"objective": Objective(soft=SoftTarget("latency_ms", 1.0))}, "latency_ms needs a device"),
     ],
 )
 def test_what_cannot_run_is_refused(tiny: Make, change: dict[str, Any], message: str) -> None:
@@ -48,6 +52,8 @@ def test_a_device_makes_latency_a_cost(tiny: Make) -> None:
         {"compressors": (Quantization(activation_bits=4),)},
         {"strategy": partial(AgingEvolution, population=7)},
         {"objective": Objective()},
+        {"objective": Objective(soft=SoftTarget("macs", 9.0))},
+        {"stop": MedianStop()},
         {"space": ConvStages()},
     ],
 )

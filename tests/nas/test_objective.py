@@ -1,21 +1,23 @@
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.objective import Budget, Evaluation, Metrics, Objective, Status, best, nearest, pareto_front
+from nas.objective import Budget, Epoch, Evaluation, Metrics, Objective, Status, best, hypervolume, nearest, pareto_front
+from nas.soft import SoftTarget
 
-OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
+OK, OVER, FAILED, STOPPED = Status.OK, Status.OVER_BUDGET, Status.FAILED, Status.STOPPED
 
 SHARES = st.floats(0, 1) | st.sampled_from([0.0, 0.5, 1.0])
 COSTS = st.floats(0, 1e300) | st.integers(0, 10)
 LIMITS = st.floats(1e-9, 1e300) | st.integers(1, 10)
 
 
-def evaluation(metrics: Metrics, status: Status = OK, id: int = 0) -> Evaluation:
-    return Evaluation(id, (id,), {}, status, "", metrics, 0.0)
+def evaluation(metrics: Metrics, status: Status = OK, id: int = 0, epochs: float | None = None) -> Evaluation:
+    return Evaluation(id, (id,), {}, status, "", metrics, 0.0, epochs)
 
 
 @st.composite
@@ -209,3 +211,53 @@ def test_another_objective_judges_a_run_anew() -> None:
         assert best(run, objective) is leader
         assert pareto_front(run, objective) == front
         assert nearest(run, objective) is close
+
+
+def test_the_fitness_of_a_stopped_candidate_is_that_of_its_last_accuracy() -> None:
+    history = (Epoch(1.0, 0.25), Epoch(0.5, 0.75), Epoch(0.25, 0.5))
+    stopped = Evaluation(0, (0,), {}, STOPPED, "given up", {"size": 100.0}, 0.0, None, history)
+    for limit, expected in ((400.0, (0.5, 0.75)), (80.0, (-0.25, -0.25))):
+        assert Objective(("accuracy",), ("size",), Budget({"size": limit})).fitness(stopped) == expected
+    assert best([stopped], Objective()) is None
+
+
+def test_only_candidates_of_the_highest_fidelity_are_compared() -> None:
+    """A short training may look better than a full one; only a full one is a result."""
+    full = [evaluation({"accuracy": 0.5, "size": size}, OK, id, None) for id, size in enumerate((3.0, 5.0))]
+    short = [evaluation({"accuracy": 0.9, "size": 1.0}, OK, id, epochs) for id, epochs in ((2, 9.0), (3, 27.0), (4, 3.0))]
+    objective = Objective(("accuracy",), ("size",), Budget({"size": 10.0}))
+    for run, leader, front in (
+        (short + full, full[0], [full[0]]),
+        (short, short[1], [short[1]]),
+        (short[::2], short[0], [short[0]]),
+        ([*short, evaluation({"accuracy": 0.5, "size": 20.0}, OVER, 5, None)], short[1], [short[1]]),
+    ):
+        assert best(run, objective) is leader
+        assert pareto_front(run, objective) == front
+        assert hypervolume(run, objective) == pytest.approx(math.prod(objective.fitness(leader)))
+
+
+@settings(deadline=None)
+@given(runs(), OBJECTIVES)
+def test_the_hypervolume_is_the_share_of_fitnesses_that_the_front_dominates(
+    evaluations: list[Evaluation], objective: Objective
+) -> None:
+    corners = [objective.fitness(e) for e in pareto_front(evaluations, objective)]
+    grids = [sorted({0.0, *(corner[axis] for corner in corners)}) for axis in range(1 + len(objective.minimize))]
+    # The fitnesses cut the space into boxes, each of which is dominated as a whole or not at all.
+    expected = 0.0
+    for box in product(*(list(pairwise(grid)) for grid in grids)):
+        if any(all(corner[axis] >= high for axis, (_, high) in enumerate(box)) for corner in corners):
+            expected += math.prod(high - low for low, high in box)
+    assert hypervolume(iter(evaluations), objective) == pytest.approx(expected)
+
+
+def test_a_soft_target_weighs_the_first_metric_by_a_cost() -> None:
+    found = evaluation({"accuracy": 0.75, "recall": 0.25, "size": 200.0})
+    for target, exponent, reward in ((200.0, -0.07, 0.75), (50.0, -0.5, 0.375), (800.0, -0.5, 1.5)):
+        objective = Objective(("accuracy", "recall"), ("size",), soft=SoftTarget("size", target, exponent))
+        assert objective.fitness(found) == pytest.approx((reward / (1 + reward), 0.25, 1 / 201))
+    over = Objective(budget=Budget({"size": 100.0}), soft=SoftTarget("size", 50.0))
+    assert over.fitness(found) == (-1.0,), "a limit stays a limit"
+    with pytest.raises(ValueError, match=r"a soft target must have a metric to maximise that it weighs, .* \('size',\)"):
+        Objective((), ("size",), soft=SoftTarget("size", 50.0))

@@ -10,7 +10,8 @@ from rich.console import Console
 from nas import record
 from nas.objective import Budget, Evaluation, Objective, Status
 from nas.record import RunDirectoryError
-from nas.show import print_json, print_table, summary, told
+from nas.show import objective_of, print_json, print_table, summary, told
+from nas.soft import SoftTarget
 
 OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
 
@@ -52,7 +53,8 @@ def test_the_summary_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out) == {
         "best": candidate(2),
         "pareto": [candidate(2), candidate(0)],
-        "counts": {"OK": 3, "OVER_BUDGET": 2, "FAILED": 1},
+        "hypervolume": pytest.approx(0.875 * 0.25 + 0.5 * 0.5),
+        "counts": {"OK": 3, "OVER_BUDGET": 2, "STOPPED": 0, "FAILED": 1},
     }
 
 
@@ -60,7 +62,7 @@ def test_the_test_accuracy_is_told_only_of_the_candidate_that_is_the_best(tmp_pa
     write(tmp_path, RUN)
     for id, expected in ((2, {"test_accuracy": 0.75}), (0, {})):
         record.write_test(tmp_path, id, 0.75)
-        assert {name: value for name, value in summary(tmp_path).items() if name not in ("best", "pareto", "counts")} == expected
+        assert {name: value for name, value in summary(tmp_path).items() if name.startswith("test")} == expected
         assert ("test accuracy of the best: 0.7500" in shown(tmp_path)) is bool(expected)
 
 
@@ -71,7 +73,8 @@ def test_where_nothing_meets_the_budget_the_nearest_is_told(tmp_path: Path, caps
     assert json.loads(capsys.readouterr().out) == {
         "best": None,
         "pareto": [],
-        "counts": {"OK": 0, "OVER_BUDGET": 2, "FAILED": 1},
+        "hypervolume": 0.0,
+        "counts": {"OK": 0, "OVER_BUDGET": 2, "STOPPED": 0, "FAILED": 1},
         "nearest": candidate(2, results),
     }
     assert "nothing meets the budget; nearest: number 2, size_bytes 5000" in shown(tmp_path)
@@ -80,15 +83,16 @@ def test_where_nothing_meets_the_budget_the_nearest_is_told(tmp_path: Path, caps
 def test_a_run_without_results_has_nothing_to_tell(tmp_path: Path) -> None:
     for name, results, failed in (("new", [], 0), ("failed", [RUN[3]] * 2, 2)):
         write(tmp_path / name, results)
-        expected: dict[str, Any] = {"best": None, "pareto": [], "counts": {"OK": 0, "OVER_BUDGET": 0, "FAILED": failed}}
+        counts = {"OK": 0, "OVER_BUDGET": 0, "STOPPED": 0, "FAILED": failed}
+        expected: dict[str, Any] = {"best": None, "pareto": [], "hypervolume": 0.0, "counts": counts}
         assert summary(tmp_path / name) == expected
-        assert shown(tmp_path / name) == f"{tmp_path / name}: 0 OK, 0 OVER_BUDGET, {failed} FAILED\n"
+        assert shown(tmp_path / name) == f"{tmp_path / name}: 0 OK, 0 OVER_BUDGET, 0 STOPPED, {failed} FAILED\n"
 
 
 def test_the_table_lists_the_front_and_the_design_of_the_best(tmp_path: Path) -> None:
     write(tmp_path, RUN)
     lines = [" ".join(line.replace("│", " ").replace("┃", " ").split()) for line in shown(tmp_path).splitlines()]
-    assert lines[0] == f"{tmp_path}: 3 OK, 2 OVER_BUDGET, 1 FAILED"
+    assert lines[0] == f"{tmp_path}: 3 OK, 2 OVER_BUDGET, 0 STOPPED, 1 FAILED"
     header, *rows = [line for line in lines if line.startswith(("number", "2 ", "0 "))]
     assert header == "number accuracy size_bytes"
     assert rows == ["2 0.8750 3000", "0 0.5000 1000"]
@@ -168,3 +172,13 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
             opened.append(Evaluation(1, (1,), {}, OK, "", metrics, 1.0))
         with pytest.raises(RunDirectoryError, match=f"{out} must hold an objective and all that it names, but judging gives "):
             summary(out)
+
+
+def test_the_objective_of_a_run_is_read_back_from_its_header(tmp_path: Path) -> None:
+    for name, soft in (("hard", None), ("soft", SoftTarget("size_bytes", 2000.0, -0.5))):
+        objective = Objective(("accuracy",), ("macs",), Budget({"size_bytes": 4000.0}), soft)
+        with record.journal(tmp_path / name, {"objective": asdict(objective)}):
+            pass
+        assert objective_of(record.read(tmp_path / name)[0]) == objective
+    older = {name: value for name, value in asdict(Objective()).items() if name != "soft"}
+    assert objective_of({"experiment": {"objective": older}}) == Objective()

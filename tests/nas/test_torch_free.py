@@ -5,7 +5,9 @@ MODULES = (
     "nas.seeds",
     "nas.space",
     "nas.grids",
+    "nas.soft",
     "nas.objective",
+    "nas.stopping",
     "nas.search",
     "nas.durable",
     "nas.record",
@@ -13,6 +15,8 @@ MODULES = (
     "strategies.random_search",
     "strategies.evolution",
     "strategies.nsga2",
+    "strategies.nsga3",
+    "strategies.halving",
 )
 
 

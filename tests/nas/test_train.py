@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.data import Split, Task
+from nas.objective import Curve
 from nas.seeds import seeded
 from nas.train import DivergedError, Loss, Recipe, accuracy, cross_entropy, fit, logits
 
@@ -105,6 +106,20 @@ def test_no_epochs_change_nothing(tiny_task: Task) -> None:
     assert fit(model, tiny_task, RECIPE, epochs=0, lr=1.0, loss=cross_entropy, generator=generator) == ()
     assert same(model, network())
     assert torch.equal(generator.get_state(), shuffle().get_state())
+
+
+@pytest.mark.parametrize("end", [0, 2, 4])
+def test_training_can_be_given_up_between_two_epochs(tiny_task: Task, end: int) -> None:
+    shown: list[Curve] = []
+
+    def stop(reached: Curve) -> bool:
+        shown.append(tuple(reached))
+        return len(reached) == end
+
+    full = train(network(), tiny_task, epochs=4)
+    history = fit(network(), tiny_task, RECIPE, epochs=4, lr=RECIPE.lr, loss=cross_entropy, generator=shuffle(), stop=stop)
+    assert history == full[:end], "the schedule is that of all four"
+    assert shown == [full[:epochs] for epochs in range(min(end, 3) + 1)], "after the last there is nothing to give up"
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])

@@ -7,7 +7,9 @@ import pytest
 from nas.space import Choice, Choices
 from nas.testing.strategy import Make, check_strategy
 from strategies.evolution import AgingEvolution
+from strategies.halving import Hyperband, SuccessiveHalving
 from strategies.nsga2 import Nsga2
+from strategies.nsga3 import Nsga3
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
 
@@ -19,6 +21,12 @@ STRATEGIES: dict[str, Make] = {
     "nsga2": Nsga2,
     "nsga2 of four": partial(Nsga2, population=4),
     "nsga2 of many": partial(Nsga2, population=60),
+    "nsga3": Nsga3,
+    "nsga3 of four": partial(Nsga3, population=4),
+    "halving": partial(SuccessiveHalving, strategy=AgingEvolution, epochs=24),
+    "halving of nsga2": partial(SuccessiveHalving, strategy=Nsga2, epochs=4, eta=2, least=1),
+    "hyperband": partial(Hyperband, strategy=AgingEvolution, epochs=24),
+    "hyperband in full": partial(Hyperband, strategy=RandomSearch, epochs=1, least=1),
     "reinforce": partial(Reinforce, hidden=8),
     "reinforce on every result": partial(Reinforce, batch=1, hidden=8, decay=0.0),
 }
@@ -35,11 +43,13 @@ def test_every_strategy_keeps_the_contract(make: Make) -> None:
 
 
 @pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
-@pytest.mark.parametrize("name", ["random", "evolution", "nsga2", "reinforce"])
+@pytest.mark.parametrize("name", ["random", "evolution", "nsga2", "nsga3", "halving", "hyperband", "reinforce"])
 def test_the_contract_holds_in_other_spaces(name: str, choices: Choices) -> None:
     check_strategy(STRATEGIES[name], choices)
 
 
 def test_no_strategy_without_a_network_imports_torch() -> None:
-    modules = "strategies.random_search, strategies.evolution, strategies.nsga2, strategies.env"
+    modules = (
+        "strategies.random_search, strategies.evolution, strategies.nsga2, strategies.nsga3, strategies.halving, strategies.env"
+    )
     subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -5,6 +8,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import FlattenObservation
 
 from nas.space import Choice, Choices, Genotype
+from search_spaces.mlp import Mlp
 from strategies.env import DesignEnv, ScoredEnv
 
 CONDITIONAL = Choices(
@@ -33,6 +37,62 @@ def test_gymnasium_finds_nothing_to_complain_about(choices: Choices) -> None:
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
 def test_gymnasium_finds_nothing_to_complain_about_in_the_scored_one(choices: Choices) -> None:
     check_env(ScoredEnv(DesignEnv(choices), sum), skip_render_check=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda space: gymnasium.make("nas/Design-v0", space=space),
+        lambda space: gymnasium.make("strategies.env:nas/Design-v0", space=space),
+        lambda space: gymnasium.make("nas/Scored-v0", space=space, score=sum),
+    ],
+    ids=["design", "by module", "scored"],
+)
+@pytest.mark.parametrize("space", [CONDITIONAL, Mlp()], ids=["choices", "search space"])
+def test_the_environments_are_registered(make: Callable[[Choices | Mlp], gymnasium.Env[Any, Any]], space: Choices | Mlp) -> None:
+    env = make(space)
+    check_env(env.unwrapped, skip_render_check=True)
+    choices = space if isinstance(space, Choices) else space.choices
+    assert isinstance(env.unwrapped, DesignEnv)
+    assert env.observation_space.shape == (len(choices) + 1,)
+    assert env.action_space == gymnasium.spaces.Discrete(max(choices.arities))
+
+
+def test_a_minimal_learner_finds_the_best_design_in_a_vector_of_environments() -> None:
+    """Williams 1992 with a table: one row of preferences for each choice, whatever was decided before."""
+    designs = {CONDITIONAL.canonical(genes) for genes in np.ndindex(*CONDITIONAL.arities)}
+    worths = np.random.default_rng(3).random((4, 4))
+
+    def score(genotype: Genotype) -> float:
+        return float(np.mean([worths[index, genotype[index]] for index in CONDITIONAL.active(genotype)]))
+
+    envs = gymnasium.make_vec("nas/Scored-v0", num_envs=16, vectorization_mode="sync", space=CONDITIONAL, score=score)
+    rng = np.random.default_rng(0)
+    preferences, gradient, baseline = np.zeros((4, 4)), np.zeros((16, 4, 4)), 0.5
+    observations, info = envs.reset(seed=0)
+    over = np.zeros(16, bool)
+    for _ in range(3000):
+        rows = np.where(over, 0, observations[:, 0]) % 4
+        odds = np.exp(preferences[rows]) * info["action_mask"]
+        odds = np.where(over[:, None], 1.0, odds)
+        odds /= odds.sum(1, keepdims=True)
+        actions = np.array([rng.choice(4, p=row) for row in odds])
+        gradient[over] = 0
+        for index in np.flatnonzero(~over):
+            gradient[index, rows[index]] += np.eye(4)[actions[index]] - odds[index]
+        # An environment that has ended ignores the action and starts anew.
+        observations, rewards, over, _, info = envs.step(actions)
+        for index in np.flatnonzero(over):
+            preferences += 0.1 * (rewards[index] - baseline) * gradient[index]
+            baseline += 0.02 * (rewards[index] - baseline)
+    envs.close()
+    env = gymnasium.make("nas/Scored-v0", space=CONDITIONAL, score=score)
+    observation, info = env.reset()
+    while "genotype" not in info:
+        masked = np.where(info["action_mask"], preferences[observation[0]], -np.inf)
+        observation, reward, *_, info = env.step(int(masked.argmax()))
+    assert info["genotype"] == max(designs, key=score)
+    assert reward == score(info["genotype"])
 
 
 def test_inactive_choices_take_no_step() -> None:

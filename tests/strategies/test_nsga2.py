@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from nas.objective import Fitness
-from nas.search import Proposal
+from nas.objective import Budget, Evaluation, Fitness, Objective, Status, pareto_front
+from nas.search import Pending, Proposal, search
 from nas.space import Choice, Choices, Genotype
 from strategies.nsga2 import Nsga2
 
@@ -68,6 +68,31 @@ def test_candidates_over_budget_are_dominated_by_those_within() -> None:
         strategy.tell(Proposal((0, 0, 0, 0, 0, gene)), (0.0, 0.1 * gene))
     children = np.array([strategy.ask().genotype for _ in range(50)])
     assert (children[:, :5] == 0).mean() > 0.7
+
+
+def test_among_candidates_over_budget_the_smallest_excess_wins() -> None:
+    """Constrained domination: a smaller violation dominates a larger one."""
+    strategy = Nsga2(CHOICES, np.random.default_rng(0), population=4)
+    for gene in range(8):
+        strategy.tell(Proposal((gene,) * 6), (-0.1 - 0.1 * gene,) * 2)
+    assert {parent.genotype for parent in strategy._parents} == {(gene,) * 6 for gene in range(4)}
+
+
+def test_under_a_hard_constraint_the_front_that_meets_it_is_found() -> None:
+    """The constraint cuts off one end of the front, and what lies beyond looks better in both objectives."""
+
+    def submit(number: int, proposal: Proposal) -> Pending:
+        accuracy, saving = trade(proposal.genotype)
+        metrics = {"accuracy": accuracy, "waste": 1 - saving, "memory": 1.0 + proposal.genotype[0]}
+        status = Status.OVER_BUDGET if metrics["memory"] > 4 else Status.OK
+        evaluation = Evaluation(number, proposal.genotype, {}, status, "", metrics, 0.0)
+        return lambda: evaluation
+
+    objective = Objective(("accuracy",), ("waste",), Budget({"memory": 4, "waste": 1}))
+    found = list(search(Nsga2(CHOICES, np.random.default_rng(0)), submit, objective, trials=1000))
+    best = {e.genotype for e in pareto_front(found, objective)}
+    assert best == {(gene, 0, 0, 0, 0, 0) for gene in range(4)}
+    assert sum(e.status is Status.OVER_BUDGET for e in found[-200:]) < 60, "what is over budget has no children"
 
 
 def test_children_bred_from_older_parents_are_given_up() -> None:

@@ -2,12 +2,13 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from nas.objective import Fitness
-from nas.search import Proposal
+from nas.search import Facts, Proposal
 from nas.space import Choice, Choices, Genotype
 from nas.testing import check_strategy
 
@@ -93,6 +94,30 @@ class NoEpochs(Sound):
         return Proposal(super().ask().genotype, epochs=0.0)
 
 
+class PartOfAnEpoch(Sound):
+    def ask(self) -> Proposal:
+        return Proposal(super().ask().genotype, epochs=0.5)
+
+
+class EpochsUnseeded(Sound):
+    def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
+        super().__init__(choices, rng)
+        self.other = np.random.default_rng()
+
+    def ask(self) -> Proposal:
+        return Proposal(super().ask().genotype, epochs=float(self.other.integers(1, 9)))
+
+
+class UntilWithinBudget(Sound):
+    def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+        self.facts = facts
+
+    def ask(self) -> Proposal:
+        while self.facts((proposal := super().ask()).genotype).excess > 0:
+            pass
+        return proposal
+
+
 class Endless(Sound):
     def ask(self) -> Proposal:
         seen = [proposal for proposal, _ in self.told]
@@ -160,7 +185,10 @@ BREACHES = {
     NumpyGenes: "a genotype must be a tuple of int, but got (np.int64(0),",
     Outside: "a proposal must lie inside the space, but the gene of 'stem' must be in 0 … 0, but got 1: perhaps it counts",
     Bare: "ask() must return a Proposal, but returned (",
-    NoEpochs: "epochs must be positive and finite, but got 0.0: perhaps it should be None",
+    NoEpochs: "epochs must be at least 1 and finite, but got 0.0: perhaps it should be None",
+    PartOfAnEpoch: "epochs must be at least 1 and finite, but got 0.5: perhaps it should be None",
+    EpochsUnseeded: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from",
+    UntilWithinBudget: "ask() must end, but ran on and on in a space of",
     Endless: "ask() must end, but ran on and on in a space of 1 designs: perhaps it draws until it finds an unseen one",
     EndlessAndDeaf: "ask() must end, but ran on and on in a space of 1 designs",
     Exhausted: "ask() must always propose, but raised StopIteration() after 1 proposals and 1 results: perhaps nothing unseen",
@@ -174,6 +202,19 @@ BREACHES = {
 def test_a_breach_is_named_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
     with pytest.raises(AssertionError, match="^" + re.escape(message)):
         check_strategy(wrong)
+
+
+def test_a_strategy_is_told_costs_that_agree_with_what_becomes_of_its_candidates() -> None:
+    class Careful(Sound):
+        def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+            self.facts = facts
+
+        def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+            excess = self.facts(proposal.genotype).excess
+            assert fitness == (-1.0, -1.0) or (fitness[0] >= 0) is (excess == 0), (fitness, excess)
+            assert excess == 0 or fitness == (-excess, -excess), (fitness, excess)
+
+    check_strategy(Careful)
 
 
 def test_a_strategy_that_needs_results_is_caught_by_the_wider_windows() -> None:
