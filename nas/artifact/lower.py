@@ -17,6 +17,7 @@ from nas.artifact.operations import (
     Concat,
     Conv,
     Flatten,
+    Gather,
     Linear,
     Lut,
     MaxPool,
@@ -29,7 +30,7 @@ from nas.artifact.operations import (
 from nas.artifact.program import Program
 from nas.artifact.scalings import integers, scaling, settle
 from nas.artifact.shapes import result_shape
-from nas.quantize import Range, Role, UnsupportedError, calibrate, insert_ranges, role
+from nas.quantize import Range, Role, Select, UnsupportedError, calibrate, insert_ranges, role
 from nas.quantize.calibrate import Method, minmax
 
 
@@ -206,6 +207,8 @@ def _kept(node: fx.Node, model: nn.Module, source: int, shape: Shape) -> Operati
         if module.ceil_mode or _pair(module.dilation) != (1, 1):
             raise UnsupportedError(f"{name!r} must pool without ceil_mode and dilation, but is {module}")
         return MaxPool(name, (source,), _pair(module.kernel_size), _pair(module.stride), _pair(module.padding))
+    if isinstance(module, Select):
+        return Gather(name, (source,), module.indices.numpy().astype(np.int32))
     if isinstance(module, nn.UpsamplingNearest2d):
         given = _maybe_pair(module.scale_factor)
         if None in given or (factor := _pair(given))[0] != factor[1] or factor != given:

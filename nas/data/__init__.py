@@ -7,12 +7,14 @@ from nas.data.folder import read_images
 from nas.data.idx import read_idx, read_mnist
 from nas.data.npz import read_npz
 from nas.data.splits import hold_out, split
+from nas.data.tables import breast_cancer
 from nas.data.task import Split, Task
 
 __all__ = [
     "DataError",
     "Split",
     "Task",
+    "breast_cancer",
     "digits",
     "hold_out",
     "read_cifar10",

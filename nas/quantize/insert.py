@@ -6,13 +6,14 @@ from torch import fx, nn
 
 from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, Range
 from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.select import Select
 
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, (QuantizedConv2d, QuantizedLinear)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, (QuantizedConv2d, QuantizedLinear, Select)) or super().is_leaf_module(m, module_qualified_name)
 
 
 def insert_ranges(model: nn.Module, bits: int) -> fx.GraphModule:

@@ -8,6 +8,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from nas.quantize.layers import Range
+from nas.quantize.select import Select
 
 
 class Role(Enum):
@@ -30,7 +31,7 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
     (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
     (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
     (Role.UNARY, (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.GELU, nn.ELU, nn.LeakyReLU, nn.Hardtanh)),
-    (Role.KEEP, (nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.UpsamplingNearest2d)),
+    (Role.KEEP, (nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.UpsamplingNearest2d, Select)),
 )
 
 _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (

@@ -1,10 +1,12 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.distill import Teacher, distillation
+from compressors.quantization import Quantization
+from nas.distill import Distillation, Hint, Teacher, distillation
 from nas.seeds import seeded
 from nas.train import Loss, cross_entropy
 
@@ -122,8 +124,124 @@ def test_soft_labels_stay_when_the_teacher_changes() -> None:
 
 @pytest.mark.parametrize(
     ("epochs", "alpha", "temperature"),
-    [(0, 0.5, 4.0), (5, -0.1, 4.0), (5, 1.1, 4.0), (5, float("nan"), 4.0), (5, 0.5, 0.0), (5, 0.5, -1.0), (5, 0.5, float("nan"))],
+    [(-1, 0.5, 4.0), (5, -0.1, 4.0), (5, 1.1, 4.0), (5, float("nan"), 4.0), (5, 0.5, 0.0), (5, 0.5, -1.0), (5, 0.5, float("nan"))],
 )
 def test_a_teacher_that_cannot_teach_is_refused(epochs: int, alpha: float, temperature: float) -> None:
-    with pytest.raises(ValueError, match=r"epochs >= 1, alpha in \[0, 1\] and temperature > 0, but got"):
+    with pytest.raises(ValueError, match=r"epochs >= 0, alpha in \[0, 1\] and temperature > 0, but got"):
         Teacher(lambda example, classes: nn.Identity(), epochs, alpha, temperature)
+
+
+def test_a_teacher_with_weights_is_not_trained_again() -> None:
+    with pytest.raises(ValueError, match="a teacher with weights must have 0 epochs, but got 3"):
+        Teacher(lambda example, classes: nn.Identity(), 3, weights=Path("teacher.npz"))
+
+
+class Convolutional(nn.Module):
+    """Two convolutions of given widths, and a head."""
+
+    def __init__(self, first: int, second: int, stride: int = 1) -> None:
+        super().__init__()
+        self.a, self.act = nn.Conv2d(1, first, 3, stride=stride, padding=1), nn.ReLU()
+        self.b, self.head = nn.Conv2d(first, second, 3), nn.Linear(second, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        said: Tensor = self.head(self.b(self.act(self.a(x))).mean((2, 3)))
+        return said
+
+
+IMAGES = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(3))
+WANTED = torch.arange(20) % 2
+
+
+def networks(first: int, second: int, stride: int = 1) -> tuple[Convolutional, Convolutional]:
+    """A teacher and a student."""
+    with seeded(1):
+        return Convolutional(6, 5), Convolutional(first, second, stride)
+
+
+def hinted(teacher: nn.Module, *hints: Hint, alpha: float = 1.0) -> Distillation:
+    return Distillation(teacher, IMAGES, alpha, 2.0, hints)
+
+
+def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None:
+    teacher, student = networks(3, 4)
+    loss, index = hinted(teacher, Hint("act", "act", 0.5)), torch.tensor([7, 2, 11])
+    with loss.watching(student, IMAGES[:2]) as extra:
+        (weight, bias) = extra
+        assert weight.shape == (6, 3, 1, 1)
+        said = student(IMAGES[index])
+        made, taught = student.act(student.a(IMAGES[index])), teacher.act(teacher.a(IMAGES[index]))
+        expected = (
+            cross_entropy(said, WANTED[index], index) + 0.5 * (nn.functional.conv2d(made, weight, bias) - taught).square().mean()
+        )
+        value = loss(said, WANTED[index], index)
+        assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+        value.backward()  # type: ignore[no-untyped-call]
+        assert weight.grad is not None
+        assert weight.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_attention_maps_are_of_length_1_and_need_no_projection() -> None:
+    teacher, student = networks(3, 4)
+    loss, index = hinted(teacher, Hint("a", "act", 2.0, attention=True)), torch.tensor([0, 9])
+    with loss.watching(student, IMAGES[:2]) as extra:
+        assert extra == []
+        said = student(IMAGES[index])
+        maps = [x.square().mean(1).flatten(1) for x in (student.a(IMAGES[index]), teacher.act(teacher.a(IMAGES[index])))]
+        made, taught = (x / x.norm(dim=1, keepdim=True) for x in maps)
+        expected = cross_entropy(said, WANTED[index], index) + 2.0 * (made - taught).square().sum(1).mean()
+        assert loss(said, WANTED[index], index).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_maps_of_other_sizes_are_averaged_to_the_smaller(attention: bool) -> None:
+    teacher, student = networks(3, 4, stride=2)
+    loss = hinted(teacher, Hint("act", "act", attention=attention))
+    with loss.watching(student, IMAGES[:2]):
+        assert loss(student(IMAGES), WANTED, torch.arange(20)).isfinite()
+
+
+def test_a_student_that_is_hinted_learns_the_teachers_features() -> None:
+    teacher, student = networks(6, 5)
+    loss = hinted(teacher, Hint("act", "act", 10.0), alpha=0.5)
+    values = []
+    with loss.watching(student, IMAGES[:2]) as extra:
+        optimizer = torch.optim.Adam([*student.parameters(), *extra], lr=0.01)
+        for _ in range(60):
+            optimizer.zero_grad()
+            value = loss(student(IMAGES), WANTED, torch.arange(20))
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            values.append(value.item())
+    assert values[-1] < 0.6 * values[0]
+
+
+def test_hooks_go_when_the_watching_ends() -> None:
+    teacher, student = networks(3, 4)
+    loss = hinted(teacher, Hint("act", "act"))
+    with loss.watching(student, IMAGES[:2]):
+        pass
+    assert not any(module._forward_hooks for model in (teacher, student) for module in model.modules())
+    with pytest.raises(ValueError, match="zip"):
+        loss(student(IMAGES), WANTED, torch.arange(20))
+
+
+def watched(student: nn.Module, hint: Hint) -> None:
+    with hinted(networks(3, 4)[0], hint).watching(student, IMAGES[:2]):
+        pass
+
+
+def test_hints_that_lead_nowhere_are_refused() -> None:
+    teacher, student = networks(3, 4)
+    with pytest.raises(ValueError, match=r"a hint must name modules of the teacher, \['a', .*\], but names \['c'\]"):
+        hinted(teacher, Hint("a", "c"))
+    with pytest.raises(ValueError, match=r"of the student, .* but names \['c'\]"):
+        watched(student, Hint("c", "a"))
+    with pytest.raises(ValueError, match=r"'head' gives \[2\] and 'a' \[6, 8, 8\]"):
+        watched(student, Hint("head", "a"))
+    nested = nn.Sequential(nn.Sequential(nn.Conv2d(1, 2, 3)), nn.Flatten(), nn.Linear(72, 2))
+    with pytest.raises(ValueError, match=r"modules that hold no others, but the student never calls \['0'\]"):
+        watched(Quantization().apply(nested, {"": 8}, IMAGES), Hint("0", "a"))
+    with pytest.raises(ValueError, match="the weight of a hint must be positive and finite, but got"):
+        Hint("a", "a", 0.0)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.artifact.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
-from nas.quantize import Range, Role, UnsupportedError, insert_ranges, role
+from nas.quantize import Range, Role, Select, UnsupportedError, insert_ranges, role
 
 _JOINS: dict[Role, tuple[str, Attributes]] = {
     Role.SUM: ("Add", {}),
@@ -170,6 +170,8 @@ def _kept(graph: Graph, module: nn.Module | None, node: fx.Node, values: Sequenc
         return graph.node(
             "MaxPool", values, name, {**spans, "dilations": _pair(module.dilation), "ceil_mode": int(module.ceil_mode)}
         )
+    if isinstance(module, Select):
+        return graph.node("Gather", [*values, graph.constant(module.indices.numpy(), f"{name}.indices")], name, {"axis": 1})
     if isinstance(module, nn.UpsamplingNearest2d):
         return enlarged(graph, values[0], name, _shape(node)[2] // _shape(node.all_input_nodes[0])[2])
     if _shape(node) == _shape(node.all_input_nodes[0]):

@@ -1,0 +1,54 @@
+"""The most accurate network for a table of tumours that fits in a few hundred bytes, and reads few measurements."""
+
+from typing import Literal
+
+from compressors.features import Criterion, FeatureSelection, l1, mutual_information, ranked, tree_importance
+from compressors.pruning import ChannelPruning
+from compressors.quantization import Quantization
+from nas.data import breast_cancer as read_breast_cancer
+from nas.experiment import Experiment
+from nas.objective import Budget, Objective
+from nas.seeds import generator
+from nas.train import Recipe
+from search_spaces.mlp import Mlp
+from strategies.evolution import AgingEvolution
+
+CRITERIA: dict[str, Criterion] = {"mutual_information": mutual_information, "l1": l1, "tree_importance": tree_importance}
+
+
+def breast_cancer(
+    criterion: Literal["mutual_information", "l1", "tree_importance"] = "mutual_information",
+    trials: int = 40,
+    size_bytes: int = 200,
+    epochs: int = 20,
+    finetune_epochs: int = 10,
+    seed: int = 0,
+) -> Experiment:
+    """Searches a network for scikit-learn's breast cancer data, 30 measurements of 569 tumours.
+
+    Args:
+        criterion: how measurements are ranked; how many of them are read is searched
+        trials: how many candidates are trained
+        size_bytes: most bytes of the stored network
+        epochs: training epochs before compression
+        finetune_epochs: training epochs after compression
+        seed: of everything random but the split of the data, which is always the same
+    """
+    task = read_breast_cancer(generator(0, "breast_cancer"))
+    order = ranked(task.train, CRITERIA[criterion], generator(seed, "features"))
+    return Experiment(
+        space=Mlp(layers=2, widths=(2, 3, 4, 6, 8, 12, 16), features=(3, 5, 8, 12, 20, 30)),
+        compressors=(ChannelPruning(), FeatureSelection(order), Quantization()),
+        task=task,
+        recipe=Recipe(epochs, finetune_epochs, batch_size=32),
+        objective=Objective(("accuracy",), ("size_bytes",), Budget({"size_bytes": size_bytes})),
+        strategy=AgingEvolution,
+        trials=trials,
+        seed=seed,
+    )
+
+
+if __name__ == "__main__":
+    from nas.__main__ import run_script
+
+    run_script(breast_cancer)
