@@ -10,11 +10,14 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from nas.search import Strategy
 
-Name = Literal["random", "evolution", "nsga2", "reinforce"]
+Name = Literal["random", "grid", "local_search", "annealing", "evolution", "nsga2", "reinforce"]
 
 # By path: whoever searches with one must not wait for what another one imports, nor need it installed.
 _CLASSES: Mapping[Name, str] = {
     "random": "strategies.random_search.RandomSearch",
+    "grid": "strategies.grid.Grid",
+    "local_search": "strategies.local_search.LocalSearch",
+    "annealing": "strategies.annealing.Annealing",
     "evolution": "strategies.evolution.AgingEvolution",
     "nsga2": "strategies.nsga2.Nsga2",
     "reinforce": "strategies.reinforce.Reinforce",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -168,20 +169,22 @@ class Choices(tuple[Choice, ...]):
         return self.canonical([int(gene) for gene in rng.integers(self.arities)])
 
     @cached_property
-    def size(self) -> int:
-        """The exact number of different designs."""
+    def below(self) -> tuple[tuple[int, ...], ...]:
+        """For each option of each choice how many different ways there are to decide all that hangs on it."""
         # A condition names one earlier choice, so the choices form trees, and children come after their parents.
         below = [[1] * arity for arity in self.arities]
-        designs = 1
         for index in reversed(range(len(self))):
-            own, parent = sum(below[index]), self._parents[index]
-            if parent is None:
-                designs *= own
-            else:
+            parent = self._parents[index]
+            if parent is not None:
                 above, genes = parent
                 for gene in genes:
-                    below[above][gene] *= own
-        return designs
+                    below[above][gene] *= sum(below[index])
+        return tuple(map(tuple, below))
+
+    @cached_property
+    def size(self) -> int:
+        """The exact number of different designs."""
+        return math.prod(sum(own) for own, parent in zip(self.below, self._parents, strict=True) if parent is None)
 
     @cached_property
     def digest(self) -> str:
