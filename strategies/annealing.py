@@ -58,11 +58,12 @@ class Annealing:
         elif (score < 0) == (self._here[1] < 0):
             loss = self._here[1] - score
             insort(self._losses, loss)
-            if self._rng.random() < math.exp(-loss / self._temperature()):
+            if float(self._rng.random()) < math.exp(-loss / self._temperature()):
                 self._here = proposal.genotype, score
 
     def _temperature(self) -> float:
-        return max(self._losses[len(self._losses) // 2] * self._factor**self._told, 1e-12)
+        median = self._losses[len(self._losses) // 2]
+        return max(median * float(self._factor**self._told), 1e-12)
 
     def _mutated(self, genotype: Genotype, times: int) -> Genotype:
         for _ in range(times):
