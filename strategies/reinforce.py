@@ -20,23 +20,26 @@ from strategies.env import DesignEnv
 from strategies.novelty import Unseen
 
 
-def policy_gain(taken: Tensor, advantages: Tensor) -> Tensor:
-    """What the policy gradient climbs: the mean over episodes of advantage times log-probability.
+def policy_loss(taken: Tensor, entropies: Tensor, advantages: Tensor, entropy_weight: float) -> Tensor:
+    """What gradient descent on the policy minimises: minus the mean over episodes of advantage times log-probability.
 
-    `taken` [B, T] is the log-probability of each decision, 0 where an episode has none; `advantages` is [B].
+    `taken` [B, T] is the log-probability of each decision and `entropies` [B, T] the entropy of its options, both 0
+    where an episode has no decision; `advantages` is [B].
     """
-    return (advantages * taken.sum(1)).mean()
+    return -(advantages * taken.sum(1)).mean() - entropy_weight * entropies.sum(1).mean()
 
 
-def clipped_gain(taken: Tensor, before: Tensor, advantages: Tensor, clip: float) -> Tensor:
-    """Schulman et al. 2017 (PPO): what a decision gains once it is `clip` likelier than `before`, or less, counts no more.
+def clipped_loss(
+    taken: Tensor, before: Tensor, entropies: Tensor, advantages: Tensor, entropy_weight: float, clip: float
+) -> Tensor:
+    """Schulman et al. 2017: a decision that became likelier by more than a share `clip`, or less likely, gains no more.
 
-    `before` [B, T] is `taken` under the policy that is improved upon. Where they are equal, the gain is 0 and its gradient
-    that of `policy_gain`.
+    `before` [B, T] is `taken` under the policy that the episodes are from. Where both are equal the gradient is that of
+    `policy_loss`.
     """
     change = torch.expm1(taken - before)
-    clipped = change.clamp(-clip, clip)
-    return torch.minimum(advantages[:, None] * change, advantages[:, None] * clipped).sum(1).mean()
+    gains = torch.minimum(advantages[:, None] * change, advantages[:, None] * change.clamp(-clip, clip))
+    return -gains.sum(1).mean() - entropy_weight * entropies.sum(1).mean()
 
 
 class Reinforce:
@@ -141,17 +144,15 @@ class Reinforce:
         return [genotype for genotype in genotypes if genotype is not None]
 
     def _update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> None:
-        advantages = torch.from_numpy(self._advantages(rewards))
-        before: Tensor | None = None
+        advantages, before = torch.from_numpy(self._advantages(rewards)), None
         for _ in range(1 if self._clip is None else self._PASSES):
             taken, entropies, decisions = self._replay(genotypes)
             if before is None or self._clip is None:
                 before = taken.detach()
-                gain = policy_gain(taken, advantages)
                 self._entropy = float(entropies.detach().sum()) / decisions
+                loss = policy_loss(taken, entropies, advantages, self._entropy_weight)
             else:
-                gain = clipped_gain(taken, before, advantages, self._clip)
-            loss = -gain - self._entropy_weight * entropies.sum(1).mean()
+                loss = clipped_loss(taken, before, entropies, advantages, self._entropy_weight, self._clip)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
