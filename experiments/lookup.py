@@ -71,7 +71,7 @@ class Lookup:
 
     @property
     def _facts(self) -> tuple[str, ...]:
-        return tuple(name for name in self.table.columns if is_fact(name) and name not in (self.search_on, self.report))
+        return tuple(name for name in self.table.columns if is_fact(name))
 
     @cached_property
     def _known(self) -> dict[Genotype, Facts]:
@@ -125,16 +125,16 @@ class Lookup:
         strategy = make(self.table.choices, generator(seed, "strategy"))
         evaluations = search(strategy, self.submit, objective, sys.maxsize, patience=PATIENCE, facts=self.facts)
         fitness, report, _ = self._answers
-        spent, best, incumbents = 0.0, -1, list[float]()
+        cost, best, incumbents = 0.0, -1, list[float]()
         for evaluation in _queries(evaluations):
-            if spent + (evaluation.seconds if self.by_cost else 1) > self.most:
+            if (cost + evaluation.seconds if self.by_cost else len(incumbents) + 1) > self.most:
                 break
-            spent += evaluation.seconds if self.by_cost else 1
+            cost += evaluation.seconds
             row = self.table.rows[evaluation.genotype]
             if best < 0 or fitness[row] > fitness[best]:
                 best = row
             incumbents.append(report[best])
-        return Found(tuple(incumbents), spent)
+        return Found(tuple(incumbents), cost)
 
 
 def _queries(evaluations: Iterator[Evaluation]) -> Iterator[Evaluation]:

@@ -13,7 +13,7 @@ def filled(choices: Choices, genotype: Genotype, donor: Genotype, rng: np.random
     The 0 of an inactive gene is no decision: left there, a child in which the choice comes alive would always start
     from its first option. It is taken from `donor` where that one decided it, and drawn uniformly elsewhere.
     """
-    genes = [int(gene) for gene in rng.integers(choices.arities)]
+    genes: list[int] = rng.integers(choices.arities).tolist()
     for source in (donor, genotype):
         for index in choices.active(source):
             genes[index] = source[index]
