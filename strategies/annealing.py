@@ -2,7 +2,6 @@
 
 import math
 from bisect import insort
-from itertools import count
 
 import numpy as np
 
@@ -19,8 +18,8 @@ class Annealing:
     Candidates are ranked by the first component of the fitness. The temperature is the median of how much worse
     mutations were so far, times `cooling` for every sweep of as many results as there are choices with a second option.
     So the first sweep accepts about every third loss (Johnson et al. 1989 advise 0.4), whatever the scale of the
-    fitness. From within the budget nothing over it is accepted. Where a mutation was proposed before, another is tried,
-    and after some of these two mutations at once, and so on.
+    fitness. From within the budget nothing over it is accepted. Where five mutations in a row were proposed before, two
+    at once are tried from there on, and so on, until the walk moves.
 
     Raises:
         ValueError: if `cooling` is not within 0 to 1 (exclusive).
@@ -39,17 +38,19 @@ class Annealing:
         self._told = 0
         self._losses: list[float] = []
         self._here: tuple[Genotype, float] | None = None
+        self._radius = 1
+        self._tries = 0
 
     def ask(self) -> Proposal:
         """A random genotype until one was told, then a mutation of where the walk is."""
         if self._here is None:
             return Proposal(self._unseen.draw(lambda: self._choices.sample(self._rng)))
-        here, tries = self._here[0], count(self._TRIES)
-        return Proposal(self._unseen.draw(lambda: self._mutated(here, next(tries) // self._TRIES)))
+        self._tries = 0
+        return Proposal(self._unseen.draw(self._mutated))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """Moves there, or stays."""
-        score, self._told = fitness[0], self._told + 1
+        score, before, self._told = fitness[0], self._here, self._told + 1
         if self._here is None or score >= self._here[1]:
             if self._here is not None and self._here[1] < 0 <= score:
                 # By how much a budget is broken says nothing about the scale of what counts within it.
@@ -60,12 +61,19 @@ class Annealing:
             insort(self._losses, loss)
             if float(self._rng.random()) < math.exp(-loss / self._temperature()):
                 self._here = proposal.genotype, score
+        if before is None or self._here is None or before[0] != self._here[0]:
+            self._radius = 1
 
     def _temperature(self) -> float:
         median = self._losses[len(self._losses) // 2]
         return max(median * float(self._factor**self._told), 1e-12)
 
-    def _mutated(self, genotype: Genotype, times: int) -> Genotype:
-        for _ in range(times):
+    def _mutated(self) -> Genotype:
+        assert self._here is not None
+        self._tries += 1
+        if self._tries > self._TRIES:
+            self._tries, self._radius = 1, self._radius + 1
+        genotype = self._here[0]
+        for _ in range(self._radius):
             genotype = mutated(self._choices, genotype, self._rng)
         return genotype

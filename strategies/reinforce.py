@@ -18,6 +18,7 @@ from strategies.advantage import Advantages
 from strategies.controller import Controller
 from strategies.env import DesignEnv
 from strategies.novelty import Unseen
+from strategies.variation import mutated
 
 
 def policy_loss(taken: Tensor, entropies: Tensor, advantages: Tensor, entropy_weight: float) -> Tensor:
@@ -47,24 +48,25 @@ class Reinforce:
 
     Each `batch` results make one step of Adam on the policy gradient (Williams 1992) of their `Advantages`, computed by
     running the controller again over those episodes. With several proposals outstanding an episode may stem from a
-    somewhat older policy, which is not corrected for. Where a genotype was proposed before, it is sampled again, at
-    most 10 times, each time with a tenth more of the uniform policy mixed in: a broad policy hardly notices, and one
-    that is sure of itself goes on to try the neighbours of what it believes in. With `clip`, such as 0.2, a batch makes
+    somewhat older policy, which is not corrected for. Where a genotype was proposed before, a mutation of it
+    is, or after five tries two mutations, and so on: so a policy that is sure of itself goes on to try the neighbours
+    of what it believes in. With `clip`, such as 0.2, a batch makes
     four steps instead, which the clipped objective of PPO keeps close to the policy before them.
 
     Raises:
         ValueError: if an argument is outside its range.
     """
 
-    _REDRAWS = 10
+    _REDRAWS = 20
+    _TRIES = 5
     _PASSES = 4
 
     def __init__(
         self,
         choices: Choices,
         rng: np.random.Generator,
-        batch: int = 8,
-        learning_rate: float = 0.01,
+        batch: int = 10,
+        learning_rate: float = 0.02,
         entropy_weight: float = 0.1,
         decay: float = 0.7,
         hidden: int = 64,
@@ -80,12 +82,13 @@ class Reinforce:
         if clip is not None and not 0 < clip < math.inf:
             raise ValueError(f"clip must be positive and finite, or None, but got {clip}")
         self._choices = choices
+        self._rng = rng
         self._clip = clip
         self._batch = batch
         self._entropy_weight = entropy_weight
         self._advantages = Advantages(decay)
         self._envs = [DesignEnv(choices) for _ in range(batch)]
-        self._samples: list[list[Genotype]] = [[] for _ in range(self._REDRAWS + 1)]
+        self._samples: list[Genotype] = []
         self._unseen = Unseen(choices, redraws=self._REDRAWS)
         self._generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         with seeded(int(rng.integers(2**63))):
@@ -95,9 +98,11 @@ class Reinforce:
         self._entropy = float(np.mean(np.log(choices.arities)))
 
     def ask(self) -> Proposal:
-        """A genotype sampled from the policy."""
-        redraws = count()
-        return Proposal(self._unseen.draw(lambda: self._sampled(next(redraws))))
+        """A genotype sampled from the policy, or a mutation of it."""
+        if not self._samples:
+            self._samples = self._rollouts()
+        sample, mutations = self._samples.pop(), count()
+        return Proposal(self._unseen.draw(lambda: self._mutated(sample, math.ceil(next(mutations) / self._TRIES))))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """The reward of an episode; the last one of a batch updates the policy."""
@@ -110,14 +115,14 @@ class Reinforce:
         """The mean "entropy" of a decision (in nats, over the last batch) and the "baseline" (0 before the first)."""
         return {"entropy": self._entropy, "baseline": self._advantages.baseline or 0.0}
 
-    def _sampled(self, redraw: int) -> Genotype:
-        """A genotype of the present policy; a whole batch is sampled at once, which takes little longer than one."""
-        if not self._samples[redraw]:
-            self._samples[redraw] = self._rollouts(uniform=redraw / self._REDRAWS)
-        return self._samples[redraw].pop()
+    def _mutated(self, genotype: Genotype, times: int) -> Genotype:
+        for _ in range(times):
+            genotype = mutated(self._choices, genotype, self._rng)
+        return genotype
 
     @torch.inference_mode()
-    def _rollouts(self, uniform: float) -> list[Genotype]:
+    def _rollouts(self) -> list[Genotype]:
+        """A whole batch of genotypes of the present policy, which takes little longer than one."""
         genotypes: list[Genotype | None] = [None] * self._batch
         decide = torch.tensor([int(env.reset()[0][0]) for env in self._envs])
         choices, options, state = decide, None, self._controller.start(self._batch)
@@ -127,9 +132,6 @@ class Reinforce:
             if None not in genotypes:
                 break
             probabilities, state = self._controller.step(choices, options, decide, state)
-            if uniform:
-                allowed = ~self._controller.closed[decide]
-                probabilities = torch.lerp(probabilities, allowed / allowed.sum(1, keepdim=True), uniform)
             choices, options = decide, (probabilities / draws).argmax(1)
             following = decide.tolist()
             for row, option in enumerate(options.tolist()):
@@ -156,7 +158,7 @@ class Reinforce:
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
-        self._samples = [[] for _ in self._samples]
+        self._samples = []
 
     def _replay(self, genotypes: Sequence[Genotype]) -> tuple[Tensor, Tensor, int]:
         """Log-probability and entropy [B, T] of each decision, 0 beyond an episode's last, and how many there are."""
