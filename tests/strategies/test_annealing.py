@@ -73,14 +73,19 @@ def test_what_breaks_the_budget_less_is_moved_to_and_its_scale_is_forgotten() ->
     assert not moved(strategy, (5,) * 8, 0.4)
 
 
-def test_a_walk_whose_neighbours_are_all_known_goes_further_away() -> None:
-    choices = Choices([Choice(f"stage{i}", "op", ("a", "b")) for i in range(6)])
-    strategy = Annealing(choices, np.random.default_rng(0))
-    strategy.tell(Proposal((0,) * 6), (0.5,))
-    asked = [strategy.ask().genotype for _ in range(30)]
-    assert len(set(asked)) == 30
-    assert {sum(genotype) for genotype in asked[:3]} == {1}
-    assert max(map(sum, asked)) > 1
+def test_a_frozen_walk_is_followed_by_a_hot_one_from_elsewhere() -> None:
+    losses = [0.1] * 3
+    strategy = walking(losses, told=80, cooling=0.5)
+    around = set()
+    while True:
+        genotype = strategy.ask().genotype
+        if sum(gene != 0 for gene in genotype) > 1:
+            break
+        around.add(genotype)
+        strategy.tell(Proposal(genotype), (0.1,))
+    assert len(around) > 30, "of the 40 neighbours most were tried"
+    strategy.tell(Proposal(genotype), (0.3,))
+    assert moved(strategy, (5,) * 8, 0.3 - 1e-3), "it is worse than before and lost, but the new walk takes it"
 
 
 @pytest.mark.parametrize("cooling", [0.0, 1.0, -0.5, math.nan])
