@@ -48,10 +48,10 @@ class Reinforce:
 
     Each `batch` results make one step of Adam on the policy gradient (Williams 1992) of their `Advantages`, computed by
     running the controller again over those episodes. With several proposals outstanding an episode may stem from a
-    somewhat older policy, which is not corrected for. Where a genotype was proposed before, a mutation of it
-    is, or after five tries two mutations, and so on: so a policy that is sure of itself goes on to try the neighbours
-    of what it believes in. With `clip`, such as 0.2, a batch makes
-    four steps instead, which the clipped objective of PPO keeps close to the policy before them.
+    somewhat older policy, which is not corrected for. Where a genotype was proposed before, a mutation of it is, or
+    after five tries two mutations, and so on: so a policy that is sure of itself goes on to try the neighbours of what
+    it believes in. With `clip`, such as 0.2, a batch makes four steps instead, which the clipped objective of PPO keeps
+    close to the policy before them.
 
     Raises:
         ValueError: if an argument is outside its range.

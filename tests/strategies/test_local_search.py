@@ -95,8 +95,12 @@ def test_random_proposals_made_while_waiting_start_the_next_climb_from_the_best_
     around = [strategy.ask() for _ in range(15)]
     assert all(distance(first.genotype, proposal.genotype) == 1 for proposal in around)
     waiting = [strategy.ask() for _ in range(5)]
+    beside = 0
     for proposal in around:
         strategy.tell(proposal, (0.0,))
+        if proposal is not around[-1]:
+            beside += distance(proposal.genotype, strategy.ask().genotype) == 1
+    assert beside < 5, "the climb is not over, so none goes on from what is worse"
     for score, proposal in zip((0.1, 0.2, 0.7, 0.3, 0.4), waiting, strict=True):
         strategy.tell(proposal, (score,))
     assert distance(waiting[2].genotype, strategy.ask().genotype) == 1

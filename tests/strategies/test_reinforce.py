@@ -172,6 +172,34 @@ def test_a_sure_policy_goes_on_to_unseen_neighbours() -> None:
     assert np.mean([gene == 1 for genotype in asked for gene in genotype]) > 0.5
 
 
+def test_each_choice_is_decided_by_its_own_head_and_inactive_ones_by_none() -> None:
+    choices = Choices(
+        [
+            Choice("a", "op", ("skip", "conv")),
+            Choice("a", "width", (8, 16, 32, 64), ("a.op", frozenset({"conv"}))),
+            Choice("b", "op", ("skip", "conv", "dw")),
+            Choice("b", "bits", (2, 4, 8), ("b.op", frozenset({"dw"}))),
+        ]
+    )
+    for wanted in ((1, 3, 2, 1), (0, 0, 2, 2), (1, 2, 0, 0), (0, 0, 1, 0)):
+        strategy = Reinforce(choices, np.random.default_rng(0))
+        with torch.no_grad():
+            for index, gene in enumerate(wanted):
+                strategy._controller.bias[index, gene] = 50.0
+        assert strategy.ask().genotype == wanted
+
+
+def test_a_sample_is_of_the_present_policy() -> None:
+    choices = Choices([Choice(f"stage{i}", "bits", (2, 4, 8)) for i in range(5)])
+    strategy = Reinforce(choices, np.random.default_rng(0), batch=4)
+    outstanding = [strategy.ask() for _ in range(5)]
+    with torch.no_grad():
+        strategy._controller.bias[:, 2] = 50.0
+    for proposal in outstanding[:4]:
+        strategy.tell(proposal, (0.5,))
+    assert strategy.ask().genotype.count(2) >= 4, "the three left over from the policy before are given up"
+
+
 def test_results_may_arrive_much_later_than_they_were_asked_for() -> None:
     strategy = Reinforce(CONDITIONAL, np.random.default_rng(0), batch=4)
     proposals = [strategy.ask() for _ in range(20)]

@@ -57,7 +57,7 @@ def test_neighbours_are_all_single_mutations_once_and_in_random_order() -> None:
         assert [child for child in order if child[2] == 0] == [(0, 0, 0, 0, 0)]
         assert len(order) == 5
         assert all(child == CHOICES.canonical(child) for child in order)
-    assert len({tuple(order) for order in orders}) > 3
+    assert len({tuple(child[0] + child[2] for child in order) for order in orders}) > 2, "whatever is drawn"
     assert len({child[1] for order in orders for child in order if child[0] == 1}) > 2, "what comes alive is drawn"
 
 
