@@ -99,7 +99,7 @@ def test_random_proposals_made_while_waiting_start_the_next_climb_from_the_best_
     for proposal in around:
         strategy.tell(proposal, (0.0,))
         if proposal is not around[-1]:
-            beside += distance(proposal.genotype, strategy.ask().genotype) == 1
+            beside += distance(around[0].genotype, strategy.ask().genotype) == 1
     assert beside < 5, "the climb is not over, so none goes on from what is worse"
     for score, proposal in zip((0.1, 0.2, 0.7, 0.3, 0.4), waiting, strict=True):
         strategy.tell(proposal, (score,))
