@@ -21,6 +21,8 @@ from nas.space import Choices, Genotype
 
 PATIENCE = 1000
 CHUNKS_PER_WORKER = 4
+# Columns that only training tells.
+_LEARNT = ("val_acc", "test_acc", "train_seconds")
 
 Make = Callable[[Choices, np.random.Generator], Strategy]
 
@@ -43,8 +45,8 @@ class Lookup:
     nothing else. A search ends early after `PATIENCE` proposals in a row without a query.
 
     Raises:
-        ValueError: if a column is no percentage, a limit is on no fact of the table, none meets them, or `most` is not
-            positive and finite.
+        ValueError: if a column is no percentage, a limit is on what only training tells, no design meets the limits,
+            or `most` is not positive and finite.
     """
 
     table: Table
@@ -61,8 +63,9 @@ class Lookup:
         if not 0 < self.most < math.inf:
             raise ValueError(f"a search must be granted a positive number of seconds or queries, but got {self.most}")
         for name in self.budget.limits:
-            if name not in self._facts:
-                raise ValueError(f"a limit must be on what is known before training, {self._facts}, but got {name!r}")
+            if name in (self.search_on, self.report) or name.startswith(_LEARNT):
+                known = tuple(name for name in self._facts if name not in self.budget.limits or is_fact(name))
+                raise ValueError(f"a limit must be on what is known before training, such as {known}, but got {name!r}")
         if all(known.excess > 0 for known in self._known.values()):
             smallest = {name: min(self._column(name)) for name in self.budget.limits}
             raise ValueError(
@@ -71,7 +74,8 @@ class Lookup:
 
     @property
     def _facts(self) -> tuple[str, ...]:
-        return tuple(name for name in self.table.columns if is_fact(name))
+        # What is limited is known before training by the user's word, whatever it is called.
+        return tuple(name for name in self.table.columns if is_fact(name) or name in self.budget.limits)
 
     @cached_property
     def _known(self) -> dict[Genotype, Facts]:

@@ -82,6 +82,13 @@ def test_a_design_over_the_limit_is_no_query_and_never_the_incumbent(table: Tabl
     assert strategy.facts[2, 2, 0] == Facts({"params": 500.0, "latency_ms_board": 3.0}, 500 / 300 - 1)
 
 
+def test_any_column_that_training_does_not_tell_can_be_limited(table: Table) -> None:
+    priced = replace(table, columns={**table.columns, "price": table.columns["params"]})
+    limited = lookup(priced, 100, price=200)
+    assert limited.facts((0, 0, 0)).costs == {"params": 100.0, "latency_ms_board": 1.0, "price": 100.0}
+    assert set(limited.run(RandomSearch, 0).incumbents) <= {60.0, 61.0, 62.0, 68.0}
+
+
 def test_a_design_that_the_table_lacks_fails_and_is_no_query(table: Table) -> None:
     rows = {genotype: row for genotype, row in table.rows.items() if genotype != (1, 0, 0)}
     partial = replace(table, rows=rows)
@@ -123,6 +130,8 @@ def test_seeds_differ_and_their_results_do_not_depend_on_the_workers(table: Tabl
 def test_lookups_that_cannot_be_are_refused(table: Table) -> None:
     with pytest.raises(ValueError, match=r"a limit must be on what is known before training, .*'params'.*, but got 'test_acc_9ep'"):
         lookup(table, 5, test_acc_9ep=50)
+    with pytest.raises(ValueError, match=r"before training, .* but got 'train_seconds_2ep'"):
+        lookup(table, 5, train_seconds_2ep=50)
     with pytest.raises(ValueError, match=r"none does: the smallest are \{'latency_ms_board': 1\.0\}"):
         lookup(table, 5, latency_ms_board=0.5)
     for most in (0, -1, math.nan, math.inf):
