@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
+from experiments.strategies import Name, strategy_class
 from nas.data import digits as read_digits
 from nas.distill import Teacher
 from nas.experiment import Experiment
@@ -21,24 +22,11 @@ from nas.stopping import MedianStop
 from nas.train import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
-from strategies.evolution import AgingEvolution
 from strategies.halving import Hyperband, Make, SuccessiveHalving
-from strategies.nsga2 import Nsga2
-from strategies.nsga3 import Nsga3
-from strategies.random_search import RandomSearch
-from strategies.reinforce import Reinforce
-
-STRATEGIES: dict[str, Make] = {
-    "random": RandomSearch,
-    "evolution": AgingEvolution,
-    "nsga2": Nsga2,
-    "nsga3": Nsga3,
-    "reinforce": Reinforce,
-}
 
 
 def digits(
-    strategy: Literal["random", "evolution", "nsga2", "nsga3", "reinforce", "tpe", "gp"] = "evolution",
+    strategy: Name = "evolution",
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
@@ -100,7 +88,7 @@ def digits(
             Budget({name: limit for name, limit in limits.items() if limit is not None}),
             None if target_bytes is None else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
-        strategy=_at(fidelity, _made(strategy), epochs + finetune_epochs),
+        strategy=_at(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(_teacher) if teacher else None,
@@ -119,16 +107,6 @@ def _device(name: str, roofline: Roofline) -> Device:
     if not Path(name).is_file():
         raise ValueError(f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}")
     return TableDevice(Path(name).stem, read_table(Path(name)))
-
-
-def _made(strategy: str) -> Make:
-    if strategy not in ("tpe", "gp"):
-        return STRATEGIES[strategy]
-    try:
-        from strategies.optuna_search import OptunaGaussianProcess, Tpe  # here, because Optuna is an extra
-    except ImportError as error:
-        raise ValueError(f"strategy must be one of {tuple(STRATEGIES)}, but got {strategy!r}: {error}") from error
-    return Tpe if strategy == "tpe" else OptunaGaussianProcess
 
 
 def _at(fidelity: str, strategy: Make, epochs: int) -> Make:

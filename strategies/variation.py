@@ -1,5 +1,7 @@
 """How a new genotype is made from told ones, where some choices are only active under others."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from deap import tools
 
@@ -12,7 +14,7 @@ def filled(choices: Choices, genotype: Genotype, donor: Genotype, rng: np.random
     The 0 of an inactive gene is no decision: left there, a child in which the choice comes alive would always start
     from its first option. It is taken from `donor` where that one decided it, and drawn uniformly elsewhere.
     """
-    genes = [int(gene) for gene in rng.integers(choices.arities)]
+    genes: list[int] = rng.integers(choices.arities).tolist()
     for source in (donor, genotype):
         for index in choices.active(source):
             genes[index] = source[index]
@@ -44,3 +46,17 @@ def offspring(choices: Choices, mother: Genotype, father: Genotype, rng: np.rand
         highest = [arity - 1 for arity in choices.arities]
         tools.mutUniformInt(genes, low=0, up=highest, indpb=1 / len(genes))
     return [choices.canonical(one), choices.canonical(two)]
+
+
+def neighbours(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Iterator[Genotype]:
+    """All that `mutated` could make, in random order: one for each other option of each active choice, canonical.
+
+    Choices that a mutation brings to life are drawn uniformly, when it is its turn.
+    """
+    moves = [(index, option) for index in choices.active(genotype) for option in range(choices.arities[index])]
+    for move in rng.permutation(len(moves)):
+        index, option = moves[move]
+        if option != genotype[index]:
+            genes = filled(choices, genotype, genotype, rng)
+            genes[index] = option
+            yield choices.canonical(genes)

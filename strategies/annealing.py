@@ -1,0 +1,70 @@
+"""Simulated annealing: a walk that takes ever fewer steps downhill."""
+
+import math
+from bisect import insort
+
+import numpy as np
+
+from nas.objective import Fitness
+from nas.search import Proposal
+from nas.space import Choices, Genotype
+from strategies.novelty import Unseen
+from strategies.variation import mutated
+
+
+class Annealing:
+    """Kirkpatrick et al. 1983: a mutation that is worse by d is moved to with probability exp(-d / temperature).
+
+    Candidates are ranked by the first component of the fitness. The temperature is the median of how much worse
+    mutations were so far, times `cooling` for every sweep of as many results as there are choices with a second option.
+    So the first sweep accepts about every third loss (Johnson et al. 1989 advise 0.4), whatever the scale of the
+    fitness. From within the budget nothing over it is accepted. Where 20 mutations in a row were proposed before, the
+    walk is frozen, and another one starts hot from a random genotype; so `cooling` may be quick (0.8 to 0.99 are usual,
+    van Laarhoven & Aarts 1987).
+
+    Raises:
+        ValueError: if `cooling` is not within 0 to 1 (exclusive).
+    """
+
+    _REDRAWS = 20
+
+    def __init__(self, choices: Choices, rng: np.random.Generator, cooling: float = 0.8) -> None:
+        if not 0 < cooling < 1:
+            raise ValueError(f"cooling must be above 0 and below 1, but got {cooling}")
+        self._choices = choices
+        self._rng = rng
+        self._unseen = Unseen(choices, redraws=self._REDRAWS)
+        self._factor = cooling ** (1 / max(1, sum(arity > 1 for arity in choices.arities)))
+        self._told = 0
+        self._losses: list[float] = []
+        self._here: tuple[Genotype, float] | None = None
+
+    def ask(self) -> Proposal:
+        """A mutation of where the walk is, or a random genotype where there is no walk."""
+        if self._here is not None:
+            here = self._here[0]
+            for _ in range(self._REDRAWS):
+                genotype = mutated(self._choices, here, self._rng)
+                if genotype not in self._unseen:
+                    self._unseen.add(genotype)
+                    return Proposal(genotype)
+            self._here, self._told = None, 0
+        return Proposal(self._unseen.draw(lambda: self._choices.sample(self._rng)))
+
+    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+        """The walk moves there, or stays."""
+        score, self._told = fitness[0], self._told + 1
+        if self._here is None or score >= self._here[1]:
+            if self._here is not None and self._here[1] < 0 <= score:
+                # By how much a budget is broken says nothing about the scale of what counts within it.
+                self._losses.clear()
+            self._here = proposal.genotype, score
+        elif (score < 0) == (self._here[1] < 0):
+            loss = self._here[1] - score
+            insort(self._losses, loss)
+            if float(self._rng.random()) < math.exp(-loss / self._temperature()):
+                self._here = proposal.genotype, score
+
+    def _temperature(self) -> float:
+        median = self._losses[len(self._losses) // 2]
+        return max(median * float(self._factor**self._told), 1e-12)
