@@ -1,8 +1,10 @@
 """An experiment: everything that a search needs."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -86,6 +88,8 @@ def _describe(part: Any) -> Any:
         return part
     if isinstance(part, (Choices, Table)):
         return part.digest
+    if isinstance(part, Path):
+        return hashlib.sha256(part.read_bytes()).hexdigest()[:16]  # what a file holds, wherever it lies
     if isinstance(part, (list, tuple)):
         return [_describe(item) for item in part]
     if isinstance(part, Mapping):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -99,19 +99,23 @@ def _evaluator(experiment: Experiment, loss: Loss) -> Evaluator:
 
 
 def _loss(experiment: Experiment, out: Path) -> Loss:
-    """Plain cross-entropy, or distillation from a teacher that is trained once for the run directory."""
+    """Plain cross-entropy, or distillation from a teacher that is given, or trained once for the run directory."""
     teacher, task = experiment.teacher, experiment.task
     if teacher is None:
         return cross_entropy
-    path, seed = out / "teacher.npz", derive(experiment.seed, "teacher")
+    seed, recipe = derive(experiment.seed, "teacher"), experiment.recipe
     with seeded(seed):
         model = teacher.build(task.example, task.classes)
-        if not weights.load(model, path):
-            shuffle = torch.Generator().manual_seed(seed)
-            recipe = experiment.recipe
-            fit(model, task, recipe, epochs=teacher.epochs, lr=recipe.lr, loss=cross_entropy, generator=shuffle)
-            weights.save(model, path)
-    return distillation(model, task.train.inputs, teacher.alpha, teacher.temperature)
+        if teacher.weights is not None and not weights.load(model, teacher.weights):
+            raise ValueError(f"{teacher.weights} must hold the teacher's weights, but is missing, damaged or of another network")
+        if teacher.epochs > 0:
+            # Named after all that it is made from: whoever changes any of that gets another teacher.
+            path = out / f"teacher-{weights.digest(model, task.digest, asdict(recipe), teacher.epochs, seed)}.npz"
+            if not weights.load(model, path):
+                shuffle = torch.Generator().manual_seed(seed)
+                fit(model, task, recipe, epochs=teacher.epochs, lr=recipe.lr, loss=cross_entropy, generator=shuffle)
+                weights.save(model, path)
+    return distillation(model, task.train.inputs, teacher.alpha, teacher.temperature, teacher.hints)
 
 
 def _submitter(experiment: Experiment, evaluator: Evaluator, record: Journal, out: Path) -> Callable[[int, Proposal], Pending]:

@@ -1,8 +1,10 @@
 """The only training loop, and the accuracy of what it trains."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,16 @@ from nas.objective import Curve, Epoch
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From logits [N, classes], labels [N] and the samples' positions in the training split [N] to a scalar."""
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A loss that looks at more of a network than its logits."""
+
+    def watching(self, student: nn.Module, example: Tensor) -> AbstractContextManager[Iterable[nn.Parameter]]:
+        """While this lasts, the loss sees the network; yields parameters that are trained with its own."""
+        ...
+
 
 Stop = Callable[[Curve], bool]
 """Whether training ends early, looked at before each epoch with what the epochs before it reached."""
@@ -85,11 +97,27 @@ def fit(
     """
     if epochs == 0:
         return ()
+    watching = loss.watching(model, task.train.inputs[:2]) if isinstance(loss, Watching) else nullcontext(())
+    with watching as extra:
+        return _trained(model, task, recipe, epochs, lr, loss, generator, stop, extra)
+
+
+def _trained(
+    model: nn.Module,
+    task: Task,
+    recipe: Recipe,
+    epochs: int,
+    lr: float,
+    loss: Loss,
+    generator: torch.Generator,
+    stop: Stop,
+    extra: Iterable[nn.Parameter],
+) -> tuple[Epoch, ...]:
     train, count = task.train, len(task.train.labels)
     # Convolutions run a quarter faster with their channels last.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = min(math.ceil(count / recipe.batch_size), count // 2)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=recipe.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW([*model.parameters(), *extra], lr=lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False)
     history: list[Epoch] = []
     for _ in range(epochs):
