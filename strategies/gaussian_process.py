@@ -14,7 +14,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Kernel:
-    trend: float = 1.0
+    trend: tuple[float, ...] = ()
     linear: float = 1.0
     reach: float = 2.0
     noise: float = 0.01
@@ -23,10 +23,12 @@ class Kernel:
         return self.combine(*products(a, b))
 
     def combine(self, inner, distance, costs) -> Matrix:
-        return self.linear * inner + self.trend * costs + np.exp(-distance / self.reach) + 1.0
+        if self.trend: inner = self.linear * inner + np.tensordot(self.trend, costs, 1)
+        else: inner = self.linear * inner
+        return inner + np.exp(-distance / self.reach) + 1.0
 
     def diagonal(self, a: Inputs) -> Vector:
-        return self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + self.trend * np.einsum("ij,ij->i", a.costs, a.costs) + 2.0
+        return self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + (a.costs**2 @ np.asarray(self.trend) if self.trend else 0.0) + 2.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Inputs:
 def products(a: Inputs, b: Inputs):
     inner = a.genes @ b.genes.T
     distance = (a.genes**2).sum(1)[:, None] + (b.genes**2).sum(1) - 2 * inner
-    return inner, np.maximum(distance, 0.0), a.costs @ b.costs.T
+    return inner, np.maximum(distance, 0.0), a.costs.T[:, :, None] * b.costs.T[:, None, :]
 
 
 class Posterior:
@@ -77,17 +79,20 @@ GRID = {
 def tuned(kernel: Kernel, inputs: Inputs, values: Vector, sweeps=1) -> Kernel:
     terms = products(inputs, inputs)
     best = Posterior(kernel, inputs, values, terms)
+    m = inputs.costs.shape[1]
     for _ in range(sweeps):
         before = best.kernel
-        for name, grid in GRID.items():
-            if name == "trend" and not inputs.costs.shape[1]:
-                continue
+        for name in ["linear", "reach", "noise", *range(m)]:
+            grid = GRID["trend"] if isinstance(name, int) else GRID[name]
             for step in (-1, 1):
                 while True:
-                    i = grid.index(getattr(best.kernel, name)) + step
+                    k = best.kernel
+                    i = grid.index(k.trend[name] if isinstance(name, int) else getattr(k, name)) + step
                     if not 0 <= i < len(grid):
                         break
-                    other = Posterior(replace(best.kernel, **{name: grid[i]}), inputs, values, terms)
+                    if isinstance(name, int): k = replace(k, trend=(*k.trend[:name], grid[i], *k.trend[name+1:]))
+                    else: k = replace(k, **{name: grid[i]})
+                    other = Posterior(k, inputs, values, terms)
                     if other.evidence <= best.evidence:
                         break
                     best = other

@@ -17,7 +17,7 @@ class Costs:
     """memo of facts, and regression"""
     def __init__(self, facts, encoding, known=256):
         self.facts = facts; self.enc = encoding; self.memo = {}; self.order = []; self.names = None; self.left = 0; self.cap = known
-        self.unit = None; self.failed = {}
+        self.unit = None; self.failed = {}; self.bound = None
     def fail(self, g, t):
         self.failed[g] = t
     def look(self, gs, limit):
@@ -30,9 +30,24 @@ class Costs:
                 if self.names is None and f.costs: self.names = tuple(sorted(f.costs))
                 if f.costs: self.memo[g] = (np.array([f.costs[n] for n in self.names]), f.excess)
                 else: self.memo[g] = (None, 1.0)
-                if f.costs: self.order.append(g)
+                if f.costs: self.order.append(g); self.learn(self.memo[g])
             out.append(g)
         return out
+    def learn(self, known):
+        costs, e = known
+        if not np.isfinite(e): return
+        if self.bound is None:
+            self.bound = np.zeros(len(costs)); self.witness = np.full(len(costs), np.nan); self.sure = np.zeros(len(costs), bool)
+        r = costs / (1 + e)
+        higher = r > self.bound * (1 + 1e-9)
+        same = np.abs(r - self.bound) <= 1e-9 * self.bound
+        if e > 0: self.sure |= same & (np.abs(e - self.witness) > 1e-9)
+        self.bound[higher] = r[higher]; self.witness[higher] = e if e > 0 else np.nan; self.sure[higher] = False
+    def limits(self):
+        return {j: self.bound[j] for j in np.flatnonzero(self.sure)} if self.bound is not None else {}
+    def used(self, gs):
+        c = np.array([self.memo[g][0] for g in gs])
+        return np.max([c[:, j] / l for j, l in self.limits().items()], axis=0) if self.limits() else self.log(gs).sum(1)
     def start(self):
         if self.unit is None and self.order:
             med = np.median([self.memo[g][0] for g in self.order], axis=0)
@@ -43,7 +58,7 @@ class Costs:
 
 
 class Surrogate:
-    def __init__(self, choices: Choices, rng: np.random.Generator, blind=6, cap=300, lookups=30, opts=None):
+    def __init__(self, choices: Choices, rng: np.random.Generator, blind=10, cap=300, lookups=30, opts=None):
         self.c = choices; self.rng = rng; self.enc = Encoding(choices); self.facts = None
         self.blind = blind; self.cap = cap; self.lookups = lookups
         self.o = dict(transform='rank', xi=0.0, costs=True, rounds=3, incumbent='best', big=0.5) | (opts or {})
@@ -95,7 +110,7 @@ class Surrogate:
             pool = [g for g in F.order if g not in self.asked and F.memo[g][1] <= 0]
             if pool:
                 if n % 2 == 0 and self.o['big']:
-                    L = F.log(pool).sum(1); return pool[int(np.argmax(L))]
+                    L = F.used(pool); return pool[int(np.argmax(L))]
                 return pool[int(self.rng.integers(len(pool)))]
             if F.order:
                 pool = [g for g in F.order if g not in self.asked] or cands
@@ -106,7 +121,32 @@ class Surrogate:
                 return min(got + near, key=lambda g: F.memo[g][1] if g in F.memo else 9)
             return cands[0]
         self._fit(F)
+        arms = self.o.get('arms', (0.1, 0.01))
+        if arms and n % self.o.get('every', 2) == 0 and F.limits():
+            g = self._near(cands, F, arms[n // self.o.get('every', 2) % len(arms)])
+            if g is not None: return g
         return self._maximise(cands, F)
+    def _near(self, cands, F, share):
+        fit = [g for g in F.order if F.memo[g][1] <= 0]
+        u = F.used(fit)
+        top = [fit[i] for i in np.argsort(-u, kind='stable')[:10]]
+        new = cands + self._unseen(self.enc.mutants(np.repeat(rows(top, self.k), 20, 0), self.rng))
+        new = [g for g in dict.fromkeys(new) if g not in F.memo]
+        if new:
+            L, _ = self._predict_costs(new)
+            C = np.expm1(L) * F.unit
+            pu = np.max([C[:, j] / l for j, l in F.limits().items()], axis=0)
+            far = np.abs(np.log(np.maximum(pu, 1e-9)))
+            F.look([new[i] for i in np.argsort(far, kind='stable')], self.lookups)
+            fit = [g for g in F.order if F.memo[g][1] <= 0]
+        open_ = [g for g in fit if g not in self.asked]
+        if not open_: return None
+        u = F.used(open_)
+        count = max(1, int(share * len(fit)))
+        least = np.sort(u)[-min(count, len(u))]
+        pool = [g for g, x in zip(open_, u) if x >= least * (1 - 1e-9)]
+        if len(pool) > 500: pool = [pool[i] for i in self.rng.permutation(len(pool))[:500]]
+        return pool[int(np.argmax(self._acq(pool, F, exact=True)))]
     def _subset(self):
         gs = list(self.told)
         if len(gs) <= self.cap: return gs
@@ -149,6 +189,8 @@ class Surrogate:
             logs = F.log(gs); self.cm = logs.mean(0); self.cs = logs.std(0) + 1e-9
         inp = self._inputs(gs, logs)
         if len(self.told) >= self.fitted * 1.05 + 1:
+            m = inp.costs.shape[1]
+            if len(self.kernel.trend) != m: self.kernel = Kernel(trend=(self.o.get('t0', 0.3),) * m)
             self.kernel = tuned(self.kernel, inp, y); self.fitted = len(self.told)
         self.gp = Posterior(self.kernel, inp, y)
         self.target = y.max() if self.o['incumbent'] == 'best' else self.gp.mean(inp).max()
@@ -166,7 +208,7 @@ class Surrogate:
             self.ref = self.enc.features(rows(ref, self.k))
             T = F.log(ref); lab = np.array([-1.0 if F.memo[g][1] <= 0 else 0.5 + 0.5 * min(1, F.memo[g][1]) for g in ref])
             self.rm = np.column_stack([T, lab]); self.rmean = self.rm.mean(0)
-            self.rk = Kernel(trend=0.0, linear=3.0, reach=self.k / 2 + 1)
+            self.rk = Kernel(linear=3.0, reach=self.k / 2 + 1)
             Z = Inputs(self.ref, np.zeros((len(ref), 0)))
             g_ = self.rk(Z, Z); g_.flat[::len(ref) + 1] += 1e-4
             self.rw = np.linalg.solve(g_, self.rm - self.rmean)
