@@ -14,8 +14,8 @@ Matrix = NDArray[np.float64]
 class Encoding:
     """What a surrogate sees of a genotype: a one-hot block for each choice, all zeros where the choice is inactive.
 
-    The blocks are scaled so that the squared distance of two rows is the number of choices that both decide, and decide
-    differently, plus half the number of those that only one decides.
+    They are scaled so that the squared distance of two rows is the share of the choices that both decide, and decide
+    differently, plus half the share of those that only one decides.
     """
 
     def __init__(self, choices: Choices) -> None:
@@ -31,6 +31,10 @@ class Encoding:
                 name, values = choice.when
                 options = choices[index[name]].options
                 self._above.append((index[name], np.array([option in values for option in options])))
+
+    def rows(self, genotypes: Sequence[Genotype]) -> Genes:
+        """Genotypes as an array, [n, choices]."""
+        return np.asarray(genotypes, np.int64).reshape(len(genotypes), len(self.arities))
 
     def active(self, genes: Genes) -> NDArray[np.bool_]:
         """Which choices are part of each design, [n, choices]."""
@@ -52,7 +56,7 @@ class Encoding:
     def features(self, genes: Genes) -> Matrix:
         """The rows of a model, [n, sum of the arities]."""
         rows = np.zeros((len(genes), self._width))
-        np.put_along_axis(rows, genes + self._offsets, self.active(genes) * np.sqrt(0.5), axis=1)
+        np.put_along_axis(rows, genes + self._offsets, self.active(genes) * np.sqrt(0.5 / len(self.arities)), axis=1)
         return rows
 
     def mutants(self, parents: Genes, rng: np.random.Generator) -> Genes:
@@ -73,8 +77,3 @@ class Encoding:
 def genotypes(genes: Genes) -> list[Genotype]:
     """The rows as tuples of int."""
     return [tuple(row) for row in genes.tolist()]
-
-
-def rows(genotypes: Sequence[Genotype], choices: int) -> Genes:
-    """Genotypes of so many choices as an array, [n, choices]."""
-    return np.asarray(genotypes, np.int64).reshape(len(genotypes), choices)

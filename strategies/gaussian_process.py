@@ -1,101 +1,118 @@
-"""A Gaussian process over encoded genotypes and their costs."""
+"""A Gaussian process over encoded genotypes and what they cost (Rasmussen & Williams 2006, chapters 2 and 5)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Kernel:
-    trend: tuple[float, ...] = ()
-    linear: float = 1.0
-    reach: float = 2.0
-    noise: float = 0.01
-
-    def __call__(self, a: Inputs, b: Inputs) -> Matrix:
-        return self.combine(*products(a, b))
-
-    def combine(self, inner, distance, costs) -> Matrix:
-        if self.trend: inner = self.linear * inner + np.tensordot(self.trend, costs, 1)
-        else: inner = self.linear * inner
-        return inner + np.exp(-distance / self.reach) + 1.0
-
-    def diagonal(self, a: Inputs) -> Vector:
-        return self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + (a.costs**2 @ np.asarray(self.trend) if self.trend else 0.0) + 2.0
-
-
-@dataclass(frozen=True)
 class Inputs:
+    """Candidates as a model sees them: features of the genes [n, f], and standardised costs [n, costs], perhaps none."""
+
     genes: Matrix
     costs: Matrix
 
+    def __len__(self) -> int:
+        return len(self.genes)
 
-def products(a: Inputs, b: Inputs):
-    inner = a.genes @ b.genes.T
-    distance = (a.genes**2).sum(1)[:, None] + (b.genes**2).sum(1) - 2 * inner
-    return inner, np.maximum(distance, 0.0), a.costs.T[:, :, None] * b.costs.T[:, None, :]
+
+def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
+    """Between the rows of two matrices whose inner products are known, [len(a), len(b)]."""
+    squares = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
+    return np.maximum(squares - 2.0 * inner, 0.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Covariances as multiples of a scale that `Posterior` finds: a constant, linear effects, and an interaction term.
+
+    The prior mean is thus a constant and a linear trend in each cost, whose coefficients are integrated out; `slopes`
+    are the prior variances of the latter, and a slope of 0 leaves the cost out. `linear` is the variance of additive
+    effects of the genes; interactions fall off with the squared distance d of the features as exp(-d / reach), and
+    have variance 1, as the constant has. `noise` is the variance of one observation.
+    """
+
+    slopes: tuple[float, ...] = ()
+    linear: float = 6.0
+    reach: float = 1 / 3
+    noise: float = 0.01
+
+    def combined(self, inner: Matrix, distance: Matrix, trend: Matrix | float) -> Matrix:
+        """From inner products and squared distances of the genes' features, and the covariance of the trend."""
+        covariance: Matrix = np.exp(distance * (-1.0 / self.reach))
+        covariance += self.linear * inner
+        covariance += 1.0 + trend
+        return covariance
+
+    def between(self, a: Inputs, b: Inputs) -> Matrix:
+        """The covariances of two sets of candidates, without noise, [len(a), len(b)]."""
+        inner = a.genes @ b.genes.T
+        trend = (a.costs * np.asarray(self.slopes)) @ b.costs.T
+        return self.combined(inner, squared_distances(a.genes, b.genes, inner), trend)
+
+    def variances(self, a: Inputs) -> Vector:
+        """The prior variance of each candidate, [len(a)]."""
+        trend = np.einsum("ij,ij,j->i", a.costs, a.costs, np.asarray(self.slopes))
+        result: Vector = 2.0 + self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + trend
+        return result
+
+
+@dataclass(frozen=True)
+class Factored:
+    """The Cholesky factor of a covariance of observations, and what it makes of their values."""
+
+    factor: Matrix
+    weights: Vector
+    scale: float
+    evidence: float
+
+
+def factored(covariance: Matrix, values: Vector) -> Factored:
+    """The scale of greatest likelihood, and the logarithm of the marginal likelihood there, up to a constant."""
+    factor = cholesky(covariance, lower=True, check_finite=False)
+    weights = cho_solve((factor, True), values, check_finite=False)
+    scale = max(float(values @ weights) / len(values), 1e-12)
+    evidence = -0.5 * len(values) * float(np.log(scale)) - float(np.log(np.diag(factor)).sum())
+    return Factored(factor, weights, scale, evidence)
 
 
 class Posterior:
-    def __init__(self, kernel: Kernel, inputs: Inputs, values: Vector, terms=None) -> None:
-        self.kernel = kernel
-        self._inputs = inputs
-        terms = products(inputs, inputs) if terms is None else terms
-        gram = kernel.combine(*terms)
-        n = len(values)
-        gram.flat[:: n + 1] += kernel.noise + 1e-8
-        self._factor = np.linalg.cholesky(gram)
-        self._weights = cho_solve((self._factor, True), values, check_finite=False)
-        self.scale = float(values @ self._weights) / n if n else 1.0
-        self.scale = max(self.scale, 1e-12)
-        self.evidence = -0.5 * n * np.log(self.scale) - float(np.log(np.diag(self._factor)).sum())
+    """What is believed of other candidates, given observed ones.
 
-    def mean(self, inputs):
-        return self.kernel(inputs, self._inputs) @ self._weights
+    `pending` are candidates whose values are still to come: they are believed to turn out as expected (Ginsbourger et
+    al. 2010, kriging believer), which leaves all means as they are and lowers the deviations nearby.
+    """
 
-    def predict(self, inputs: Inputs):
-        cross = self.kernel(inputs, self._inputs)
-        mean = cross @ self._weights
-        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        variance = self.kernel.diagonal(inputs) - np.einsum("ij,ij->j", half, half)
-        return mean, np.sqrt(self.scale * np.maximum(variance, 1e-12))
+    def __init__(self, kernel: Kernel, observed: Inputs, values: Vector, pending: Inputs | None = None) -> None:
+        self._kernel = kernel
+        self._fit(observed, values)
+        if pending is not None and len(pending):
+            scale = self.scale
+            both = Inputs(np.vstack((observed.genes, pending.genes)), np.vstack((observed.costs, pending.costs)))
+            self._fit(both, np.concatenate((values, self.mean(pending))))
+            self.scale = scale
 
+    def _fit(self, observed: Inputs, values: Vector) -> None:
+        covariance = self._kernel.between(observed, observed)
+        covariance.flat[:: len(values) + 1] += self._kernel.noise
+        result = factored(covariance, values)
+        self._observed, self._factor, self._weights, self.scale = observed, result.factor, result.weights, result.scale
 
-GRID = {
-    "trend": (0.0, 0.1, 0.3, 1.0, 3.0),
-    "linear": (0.0, 0.1, 0.3, 1.0, 3.0, 10.0),
-    "reach": (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
-    "noise": (1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1),
-}
+    def mean(self, candidates: Inputs) -> Vector:
+        """The expected value of each candidate."""
+        result: Vector = self._kernel.between(candidates, self._observed) @ self._weights
+        return result
 
-
-def tuned(kernel: Kernel, inputs: Inputs, values: Vector, sweeps=1) -> Kernel:
-    terms = products(inputs, inputs)
-    best = Posterior(kernel, inputs, values, terms)
-    m = inputs.costs.shape[1]
-    for _ in range(sweeps):
-        before = best.kernel
-        for name in ["linear", "reach", "noise", *range(m)]:
-            grid = GRID["trend"] if isinstance(name, int) else GRID[name]
-            for step in (-1, 1):
-                while True:
-                    k = best.kernel
-                    i = grid.index(k.trend[name] if isinstance(name, int) else getattr(k, name)) + step
-                    if not 0 <= i < len(grid):
-                        break
-                    if isinstance(name, int): k = replace(k, trend=(*k.trend[:name], grid[i], *k.trend[name+1:]))
-                    else: k = replace(k, **{name: grid[i]})
-                    other = Posterior(k, inputs, values, terms)
-                    if other.evidence <= best.evidence:
-                        break
-                    best = other
-        if best.kernel == before:
-            break
-    return best.kernel
+    def predict(self, candidates: Inputs) -> tuple[Vector, Vector]:
+        """Mean and standard deviation of each candidate's value, noise left out."""
+        cross = self._kernel.between(candidates, self._observed)
+        explained = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        variances = self._kernel.variances(candidates) - np.einsum("ij,ij->j", explained, explained)
+        return cross @ self._weights, np.sqrt(self.scale * np.maximum(variances, 1e-12))
