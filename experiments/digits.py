@@ -1,39 +1,26 @@
 """The most accurate network for handwritten digits that fits a budget."""
 
-from collections.abc import Callable
 from typing import Literal
 
-import numpy as np
 from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
+from experiments.strategies import Name, strategy_class
 from nas.data import digits as read_digits
 from nas.distill import Teacher
 from nas.experiment import Experiment
 from nas.measure import Roofline
 from nas.objective import Budget, Objective
-from nas.search import Strategy
 from nas.seeds import generator
-from nas.space import Choices, SearchSpace
+from nas.space import SearchSpace
 from nas.train import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
-from strategies.evolution import AgingEvolution
-from strategies.nsga2 import Nsga2
-from strategies.random_search import RandomSearch
-from strategies.reinforce import Reinforce
-
-STRATEGIES: dict[str, Callable[[Choices, np.random.Generator], Strategy]] = {
-    "random": RandomSearch,
-    "evolution": AgingEvolution,
-    "nsga2": Nsga2,
-    "reinforce": Reinforce,
-}
 
 
 def digits(
-    strategy: Literal["random", "evolution", "nsga2", "reinforce"] = "evolution",
+    strategy: Name = "evolution",
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
@@ -82,7 +69,7 @@ def digits(
         objective=Objective(
             ("accuracy",), ("size_bytes",), Budget({name: limit for name, limit in limits.items() if limit is not None})
         ),
-        strategy=STRATEGIES[strategy],
+        strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
         teacher=Teacher(_teacher) if teacher else None,

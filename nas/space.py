@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,9 +114,9 @@ class Choices(tuple[Choice, ...]):
         """
         if len(genotype) != len(self):
             raise ValueError(f"a genotype of this space must have {len(self)} genes, but got {len(genotype)}")
-        for choice, gene in zip(self, genotype, strict=True):
-            if not 0 <= gene < len(choice.options):
-                raise ValueError(f"the gene of {choice.name!r} must be in 0 … {len(choice.options) - 1}, but got {gene}")
+        for index, (arity, gene) in enumerate(zip(self.arities, genotype, strict=True)):
+            if not 0 <= gene < arity:
+                raise ValueError(f"the gene of {self[index].name!r} must be in 0 … {arity - 1}, but got {gene}")
         return tuple(map(operator.index, genotype))
 
     def is_active(self, index: int, genotype: Sequence[int]) -> bool:
@@ -130,12 +131,27 @@ class Choices(tuple[Choice, ...]):
 
     def active(self, genotype: Sequence[int]) -> tuple[int, ...]:
         """The indices of the choices that are part of the design."""
-        return tuple(index for index in range(len(self)) if self.is_active(index, genotype))
+        if self._unconditional:
+            return tuple(range(len(self)))
+        return tuple(index for index, active in enumerate(self._activity(genotype)) if active)
+
+    def _activity(self, genotype: Sequence[int]) -> list[bool]:
+        """For each choice whether it is active, in one pass, because parents come first."""
+        activity: list[bool] = []
+        for parent in self._parents:
+            activity.append(parent is None or (activity[parent[0]] and genotype[parent[0]] in parent[1]))
+        return activity
+
+    @cached_property
+    def _unconditional(self) -> bool:
+        return not any(self._parents)
 
     def canonical(self, genotype: Sequence[int]) -> Genotype:
         """The genotype with every inactive gene set to 0, so that equal designs are equal genotypes."""
         checked = self.check(genotype)
-        return tuple(gene if self.is_active(index, checked) else 0 for index, gene in enumerate(checked))
+        if self._unconditional:
+            return checked
+        return tuple(gene if active else 0 for gene, active in zip(checked, self._activity(checked), strict=True))
 
     def decode(self, genotype: Sequence[int]) -> Design:
         """The chosen option of every active choice, by name."""
@@ -165,23 +181,25 @@ class Choices(tuple[Choice, ...]):
 
     def sample(self, rng: np.random.Generator) -> Genotype:
         """A canonical genotype, each active choice uniform over its options."""
-        return self.canonical([int(gene) for gene in rng.integers(self.arities)])
+        return self.canonical(rng.integers(self.arities).tolist())
+
+    @cached_property
+    def below(self) -> tuple[tuple[int, ...], ...]:
+        """For each option of each choice how many different ways there are to decide all that hangs on it."""
+        # A condition names one earlier choice, so the choices form trees, and children come after their parents.
+        below = [[1] * arity for arity in self.arities]
+        for index in reversed(range(len(self))):
+            parent = self._parents[index]
+            if parent is not None:
+                above, genes = parent
+                for gene in genes:
+                    below[above][gene] *= sum(below[index])
+        return tuple(map(tuple, below))
 
     @cached_property
     def size(self) -> int:
         """The exact number of different designs."""
-        # A condition names one earlier choice, so the choices form trees, and children come after their parents.
-        below = [[1] * arity for arity in self.arities]
-        designs = 1
-        for index in reversed(range(len(self))):
-            own, parent = sum(below[index]), self._parents[index]
-            if parent is None:
-                designs *= own
-            else:
-                above, genes = parent
-                for gene in genes:
-                    below[above][gene] *= own
-        return designs
+        return math.prod(sum(own) for own, parent in zip(self.below, self._parents, strict=True) if parent is None)
 
     @cached_property
     def digest(self) -> str:

@@ -30,21 +30,21 @@ class Controller(nn.Module):
         self.register_buffer("first_token", 1 + sizes.cumsum(0) - sizes)
         self.register_buffer("closed", torch.arange(max(arities)) >= sizes[:, None])
 
-    def start(self) -> State:
-        """The state before the first decision of one episode."""
-        zeros = torch.zeros(1, self.lstm.hidden_size)
+    def start(self, episodes: int) -> State:
+        """The state before the first decision of each episode."""
+        zeros = torch.zeros(episodes, self.lstm.hidden_size)
         return zeros, zeros
 
-    def token(self, choice: int, option: int) -> int:
-        """What the decision for an option is called when it is read; `START` stands for none yet."""
-        return int(self.first_token[choice]) + option
+    def step(self, choices: Tensor, options: Tensor | None, decide: Tensor, state: State) -> tuple[Tensor, State]:
+        """The probabilities [B, largest arity] of the options of the choices `decide` [B], and the next state.
 
-    def step(self, token: int, choice: int, state: State) -> tuple[Tensor, State]:
-        """The probabilities [largest arity] of the options of `choice` after the decision `token`, and the next state."""
+        `choices` and `options` [B] are the decisions before; `options` is None where there were none yet.
+        """
+        tokens = torch.full_like(decide, self.START) if options is None else self.first_token[choices] + options
         # The cell of `self.lstm` called directly: for a single step that is half the time of calling the layer.
-        state = torch.lstm_cell(self.embedding.weight[token : token + 1], state, *self.lstm.all_weights[0])
-        scores = torch.addmv(self.bias[choice], self.weight[choice], state[0][0])
-        return scores.masked_fill(self.closed[choice], -torch.inf).softmax(0), state
+        state = torch.lstm_cell(self.embedding(tokens), state, *self.lstm.all_weights[0])
+        scores = torch.baddbmm(self.bias[decide, :, None], self.weight[decide], state[0][:, :, None])[:, :, 0]
+        return scores.masked_fill(self.closed[decide], -torch.inf).softmax(1), state
 
     def forward(self, choices: Tensor, options: Tensor) -> Tensor:
         """Log-probabilities [B, T, largest arity] of all options at every decision of B given episodes, each [B, T]."""

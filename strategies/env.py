@@ -29,7 +29,10 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
         self._genes: list[int] = []
-        self.action_space = gymnasium.spaces.Discrete(max(choices.arities))
+        self._actions = max(choices.arities)
+        # One row for each choice, and one without options for the end.
+        self._masks = (np.arange(self._actions) < np.array([*choices.arities, 0])[:, None]).astype(np.int8)
+        self.action_space = gymnasium.spaces.Discrete(self._actions)
         self.observation_space = gymnasium.spaces.MultiDiscrete([len(choices) + 1, *(arity + 1 for arity in choices.arities)])
         self._observation = np.zeros(len(choices) + 1, np.int64)
 
@@ -50,8 +53,8 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
         index = len(self._genes)
         if index == len(self._choices):
             raise gymnasium.error.ResetNeeded("the genotype must not be complete, but all its choices are decided: call reset()")
-        if not 0 <= action < max(self._choices.arities):
-            raise ValueError(f"an action must be in 0 … {max(self._choices.arities) - 1}, but got {action}")
+        if not 0 <= action < self._actions:
+            raise ValueError(f"an action must be in 0 … {self._actions - 1}, but got {action}")
         arity = self._choices.arities[index]
         gene = int(action) if action < arity else int(self.np_random.integers(arity))
         self._genes.append(gene)
@@ -66,9 +69,7 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
         return self._observation.copy(), 0.0, terminated, False, info
 
     def _mask(self) -> NDArray[np.int8]:
-        mask = np.zeros(max(self._choices.arities), np.int8)
-        if len(self._genes) < len(self._choices):
-            mask[: self._choices.arities[len(self._genes)]] = 1
+        mask: NDArray[np.int8] = self._masks[len(self._genes)].copy()
         return mask
 
 

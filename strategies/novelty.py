@@ -31,3 +31,11 @@ class Unseen:
             genotype = propose()
         self._seen.add(genotype)
         return genotype
+
+    def __contains__(self, genotype: Genotype) -> bool:
+        """Whether it was handed out."""
+        return genotype in self._seen
+
+    def add(self, genotype: Genotype) -> None:
+        """Counts a genotype as handed out that was not drawn here."""
+        self._seen.add(genotype)

@@ -1,5 +1,7 @@
 """How a new genotype is made from told ones, where some choices are only active under others."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from nas.space import Choices, Genotype
@@ -11,7 +13,7 @@ def filled(choices: Choices, genotype: Genotype, donor: Genotype, rng: np.random
     The 0 of an inactive gene is no decision: left there, a child in which the choice comes alive would always start
     from its first option. It is taken from `donor` where that one decided it, and drawn uniformly elsewhere.
     """
-    genes = [int(gene) for gene in rng.integers(choices.arities)]
+    genes: list[int] = rng.integers(choices.arities).tolist()
     for source in (donor, genotype):
         for index in choices.active(source):
             genes[index] = source[index]
@@ -32,3 +34,17 @@ def mutated(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> G
     arity = choices.arities[index]
     genes[index] = (genes[index] + 1 + int(rng.integers(arity - 1))) % arity
     return choices.canonical(genes)
+
+
+def neighbours(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Iterator[Genotype]:
+    """All that `mutated` could make, in random order: one for each other option of each active choice, canonical.
+
+    Choices that a mutation brings to life are drawn uniformly, when it is its turn.
+    """
+    moves = [(index, option) for index in choices.active(genotype) for option in range(choices.arities[index])]
+    for move in rng.permutation(len(moves)):
+        index, option = moves[move]
+        if option != genotype[index]:
+            genes = filled(choices, genotype, genotype, rng)
+            genes[index] = option
+            yield choices.canonical(genes)

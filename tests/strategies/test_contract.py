@@ -6,13 +6,20 @@ import pytest
 
 from nas.space import Choice, Choices
 from nas.testing.strategy import Make, check_strategy
+from strategies.annealing import Annealing
 from strategies.evolution import AgingEvolution
+from strategies.grid import Grid
+from strategies.local_search import LocalSearch
 from strategies.nsga2 import Nsga2
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
 
 STRATEGIES: dict[str, Make] = {
     "random": RandomSearch,
+    "grid": Grid,
+    "local search": LocalSearch,
+    "annealing": Annealing,
+    "annealing that freezes": partial(Annealing, cooling=0.01),
     "evolution": AgingEvolution,
     "evolution of one": partial(AgingEvolution, population=1, sample=1),
     "evolution of many": partial(AgingEvolution, population=60, sample=3),
@@ -20,6 +27,7 @@ STRATEGIES: dict[str, Make] = {
     "nsga2 of four": partial(Nsga2, population=4),
     "nsga2 of many": partial(Nsga2, population=60),
     "reinforce": partial(Reinforce, hidden=8),
+    "reinforce with a clip": partial(Reinforce, hidden=8, clip=0.2),
     "reinforce on every result": partial(Reinforce, batch=1, hidden=8, decay=0.0),
 }
 SPACES = {
@@ -35,11 +43,12 @@ def test_every_strategy_keeps_the_contract(make: Make) -> None:
 
 
 @pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
-@pytest.mark.parametrize("name", ["random", "evolution", "nsga2", "reinforce"])
+@pytest.mark.parametrize("name", ["random", "grid", "local search", "annealing", "evolution", "nsga2", "reinforce"])
 def test_the_contract_holds_in_other_spaces(name: str, choices: Choices) -> None:
     check_strategy(STRATEGIES[name], choices)
 
 
 def test_no_strategy_without_a_network_imports_torch() -> None:
-    modules = "strategies.random_search, strategies.evolution, strategies.nsga2, strategies.env"
+    names = ("random_search", "grid", "local_search", "annealing", "evolution", "nsga2", "env")
+    modules = ", ".join(f"strategies.{name}" for name in names)
     subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)

@@ -6,7 +6,9 @@ from nas.search import Pending, Proposal, search
 from nas.seeds import generator
 from nas.space import Choice, Choices
 from nas.testing.strategy import Make
+from strategies.annealing import Annealing
 from strategies.evolution import AgingEvolution
+from strategies.local_search import LocalSearch
 from strategies.nsga2 import Nsga2
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
@@ -14,6 +16,7 @@ from strategies.reinforce import Reinforce
 CHOICES = Choices([Choice(f"stage{i}", "op", ("a", "b", "c", "d")) for i in range(12)])
 WORTH = generator(7, "worth").random((12, 4))
 OBJECTIVE = Objective()
+LEARNING = [LocalSearch, Annealing, AgingEvolution, Nsga2, Reinforce]
 
 
 def submit(number: int, proposal: Proposal) -> Pending:
@@ -31,11 +34,11 @@ def regret(make: Make, window: int = 1) -> float:
     return float(WORTH.max(1).mean() - np.mean(found))
 
 
-@pytest.mark.parametrize("make", [AgingEvolution, Nsga2, Reinforce])
+@pytest.mark.parametrize("make", LEARNING)
 def test_learning_beats_random_search_by_far(make: Make) -> None:
     assert regret(make) < 0.3 * regret(RandomSearch)
 
 
-@pytest.mark.parametrize("make", [AgingEvolution, Nsga2, Reinforce])
+@pytest.mark.parametrize("make", LEARNING)
 def test_learning_survives_many_outstanding_proposals(make: Make) -> None:
     assert regret(make, window=16) < 0.6 * regret(RandomSearch)

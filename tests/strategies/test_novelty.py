@@ -28,6 +28,15 @@ def test_no_redraw_is_wasted_on_an_exhausted_space() -> None:
     assert drawn == 1
 
 
+def test_what_was_handed_out_elsewhere_counts_too() -> None:
+    unseen = Unseen(CHOICES, redraws=1)
+    assert (1,) not in unseen
+    unseen.add((1,))
+    assert (1,) in unseen
+    stream = iter([(1,), (2,)])
+    assert unseen.draw(lambda: next(stream)) == (2,)
+
+
 def test_redraws_below_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="redraws must be 0 or more, but got -1"):
         Unseen(CHOICES, redraws=-1)

@@ -7,7 +7,7 @@ import torch
 
 from nas.search import Proposal, Reporting
 from nas.space import Choice, Choices, Genotype
-from strategies.reinforce import Reinforce, policy_loss
+from strategies.reinforce import Reinforce, clipped_loss, policy_loss
 
 BANDIT = Choices([Choice("", "op", ("a", "b", "c"))])
 CONDITIONAL = Choices(
@@ -49,6 +49,51 @@ def test_the_loss_sums_over_decisions_and_averages_over_episodes() -> None:
     taken = torch.tensor([[-1.0, -2.0], [-4.0, 0.0]])
     entropies = torch.tensor([[0.5, 0.25], [0.5, 0.0]])
     assert policy_loss(taken, entropies, torch.tensor([1.0, -1.0]), entropy_weight=2.0).item() == (3 - 4) / 2 - 2 * 1.25 / 2
+
+
+def test_the_clipped_loss_starts_out_as_the_plain_one() -> None:
+    advantages = torch.tensor([1.0, -0.5], dtype=torch.float64)
+    entropies, before = torch.tensor([[0.5, 0.25], [0.5, 0.0]]), torch.tensor([[-1.0, -2.0], [-4.0, 0.0]], dtype=torch.float64)
+    gradients = []
+    for clipped in (False, True):
+        taken = before.clone().requires_grad_()
+        loss = (
+            clipped_loss(taken, before, entropies, advantages, 2.0, clip=0.2)
+            if clipped
+            else policy_loss(taken, entropies, advantages, 2.0)
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients.append(taken.grad)
+    torch.testing.assert_close(gradients[1], gradients[0])
+    assert loss.item() == -2 * 1.25 / 2, "nothing is gained yet, and entropy counts as ever"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "gain", "slope"),
+    [(1.1, 1.0, 0.1, 1.1), (1.5, 1.0, 0.2, 0.0), (0.5, 1.0, -0.5, 0.5), (0.5, -1.0, 0.2, 0.0), (1.5, -1.0, -0.5, -1.5)],
+)
+def test_a_decision_gains_no_more_than_the_clip_but_loses_all_it_can(
+    ratio: float, advantage: float, gain: float, slope: float
+) -> None:
+    taken = torch.tensor([[math.log(ratio) - 1]], dtype=torch.float64, requires_grad=True)
+    before = torch.tensor([[-1.0]], dtype=torch.float64)
+    loss = clipped_loss(taken, before, torch.zeros(1, 1), torch.tensor([advantage]), 0.0, clip=0.2)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert taken.grad is not None
+    assert -loss.item() == pytest.approx(gain)
+    assert -taken.grad.item() == pytest.approx(slope)
+
+
+def test_the_clip_bounds_how_far_one_batch_moves_the_policy() -> None:
+    def after(clip: float | None) -> float:
+        strategy = Reinforce(BANDIT, np.random.default_rng(0), batch=3, learning_rate=0.3, entropy_weight=0.0, clip=clip)
+        for gene in range(3):
+            strategy.tell(Proposal((gene,)), (float(gene == 1),))
+        taken, *_ = strategy._replay([(1,)])
+        return math.exp(taken.item())
+
+    assert after(0.05) < after(10.0)
+    assert after(None) < after(10.0), "without a clip a batch is one step"
 
 
 def test_an_inactive_choice_has_no_log_probability_and_gets_no_gradient() -> None:
@@ -145,5 +190,7 @@ def test_arguments_out_of_range_are_refused() -> None:
         make(learning_rate=0.0)
     with pytest.raises(ValueError, match="entropy_weight must be 0 or more and finite, but got nan"):
         make(entropy_weight=math.nan)
+    with pytest.raises(ValueError, match="clip must be positive and finite, or None, but got 0"):
+        make(clip=0.0)
     with pytest.raises(ValueError, match=r"decay must be 0 or more and below 1, but got 1\.0"):
         make(decay=1.0)

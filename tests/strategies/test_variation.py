@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.space import Choice, Choices
-from strategies.variation import filled, mutated
+from strategies.variation import filled, mutated, neighbours
 
 CHOICES = Choices(
     [
@@ -42,3 +42,24 @@ def test_where_nothing_can_change_the_parent_comes_back() -> None:
 def test_inactive_genes_come_from_the_donor_where_it_decided_them() -> None:
     genes = filled(CHOICES, (0, 0, 1, 0, 2), (1, 37, 0, 0, 0), np.random.default_rng(0))
     assert genes == [0, 37, 1, 0, 2]
+
+
+def test_neighbours_are_all_single_mutations_once_and_in_random_order() -> None:
+    orders = [list(neighbours(CHOICES, (0, 0, 1, 0, 2), np.random.default_rng(seed))) for seed in range(5)]
+    for order in orders:
+        # One other operation at a, two at b, two other bit-widths.
+        assert sorted((child[0], child[2], child[4] if child[2] == 1 else None) for child in order if child[2] != 0) == [
+            (0, 1, 0),
+            (0, 1, 1),
+            (0, 2, None),
+            (1, 1, 2),
+        ]
+        assert [child for child in order if child[2] == 0] == [(0, 0, 0, 0, 0)]
+        assert len(order) == 5
+        assert all(child == CHOICES.canonical(child) for child in order)
+    assert len({tuple(order) for order in orders}) > 3
+    assert len({child[1] for order in orders for child in order if child[0] == 1}) > 2, "what comes alive is drawn"
+
+
+def test_a_design_without_a_second_option_has_no_neighbours() -> None:
+    assert not list(neighbours(Choices([Choice("", "stem", ("plain",))]), (0,), np.random.default_rng(0)))

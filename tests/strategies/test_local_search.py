@@ -1,0 +1,102 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from nas.search import Proposal
+from nas.space import Choice, Choices, Genotype
+from strategies.local_search import LocalSearch
+
+CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(4))) for i in range(5)])
+
+
+def distance(one: Genotype, other: Genotype) -> int:
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def searched(score: Callable[[Genotype], float], asked: int, window: int = 1, seed: int = 0) -> list[Genotype]:
+    strategy = LocalSearch(CHOICES, np.random.default_rng(seed))
+    genotypes: list[Genotype] = []
+    outstanding: list[Proposal] = []
+    while len(genotypes) < asked:
+        while len(outstanding) < window:
+            outstanding.append(strategy.ask())
+        proposal = outstanding.pop(0)
+        genotypes.append(proposal.genotype)
+        strategy.tell(proposal, (score(proposal.genotype),))
+    return genotypes
+
+
+def height(genotype: Genotype) -> float:
+    return sum(genotype) / 15
+
+
+@pytest.mark.parametrize("window", [1, 8])
+def test_a_single_hill_is_climbed_to_its_top(window: int) -> None:
+    genotypes = searched(height, 90 * window, window)
+    assert (3,) * 5 in genotypes
+
+
+def test_every_proposal_is_a_neighbour_of_the_best_until_a_better_one_is_found() -> None:
+    genotypes = searched(height, 100)
+    top = genotypes.index((3,) * 5)
+    best = genotypes[0]
+    for genotype in genotypes[1 : top + 1]:
+        assert distance(best, genotype) == 1
+        best = max(best, genotype, key=height)
+
+
+def test_the_next_climb_starts_elsewhere_once_no_neighbour_is_better() -> None:
+    genotypes = searched(height, 100)
+    top = genotypes.index((3,) * 5)
+    around = 5 * 3
+    seen = set(genotypes[: top + 1])
+    unknown = around - sum(distance((3,) * 5, genotype) == 1 for genotype in seen)
+    assert all(distance((3,) * 5, genotype) == 1 for genotype in genotypes[top + 1 : top + 1 + unknown])
+    assert distance((3,) * 5, genotypes[top + 1 + unknown]) > 1
+
+
+def test_nothing_is_proposed_twice_and_the_starts_are_random() -> None:
+    flat = searched(lambda _: 0.5, 300)
+    assert len(set(flat)) == 300
+    assert len({searched(height, 1, seed=seed)[0] for seed in range(10)}) > 5
+
+
+def test_a_neighbour_known_to_be_better_is_moved_to_without_being_proposed() -> None:
+    choices = Choices([Choice("", "width", tuple(range(12))), Choice("", "bits", (2, 4)), Choice("", "bias", (False, True))])
+    left_early = 0
+    for seed in range(40):
+        strategy = LocalSearch(choices, np.random.default_rng(seed))
+        # A climb that has ended at (11, 0, 0), below which all widths are known.
+        for gene in range(12):
+            strategy.tell(Proposal((gene, 0, 0)), (0.1 + gene / 100,))
+        strategy.tell(Proposal((11, 1, 0)), (0.0,))
+        strategy.tell(Proposal((11, 0, 1)), (0.0,))
+        strategy._spare.clear()
+        start = strategy.ask()
+        strategy.tell(start, (0.05,))
+        around = []
+        for _ in range(6):
+            around.append(strategy.ask())
+            strategy.tell(around[-1], (0.0,))
+        left_early += sum(start.genotype[1:]) == 1 and any(distance(start.genotype, one.genotype) > 1 for one in around)
+    assert left_early > 3, "a start beside a known row climbs it for nothing, and the next start is elsewhere"
+
+
+def test_over_budget_candidates_are_climbed_out_of() -> None:
+    genotypes = searched(lambda genotype: height(genotype) if sum(genotype) > 12 else (sum(genotype) - 13) / 13, 90)
+    assert (3,) * 5 in genotypes
+
+
+def test_random_proposals_made_while_waiting_start_the_next_climb_from_the_best_of_them() -> None:
+    strategy = LocalSearch(CHOICES, np.random.default_rng(0))
+    first = strategy.ask()
+    strategy.tell(first, (0.9,))
+    around = [strategy.ask() for _ in range(15)]
+    assert all(distance(first.genotype, proposal.genotype) == 1 for proposal in around)
+    waiting = [strategy.ask() for _ in range(5)]
+    for proposal in around:
+        strategy.tell(proposal, (0.0,))
+    for score, proposal in zip((0.1, 0.2, 0.7, 0.3, 0.4), waiting, strict=True):
+        strategy.tell(proposal, (score,))
+    assert distance(waiting[2].genotype, strategy.ask().genotype) == 1
