@@ -10,7 +10,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from nas.search import Strategy
 
-Name = Literal["random", "grid", "local_search", "annealing", "evolution", "nsga2", "reinforce"]
+Name = Literal["random", "grid", "local_search", "annealing", "evolution", "nsga2", "reinforce", "surrogate"]
 
 # By path: whoever searches with one must not wait for what another one imports, nor need it installed.
 _CLASSES: Mapping[Name, str] = {
@@ -21,6 +21,7 @@ _CLASSES: Mapping[Name, str] = {
     "evolution": "strategies.evolution.AgingEvolution",
     "nsga2": "strategies.nsga2.Nsga2",
     "reinforce": "strategies.reinforce.Reinforce",
+    "surrogate": "strategies.surrogate.Surrogate",
 }
 
 NAMES: tuple[Name, ...] = get_args(Name)

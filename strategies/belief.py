@@ -18,6 +18,8 @@ from strategies.survey import Survey
 
 # Labels of candidates that fit are -1, of others 0.5 and more.
 _BOUNDARY, _SOFTNESS = -0.25, 0.25
+# Costs are logarithms: differences of a few percent are not worth blowing up.
+_LEAST_SPREAD = 0.05
 
 
 class Belief:
@@ -41,7 +43,8 @@ class Belief:
         known = ~np.isnan(costs)
         count = np.maximum(known.sum(0), 1)
         self._centre = np.where(known, costs, 0.0).sum(0) / count
-        self._spread = np.sqrt((np.where(known, costs - self._centre, 0.0) ** 2).sum(0) / count) + 1e-9
+        spread = np.sqrt((np.where(known, costs - self._centre, 0.0) ** 2).sum(0) / count)
+        self._spread = np.maximum(spread, _LEAST_SPREAD)
         observed = self._inputs(remembered, costs)
         if len(self.kernel.slopes) != costs.shape[1]:
             self.kernel = Kernel(slopes=(START,) * costs.shape[1])

@@ -1,10 +1,10 @@
 """The limits of a budget, as far as they follow from facts about candidates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from strategies.gaussian_process import Vector
+from strategies.gaussian_process import Matrix, Vector
 
 _SAME = 1e-9
 
@@ -39,6 +39,10 @@ class Limits:
         """The limits that are certain, by the name of the cost."""
         return self._known
 
-    def used(self, names: tuple[str, ...], costs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Vector:
-        """The share of the tightest known limit that each row of `costs` uses; there must be a known one."""
+    def used(self, names: Sequence[str], costs: Matrix) -> Vector:
+        """The share of the tightest known limit that each row of `costs` uses, its columns being `names`.
+
+        Raises:
+            ValueError: if no limit is known.
+        """
         return np.max([costs[:, names.index(name)] / limit for name, limit in self._known.items()], axis=0)

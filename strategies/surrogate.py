@@ -50,6 +50,7 @@ class Surrogate:
         self._encoding = Encoding(choices)
         self._results = Results(memory)
         self._designs = designs(choices)
+        self._left: Genotype | None = next(self._designs)
         self._asked: set[Genotype] = set()
         self._told: set[Genotype] = set()
         self._pending: dict[Genotype, None] = {}
@@ -62,15 +63,16 @@ class Surrogate:
         self._belief = Belief(self._encoding, self._survey)
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """A result below 0 says only that such candidates are to be avoided."""
+        """Below 0, what facts had found to fit has failed, and is as bad as can be; the rest does not enter the model."""
         genotype, score = proposal.genotype, fitness[0]
         self._pending.pop(genotype, None)
         if genotype in self._told:
             return
         self._told.add(genotype)
+        failed = score < 0 and self._survey.informed and self._survey.is_fit(genotype)
         self._survey.told(genotype, score)
-        if score >= 0:
-            self._results.add(genotype, score)
+        if score >= 0 or failed:
+            self._results.add(genotype, max(score, 0.0))
 
     def ask(self) -> Proposal:
         """A candidate that was not proposed before, unless all were."""
@@ -88,10 +90,11 @@ class Surrogate:
     def _chosen(self) -> Genotype:
         fresh = self._unseen(self._encoding.sample(self._rng, _SAMPLED))
         if not fresh:
-            left = next((genotype for genotype in self._designs if genotype not in self._asked), None)
-            if left is None:
+            while self._left is not None and self._left in self._asked:
+                self._left = next(self._designs, None)
+            if self._left is None:
                 return next(iter(self._results.best(1) or self._asked))
-            fresh = [left]
+            fresh = [self._left]
         if len(self._results) < self._warmup:
             return self._founder(fresh)
         self._belief.update(self._results, list(self._pending))

@@ -39,6 +39,7 @@ class Survey:
         self._labels: dict[Genotype, float] = {}
         self._costs: dict[Genotype, Vector] = {}
         self._open: dict[Genotype, None] = {}
+        self._proposed: set[Genotype] = set()
         self._weights: Matrix | None = None
         self._allowed = 0
         self.limits = Limits()
@@ -73,9 +74,9 @@ class Survey:
         costs = facts.costs
         self.names = self.names or tuple(sorted(costs))
         if costs:
-            self._costs[genotype] = np.array([max(costs[name], 0.0) for name in self.names])
+            self._costs[genotype] = np.array([costs.get(name, math.nan) for name in self.names])
             if math.isfinite(facts.excess):
-                self.limits.see(costs, facts.excess)
+                self.limits.see({name: costs[name] for name in self.names if name in costs}, facts.excess)
         self._label(genotype, facts.excess if facts.excess > 0 else None)
         if facts.excess <= 0:
             self._open[genotype] = None
@@ -89,11 +90,13 @@ class Survey:
         if len(self._labels) > _REMEMBERED:
             oldest = next(iter(self._labels))
             self._labels.pop(oldest)
-            self._costs.pop(oldest, None)
+            if oldest not in self._proposed:
+                self._costs.pop(oldest, None)
 
     def proposed(self, genotype: Genotype) -> None:
-        """It is no longer open."""
+        """It is no longer open, and its costs are kept."""
         self._open.pop(genotype, None)
+        self._proposed.add(genotype)
 
     def told(self, genotype: Genotype, score: float) -> None:
         """What became of a proposal, below 0 if it was over budget or failed, which facts need not have foretold."""
