@@ -1,6 +1,6 @@
 """The kernel that makes the observations most likely, out of a grid."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -45,13 +45,18 @@ def likeliest(start: Kernel, observed: Inputs, values: Vector) -> Kernel:
 
 def _line(kernel: Kernel, axis: int, step: int) -> Iterator[Kernel]:
     """The kernels that follow along one axis of the grid."""
-    named = (("linear", LINEAR, kernel.linear), ("reach", REACHES, kernel.reach), ("noise", NOISES, kernel.noise))
-    name, grid, value = named[axis] if axis < 3 else ("", SLOPES, kernel.slopes[axis - 3])
+    grid: tuple[float, ...]
+    make: Callable[[float], Kernel]
+    if axis == 0:
+        grid, value, make = LINEAR, kernel.linear, lambda linear: replace(kernel, linear=linear)
+    elif axis == 1:
+        grid, value, make = REACHES, kernel.reach, lambda reach: replace(kernel, reach=reach)
+    elif axis == 2:
+        grid, value, make = NOISES, kernel.noise, lambda noise: replace(kernel, noise=noise)
+    else:
+        before, after = kernel.slopes[: axis - 3], kernel.slopes[axis - 2 :]
+        grid, value, make = SLOPES, kernel.slopes[axis - 3], lambda slope: replace(kernel, slopes=(*before, slope, *after))
     index = grid.index(value) + step
     while 0 <= index < len(grid):
-        if axis < 3:
-            yield replace(kernel, **{name: grid[index]})
-        else:
-            slopes = kernel.slopes
-            yield replace(kernel, slopes=(*slopes[: axis - 3], grid[index], *slopes[axis - 2 :]))
+        yield make(grid[index])
         index += step

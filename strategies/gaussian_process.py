@@ -26,7 +26,8 @@ class Inputs:
 def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
     """Between the rows of two matrices whose inner products are known, [len(a), len(b)]."""
     squares = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
-    return np.maximum(squares - 2.0 * inner, 0.0)
+    distances: Matrix = np.maximum(squares - 2.0 * inner, 0.0)
+    return distances
 
 
 @dataclass(frozen=True)
@@ -92,27 +93,27 @@ class Posterior:
 
     def __init__(self, kernel: Kernel, observed: Inputs, values: Vector, pending: Inputs | None = None) -> None:
         self._kernel = kernel
-        self._fit(observed, values)
+        self._observed = observed
+        self._system = self._solved(values)
+        self.scale = self._system.scale
         if pending is not None and len(pending):
-            scale = self.scale
-            both = Inputs(np.vstack((observed.genes, pending.genes)), np.vstack((observed.costs, pending.costs)))
-            self._fit(both, np.concatenate((values, self.mean(pending))))
-            self.scale = scale
+            believed = np.concatenate((values, self.mean(pending)))
+            self._observed = Inputs(np.vstack((observed.genes, pending.genes)), np.vstack((observed.costs, pending.costs)))
+            self._system = self._solved(believed)
 
-    def _fit(self, observed: Inputs, values: Vector) -> None:
-        covariance = self._kernel.between(observed, observed)
+    def _solved(self, values: Vector) -> Factored:
+        covariance = self._kernel.between(self._observed, self._observed)
         covariance.flat[:: len(values) + 1] += self._kernel.noise
-        result = factored(covariance, values)
-        self._observed, self._factor, self._weights, self.scale = observed, result.factor, result.weights, result.scale
+        return factored(covariance, values)
 
     def mean(self, candidates: Inputs) -> Vector:
         """The expected value of each candidate."""
-        result: Vector = self._kernel.between(candidates, self._observed) @ self._weights
+        result: Vector = self._kernel.between(candidates, self._observed) @ self._system.weights
         return result
 
     def predict(self, candidates: Inputs) -> tuple[Vector, Vector]:
         """Mean and standard deviation of each candidate's value, noise left out."""
         cross = self._kernel.between(candidates, self._observed)
-        explained = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        explained = solve_triangular(self._system.factor, cross.T, lower=True, check_finite=False)
         variances = self._kernel.variances(candidates) - np.einsum("ij,ij->j", explained, explained)
-        return cross @ self._weights, np.sqrt(self.scale * np.maximum(variances, 1e-12))
+        return cross @ self._system.weights, np.sqrt(self.scale * np.maximum(variances, 1e-12))

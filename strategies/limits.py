@@ -45,4 +45,5 @@ class Limits:
         Raises:
             ValueError: if no limit is known.
         """
-        return np.max([costs[:, names.index(name)] / limit for name, limit in self._known.items()], axis=0)
+        shares: Vector = np.max([costs[:, names.index(name)] / limit for name, limit in self._known.items()], axis=0)
+        return shares
