@@ -26,8 +26,8 @@ _FIT = -1.0
 class Survey:
     """Asks for the facts of candidates, remembers them, and predicts those of others from the ones asked for last.
 
-    Whether a candidate is within the budget and trainable is a label: -1 if it is, else 0.5 to 1, growing with its
-    excess. Costs are seen as log(1 + cost / unit), the unit being the median of those seen first. Predictions are the
+    Whether a candidate is within the budget and trainable is a label: -1 if it is, else 0.5 to 1.5, growing with its
+    excess (1 if it failed). Costs are seen as log(1 + cost / unit), the unit being the median of those seen first. Predictions are the
     means of a Gaussian process whose kernel is fixed, because facts have no noise and there are plenty of them. Without
     `facts` there are no costs, and labels are learnt only from what is told of proposals.
     """
@@ -85,7 +85,7 @@ class Survey:
 
     def _label(self, genotype: Genotype, excess: float | None) -> None:
         self._labels.pop(genotype, None)
-        self._labels[genotype] = _FIT if excess is None else 0.5 + 0.5 * min(1.0, excess)
+        self._labels[genotype] = _FIT if excess is None else 0.5 + (0.5 * excess if excess < 1.0 else 1.0 - 0.5 / excess)
         self._weights = None
         if len(self._labels) > _REMEMBERED:
             oldest = next(iter(self._labels))
@@ -100,7 +100,7 @@ class Survey:
 
     def told(self, genotype: Genotype, score: float) -> None:
         """What became of a proposal, below 0 if it was over budget or failed, which facts need not have foretold."""
-        if score < 0 or not self.informed:
+        if not self.informed or (score < 0 and self._labels.get(genotype, _FIT) == _FIT):
             self._label(genotype, -score if score < 0 else None)
 
     def nearest(self, count: int) -> list[Genotype]:

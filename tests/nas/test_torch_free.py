@@ -13,6 +13,7 @@ MODULES = (
     "strategies.random_search",
     "strategies.evolution",
     "strategies.nsga2",
+    "strategies.surrogate",
 )
 
 
