@@ -69,5 +69,6 @@ class Belief:
         return log_expected_improvement(*self._posterior.predict(self._inputs(genotypes, costs)), self._best)
 
     def _inputs(self, genotypes: Sequence[Genotype], costs: Matrix) -> Inputs:
-        standardised = np.nan_to_num((costs - self._centre) / self._spread)
+        # Which costs there are may be found out between an update and a question.
+        standardised = np.nan_to_num((costs[:, : len(self._centre)] - self._centre) / self._spread)
         return Inputs(self._encoding.features(self._encoding.rows(genotypes)), standardised)

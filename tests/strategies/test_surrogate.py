@@ -75,6 +75,17 @@ def test_no_proposal_costs_more_lookups_than_are_granted_and_none_is_made_twice(
     assert len(set(looked)) == len(looked)
 
 
+def test_results_of_candidates_that_it_never_looked_up_are_learnt_from() -> None:
+    strategy = Surrogate(CHOICES, np.random.default_rng(0))
+    strategy.inform(facts)
+    rng = np.random.default_rng(1)
+    for genotype in {CHOICES.sample(rng) for _ in range(100)}:
+        strategy.tell(Proposal(genotype), (float(WORTH[range(8), genotype].mean()),))
+    later = [strategy.ask().genotype for _ in range(8)]
+    assert np.mean([WORTH[range(8), genotype].mean() for genotype in later]) > WORTH.mean() + 0.1
+    assert all(facts(genotype).excess == 0 for genotype in later)
+
+
 def test_only_the_first_component_of_the_fitness_counts() -> None:
     one, two = (Surrogate(CHOICES, np.random.default_rng(0), warmup=3) for _ in range(2))
     for step in range(15):
