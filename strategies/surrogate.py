@@ -25,8 +25,8 @@ class Surrogate:
 
     Candidates are ranked by the first component of the fitness; the others are not looked at. What is modelled is the
     normal score of the rank, so that neither a few failures at chance level nor the crowding of good candidates near the
-    top distorts the scale. The first `warmup` results come from candidates that are by turns the largest that fit and
-    drawn at random. Then the expected improvement, times the chance of being within the budget, is maximised by local
+    top distorts the scale. The first `warmup` results come from random candidates and, where facts tell that there is a
+    limit, every other one from the largest that fits. Then the expected improvement, times the chance of being within the budget, is maximised by local
     search over the space.
 
     With facts, nothing known to be over budget is proposed while something that fits is known, and every second proposal
@@ -40,7 +40,7 @@ class Surrogate:
         ValueError: if an argument is outside its range.
     """
 
-    def __init__(self, choices: Choices, rng: np.random.Generator, warmup: int = 10, lookups: int = 30, memory: int = 300) -> None:
+    def __init__(self, choices: Choices, rng: np.random.Generator, warmup: int = 14, lookups: int = 30, memory: int = 300) -> None:
         for name, value, least in (("warmup", warmup, 1), ("lookups", lookups, 2)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, but got {value}")
@@ -105,12 +105,12 @@ class Surrogate:
         return self._found(fresh)
 
     def _founder(self, fresh: list[Genotype]) -> Genotype:
-        """Something to begin with: the largest that fits or, every other time, a random one that does."""
+        """Something to begin with: a random one that fits or, under a limit, every other time the largest that does."""
         self._survey.look(fresh)
         fitting = self._survey.open
         if not fitting:
             return self._likeliest_to_fit(fresh)
-        if len(self._asked) % 2 == 0:
+        if self._survey.limits.known and len(self._asked) % 2 == 0:
             return fitting[int(np.argmax(self._survey.sizes(fitting)))]
         return fitting[int(self._rng.integers(len(fitting)))]
 

@@ -27,9 +27,9 @@ class Survey:
     """Asks for the facts of candidates, remembers them, and predicts those of others from the ones asked for last.
 
     Whether a candidate is within the budget and trainable is a label: -1 if it is, else 0.5 to 1.5, growing with its
-    excess (1 if it failed). Costs are seen as log(1 + cost / unit), the unit being the median of those seen first. Predictions are the
-    means of a Gaussian process whose kernel is fixed, because facts have no noise and there are plenty of them. Without
-    `facts` there are no costs, and labels are learnt only from what is told of proposals.
+    excess (1 if it failed). Costs are seen as log(1 + cost / unit), the unit being the median of those seen first.
+    Predictions are the means of a Gaussian process whose kernel is fixed, because facts have no noise and there are
+    plenty of them. Without `facts` there are no costs, and labels are learnt only from what is told of proposals.
     """
 
     def __init__(self, encoding: Encoding, facts: Callable[[Genotype], Facts] | None = None) -> None:
@@ -117,10 +117,8 @@ class Survey:
         return self._labels.get(genotype) == _FIT
 
     def sizes(self, genotypes: Sequence[Genotype]) -> Vector:
-        """How near to the limits known candidates with costs are: the share used, or, if no limit is known, their sum."""
-        costs = self._raw(genotypes)
-        sizes = self.limits.used(self.names, costs) if self.limits.known else self._seen(costs).sum(1)
-        return np.nan_to_num(sizes, nan=0.0)
+        """The share of the tightest known limit that known candidates use; 0 where their costs are not known."""
+        return np.nan_to_num(self.limits.used(self.names, self._raw(genotypes)), nan=0.0)
 
     def costs(self, genotypes: Sequence[Genotype]) -> Matrix:
         """As a model sees them, [n, costs]; NaN where they are not known."""
