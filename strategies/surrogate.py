@@ -26,12 +26,12 @@ class Surrogate:
     Candidates are ranked by the first component of the fitness; the others are not looked at. What is modelled is the
     normal score of the rank, so that neither a few failures at chance level nor the crowding of good candidates near the
     top distorts the scale. The first `warmup` results come from random candidates and, where facts tell that there is a
-    limit, every other one from the largest that fits. Then the expected improvement, times the chance of being within the budget, is maximised by local
-    search over the space.
+    limit, every other one from the largest that fits. Then the expected improvement, times the chance of being within
+    the budget, is maximised by local search over the space.
 
-    With facts, nothing known to be over budget is proposed while something that fits is known, and every second proposal
-    is chosen only among candidates that come close to a limit, where the best ones of many problems lie and a
-    model of little data overlooks them. No slope of accuracy in cost is assumed: it is learnt.
+    With facts, nothing known to be over budget is proposed while something that fits is known. Under a limit every
+    second proposal is chosen only among candidates that come close to it, where the best ones of many problems lie and
+    a model of little data overlooks them. No slope of accuracy in cost is assumed: it is learnt.
 
     At most `lookups` candidates are looked up for one proposal, and at most `memory` results are modelled: the best
     half, and the latest.
