@@ -10,7 +10,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from nas.search import Strategy
 
-Name = Literal["random", "grid", "local_search", "annealing", "evolution", "nsga2", "nsga3", "reinforce", "tpe", "gp"]
+Name = Literal["random", "grid", "local_search", "annealing", "evolution", "nsga2", "nsga3", "reinforce", "tpe", "gp", "surrogate"]
 
 # By path: whoever searches with one must not wait for what another one imports, nor need it installed.
 _CLASSES: Mapping[Name, str] = {
@@ -24,6 +24,7 @@ _CLASSES: Mapping[Name, str] = {
     "reinforce": "strategies.reinforce.Reinforce",
     "tpe": "strategies.optuna_search.Tpe",
     "gp": "strategies.optuna_search.OptunaGaussianProcess",
+    "surrogate": "strategies.surrogate.Surrogate",
 }
 
 NAMES: tuple[Name, ...] = get_args(Name)

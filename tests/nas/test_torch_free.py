@@ -17,6 +17,7 @@ MODULES = (
     "strategies.nsga2",
     "strategies.nsga3",
     "strategies.halving",
+    "strategies.surrogate",
 )
 
 

@@ -15,6 +15,7 @@ from strategies.nsga2 import Nsga2
 from strategies.nsga3 import Nsga3
 from strategies.random_search import RandomSearch
 from strategies.reinforce import Reinforce
+from strategies.surrogate import Surrogate
 
 STRATEGIES: dict[str, Make] = {
     "random": RandomSearch,
@@ -37,6 +38,8 @@ STRATEGIES: dict[str, Make] = {
     "reinforce": partial(Reinforce, hidden=8),
     "reinforce with a clip": partial(Reinforce, hidden=8, clip=0.2),
     "reinforce on every result": partial(Reinforce, batch=1, hidden=8, decay=0.0),
+    "surrogate": Surrogate,
+    "surrogate of little memory": partial(Surrogate, warmup=1, lookups=2, memory=4),
 }
 SPACES = {
     "flat": Choices([Choice(f"stage{i}", "op", tuple("abcde"[: i + 1])) for i in range(5)]),
@@ -53,13 +56,25 @@ def test_every_strategy_keeps_the_contract(make: Make) -> None:
 @pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize(
     "name",
-    ["random", "grid", "local search", "annealing", "evolution", "nsga2", "nsga3", "halving", "hyperband", "reinforce"],
+    [
+        "random",
+        "grid",
+        "local search",
+        "annealing",
+        "evolution",
+        "nsga2",
+        "nsga3",
+        "halving",
+        "hyperband",
+        "reinforce",
+        "surrogate",
+    ],
 )
 def test_the_contract_holds_in_other_spaces(name: str, choices: Choices) -> None:
     check_strategy(STRATEGIES[name], choices)
 
 
 def test_no_strategy_without_a_network_imports_torch() -> None:
-    names = ("random_search", "grid", "local_search", "annealing", "evolution", "nsga2", "nsga3", "halving", "env")
+    names = ("random_search", "grid", "local_search", "annealing", "evolution", "nsga2", "nsga3", "halving", "env", "surrogate")
     modules = ", ".join(f"strategies.{name}" for name in names)
     subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)

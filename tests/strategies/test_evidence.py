@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from strategies.evidence import NOISES, REACHES, likeliest
+from strategies.gaussian_process import Inputs, Kernel, factored
+
+RNG = np.random.default_rng(1)
+GENES = np.eye(4)[RNG.integers(4, size=(60, 6))].reshape(60, -1) * np.sqrt(0.5 / 6)
+COSTS = RNG.normal(size=(60, 2))
+ERRORS = RNG.normal(size=60)
+
+
+def learnt(values: np.ndarray) -> Kernel:
+    kernel = Kernel(slopes=(0.3, 0.3))
+    for _ in range(3):
+        kernel = likeliest(kernel, Inputs(GENES, COSTS), values)
+    return kernel
+
+
+def test_a_slope_is_found_where_there_is_one_and_only_there() -> None:
+    kernel = learnt(3.0 * COSTS[:, 1] + 0.1 * ERRORS)
+    assert kernel.slopes[1] >= 1.0
+    assert kernel.slopes[0] == 0.0
+
+
+def test_noise_is_told_from_signal() -> None:
+    signal = GENES @ RNG.normal(size=24)
+    clean, noisy = learnt(signal), learnt(signal / signal.std() + 3.0 * ERRORS)
+    assert clean.noise == NOISES[0]
+    assert noisy.noise >= 0.1
+
+
+def test_a_round_never_lowers_the_evidence() -> None:
+    inputs, values = Inputs(GENES, COSTS), np.sin(5 * GENES.sum(1)) + ERRORS
+
+    def evidence(kernel: Kernel) -> float:
+        return factored(kernel.between(inputs, inputs) + kernel.noise * np.eye(60), values).evidence
+
+    for reach in REACHES:
+        start = Kernel(slopes=(0.0, 3.0), reach=reach)
+        assert evidence(likeliest(start, inputs, values)) > evidence(start)
+
+
+def test_a_start_off_the_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in tuple"):
+        likeliest(Kernel(slopes=(0.3, 0.3), reach=0.4), Inputs(GENES, COSTS), ERRORS)
