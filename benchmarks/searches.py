@@ -1,0 +1,65 @@
+"""Strategies on real trainings: the best validation accuracy within a budget of bytes, over seeds, beside random search."""
+
+import argparse
+from functools import partial
+from typing import get_args
+
+import numpy as np
+import torch
+
+from compressors.pruning import ChannelPruning
+from compressors.quantization import Quantization
+from experiments.strategies import Name, strategy_class
+from nas.data import Task, digits
+from nas.evaluate import Evaluator
+from nas.objective import Budget, Evaluation, Objective, Status
+from nas.search import Pending, Proposal, search
+from nas.seeds import generator
+from nas.train import Recipe, cross_entropy
+from search_spaces.mlp import Mlp
+
+BUDGET = Budget({"size_bytes": 1200.0})
+RECIPE = Recipe(epochs=4, finetune_epochs=2)
+POINTS = (10, 20, 30)
+
+
+def curve(name: Name, task: Task, seed: int) -> list[float]:
+    """The best accuracy after so many trained candidates as each of the points says."""
+    space = Mlp()
+    evaluator = Evaluator(space, (ChannelPruning(), Quantization()), task, RECIPE, BUDGET, None, cross_entropy, seed)
+    strategy = strategy_class(name)(space.choices, generator(seed, "strategy"))
+
+    def submit(number: int, proposal: Proposal) -> Pending:
+        def evaluate() -> Evaluation:
+            return evaluator(number, proposal)[0]
+
+        return evaluate
+
+    objective = Objective(("accuracy",), (), BUDGET)
+    found = search(strategy, submit, objective, trials=max(POINTS), facts=evaluator.facts)
+    reached = np.maximum.accumulate([e.metrics["accuracy"] for e in found if e.status is Status.OK])
+    return [float(reached[min(point, len(reached)) - 1]) for point in POINTS]
+
+
+def main() -> None:
+    """Prints a row for each strategy: mean and standard error, and in how many seeds it ends above random search."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--strategies", nargs="+", choices=get_args(Name), default=["evolution", "local_search", "surrogate"])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    task = digits(generator(0, "digits"))
+    print(f"{'strategy':<14}" + "".join(f"{f'{point} trained':>20}" for point in POINTS) + f"{'above, equal':>14}")
+    random: list[list[float]] = []
+    for name in ("random", *options.strategies):
+        curves = list(map(partial(curve, name, task), range(options.seeds)))
+        random = random or curves
+        means, errors = np.mean(curves, 0), np.std(curves, 0, ddof=1) / np.sqrt(options.seeds)
+        ends = [(mine[-1], other[-1]) for mine, other in zip(curves, random, strict=True)]
+        counts = f"{sum(mine > other for mine, other in ends)}, {sum(mine == other for mine, other in ends)}"
+        row = "".join(f"{f'{mean:.4f} ± {error:.4f}':>20}" for mean, error in zip(means, errors, strict=True))
+        print(f"{name:<14}{row}{counts:>14}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
