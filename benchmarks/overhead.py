@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from experiments.strategies import NAMES, Name, configured
+from experiments.strategy_names import NAMES, Name, configured
 from nas.search import Facts, Informed, Strategy
 from nas.seeds import generator
 from nas.space import Choice, Choices, Genotype

@@ -9,7 +9,7 @@ import torch
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from experiments.strategies import Name, strategy_class
+from experiments.strategy_names import Name, strategy_class
 from nas.data import Task, digits
 from nas.evaluate import Evaluator
 from nas.objective import Budget, Evaluation, Objective, Status

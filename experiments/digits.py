@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from experiments.strategies import Name, strategy_class
+from experiments.strategy_names import Name, strategy_class
 from nas.data import digits as read_digits
 from nas.distill import Teacher
 from nas.experiment import Experiment

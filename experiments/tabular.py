@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as Rows
 
 from experiments.lookup import Found, Lookup, run_seeds
-from experiments.strategies import NAMES, configured
+from experiments.strategy_names import NAMES, configured
 from experiments.table import read_table
 from nas.objective import Budget
 

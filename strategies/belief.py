@@ -25,8 +25,8 @@ _LEAST_SPREAD = 0.05
 class Belief:
     """A Gaussian process over genes and costs, learnt from the normal scores of the ranks of results.
 
-    The kernel is chosen anew, beginning with the present one, whenever there are a twentieth more results than the last
-    time. There must be a result.
+    The kernel is chosen anew, beginning with the present one and with the first, whenever there are a twentieth more
+    results than the last time. There must be a result.
     """
 
     def __init__(self, encoding: Encoding, survey: Survey) -> None:
@@ -46,10 +46,11 @@ class Belief:
         spread = np.sqrt((np.where(known, costs - self._centre, 0.0) ** 2).sum(0) / count)
         self._spread = np.maximum(spread, _LEAST_SPREAD)
         observed = self._inputs(remembered, costs)
+        prior = Kernel(slopes=(START,) * costs.shape[1])
         if len(self.kernel.slopes) != costs.shape[1]:
-            self.kernel = Kernel(slopes=(START,) * costs.shape[1])
+            self.kernel = prior
         if len(results) > 1.05 * self._learnt:
-            self.kernel = likeliest(self.kernel, observed, values)
+            self.kernel = likeliest((self.kernel, prior), observed, values)
             self._learnt = len(results)
         waiting = self._inputs(pending, self._survey.costs(pending))
         self._posterior = Posterior(self.kernel, observed, values, waiting)

@@ -37,13 +37,26 @@ class Kernel:
     The prior mean is thus a constant and a linear trend in each cost, whose coefficients are integrated out; `slopes`
     are the prior variances of the latter, and a slope of 0 leaves the cost out. `linear` is the variance of additive
     effects of the genes; interactions fall off with the squared distance d of the features as exp(-d / reach), and
-    have variance 1, as the constant has. `noise` is the variance of one observation.
+    have variance 1, as the constant has. `echo` is the variance of what candidates of like costs have in common, which
+    falls off with the squared distance d of all costs as exp(-d / width): different genotypes of equal costs are often
+    the same network, or nearly. `noise` is the variance of one observation.
     """
 
     slopes: tuple[float, ...] = ()
     linear: float = 6.0
     reach: float = 1 / 3
+    echo: float = 1.0
+    width: float = 0.1
     noise: float = 0.01
+
+    def trend(self, a: Matrix, b: Matrix) -> Matrix | float:
+        """The covariance that comes from costs [n, costs] and [m, costs], [n, m]; 0 where there are none."""
+        if not self.slopes:
+            return 0.0
+        inner = a @ b.T
+        shared: Matrix = (a * np.asarray(self.slopes)) @ b.T
+        shared += self.echo * np.exp(squared_distances(a, b, inner) * (-1.0 / self.width))
+        return shared
 
     def combined(self, inner: Matrix, distance: Matrix, trend: Matrix | float) -> Matrix:
         """From inner products and squared distances of the genes' features, and the covariance of the trend."""
@@ -55,13 +68,13 @@ class Kernel:
     def between(self, a: Inputs, b: Inputs) -> Matrix:
         """The covariances of two sets of candidates, without noise, [len(a), len(b)]."""
         inner = a.genes @ b.genes.T
-        trend = (a.costs * np.asarray(self.slopes)) @ b.costs.T
-        return self.combined(inner, squared_distances(a.genes, b.genes, inner), trend)
+        return self.combined(inner, squared_distances(a.genes, b.genes, inner), self.trend(a.costs, b.costs))
 
     def variances(self, a: Inputs) -> Vector:
         """The prior variance of each candidate, [len(a)]."""
         trend = np.einsum("ij,ij,j->i", a.costs, a.costs, np.asarray(self.slopes))
-        result: Vector = 2.0 + self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + trend
+        constant = 2.0 + (self.echo if self.slopes else 0.0)
+        result: Vector = constant + self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + trend
         return result
 
 

@@ -25,13 +25,14 @@ class Surrogate:
 
     Candidates are ranked by the first component of the fitness; the others are not looked at. What is modelled is the
     normal score of the rank, so that neither a few failures at chance level nor the crowding of good candidates near the
-    top distorts the scale. The first `warmup` results come from random candidates and, where facts tell that there is a
-    limit, every other one from the largest that fits. Then the expected improvement, times the chance of being within
-    the budget, is maximised by local search over the space.
+    top distorts the scale. The first `warmup` results come from candidates that are by turns the largest that fit and
+    drawn at random. Then the expected improvement, times the chance of being within the budget, is maximised by local
+    search over the space.
 
-    With facts, nothing known to be over budget is proposed while something that fits is known. Under a limit every
-    second proposal is chosen only among candidates that come close to it, where the best ones of many problems lie and
-    a model of little data overlooks them. No slope of accuracy in cost is assumed: it is learnt.
+    With facts, nothing known to be over budget is proposed while something that fits is known, and candidates of like
+    costs are expected to be alike. Under a limit every second proposal is chosen only among candidates that come close
+    to it, where the best ones of many problems lie and a model of little data overlooks them. No slope of accuracy in
+    cost is assumed: it is learnt.
 
     At most `lookups` candidates are looked up for one proposal, and at most `memory` results are modelled: the best
     half, and the latest.
@@ -40,7 +41,7 @@ class Surrogate:
         ValueError: if an argument is outside its range.
     """
 
-    def __init__(self, choices: Choices, rng: np.random.Generator, warmup: int = 14, lookups: int = 30, memory: int = 300) -> None:
+    def __init__(self, choices: Choices, rng: np.random.Generator, warmup: int = 10, lookups: int = 30, memory: int = 300) -> None:
         for name, value, least in (("warmup", warmup, 1), ("lookups", lookups, 2)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, but got {value}")
@@ -105,12 +106,12 @@ class Surrogate:
         return self._found(fresh)
 
     def _founder(self, fresh: list[Genotype]) -> Genotype:
-        """Something to begin with: a random one that fits or, under a limit, every other time the largest that does."""
+        """Something to begin with: the largest that fits or, every other time, a random one that does."""
         self._survey.look(fresh)
         fitting = self._survey.open
         if not fitting:
             return self._likeliest_to_fit(fresh)
-        if self._survey.limits.known and len(self._asked) % 2 == 0:
+        if len(self._asked) % 2 == 0:
             return fitting[int(np.argmax(self._survey.sizes(fitting)))]
         return fitting[int(self._rng.integers(len(fitting)))]
 

@@ -117,8 +117,10 @@ class Survey:
         return self._labels.get(genotype) == _FIT
 
     def sizes(self, genotypes: Sequence[Genotype]) -> Vector:
-        """The share of the tightest known limit that known candidates use; 0 where their costs are not known."""
-        return np.nan_to_num(self.limits.used(self.names, self._raw(genotypes)), nan=0.0)
+        """How near to the limits known candidates with costs are: the share used, or, if no limit is known, their sum."""
+        costs = self._raw(genotypes)
+        sizes = self.limits.used(self.names, costs) if self.limits.known else self._seen(costs).sum(1)
+        return np.nan_to_num(sizes, nan=0.0)
 
     def costs(self, genotypes: Sequence[Genotype]) -> Matrix:
         """As a model sees them, [n, costs]; NaN where they are not known."""

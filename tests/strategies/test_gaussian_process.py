@@ -4,7 +4,7 @@ import pytest
 from strategies.gaussian_process import Inputs, Kernel, Posterior, factored
 
 RNG = np.random.default_rng(0)
-KERNEL = Kernel(slopes=(0.3,), linear=2.0, reach=0.5, noise=0.1)
+KERNEL = Kernel(slopes=(0.3,), linear=2.0, reach=0.5, echo=0.7, width=0.4, noise=0.1)
 OBSERVED = Inputs(RNG.random((3, 4)), RNG.normal(size=(3, 1)))
 OTHERS = Inputs(RNG.random((5, 4)), RNG.normal(size=(5, 1)))
 VALUES = np.array([0.3, -1.0, 0.7])
@@ -14,7 +14,11 @@ def covariance(a: Inputs, b: Inputs) -> list[list[float]]:
     """Written out, one pair at a time."""
     return [
         [
-            1.0 + 2.0 * float(g @ h) + float(np.exp(-((g - h) ** 2).sum() / 0.5)) + 0.3 * float(c @ d)
+            1.0
+            + 2.0 * float(g @ h)
+            + float(np.exp(-((g - h) ** 2).sum() / 0.5))
+            + 0.3 * float(c @ d)
+            + 0.7 * float(np.exp(-((c - d) ** 2).sum() / 0.4))
             for h, d in zip(b.genes, b.costs, strict=True)
         ]
         for g, c in zip(a.genes, a.costs, strict=True)
@@ -24,6 +28,13 @@ def covariance(a: Inputs, b: Inputs) -> list[list[float]]:
 def test_the_kernel_is_the_sum_of_its_parts() -> None:
     assert KERNEL.between(OBSERVED, OTHERS) == pytest.approx(np.array(covariance(OBSERVED, OTHERS)))
     assert KERNEL.variances(OTHERS) == pytest.approx(np.diag(covariance(OTHERS, OTHERS)))
+
+
+def test_without_costs_there_is_nothing_to_echo() -> None:
+    bare = Inputs(OTHERS.genes, np.zeros((5, 0)))
+    kernel = Kernel(linear=2.0, reach=0.5, noise=0.1)
+    assert kernel.variances(bare) == pytest.approx(np.diag(kernel.between(bare, bare)))
+    assert kernel.variances(bare) == pytest.approx(2.0 + 2.0 * (bare.genes**2).sum(1))
 
 
 def test_the_posterior_is_the_textbook_formula() -> None:

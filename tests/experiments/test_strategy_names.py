@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.strategies import NAMES, Name, configured, strategy_class
+from experiments.strategy_names import NAMES, Name, configured, strategy_class
 from nas.space import Choice, Choices
 from strategies.evolution import AgingEvolution
 
