@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,15 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From logits [N, classes], labels [N] and the samples' positions in the training split [N] to a scalar."""
 
 EVALUATION_BATCH = 256
+
+
+@runtime_checkable
+class Stepped(Protocol):
+    """A part of a network that has something to do after every step of training."""
+
+    def stepped(self, progress: float) -> None:
+        """`progress` is the share of this phase's steps that are done, above 0; 1 when the phase is over."""
+        ...
 
 
 class DivergedError(ArithmeticError):
@@ -65,7 +75,10 @@ def fit(
     Raises:
         DivergedError: if the mean loss of an epoch is not finite.
     """
+    stepped = [module for module in model.modules() if isinstance(module, Stepped)]
     if epochs == 0:
+        for module in stepped:
+            module.stepped(1.0)
         return ()
     train, count = task.train, len(task.train.labels)
     # Convolutions run a quarter faster with their channels last.
@@ -74,6 +87,7 @@ def fit(
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False)
     history: list[Epoch] = []
+    done = 0
     for _ in range(epochs):
         model.train()
         total = torch.zeros(())
@@ -84,6 +98,9 @@ def fit(
             value.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
+            done += 1
+            for module in stepped:
+                module.stepped(done / (epochs * batches))
             total += value.detach() * len(index)
         # Read once an epoch, because every read waits for the device.
         mean = float(total) / count
