@@ -1,22 +1,13 @@
-"""Channels that can only leave a network together, and how they leave it."""
+"""Channels that can only leave a network together, and how much they matter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-import torch_pruning
 from torch import Tensor, nn
 
 from compressors.criteria import Criterion, Scores, Side
-from nas.mask import WeightMask
-
-TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
-ADVICE = (
-    "the network reorders channels, mixes them or makes something of a zero, as shuffles, layer normalisation and sigmoids do: "
-    "leave its sites out"
-)
 
 
 @dataclass(frozen=True)
@@ -30,58 +21,24 @@ class Group:
     importance: Tensor
 
 
-Selection = Callable[[Sequence[Group]], Sequence[Sequence[int]]]
-"""The channels of each group that leave."""
-
-
 def is_depthwise(layer: nn.Module) -> bool:
     """Whether a layer has the channels of the layer before it."""
     return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
 
 
-def shrink(
-    model: nn.Module,
-    chosen: Mapping[str, Mapping[nn.Module, float]],
-    example: Tensor,
-    criterion: Criterion,
-    select: Selection,
-) -> nn.Module:
-    """`model` without the selected channels; for each site, `chosen` has its layers and what was chosen for them.
-
-    Which channels are tied comes from Torch-Pruning's dependency graph (Fang et al., 2023).
-
-    Raises:
-        ValueError: if the network has masks, a site has only layers that give the logits, tied layers differ in what was
-            chosen, or removing the channels is not the same as setting them to zero.
-    """
-    if any(isinstance(module, WeightMask) for module in model.modules()):
-        raise ValueError("channels must be removed before single weights, but the network has masks")
-    model.eval()
-    with torch.enable_grad():  # it follows what autograd records
-        graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=(example[:2],), verbose=False)
-    names = {module: name for name, module in model.named_modules()}
-    # The sample of zeros tells what biases alone make the network say; the one of ones answers where examples are zeros.
-    probe = torch.cat([example, torch.ones_like(example[:1]), torch.zeros_like(example[:1])])
-    try:
-        groups = _groups(graph, chosen, names, criterion, criterion.judged(model, example))
-        cuts = list(zip(groups, select(groups), strict=True))
-        masked = _masked(model, graph, cuts, probe)
-        _remove(graph, cuts)
-        with torch.no_grad():
-            shrunk = model(probe)
-    except (IndexError, RuntimeError) as error:
-        raise ValueError(f"a network must run without the removed channels, but: {error}; {ADVICE}") from error
-    _check_same(masked, shrunk)
-    return model
-
-
-def _groups(
+def groups_of(
     graph: Any,
     chosen: Mapping[str, Mapping[nn.Module, float]],
     names: Mapping[nn.Module, str],
     criterion: Criterion,
     scores: Scores,
 ) -> list[Group]:
+    """The groups in which something was chosen; for each site, `chosen` has its layers and what was chosen for them.
+
+    Raises:
+        ValueError: if a site has only layers that give the logits, tied layers differ in what was chosen, channels cannot be told
+            apart, or the criterion has nothing to judge.
+    """
     values: dict[nn.Module, float] = {}
     for site in sorted(chosen, key=len):
         values |= chosen[site]
@@ -93,7 +50,7 @@ def _groups(
         if layer not in graph.module2node:
             raise ValueError(f"a layer must take part in the logits to be pruned, but {names[layer]!r} does not")
         width = int(graph.get_out_channels(layer))
-        group = _tied(graph, layer, range(width))
+        group = tied_to(graph, layer, range(width))
         made = [(dep.target, len(indices)) for dep, indices in group if graph.is_out_channel_pruning_fn(dep.handler)]
         tied = {node.module: count for node, count in made if isinstance(node.module, (nn.Conv2d, nn.Linear))}
         tied = {module: count for module, count in tied.items() if not is_depthwise(module)}
@@ -157,52 +114,6 @@ def _by_channel(rows: Tensor, channels: Tensor, width: int) -> Tensor:
     return table.flatten(1)
 
 
-def _tied(graph: Any, layer: nn.Module, indices: Sequence[int]) -> Any:
+def tied_to(graph: Any, layer: nn.Module, indices: Sequence[int]) -> Any:
+    """What leaves with these channels of a layer: pairs of a dependency and indices."""
     return graph.get_pruning_group(layer, graph.get_pruner_of_module(layer).prune_out_channels, list(indices))
-
-
-def _masked(model: nn.Module, graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]], inputs: Tensor) -> Tensor:
-    """The outputs with the channels set to zero where they are made: what removing them has to be equal to."""
-    modules = set(model.modules())
-    hooks = [
-        dep.target.module.register_forward_hook(partial(_zero, torch.tensor(indices)))
-        for group, cut in cuts
-        if cut
-        for dep, indices in _tied(graph, group.root, cut)
-        if graph.is_out_channel_pruning_fn(dep.handler) and dep.target.module in modules
-    ]
-    with torch.no_grad():
-        outputs: Tensor = model(inputs)
-    for hook in hooks:
-        hook.remove()
-    return outputs
-
-
-def _zero(indices: Tensor, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's hook
-    return output.index_fill(-1 if isinstance(layer, nn.Linear) else 1, indices, 0.0)
-
-
-def _remove(graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]]) -> None:
-    for group, cut in cuts:
-        if len(cut) == group.width:
-            raise ValueError(f"pruning must leave a channel, but none of {group.width} is left at {list(group.names)}")
-        if cut:
-            _tied(graph, group.root, cut).prune()
-        achieved, expected = graph.get_out_channels(group.root), group.width - len(cut)
-        if achieved != expected:
-            raise ValueError(f"pruning must leave {expected} of {group.width} channels, but left {achieved} at {list(group.names)}")
-
-
-def _check_same(masked: Tensor, shrunk: Tensor) -> None:
-    if masked.shape != shrunk.shape:
-        raise ValueError(
-            f"pruning must keep the shape of the outputs, {tuple(masked.shape)}, but got {tuple(shrunk.shape)}; {ADVICE}"
-        )
-    # The last sample is the one of zeros.
-    error, response = float((masked - shrunk).abs().max()), float((masked - masked[-1]).abs().max())
-    # Where biases give most of the output, a mistake in the little that answers the input must not hide behind them.
-    if not error <= TOLERANCE_OF_RESPONSE * response + TOLERANCE_OF_OUTPUT * float(masked.abs().max()):
-        raise ValueError(
-            f"removing channels must give the outputs that zeroed channels give, but they differ by {error:.3g} "
-            f"where inputs make a difference of {response:.3g}; {ADVICE}"
-        )

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from compressors.criteria import L2, Criterion
-from compressors.groups import Group, Selection, is_depthwise, shrink
-from nas.compress import layers_at
+from compressors.groups import Group
+from compressors.removal import shrink
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ChannelPruning:
                 if tied layers have different ratios, or if removing the channels of this network is not the same as setting
                 them to zero.
         """
-        ratios = {site: _check_ratio(settings[site], site) for site in settings}
-        return _shrink(model, ratios, example, self.criterion, _least_of_each)
+        ratios = {site: check_ratio(settings[site], site) for site in settings}
+        return shrink(model, ratios, example, self.criterion, _least_of_each)
 
 
 def prune(
@@ -73,7 +73,7 @@ def prune_globally(
     Raises:
         ValueError: as ChannelPruning does, or if the ratio leaves less than one channel to each group.
     """
-    _check_ratio(ratio, "all sites together")
+    check_ratio(ratio, "all sites together")
 
     def select(groups: Sequence[Group]) -> list[list[int]]:
         total = sum(group.width for group in groups)
@@ -90,7 +90,7 @@ def prune_globally(
                 count -= 1
         return [sorted(cut) for cut in cuts]
 
-    return _shrink(copy.deepcopy(model), dict.fromkeys(sites, ratio), example, criterion, select)
+    return shrink(copy.deepcopy(model), dict.fromkeys(sites, ratio), example, criterion, select)
 
 
 def prune_below(
@@ -113,7 +113,7 @@ def prune_below(
                 )
         return [(group.importance < threshold).nonzero().flatten().tolist() for group in groups]
 
-    return _shrink(copy.deepcopy(model), dict.fromkeys(sites, threshold), example, criterion, select)
+    return shrink(copy.deepcopy(model), dict.fromkeys(sites, threshold), example, criterion, select)
 
 
 def widths(model: nn.Module) -> dict[str, int]:
@@ -132,22 +132,8 @@ def _least_of_each(groups: Sequence[Group]) -> list[list[int]]:
     return [least(group, math.floor(group.value * group.width)) for group in groups]
 
 
-def _shrink(model: nn.Module, values: Mapping[str, float], example: Tensor, criterion: Criterion, select: Selection) -> nn.Module:
-    chosen = {site: dict.fromkeys(_producers_at(model, site), value) for site, value in values.items()}
-    if not any(values.values()):
-        return model
-    return shrink(model, chosen, example, criterion, select)
-
-
-def _check_ratio(ratio: Hashable, site: str) -> float:
+def check_ratio(ratio: Hashable, site: str) -> float:
+    """The ratio, if it is at least 0 and below 1."""
     if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0.0 <= ratio < 1.0:
         raise ValueError(f"a pruning ratio must be at least 0 and below 1, but got {ratio!r} at {site!r}")
     return float(ratio)
-
-
-def _producers_at(model: nn.Module, site: str) -> list[nn.Module]:
-    layers = layers_at(model, site)
-    producers = [layer for layer in layers.values() if not is_depthwise(layer)]
-    if not producers:
-        raise ValueError(f"a depthwise convolution has the channels of the layer before it, but {site!r} has only {list(layers)}")
-    return producers

@@ -18,6 +18,7 @@ from nas.measure import Device, Measuring, costs
 from nas.objective import Budget, Epoch, Evaluation, Status
 from nas.search import Facts, Proposal
 from nas.seeds import candidate_seed, seeded
+from nas.slimming import with_gain_penalty
 from nas.space import Design, Genotype, SearchSpace
 from nas.train import Loss, Recipe, accuracy, fit
 
@@ -116,10 +117,11 @@ class Evaluator:
         """Fits the network, compresses it and fits it again; both phases see their batches in an order of their own."""
         before, after = self.recipe.phases(epochs)
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
-        fitted = partial(fit, task=self.task, recipe=self.recipe, loss=self.loss, generator=shuffle)
-        history = fitted(model, epochs=before, lr=self.recipe.lr)
+        fitted = partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
+        loss = with_gain_penalty(self.loss, model, self.recipe.gain_penalty)
+        history = fitted(model, epochs=before, lr=self.recipe.lr, loss=loss)
         model = compress(model, design, self.compressors, self._calibration)
-        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr)
+        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr, loss=self.loss)
 
     def finish(self, model: nn.Module, counted: Mapping[str, float]) -> tuple[Trained, dict[str, float]]:
         """The file that a trained network becomes, and the metrics: the length of that file, and its accuracy when loaded.

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from compressors.criteria import APOZ, FPGM, GAMMA, L1, L2, Criterion, random, taylor
-from compressors.groups import Group, is_depthwise, shrink
+from compressors.groups import Group
 from compressors.pruning import ChannelPruning
-from nas.compress import layers_at
+from compressors.removal import shrink
 from nas.seeds import seeded
 
 IMAGES = torch.randn(5, 2, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -46,8 +46,7 @@ def importance(model: nn.Module, criterion: Criterion, example: Tensor = IMAGES)
         seen.extend(group.importance for group in groups)
         return [[] for _ in groups]
 
-    layers = [layer for layer in layers_at(model, "").values() if not is_depthwise(layer)]
-    shrink(model, {"": dict.fromkeys(layers, 0.5)}, example, criterion, select)
+    shrink(model, {"": 0.5}, example, criterion, select)
     return seen
 
 
