@@ -62,7 +62,7 @@ def groups_of(
         called = tuple(name for module, name in names.items() if module in tied)
         groups.append(Group(layer, called, width, value, _importance(graph, group, called, width, criterion, scores)))
     for site, layers in chosen.items():
-        if any(layers.values()) and layers.keys() <= final:
+        if layers.keys() <= final:
             found = [names[layer] for layer in layers]
             raise ValueError(f"the layers that give the logits keep their channels, but {site!r} has only {found}")
     return groups

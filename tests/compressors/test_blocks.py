@@ -56,10 +56,17 @@ def test_the_network_runs_without_the_block() -> None:
     assert torch.allclose(model(IMAGES), expected)
 
 
+def test_looking_at_shapes_is_no_training() -> None:
+    before = network().state_dict()
+    after = drop_blocks(network().train(), ["one"], IMAGES).state_dict()
+    assert all(torch.equal(before[name], tensor) for name, tensor in after.items())
+
+
 def test_a_layer_and_an_inner_block_can_be_dropped_too() -> None:
     dropped = drop_blocks(network(), ["one.inner.0", "two", "two.inner"], IMAGES)
     assert isinstance(dropped.get_submodule("one.inner.0"), nn.Identity)
     assert isinstance(dropped.get_submodule("two"), nn.Identity)
+    assert not list(dropped.get_submodule("two").children())
     assert dropped(IMAGES).shape == (4, 3)
 
 
@@ -99,9 +106,9 @@ def test_what_is_given_more_than_one_tensor_is_refused() -> None:
 
     model = Gated()
     with pytest.raises(ValueError, match=r"'gate' makes \[2, 1, 6, 6\] of \[2, 1, 6, 6\] and \[2, 1, 6, 6\]"):
-        drop_blocks(model, ["gate"], IMAGES)
+        BlockPruning().apply(model, {"gate": True}, IMAGES)
     with pytest.raises(ValueError, match=r"must take part in the network to be dropped, but \['unused'\] do not"):
-        drop_blocks(model, ["unused"], IMAGES)
+        BlockPruning().apply(model, {"unused": True}, IMAGES)
     assert not any(module._forward_hooks for module in model.modules())
 
 

@@ -141,6 +141,35 @@ def test_filters_near_the_geometric_median_can_go() -> None:
     assert pruned.get_parameter("0.weight")[:, 0].tolist() == [4.0, 1.0, 0.0, 5.0]
 
 
+def test_batch_normalisation_says_nothing_of_distances() -> None:
+    model = network()
+    made, _, filters, read = (model.get_parameter(f"{layer}.weight").detach() for layer in (0, 1, 3, 6))
+    rows = [made.flatten(1), filters.flatten(1), read.reshape(3, 4, 4).transpose(0, 1).flatten(1)]
+    expected = sum(torch.cdist(row, row).sum(1) for row in rows) / 3
+    assert importance(model, FPGM)[0].tolist() == pytest.approx(torch.as_tensor(expected).tolist(), rel=1e-4)
+
+
+class Twice(nn.Module):
+    """Joins the same channels twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.head = nn.Linear(2, 3, bias=False), nn.Linear(6, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x)
+        said: Tensor = self.head(torch.cat([y, y], 1))
+        return said
+
+
+def test_a_channel_that_is_read_in_two_places_has_what_is_said_in_both() -> None:
+    model = Twice()
+    with torch.no_grad():
+        model.a.weight.zero_()
+        model.head.weight.copy_(torch.tensor([[1.0, 2.0, 3.0, 10.0, 20.0, 40.0]] * 2))
+    assert importance(model, L1, torch.eye(2))[0].tolist() == pytest.approx([11.0, 22.0, 43.0])
+
+
 def test_activity_is_the_share_of_what_is_read_that_is_not_zero() -> None:
     model = network()
     share = (model[:5](IMAGES) != 0).float().mean((0, 2, 3))
@@ -170,6 +199,9 @@ def test_random_importance_follows_from_the_seed_alone() -> None:
         for parameter in model.parameters():
             parameter.mul_(2.0)
     assert torch.equal(importance(model, random(3))[0], first)
+    alike = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    one, two = (random(3).judged(alike, IMAGES)[layer, "made"] for layer in alike)
+    assert not torch.equal(one, two)
 
 
 class Sum(nn.Module):
@@ -197,8 +229,8 @@ def test_every_layer_of_a_group_has_its_say(criterion: Criterion) -> None:
 
 @pytest.mark.parametrize("criterion", [L1, L2, FPGM, GAMMA, APOZ, TAYLOR, random(0)], ids=lambda criterion: criterion.name)
 def test_a_criterion_leaves_the_network_as_it_was(criterion: Criterion) -> None:
-    model, before = network(), network()
-    importance(model, criterion)
+    model, before = network().train(), network()
+    criterion.judged(model, IMAGES)
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), before.state_dict().values(), strict=True))
     assert not any(module._forward_pre_hooks for module in model.modules())
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from compressors import pruning
 from compressors.criteria import GAMMA, L1, Criterion
 from compressors.pruning import ChannelPruning, prune, prune_below, prune_globally, widths
+from compressors.removal import shrink
 from nas.mask import WeightMask
 from nas.seeds import seeded
 
@@ -139,6 +140,19 @@ def test_a_threshold_takes_what_is_below_it_and_nothing_else() -> None:
 def test_thresholds_must_be_positive(threshold: float) -> None:
     with pytest.raises(ValueError, match="positive and finite, but got"):
         prune_below(network(), threshold, IMAGES)
+
+
+def test_a_group_without_a_channel_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"must leave a channel, but none of 8 is left at \['a'\]"):
+        shrink(network(), {"a": 0.5}, IMAGES, L1, lambda groups: [range(group.width) for group in groups])
+
+
+def test_pruning_is_no_training() -> None:
+    model = network().train()
+    mean = model.get_submodule("norm").get_buffer("running_mean")
+    smaller = prune(model, {"b": 0.5}, IMAGES)
+    assert torch.equal(smaller.get_submodule("norm").get_buffer("running_mean"), mean)
+    assert not mean.any()
 
 
 def test_tied_layers_must_all_be_at_the_sites() -> None:

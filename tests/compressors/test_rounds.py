@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import taylor
+from compressors.criteria import L2, random, taylor
 from compressors.pruning import prune, widths
 from compressors.rounds import prune_in_rounds
 from compressors.schedules import cubic, ratios
@@ -45,6 +45,14 @@ def test_each_round_judges_what_training_has_made() -> None:
     assert len(once) == len(rounds) == 5
     assert once != rounds
     assert widths(model)["0"] == 9
+
+
+def test_rounds_go_by_the_criterion() -> None:
+    found = [
+        prune_in_rounds(network(), [0.5], IMAGES, lambda model: None, criterion=criterion).get_parameter("0.bias").tolist()
+        for criterion in (L2, random(0), random(1))
+    ]
+    assert found[0] != found[1] != found[2]
 
 
 def test_rounds_with_training_and_taylor(tiny_task: Task) -> None:

@@ -21,6 +21,7 @@ from nas.evaluate import Evaluator
 from nas.mask import Schedule, mask_of
 from nas.measure import costs
 from nas.objective import Budget, Status
+from nas.quantize import QuantizedLinear, UnsupportedError
 from nas.search import Proposal
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -194,6 +195,9 @@ def test_costs_are_those_of_the_kept_weights_and_follow_from_the_settings() -> N
         sizes[ratio] = found[0]
     dense = sizes[0.0]
     assert dense["params"] - sizes[0.5]["params"] == 48
+    conv = compress(network(), {"b.sparsity": 0.5, "head.bits": 4}, [WeightPruning(), Quantization()], IMAGES)
+    # 64 weights of 8 bits.
+    assert dense["flash_bytes"] - costs(conv, lower(conv, IMAGES, keep_dead=True))["flash_bytes"] == 64 - (8 + 32)
     # 96 weights of 4 bits, or a bit for each and 4 for those that are left.
     assert dense["flash_bytes"] - sizes[0.5]["flash_bytes"] == 48 - (12 + 24)
     assert sizes[0.1]["flash_bytes"] == dense["flash_bytes"]
@@ -202,6 +206,15 @@ def test_costs_are_those_of_the_kept_weights_and_follow_from_the_settings() -> N
     assert {name: dense[name] for name in ("macs", "peak_memory_bytes")} == {
         name: sizes[0.9][name] for name in ("macs", "peak_memory_bytes")
     }
+
+
+def test_weights_of_one_bit_cannot_be_masked() -> None:
+    model = sparsify(network(), {"head": 0.5}, IMAGES)
+    head = model.get_submodule("head")
+    assert isinstance(head, nn.Linear)
+    model.set_submodule("head", QuantizedLinear(head, 1))
+    with pytest.raises(UnsupportedError, match="of 1 bit are never 0, so a layer with a mask must have at least 2 bits"):
+        lower(model, IMAGES)
 
 
 class Space:
