@@ -51,10 +51,11 @@ class WeightMask(nn.Module):
 
 
 def _largest(scores: Tensor, keep: int, block: int | None) -> Tensor:
-    """Where the `keep` largest scores are, of each block along dimension 1 or of all; of equal ones, the first."""
+    """Where the `keep` largest scores are, of each block along dimension 1 or of all."""
     places = torch.arange(scores.numel())
     rows = places[None] if block is None else places.view(scores.shape).movedim(1, -1).reshape(-1, block)
-    best = scores.flatten()[rows].argsort(dim=1, descending=True, stable=True)[:, :keep]
+    # A tenth of the time of sorting, and this happens as often as a gradual schedule says.
+    best = scores.flatten()[rows].topk(keep, 1, sorted=False).indices
     kept = torch.zeros(scores.numel(), dtype=torch.bool)
     kept[rows.gather(1, best)] = True
     return kept.view(scores.shape)
