@@ -19,7 +19,6 @@ ADVICE = (
     "leave its sites out"
 )
 
-
 Selection = Callable[[Sequence[Group]], Sequence[Sequence[int]]]
 """The channels of each group that leave."""
 
@@ -50,8 +49,9 @@ def shrink(
     names = {module: name for name, module in model.named_modules()}
     # The sample of zeros tells what biases alone make the network say; the one of ones answers where examples are zeros.
     probe = torch.cat([example, torch.ones_like(example[:1]), torch.zeros_like(example[:1])])
+    scores = criterion.judged(model, example)
     try:
-        groups = groups_of(graph, chosen, names, criterion, criterion.judged(model, example))
+        groups = groups_of(graph, chosen, names, criterion, scores)
         cuts = list(zip(groups, select(groups), strict=True))
         masked = _masked(model, graph, cuts, probe)
         _remove(graph, cuts)

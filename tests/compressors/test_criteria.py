@@ -112,6 +112,14 @@ def test_taylor_wants_gradients_where_they_are_switched_off() -> None:
     assert torch.equal(found, importance(network(), TAYLOR)[0])
 
 
+def test_an_error_of_the_loss_is_told_as_it_is() -> None:
+    def loss(model: nn.Module) -> Tensor:
+        raise RuntimeError("no labels here")
+
+    with pytest.raises(RuntimeError, match="no labels here"):
+        importance(network(), taylor(loss))
+
+
 def test_gamma_is_the_magnitude_of_gains_below_zero_too() -> None:
     model = network()
     with torch.no_grad():
