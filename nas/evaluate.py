@@ -18,6 +18,7 @@ from nas.measure import Device, Measuring, costs
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
 from nas.search import Facts, Proposal
 from nas.seeds import candidate_seed, seeded
+from nas.slimming import with_gain_penalty
 from nas.space import Design, Genotype, SearchSpace
 from nas.train import Loss, Recipe, Stop, accuracy, fit, never
 
@@ -123,8 +124,9 @@ class Evaluator:
         """
         before, after = self.recipe.phases(epochs)
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
-        fitted = partial(fit, task=self.task, recipe=self.recipe, loss=self.loss, generator=shuffle)
-        history = fitted(model, epochs=before, lr=self.recipe.lr, stop=stop)
+        fitted = partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
+        loss = with_gain_penalty(self.loss, model, self.recipe.gain_penalty)
+        history = fitted(model, epochs=before, lr=self.recipe.lr, loss=loss, stop=stop)
         if len(history) < before:
             return model, history
 
@@ -132,7 +134,7 @@ class Evaluator:
             return stop((*history, *reached))
 
         model = compress(model, design, self.compressors, self._calibration)
-        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr, stop=in_all)
+        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr, loss=self.loss, stop=in_all)
 
     def finish(self, model: nn.Module, counted: Mapping[str, float]) -> tuple[Trained, dict[str, float]]:
         """The file that a trained network becomes, and the metrics: the length of that file, and its accuracy when loaded.

@@ -25,10 +25,24 @@ class Watching(Protocol):
         ...
 
 
+def watched(loss: Loss, model: nn.Module, example: Tensor) -> AbstractContextManager[Iterable[nn.Parameter]]:
+    """What `watching` of a loss gives, or nothing for one that looks at logits alone."""
+    return loss.watching(model, example) if isinstance(loss, Watching) else nullcontext(())
+
+
 Stop = Callable[[Curve], bool]
 """Whether training ends early, looked at before each epoch with what the epochs before it reached."""
 
 EVALUATION_BATCH = 256
+
+
+@runtime_checkable
+class Stepped(Protocol):
+    """A part of a network that has something to do after every step of training."""
+
+    def stepped(self, progress: float) -> None:
+        """`progress` is the share of this phase's steps that are done, above 0; 1 when the phase is over."""
+        ...
 
 
 class DivergedError(ArithmeticError):
@@ -39,9 +53,11 @@ class DivergedError(ArithmeticError):
 class Recipe:
     """How a candidate is trained: `epochs`, then compression, then `finetune_epochs`, each with its own annealed schedule.
 
+    Before compression the loss has `gain_penalty` times the L1 norm of the gains of batch normalisation.
+
     Raises:
         ValueError: if a number of epochs is negative or both are 0, a batch is of less than 2 samples, which batch
-            normalisation needs, a learning rate is not positive or the weight decay is negative.
+            normalisation needs, a learning rate is not positive, or the weight decay or the penalty is negative.
     """
 
     epochs: int = 20
@@ -50,12 +66,16 @@ class Recipe:
     lr: float = 5e-3
     finetune_lr: float = 2e-3
     weight_decay: float = 1e-2
+    gain_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.finetune_epochs) < 0 or self.epochs + self.finetune_epochs == 0:
             raise ValueError(f"a recipe needs epochs, none negative, but got {self.epochs} and {self.finetune_epochs}")
         if self.batch_size < 2 or not (self.lr > 0 and self.finetune_lr > 0 and self.weight_decay >= 0):
             raise ValueError(f"batch size must be 2 or more, learning rates positive and weight decay not negative, but got {self}")
+
+        if not 0.0 <= self.gain_penalty < math.inf:
+            raise ValueError(f"the penalty on gains must be finite and not negative, but got {self.gain_penalty}")
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
         """Epochs before and after compression when `epochs` are wanted in all (None: the recipe's own)."""
@@ -96,9 +116,11 @@ def fit(
         DivergedError: if the mean loss of an epoch is not finite.
     """
     if epochs == 0:
+        for module in model.modules():
+            if isinstance(module, Stepped):
+                module.stepped(1.0)
         return ()
-    watching = loss.watching(model, task.train.inputs[:2]) if isinstance(loss, Watching) else nullcontext(())
-    with watching as extra:
+    with watched(loss, model, task.train.inputs[:2]) as extra:
         return _trained(model, task, recipe, epochs, lr, loss, generator, stop, extra)
 
 
@@ -119,7 +141,9 @@ def _trained(
     batches = min(math.ceil(count / recipe.batch_size), count // 2)
     optimizer = torch.optim.AdamW([*model.parameters(), *extra], lr=lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False)
+    stepped = [module for module in model.modules() if isinstance(module, Stepped)]
     history: list[Epoch] = []
+    done = 0
     for _ in range(epochs):
         if stop(history):
             break
@@ -132,6 +156,9 @@ def _trained(
             value.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
+            done += 1
+            for module in stepped:
+                module.stepped(done / (epochs * batches))
             total += value.detach() * len(index)
         # Read once an epoch, because every read waits for the device.
         mean = float(total) / count

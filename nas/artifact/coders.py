@@ -108,3 +108,16 @@ CODERS: tuple[Coder, ...] = (
     Coder(_write_gaps, _read_gaps),
     Coder(_write_huffman, _read_huffman),
 )
+
+
+def most_bytes(count: int, kept: int, width: int) -> int:
+    """The most bytes that the shortest of raw, mask and gaps takes for `count` symbols, of which `kept` may not be 0."""
+    raw = bits.packed_bytes(count, width)
+    if kept == count:
+        return raw
+    mask = bits.packed_bytes(count, 1) + bits.packed_bytes(kept, width)
+    # Zeros that fill wide gaps each stand for 2^gap_width of the others, wherever those are.
+    filled = (bits.packed_bytes(kept + (count - kept >> gap_width), gap_width + width) for gap_width in _GAP_WIDTHS)
+    # Gaps and symbols end on a byte of their own.
+    gaps = len(varint(count)) + 1 + min(filled) + 1
+    return min(raw, mask, gaps)

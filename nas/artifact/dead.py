@@ -145,10 +145,10 @@ def _narrowed(tensor: TensorType, mask: Mask) -> TensorType:
 def _without(operation: Operation, source: Mask, result: Mask) -> Operation:
     if isinstance(operation, (Conv, Linear)):
         scaling = replace(operation.scaling, multipliers=operation.scaling.multipliers[result])
-        weights = operation.weights[result]
-        if isinstance(operation, Linear) or operation.groups == 1:
-            weights = weights[:, source]
-        layer = replace(operation, weights=weights, biases=operation.biases[result], scaling=scaling)
+        heard = source if isinstance(operation, Linear) or operation.groups == 1 else slice(None)
+        weights, kept = operation.weights[result][:, heard], operation.kept
+        kept = None if kept is None else kept[result][:, heard]
+        layer = replace(operation, weights=weights, biases=operation.biases[result], scaling=scaling, kept=kept)
         if isinstance(layer, Conv) and layer.groups > 1 and layer.groups == len(source):
             layer = replace(layer, groups=int(source.sum()))
         return layer

@@ -80,7 +80,10 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Conv(Operation):
-    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases."""
+    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases.
+
+    `kept` is the mask of a layer that was pruned: where it is False, weights are 0. No file holds it.
+    """
 
     weights: Weights
     bits: int
@@ -90,16 +93,18 @@ class Conv(Operation):
     padding: tuple[int, int]
     dilation: tuple[int, int]
     groups: int
+    kept: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Operation):
-    """A matrix product; weights [out, in] of `bits` bits, int32 biases."""
+    """A matrix product; weights [out, in] of `bits` bits, int32 biases; `kept` as in Conv."""
 
     weights: Weights
     bits: int
     biases: NDArray[np.int32]
     scaling: Scaling
+    kept: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)

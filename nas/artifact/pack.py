@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.artifact import bits
+from nas.artifact.coders import most_bytes
 from nas.artifact.encodings import encode
 from nas.artifact.fields import pair, varint
 from nas.artifact.layout import (
@@ -66,7 +67,8 @@ def pack(program: Program) -> bytes:
 def flash_bytes(program: Program) -> int:
     """The length of the file if all weights and tables were written as they are, and biases with 32 bits.
 
-    It follows from shapes and bit-widths alone, so it is known before training, and is never below that of the packed file.
+    Of a layer with a mask, it is that of the shortest coding that can be told from the number of weights kept. So it follows
+    from shapes, bit-widths and masks alone, is known before training, and is never below that of the packed file.
 
     Raises:
         ArtifactError: if the program is larger than a file may be, or a scale is no float32.
@@ -77,7 +79,8 @@ def flash_bytes(program: Program) -> int:
         total += len(_record(program, index, 0)) + len(_multipliers(operation))
         match operation:
             case Conv() | Linear():
-                total += 4 * len(operation.biases) + bits.packed_bytes(operation.weights.size, operation.bits)
+                kept = operation.weights.size if operation.kept is None else int(operation.kept.sum())
+                total += 4 * len(operation.biases) + most_bytes(operation.weights.size, kept, operation.bits)
             case Gather():
                 total += bits.packed_bytes(len(operation.indices), index_width(program.tensors[operation.inputs[0]]))
             case Lut():

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from nas.artifact.biases import bias_units, with_biases
 from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
-from nas.quantize import QuantizedConv2d, QuantizedLinear, weight_levels
+from nas.mask import mask_of
+from nas.quantize import QuantizedConv2d, QuantizedLinear, UnsupportedError, weight_levels
 
 DEFAULT_BITS = 8
 
@@ -56,11 +57,21 @@ def integers(
     """
     bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
     levels, scales = weight_levels(layer.weight, bits)
+    if (mask := kept(layer)) is not None:
+        if bits == 1:
+            raise UnsupportedError("weights of 1 bit are never 0, so a layer with a mask must have at least 2 bits")
+        levels *= torch.from_numpy(mask)
     found = affine(layer, norm, scales)
     signs = np.where(found.gains < 0, np.int8(-1), np.int8(1)).reshape(-1, *[1] * (levels.ndim - 1))
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
     weights, biases, stored = with_biases(found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits)
     return weights, bits, biases, stored
+
+
+def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
+    """The weights that the mask of a layer leaves it; None where it has no mask."""
+    mask = mask_of(layer)
+    return None if mask is None else mask.kept.numpy()
 
 
 def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType) -> None:

@@ -5,6 +5,7 @@ import math
 from torch import nn
 
 from nas.artifact import Program, flash_bytes
+from nas.mask import WeightMask
 from nas.measure.protocol import Device, Measuring
 from nas.quantize import UnsupportedError
 
@@ -15,18 +16,19 @@ def costs(model: nn.Module, program: Program, device: Device | None = None) -> d
     """What a network and its program cost for one sample.
 
     `flash_bytes` is what a device holds, bit-packed; `size_bytes`, which the file's own coding can only lower, is the same
-    here. `params` counts the trainable parameters, `macs` the multiply-accumulates of layers, `peak_memory_bytes` the most
-    activations alive at once; `latency_ms` is there where a device is, and `latency_ratio`, how many times as long as the
-    network in 32-bit floats that is, where the device can measure both.
+    here. `params` counts the trainable parameters but those that masks remove, `macs` the multiply-accumulates of layers,
+    `peak_memory_bytes` the most activations alive at once; `latency_ms` is there where a device is, and `latency_ratio`, how
+    many times as long as the network in 32-bit floats that is, where the device can measure both.
 
     Raises:
         ValueError: if the device gives no latency.
     """
     flash = float(flash_bytes(program))
+    removed = sum(int((~module.kept).sum()) for module in model.modules() if isinstance(module, WeightMask))
     measured = {
         "size_bytes": flash,
         "flash_bytes": flash,
-        "params": float(sum(parameter.numel() for parameter in model.parameters())),
+        "params": float(sum(parameter.numel() for parameter in model.parameters()) - removed),
         "macs": float(program.macs),
         "peak_memory_bytes": float(program.peak_memory),
     }

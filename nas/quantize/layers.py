@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nas.mask import carry_mask
+
 SHRINKAGE = 0.01
 
 
@@ -50,6 +52,7 @@ class QuantizedConv2d(nn.Conv2d):
         geometry = (layer.stride, layer.padding, layer.dilation, layer.groups, layer.bias is not None, layer.padding_mode)
         super().__init__(layer.in_channels, layer.out_channels, layer.kernel_size, *geometry, device="meta")  # type: ignore[arg-type]
         self.weight, self.bias, self.bits = layer.weight, layer.bias, bits
+        carry_mask(layer, self)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
         """The convolution with the quantised weights."""
@@ -63,6 +66,7 @@ class QuantizedLinear(nn.Linear):
     def __init__(self, layer: nn.Linear, bits: int) -> None:
         super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
         self.weight, self.bias, self.bits = layer.weight, layer.bias, bits
+        carry_mask(layer, self)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
         """The product with the quantised weights."""

@@ -103,9 +103,27 @@ def test_signals_end_a_run_that_can_be_resumed(tmp_path: Path, number: signal.Si
     assert len(read(tmp_path / "out")[1]) >= 2
 
 
+SPACE, CHECK, PRUNING = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+NETWORK = """
+import torch
+from torch import nn
+
+images, model = torch.rand(4, 1, 6, 6), nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten())
+model.add_module("head", nn.Linear(128, 3))
+"""
+RESULTS = """
+assert widths(smaller) == {"0": 4, "head": 3}
+assert sparsities(sparse) == {"0": 64 / 72, "head": 0.5}
+"""
+
+
+def test_the_pruning_of_the_readme_prunes(tmp_path: Path) -> None:
+    (tmp_path / "pruning.py").write_text(NETWORK + PRUNING + RESULTS)
+    assert start("pruning.py", cwd=tmp_path).wait() == 0
+
+
 def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    space, check = blocks
+    space, check = SPACE, CHECK
     assert len(space.splitlines()) <= 30
     (tmp_path / "my_search.py").write_text(space)
     (tmp_path / "check.py").write_text(check)

@@ -289,3 +289,37 @@ def test_a_recipe_without_epochs_is_refused(epochs: int, finetune: int) -> None:
 def test_a_recipe_that_cannot_train_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="batch size must be 2 or more, learning rates positive and weight decay not negative"):
         Recipe(**values)
+
+
+class Counting(nn.Module):
+    """A layer that remembers what it is told of the progress, and what its weight was then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+        self.told: list[float] = []
+        self.weights: list[float] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight.sum()
+
+    def stepped(self, progress: float) -> None:
+        self.told.append(progress)
+        self.weights.append(self.weight.sum().item())
+
+
+def test_parts_of_the_network_are_told_of_every_step_after_it() -> None:
+    part = Counting()
+    before: list[float] = []
+
+    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        before.append(part.weight.sum().item())
+        return said.square().mean()
+
+    train(nn.Sequential(part, nn.Identity()), numbered(12), epochs=2, recipe=Recipe(batch_size=4, lr=0.1), loss=loss)
+    assert part.told == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
+    assert part.told[-1] == 1.0
+    assert part.weights[:-1] == before[1:]
+    assert part.weights != before
+    train(part, numbered(12), epochs=0)
+    assert part.told[6:] == [1.0]

@@ -153,3 +153,20 @@ def test_lowering_leaves_dead_channels_out() -> None:
     assert [tensor.shape for tensor in program.tensors] == [(1, 6, 6), (3, 4, 4), (4, 2, 2), (16,), (3,)]
     with torch.inference_mode():
         assert (Interpreter(program)(images) - model(images)).abs().max() < 0.1
+
+
+def test_masks_lose_the_channels_that_the_weights_lose() -> None:
+    first = conv(0, np.array([[1, 2], [0, 0], [3, 0]]), (0, 0, 0))
+    second = conv(1, np.array([[1, 5, 0], [2, 5, 3]]), (0, 0))
+    masks = [operation.weights != 0 for operation in (first, second)]
+    masks[0][2, 1] = True  # kept, though it is 0
+    tensor = TensorType((2, 1, 1), 1.0, 0)
+    layers = tuple(replace(operation, kept=mask) for operation, mask in zip((first, second), masks, strict=True))
+    tensors = (tensor, replace(tensor, shape=(3, 1, 1)), tensor, replace(tensor, shape=(2,)))
+    program = Program(tensors, (*layers, Flatten("flatten", (2,))))
+    smaller = without_dead_channels(program)
+    kept = [operation.kept for operation in smaller.operations if isinstance(operation, Conv)]
+    assert kept[0] is not None
+    assert kept[1] is not None
+    assert kept[0][:, :, 0, 0].tolist() == [[True, True], [True, True]]
+    assert kept[1][:, :, 0, 0].tolist() == [[True, False], [True, True]]

@@ -101,7 +101,7 @@ def test_a_compressor_that_keeps_the_contract_passes(seed: int) -> None:
     check(Gain(), seed=seed)
 
 
-@pytest.mark.parametrize("compressor", [ChannelPruning("gain"), Quantization(kind="gain")])
+@pytest.mark.parametrize("compressor", [ChannelPruning(kind="gain"), Quantization(kind="gain")])
 def test_the_compressors_that_come_along_keep_it(compressor: Any) -> None:
     class Suitable(Space):
         options = (0.0, 0.3, 0.9) if isinstance(compressor, ChannelPruning) else (2, 5, 8)
