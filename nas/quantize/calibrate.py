@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nas.quantize.layers import Range
+from nas.quantize.ranges import Range
 
 Method = Callable[[Tensor, int], tuple[float, float]]
 """From all values of a tensor, [N], and the number of levels to the smallest and the largest value of its range."""
@@ -43,8 +43,10 @@ def calibrate(model: nn.Module, inputs: Tensor, method: Method = minmax) -> None
 
     def note(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's hook
         assert isinstance(module, Range)
-        seen[module].append(arguments[0].flatten())
-        return arguments[0]  # unrounded: ranges that are not set yet must not spoil those behind them
+        # Unrounded: ranges that are not set yet must not spoil those behind them.
+        values = arguments[0].relu() if module.rectified else arguments[0]
+        seen[module].append(values.flatten())
+        return values
 
     hooks = [module.register_forward_hook(note) for module in ranges]
     model.eval()
@@ -54,6 +56,4 @@ def calibrate(model: nn.Module, inputs: Tensor, method: Method = minmax) -> None
         hook.remove()
     for module, values in seen.items():
         if values:
-            low, high = method(torch.cat(values), module.top + 1)
-            module.low.fill_(min(low, 0.0))
-            module.high.fill_(max(high, 0.0))
+            module.set_ends(*method(torch.cat(values), module.top + 1))

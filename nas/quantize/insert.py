@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from torch import fx, nn
 
-from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, Range
+from nas.quantize.layers import QuantizedConv2d, QuantizedLinear
+from nas.quantize.ranges import Follow, FusedReLU, Range
 from nas.quantize.roles import Role, UnsupportedError, role
 
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
@@ -15,7 +16,7 @@ class _Tracer(fx.Tracer):
         return isinstance(m, (QuantizedConv2d, QuantizedLinear)) or super().is_leaf_module(m, module_qualified_name)
 
 
-def insert_ranges(model: nn.Module, bits: int) -> fx.GraphModule:
+def insert_ranges(model: nn.Module, bits: int, follow: Follow = "widest") -> fx.GraphModule:
     """`model` traced, with a `Range` behind its input and each result: a layer with what is fused into it, a sum, a mean, …
 
     The layers keep their names; the ranges are in `ranges`, named after the node that they follow. Modules are shared
@@ -31,8 +32,12 @@ def insert_ranges(model: nn.Module, bits: int) -> fx.GraphModule:
     traced = fx.GraphModule(model, graph, type(model).__name__)
     fused = dict(_fused(traced))
     names = _range_names(fused, traced)
-    traced.add_module("ranges", nn.ModuleDict({name: Range(bits) for name in dict.fromkeys(names.values())}))
+    rectified = _rectified(names, traced)
+    ranges = {name: Range(bits, follow, rectified=name in rectified) for name in names.values()}
+    traced.add_module("ranges", nn.ModuleDict(ranges))
     for end, name in names.items():
+        if name in rectified:
+            traced.set_submodule(str(end.target), FusedReLU())
         with graph.inserting_after(end):
             quantized = graph.call_module(f"ranges.{name}", (end,))
         for user in [user for user in end.users if user is not quantized]:
@@ -84,3 +89,15 @@ def _range_names(fused: Mapping[fx.Node, fx.Node], traced: fx.GraphModule) -> di
                     group[source].extend(group[end])
                     group.update(dict.fromkeys(group[end], group[source]))
     return {end: group[end][0].name for end in fused}
+
+
+def _rectified(names: Mapping[fx.Node, str], traced: fx.GraphModule) -> set[str]:
+    """The ranges of which every end is a ReLU that nothing calls but in front of such a range."""
+    calls = [node for node in traced.graph.nodes if node.op == "call_module"]
+    plain = {node for node in calls if type(traced.get_submodule(str(node.target))) is nn.ReLU}
+    others = {name for end, name in names.items() if end not in plain}
+    found = set(names.values()) - others
+    fused = {node for node in plain if names.get(node) in found}
+    modules = {node: traced.get_submodule(str(node.target)) for node in plain}
+    kept = {modules[node] for node in plain - fused}
+    return found - {names[node] for node in fused if modules[node] in kept}
