@@ -3,21 +3,26 @@
 from nas.quantize.calibrate import calibrate
 from nas.quantize.insert import insert_ranges
 from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, layer_levels, rescale
+from nas.quantize.learned_ranges import Activations
+from nas.quantize.quantizers import WeightQuantizer, weight_quantizer
 from nas.quantize.ranges import FusedReLU, Range
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.weights import weight_levels
 
 __all__ = [
+    "Activations",
     "FusedReLU",
     "QuantizedConv2d",
     "QuantizedLinear",
     "Range",
     "Role",
     "UnsupportedError",
+    "WeightQuantizer",
     "calibrate",
     "insert_ranges",
     "layer_levels",
     "rescale",
     "role",
     "weight_levels",
+    "weight_quantizer",
 ]

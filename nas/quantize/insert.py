@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from torch import fx, nn
 
 from nas.quantize.layers import QuantizedConv2d, QuantizedLinear
-from nas.quantize.ranges import Follow, FusedReLU, Range
+from nas.quantize.learned_ranges import Activations, activation_range
+from nas.quantize.ranges import FusedReLU
 from nas.quantize.roles import Role, UnsupportedError, role
 
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
@@ -16,7 +17,7 @@ class _Tracer(fx.Tracer):
         return isinstance(m, (QuantizedConv2d, QuantizedLinear)) or super().is_leaf_module(m, module_qualified_name)
 
 
-def insert_ranges(model: nn.Module, bits: int, follow: Follow = "widest") -> fx.GraphModule:
+def insert_ranges(model: nn.Module, bits: int, activations: Activations = "widest") -> fx.GraphModule:
     """`model` traced, with a `Range` behind its input and each result: a layer with what is fused into it, a sum, a mean, …
 
     The layers keep their names; the ranges are in `ranges`, named after the node that they follow. Modules are shared
@@ -32,8 +33,9 @@ def insert_ranges(model: nn.Module, bits: int, follow: Follow = "widest") -> fx.
     traced = fx.GraphModule(model, graph, type(model).__name__)
     fused = dict(_fused(traced))
     names = _range_names(fused, traced)
-    rectified = _rectified(names, traced)
-    ranges = {name: Range(bits, follow, rectified=name in rectified) for name in names.values()}
+    # The gradient of a learned step is that of what a ReLU before it lets through.
+    rectified = set[str]() if activations == "lsq" else _rectified(names, traced)
+    ranges = {name: activation_range(bits, activations, rectified=name in rectified) for name in names.values()}
     traced.add_module("ranges", nn.ModuleDict(ranges))
     for end, name in names.items():
         if name in rectified:

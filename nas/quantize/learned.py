@@ -47,24 +47,34 @@ def learned_step(x: Tensor, step: Tensor, low: float, high: float, scale: float)
 
 class _LearnedClip(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: Tensor, high: Tensor, scale: float, zero: int, top: int) -> Tensor:  # noqa: ARG004
-        # Of the levels' own ends, which lie within half a step of `low` and `high`.
-        ctx.ends = (-zero - 0.5) * scale if zero else 0.0, (top - zero + 0.5) * scale
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        low: Tensor,  # noqa: ARG004 - they are what the scale and the zero point were made of
+        high: Tensor,  # noqa: ARG004
+        scale: float,
+        zero: int,
+        top: int,
+        rectified: bool,
+    ) -> Tensor:
+        # Half a step beyond the last levels, which lie within half a step of `low` and `high`.
+        ctx.ends = 0.0 if rectified else (-zero - 0.5) * scale, (top - zero + 0.5) * scale
         ctx.save_for_backward(x)
         return x.div(scale).round_().clamp_(-zero, top - zero).mul_(scale)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None, None]:
         (x,) = ctx.saved_tensors
         of_low = gradients[0].mul(x < ctx.ends[0]).sum()
         of_high = gradients[0].mul(x > ctx.ends[1]).sum()
-        return torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.ends), of_low, of_high, None, None, None
+        return torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.ends), of_low, of_high, None, None, None, None
 
 
-def learned_clip(x: Tensor, low: Tensor, high: Tensor, scale: float, zero: int, top: int) -> Tensor:
+def learned_clip(x: Tensor, low: Tensor, high: Tensor, scale: float, zero: int, top: int, rectified: bool) -> Tensor:
     """`x` at the nearest of scale · (0 - zero) … scale · (top - zero); what is clipped gives its gradient to that end.
 
-    PACT (Choi et al., 2018), which has the high end only, with a low end for tensors that have negative values.
+    Rectified, the gradient stops at zero as behind a ReLU. PACT (Choi et al., 2018), which has the high end
+    only, with a low end for tensors that have negative values.
     """
-    rounded: Tensor = _LearnedClip.apply(x, low, high, scale, zero, top)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _LearnedClip.apply(x, low, high, scale, zero, top, rectified)  # type: ignore[no-untyped-call]
     return rounded

@@ -77,7 +77,8 @@ def channels(scale: Tensor, weight: Tensor) -> Tensor:
 def _largest(weight: Tensor, scales: Scales) -> Tensor:
     if scales == "tensor":
         return weight.abs().amax().repeat(len(weight))
-    return torch.linalg.vector_norm(weight, torch.inf, tuple(range(1, weight.ndim)))
+    largest: Tensor = torch.linalg.vector_norm(weight, torch.inf, tuple(range(1, weight.ndim)))
+    return largest
 
 
 def _mean(size: Tensor, counted: Tensor, scales: Scales) -> Tensor:
