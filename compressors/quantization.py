@@ -43,7 +43,7 @@ class Quantization:
     kind: str = "bits"
 
     def __post_init__(self) -> None:
-        _check_bits(self.activation_bits, ACTIVATION_BITS, "activations")
+        check_activation_bits(self.activation_bits)
         _check_option("activations", self.activations, get_args(Activations))
         _check_option("weight_scales", self.weight_scales, get_args(Scales))
         _check_option("ranges", self.ranges, get_args(RangeMethod))
@@ -65,23 +65,33 @@ class Quantization:
             ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
             UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
         """
-        bits: dict[nn.Module, int] = {}
-        for site in sorted(settings, key=len):
-            chosen = _check_bits(settings[site], BIT_WIDTHS, site)
-            bits |= dict.fromkeys(layers_at(model, site).values(), chosen)
-        quantized = {layer: self._quantized(layer, width) for layer, width in bits.items()}
-        # A layer that is used twice may have several names.
-        for name, module in list(model.named_modules(remove_duplicate=False)):
-            if module in quantized:
-                model.set_submodule(name, quantized[module])
+        quantize_layers(model, settings, self.weights, self.weight_scales)
         traced = insert_ranges(model, self.activation_bits, self.activations)
         calibrate(traced, example, METHODS[self.ranges])
         return traced
 
-    def _quantized(self, layer: nn.Module, bits: int) -> nn.Module:
-        assert isinstance(layer, (nn.Conv2d, nn.Linear))
-        quantizer = weight_quantizer(layer.weight, bits, self.weights, self.weight_scales)
-        return QuantizedConv2d(layer, bits, quantizer) if isinstance(layer, nn.Conv2d) else QuantizedLinear(layer, bits, quantizer)
+
+def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Scales) -> None:
+    """Puts quantised layers, which share their parameters, in the place of those at or below each site.
+
+    Raises:
+        ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
+    """
+    bits: dict[nn.Module, int] = {}
+    for site in sorted(settings, key=len):
+        chosen = _check_bits(settings[site], BIT_WIDTHS, site)
+        bits |= dict.fromkeys(layers_at(model, site).values(), chosen)
+    quantized = {layer: _quantized(layer, width, weights, scales) for layer, width in bits.items()}
+    # A layer that is used twice may have several names.
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if module in quantized:
+            model.set_submodule(name, quantized[module])
+
+
+def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scales) -> nn.Module:
+    assert isinstance(layer, (nn.Conv2d, nn.Linear))
+    quantizer = weight_quantizer(layer.weight, bits, weights, scales)
+    return QuantizedConv2d(layer, bits, quantizer) if isinstance(layer, nn.Conv2d) else QuantizedLinear(layer, bits, quantizer)
 
 
 def quantize(model: nn.Module, bits: int | Mapping[str, int], calibration: Tensor, method: Quantization | None = None) -> nn.Module:
@@ -108,6 +118,15 @@ def quantize(model: nn.Module, bits: int | Mapping[str, int], calibration: Tenso
     """
     settings: Mapping[str, Hashable] = bits if isinstance(bits, Mapping) else {"": bits}
     return (method or Quantization()).apply(copy.deepcopy(model), settings, calibration)
+
+
+def check_activation_bits(bits: Hashable) -> int:
+    """The bits of tensors.
+
+    Raises:
+        ValueError: if they are not in 2 … 8.
+    """
+    return _check_bits(bits, ACTIVATION_BITS, "activations")
 
 
 def _check_option(name: str, value: object, options: tuple[object, ...]) -> None:

@@ -1,9 +1,12 @@
 """Fake quantisation: networks that compute in floats what their integer program computes in integers."""
 
 from nas.quantize.calibrate import calibrate
+from nas.quantize.correct import correct_biases
+from nas.quantize.equalize import equalized
+from nas.quantize.fold import folded
 from nas.quantize.insert import insert_ranges
 from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, layer_levels, rescale
-from nas.quantize.learned_ranges import Activations
+from nas.quantize.learned_ranges import Activations, DynamicRange
 from nas.quantize.quantizers import WeightQuantizer, weight_quantizer
 from nas.quantize.ranges import FusedReLU, Range
 from nas.quantize.roles import Role, UnsupportedError, role
@@ -11,6 +14,7 @@ from nas.quantize.weights import weight_levels
 
 __all__ = [
     "Activations",
+    "DynamicRange",
     "FusedReLU",
     "QuantizedConv2d",
     "QuantizedLinear",
@@ -19,6 +23,9 @@ __all__ = [
     "UnsupportedError",
     "WeightQuantizer",
     "calibrate",
+    "correct_biases",
+    "equalized",
+    "folded",
     "insert_ranges",
     "layer_levels",
     "rescale",

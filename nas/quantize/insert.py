@@ -17,6 +17,19 @@ class _Tracer(fx.Tracer):
         return isinstance(m, (QuantizedConv2d, QuantizedLinear)) or super().is_leaf_module(m, module_qualified_name)
 
 
+def traced_network(model: nn.Module) -> fx.GraphModule:
+    """`model` traced, quantised layers left whole; modules are shared with it.
+
+    Raises:
+        UnsupportedError: if torch.fx cannot trace the network.
+    """
+    try:
+        graph = _Tracer().trace(model)
+    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        raise UnsupportedError(f"a network must be traceable by torch.fx, without branches on values, but: {error}") from error
+    return fx.GraphModule(model, graph, type(model).__name__)
+
+
 def insert_ranges(model: nn.Module, bits: int, activations: Activations = "widest") -> fx.GraphModule:
     """`model` traced, with a `Range` behind its input and each result: a layer with what is fused into it, a sum, a mean, …
 
@@ -26,11 +39,7 @@ def insert_ranges(model: nn.Module, bits: int, activations: Activations = "wides
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    try:
-        graph = _Tracer().trace(model)
-    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise UnsupportedError(f"a network must be traceable by torch.fx, without branches on values, but: {error}") from error
-    traced = fx.GraphModule(model, graph, type(model).__name__)
+    traced = traced_network(model)
     fused = dict(_fused(traced))
     names = _range_names(fused, traced)
     # The gradient of a learned step is that of what a ReLU before it lets through.
@@ -40,8 +49,8 @@ def insert_ranges(model: nn.Module, bits: int, activations: Activations = "wides
     for end, name in names.items():
         if name in rectified:
             traced.set_submodule(str(end.target), FusedReLU())
-        with graph.inserting_after(end):
-            quantized = graph.call_module(f"ranges.{name}", (end,))
+        with traced.graph.inserting_after(end):
+            quantized = traced.graph.call_module(f"ranges.{name}", (end,))
         for user in [user for user in end.users if user is not quantized]:
             user.replace_input_with(end, quantized)
     traced.recompile()

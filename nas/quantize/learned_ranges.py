@@ -75,10 +75,13 @@ class SteppedRange(Range):
 class DynamicRange(Range):
     """A range that is found anew for each batch: that of its smallest and largest value."""
 
+    def __init__(self, bits: int, rectified: bool = False) -> None:
+        super().__init__(bits, "fixed", rectified)
+
     def forward(self, x: Tensor) -> Tensor:
         """`x` with every element at its nearest level."""
-        found = Range(self.bits, "fixed")
-        found.set_ends(x.amin().item(), x.amax().item())
+        found = Range(self.bits, "fixed", self.rectified)
+        found.set_ends(0.0 if self.rectified else x.amin().item(), x.amax().item())
         rounded: Tensor = found.eval()(x)
         return rounded
 
