@@ -8,7 +8,16 @@ from typing import get_args
 from torch import Tensor, nn
 
 from nas.compress import layers_at
-from nas.quantize import Activations, QuantizedConv2d, QuantizedLinear, calibrate, insert_ranges, weight_quantizer
+from nas.quantize import (
+    Activations,
+    QuantizedConv2d,
+    QuantizedLinear,
+    SharedConv2d,
+    SharedLinear,
+    calibrate,
+    insert_ranges,
+    weight_quantizer,
+)
 from nas.quantize.calibrate import METHODS, RangeMethod
 from nas.quantize.quantizers import WeightMethod
 from nas.quantize.weights import Scales
@@ -80,7 +89,10 @@ def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights:
     bits: dict[nn.Module, int] = {}
     for site in sorted(settings, key=len):
         chosen = _check_bits(settings[site], BIT_WIDTHS, site)
-        bits |= dict.fromkeys(layers_at(model, site).values(), chosen)
+        layers = layers_at(model, site)
+        if chosen == 1 and (shared := [name for name, layer in layers.items() if isinstance(layer, (SharedConv2d, SharedLinear))]):
+            raise ValueError(f"weights that share values must have 2 to 8 bits, but got 1 at {shared}")
+        bits |= dict.fromkeys(layers.values(), chosen)
     quantized = {layer: _quantized(layer, width, weights, scales) for layer, width in bits.items()}
     # A layer that is used twice may have several names.
     for name, module in list(model.named_modules(remove_duplicate=False)):
@@ -89,6 +101,9 @@ def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights:
 
 
 def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scales) -> nn.Module:
+    if isinstance(layer, (SharedConv2d, SharedLinear)):
+        layer.codebook.bits = bits  # of its few values
+        return layer
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     quantizer = weight_quantizer(layer.weight, bits, weights, scales)
     return QuantizedConv2d(layer, bits, quantizer) if isinstance(layer, nn.Conv2d) else QuantizedLinear(layer, bits, quantizer)

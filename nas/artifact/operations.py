@@ -80,7 +80,10 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Conv(Operation):
-    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases."""
+    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases.
+
+    `entries` is how many different weights there are at most, by how the layer was made; None where only bits bound it.
+    """
 
     weights: Weights
     bits: int
@@ -90,16 +93,18 @@ class Conv(Operation):
     padding: tuple[int, int]
     dilation: tuple[int, int]
     groups: int
+    entries: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Operation):
-    """A matrix product; weights [out, in] of `bits` bits, int32 biases."""
+    """A matrix product; weights [out, in] of `bits` bits, int32 biases; `entries` as in a convolution."""
 
     weights: Weights
     bits: int
     biases: NDArray[np.int32]
     scaling: Scaling
+    entries: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

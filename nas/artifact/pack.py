@@ -64,9 +64,10 @@ def pack(program: Program) -> bytes:
 
 
 def flash_bytes(program: Program) -> int:
-    """The length of the file if all weights and tables were written as they are, and biases with 32 bits.
+    """The length of the file if weights and tables were written as they are, or as indices of codebooks, and biases with 32 bits.
 
-    It follows from shapes and bit-widths alone, so it is known before training, and is never below that of the packed file.
+    It follows from shapes, bit-widths and sizes of codebooks alone, so it is known before training, and is never below that of
+    the packed file.
 
     Raises:
         ArtifactError: if the program is larger than a file may be, or a scale is no float32.
@@ -77,12 +78,21 @@ def flash_bytes(program: Program) -> int:
         total += len(_record(program, index, 0)) + len(_multipliers(operation))
         match operation:
             case Conv() | Linear():
-                total += 4 * len(operation.biases) + bits.packed_bytes(operation.weights.size, operation.bits)
+                total += 4 * len(operation.biases) + _weight_bytes(operation)
             case Gather():
                 total += bits.packed_bytes(len(operation.indices), index_width(program.tensors[operation.inputs[0]]))
             case Lut():
                 total += len(operation.table)
     return total
+
+
+def _weight_bytes(operation: Conv | Linear) -> int:
+    """Weights as they are, or as indices with their codebook where that is shorter."""
+    plain = bits.packed_bytes(operation.weights.size, operation.bits)
+    if operation.entries is None:
+        return plain
+    indices = bits.packed_bytes(operation.weights.size, (operation.entries - 1).bit_length())
+    return min(plain, indices + 1 + operation.entries)
 
 
 def _check(program: Program) -> None:

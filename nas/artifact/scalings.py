@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nas.artifact.biases import bias_units, with_biases
 from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
-from nas.quantize import layer_levels, rescale
+from nas.quantize import layer_entries, layer_levels, rescale
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -56,7 +56,9 @@ def integers(
     found = affine(layer, norm, scales)
     signs = np.where(found.gains < 0, np.int8(-1), np.int8(1)).reshape(-1, *[1] * (levels.ndim - 1))
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
-    weights, biases, stored = with_biases(found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits)
+    weights, biases, stored = with_biases(
+        found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits, layer_entries(layer)
+    )
     return weights, bits, biases, stored
 
 

@@ -4,22 +4,26 @@ from nas.quantize.calibrate import calibrate
 from nas.quantize.correct import correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
-from nas.quantize.insert import insert_ranges
-from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, layer_levels, rescale
+from nas.quantize.insert import insert_ranges, traced_network
+from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, layer_entries, layer_levels, rescale
 from nas.quantize.learned_ranges import Activations, DynamicRange
 from nas.quantize.quantizers import WeightQuantizer, weight_quantizer
 from nas.quantize.ranges import FusedReLU, Range
 from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.shared import Codebook, SharedConv2d, SharedLinear, with_positive_gains, written_out
 from nas.quantize.weights import weight_levels
 
 __all__ = [
     "Activations",
+    "Codebook",
     "DynamicRange",
     "FusedReLU",
     "QuantizedConv2d",
     "QuantizedLinear",
     "Range",
     "Role",
+    "SharedConv2d",
+    "SharedLinear",
     "UnsupportedError",
     "WeightQuantizer",
     "calibrate",
@@ -27,9 +31,13 @@ __all__ = [
     "equalized",
     "folded",
     "insert_ranges",
+    "layer_entries",
     "layer_levels",
     "rescale",
     "role",
+    "traced_network",
     "weight_levels",
     "weight_quantizer",
+    "with_positive_gains",
+    "written_out",
 ]

@@ -8,6 +8,7 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.quantize.insert import traced_network
 from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.shared import SharedConv2d, SharedLinear
 
 
 def folded(model: nn.Module) -> fx.GraphModule:
@@ -29,6 +30,8 @@ def folded(model: nn.Module) -> fx.GraphModule:
             layer, norm = traced.get_submodule(str(before.target)), traced.get_submodule(str(node.target))
             assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
             assert isinstance(layer, (nn.Conv2d, nn.Linear))
+            if isinstance(layer, (SharedConv2d, SharedLinear)):
+                raise UnsupportedError(f"{str(before.target)!r}: fold normalisation before weights share values, not after")
             if norm.weight is None:  # which torch's fusion needs
                 norm.weight, norm.bias = nn.Parameter(torch.ones(norm.num_features)), nn.Parameter(torch.zeros(norm.num_features))
             fused: nn.Module = fuse_conv_bn_eval(layer, norm) if isinstance(layer, nn.Conv2d) else fuse_linear_bn_eval(layer, norm)

@@ -8,13 +8,16 @@ from nas.quantize.layers import QuantizedConv2d, QuantizedLinear
 from nas.quantize.learned_ranges import Activations, activation_range
 from nas.quantize.ranges import FusedReLU
 from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.shared import PositiveNorm1d, PositiveNorm2d, SharedConv2d, SharedLinear
 
+# Layers that are not torch's own, which are not traced into.
+_WHOLE = (QuantizedConv2d, QuantizedLinear, SharedConv2d, SharedLinear, PositiveNorm1d, PositiveNorm2d)
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, (QuantizedConv2d, QuantizedLinear)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, _WHOLE) or super().is_leaf_module(m, module_qualified_name)
 
 
 def traced_network(model: nn.Module) -> fx.GraphModule:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.quantize.quantizers import WeightQuantizer, weight_quantizer
+from nas.quantize.shared import SharedConv2d, SharedLinear
 from nas.quantize.weights import channels, weight_levels
 
 DEFAULT_BITS = 8
@@ -41,12 +42,23 @@ def layer_levels(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor, int]:
     """The levels of a layer's weights, the scale of each channel, and the bits: 8 where the layer is not quantised."""
     if isinstance(layer, (QuantizedConv2d, QuantizedLinear)):
         return *layer.quantizer.levels(layer.weight), layer.bits
+    if isinstance(layer, (SharedConv2d, SharedLinear)):
+        return *layer.codebook.levels(), layer.codebook.bits
     return *weight_levels(layer.weight, DEFAULT_BITS), DEFAULT_BITS
+
+
+def layer_entries(layer: nn.Conv2d | nn.Linear) -> int | None:
+    """How many different weights a layer has at most; None where nothing but their bits bounds it."""
+    return len(layer.codebook.values) if isinstance(layer, (SharedConv2d, SharedLinear)) else None
 
 
 def rescale(layer: nn.Conv2d | nn.Linear, ratio: Tensor) -> None:
     """Multiplies the weights of each channel in place, [out], and keeps their levels."""
     with torch.no_grad():
+        if isinstance(layer, (SharedConv2d, SharedLinear)):
+            # All channels have the same scale, and so the same ratio, but for those without weights.
+            layer.codebook.values.mul_(ratio.max())
+            return
         layer.weight.mul_(channels(ratio, layer.weight))
     if isinstance(layer, (QuantizedConv2d, QuantizedLinear)):
         layer.quantizer.rescale(ratio)
