@@ -95,7 +95,7 @@ def written_out(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
     else:
         return layer
     made.weight, made.bias = nn.Parameter(layer.weight.detach()), layer.bias
-    return made
+    return made.train(layer.training)
 
 
 class PositiveNorm1d(nn.BatchNorm1d):
