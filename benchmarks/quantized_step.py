@@ -14,7 +14,12 @@ from nas.seeds import seeded
 from search_spaces.conv_stages import ConvStages
 
 OPERATORS = ("conv3x3", "separable", "inverted")
-METHODS = {"default": Quantization()}
+METHODS = {
+    "default": Quantization(),
+    "1 tensor": Quantization(weight_scales="tensor"),
+    "pact": Quantization(activations="pact"),
+    "lsq": Quantization(weights="lsq", activations="lsq"),
+}
 BATCH, CLASSES, WIDTH = 64, 10, 32
 
 
@@ -40,7 +45,7 @@ def step(model: nn.Module, inputs: Tensor, labels: Tensor) -> Callable[[], None]
 
 
 def seconds(run: Callable[[], None], repeats: int) -> float:
-    """How long a step takes."""
+    """How long a step takes this process, whatever others do beside it."""
     start = time.process_time()
     for _ in range(repeats):
         run()

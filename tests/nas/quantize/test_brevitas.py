@@ -1,4 +1,4 @@
-"""Our quantisers beside those of Brevitas, which is a test extra: `pip install brevitas`."""
+"""Our quantisers beside those of Brevitas, which `pip install '.[compare]'` installs."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_learned_steps_and_their_gradients(bits: int, signed: bool) -> None:
         if ours:
             rounded = learned_step(x, step, -top if signed else 0, top, 1.0)
         else:
-            rounded = integers(signed, narrow=signed)(step, torch.tensor(0.0), torch.tensor(float(bits)), x)[0]
+            rounded = integers(signed, narrow=signed)(step, torch.tensor(0.0), torch.tensor(float(bits)), x)
         (rounded * noise(40, 50, seed=1)).sum().backward()  # type: ignore[no-untyped-call]
         assert x.grad is not None
         assert step.grad is not None
@@ -69,11 +69,11 @@ def test_tensors_by_their_range(bits: int, rectified: bool) -> None:
     given = [x.clone().requires_grad_() for _ in range(2)]
     theirs = integers(signed=False, narrow=False)(
         torch.tensor(scale), torch.tensor(float(zero)), torch.tensor(float(bits)), given[1]
-    )[0]
+    )
     outputs = module(given[0]), theirs
     for output in outputs:
         (output * noise(40, 50, seed=1)).sum().backward()
     assert torch.allclose(*outputs, atol=1e-5)
     assert given[0].grad is not None
     assert given[1].grad is not None
-    assert (given[0].grad != given[1].grad).float().mean() < 0.001  # but where a value lies on the end of the clip
+    assert torch.allclose(given[0].grad, given[1].grad, rtol=1e-4)
