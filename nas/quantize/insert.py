@@ -45,8 +45,7 @@ def insert_ranges(model: nn.Module, bits: int, activations: Activations = "wides
     traced = traced_network(model)
     fused = dict(_fused(traced))
     names = _range_names(fused, traced)
-    # The gradient of a learned step is that of what a ReLU before it lets through.
-    rectified = set[str]() if activations == "lsq" else _rectified(names, traced)
+    rectified = _rectified(names, traced)
     ranges = {name: activation_range(bits, activations, rectified=name in rectified) for name in names.values()}
     traced.add_module("ranges", nn.ModuleDict(ranges))
     for end, name in names.items():

@@ -36,12 +36,44 @@ class _LearnedStep(torch.autograd.Function):
         return inner, of_step.sum_to_size(step.shape).mul(ctx.scale), None, None, None
 
 
-def learned_step(x: Tensor, step: Tensor, low: float, high: float, scale: float) -> Tensor:
+class _LearnedScale(torch.autograd.Function):
+    """The same for one step: plain numbers and sums of products, which read a tensor once."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, step: Tensor, low: float, high: float, scale: float, rectified: bool) -> Tensor:
+        size = step.item()
+        rounded = x.div(size).round_().clamp_(low, high).mul_(size)
+        ctx.save_for_backward(x, rounded)
+        ctx.inside = 0.0 if rectified else (low - 0.5) * size, (high + 0.5) * size
+        ctx.factor = scale / size
+        return rounded
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
+        x, rounded = ctx.saved_tensors
+        inner = torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.inside)
+        of_step = (_product(gradients[0], rounded) - _product(inner, x)) * ctx.factor
+        return inner, of_step, None, None, None, None
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of products of two tensors, without the tensor of products where they lie in memory alike."""
+    if a.ndim == 4 and all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in (a, b)):
+        a, b = a.permute(0, 2, 3, 1), b.permute(0, 2, 3, 1)
+    return torch.dot(a.reshape(-1), b.reshape(-1))
+
+
+def learned_step(x: Tensor, step: Tensor, low: float, high: float, scale: float, rectified: bool = False) -> Tensor:
     """`x` at the nearest of the levels `low` … `high` times a positive step that broadcasts, whose gradient is times `scale`.
 
-    LSQ (Esser et al., 2020): the gradient of the step is level - x / step inside the clip, and the level outside.
+    LSQ (Esser et al., 2020): the gradient of the step is level - x / step inside the clip, and the level outside. Rectified,
+    which needs a single step and no level below 0, the gradient of `x` stops at zero as behind a ReLU.
     """
-    rounded: Tensor = _LearnedStep.apply(x, step, low, high, scale)  # type: ignore[no-untyped-call]
+    rounded: Tensor
+    if step.ndim == 0:
+        rounded = _LearnedScale.apply(x, step, low, high, scale, rectified)  # type: ignore[no-untyped-call]
+    else:
+        rounded = _LearnedStep.apply(x, step, low, high, scale)  # type: ignore[no-untyped-call]
     return rounded
 
 
@@ -63,11 +95,13 @@ class _LearnedClip(torch.autograd.Function):
         return x.div(scale).round_().clamp_(-zero, top - zero).mul_(scale)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, Tensor, None, None, None, None]:
         (x,) = ctx.saved_tensors
-        of_low = gradients[0].mul(x < ctx.ends[0]).sum()
-        of_high = gradients[0].mul(x > ctx.ends[1]).sum()
-        return torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.ends), of_low, of_high, None, None, None, None
+        inner = torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.ends)
+        of_high = torch.ops.aten.threshold_backward(gradients[0], x, ctx.ends[1]).sum()
+        # Negated, what lies below the low end lies above.
+        of_low = torch.ops.aten.threshold_backward(gradients[0], -x, -ctx.ends[0]).sum() if ctx.needs_input_grad[1] else None
+        return inner, of_low, of_high, None, None, None, None
 
 
 def learned_clip(x: Tensor, low: Tensor, high: Tensor, scale: float, zero: int, top: int, rectified: bool) -> Tensor:

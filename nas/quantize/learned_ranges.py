@@ -28,7 +28,7 @@ class ClippedRange(Range):
 
     def _ends(self) -> tuple[Tensor, Tensor]:
         ratios = self.ratios.clamp_min(SMALLEST_RATIO)
-        return self.low * ratios[-1], self.high * ratios[0]
+        return self.low if self.rectified else self.low * ratios[-1], self.high * ratios[0]
 
     def ends(self) -> tuple[float, float]:
         """The ends as they are now."""
@@ -49,8 +49,8 @@ class ClippedRange(Range):
 class SteppedRange(Range):
     """A range whose step is learnt, from that of calibration on: LSQ (Esser et al., 2020). Its zero point stays."""
 
-    def __init__(self, bits: int) -> None:
-        super().__init__(bits, "fixed")
+    def __init__(self, bits: int, rectified: bool = False) -> None:
+        super().__init__(bits, "fixed", rectified)
         self.ratio = nn.Parameter(torch.ones(()))
 
     def _step(self) -> Tensor:
@@ -69,7 +69,8 @@ class SteppedRange(Range):
         """`x` with every element at its nearest level."""
         zero = super().levels()[1]
         # As many as the features of one sample.
-        return learned_step(x, self._step(), -zero, self.top - zero, gradient_scale(max(x[0].numel(), 1), self.top))
+        scale = gradient_scale(max(x[0].numel(), 1), self.top)
+        return learned_step(x, self._step(), -zero, self.top - zero, scale, self.rectified)
 
 
 class DynamicRange(Range):
@@ -102,5 +103,5 @@ def activation_range(bits: int, activations: Activations, rectified: bool) -> Ra
     if activations == "pact":
         return ClippedRange(bits, rectified)
     if activations == "lsq":
-        return SteppedRange(bits)
+        return SteppedRange(bits, rectified)
     return Range(bits, activations, rectified)
