@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.quantization import Quantization
+from compressors.quantization import Quantization, quantize
 from nas.artifact import Conv, Linear, logits, lower, pack, settled, unpack
 from nas.quantize import QuantizedConv2d, QuantizedLinear, Range, UnsupportedError
 from nas.seeds import seeded
+from nas.space import Choice, Choices, Design
+from nas.testing.compressor import check_compressor
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -225,3 +227,38 @@ def test_more_bits_are_closer_to_the_floats() -> None:
     assert errors[-1] < 0.03 * expected.norm()
     coarse = Quantization(activation_bits=2).apply(network(), {"": 8}, IMAGES)(IMAGES)
     assert (coarse - expected).norm() > 3 * errors[-1]
+
+
+class Space:
+    """A network with every bit-width, and a sum."""
+
+    choices = Choices([Choice("body", "bits", (1, 2, 4)), Choice("head", "bits", (2, 8))])
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        model = nn.Sequential()
+        model.add_module("body", nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Flatten()))
+        model.add_module("head", nn.Linear(144, classes))
+        return model
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"weights": "lsq", "activations": "lsq", "ranges": "mean_magnitude"},
+    {"weights": "ternary", "weight_scales": "tensor", "activations": "pact", "ranges": "entropy", "activation_bits": 4},
+    {"activations": "average", "ranges": "moving_average"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_contract_is_kept(options: dict[str, Any]) -> None:
+    check_compressor(Quantization(**options), Space(), torch.rand(16, 1, 8, 8), 3, np.random.default_rng(0))
+
+
+def test_a_function_takes_bits_for_all_or_for_each_site() -> None:
+    model = network()
+    for bits, expected in ((3, [3, 3, 3]), ({"a": 1, "head": 8}, [1, 8])):
+        quantized = quantize(model, bits, IMAGES, Quantization(activation_bits=6))
+        layers = [module for module in quantized.modules() if isinstance(module, (QuantizedConv2d, QuantizedLinear))]
+        assert [layer.bits for layer in layers] == expected
+        assert {module.bits for module in quantized.modules() if isinstance(module, Range)} == {6}
+    assert not any(isinstance(module, (QuantizedConv2d, QuantizedLinear, Range)) for module in model.modules())
