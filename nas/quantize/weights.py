@@ -1,6 +1,6 @@
 """Weights as symmetric integers: the level of each weight, and the scale of each output channel (dimension 0)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -90,19 +90,9 @@ def _mean(size: Tensor, counted: Tensor, scales: Scales) -> Tensor:
     return total.div_(count.clamp_min_(1.0)).clamp_min_(SMALLEST_SCALE)
 
 
-class _StraightThrough(torch.autograd.Function):
-    """A value in the forward pass, the identity in the backward pass (Bengio et al., 2013)."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004 - torch's signature
-        return gradients[0], None
-
-
 def straight_through(weight: Tensor, levels: Tensor, scale: Tensor) -> Tensor:
-    """levels · scale, with a gradient that passes to all weights unchanged; `levels` is used up."""
-    value: Tensor = _StraightThrough.apply(weight, levels.mul_(channels(scale, weight)))  # type: ignore[no-untyped-call]
+    """levels · scale, with a gradient that passes to all weights unchanged (Bengio et al., 2013)."""
+    # A copy that is written to behind the back of its gradient costs half of what a function of ours costs.
+    value = weight.clone()
+    torch.mul(levels, channels(scale, weight), out=value.detach())
     return value
