@@ -24,7 +24,8 @@ class _LearnedStep(torch.autograd.Function):
         levels = ratio.round().clamp_(low, high)
         ctx.save_for_backward(ratio, levels, step)
         ctx.low, ctx.high, ctx.scale = low, high, scale
-        return levels.mul(step)
+        # With the strides of `x` also where a dimension is 1: convolutions take their layout from those of the weights.
+        return torch.mul(levels, step, out=torch.empty_like(x))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:

@@ -103,3 +103,12 @@ def test_computed_scales_let_the_gradient_through(bits: int, method: WeightMetho
     weight_quantizer(weight, bits, method)(weight).backward(upstream)
     assert weight.grad is not None
     assert torch.equal(weight.grad, upstream)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_rounded_weights_lie_in_memory_as_the_weights_do(bits: int, method: WeightMethod) -> None:
+    # Also where the layouts differ in nothing but strides that are never used.
+    for shape in ((8, 1, 3, 3), (8, 4, 3, 3)):
+        weight = torch.empty(shape, memory_format=torch.channels_last).copy_(noise(*shape))
+        assert weight_quantizer(weight, bits, method)(weight).stride() == weight.stride()
