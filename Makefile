@@ -28,6 +28,7 @@ bench: setup
 	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/quantized_step.py
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

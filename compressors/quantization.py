@@ -1,61 +1,155 @@
 """Fake-quantised training at the bit-widths that a search chooses."""
 
+import copy
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from torch import Tensor, nn
 
 from nas.compress import layers_at
-from nas.quantize import QuantizedConv2d, QuantizedLinear, calibrate, insert_ranges
+from nas.quantize import (
+    Activations,
+    QuantizedConv2d,
+    QuantizedLinear,
+    SharedConv2d,
+    SharedLinear,
+    calibrate,
+    insert_ranges,
+    weight_quantizer,
+)
+from nas.quantize.calibrate import METHODS, RangeMethod
+from nas.quantize.quantizers import WeightMethod
+from nas.quantize.weights import Scales
 
-BIT_WIDTHS = range(2, 9)
+BIT_WIDTHS = range(1, 9)
+ACTIVATION_BITS = range(2, 9)
+# What follows the ends of batches would undo other ranges in the first step of training.
+_FOLLOWED = {"widest": ("minmax",), "average": ("minmax", "moving_average")}
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """Weights at the chosen 2 to 8 bits, one scale a channel; the tensors between layers at `activation_bits`.
+    """Weights at the chosen 1 to 8 bits; the tensors between layers at `activation_bits`, 2 to 8.
 
     A site stands for every convolution and linear layer at or below it; where two sites hold the same layer, the inner one
     decides. Batch normalisation behind a layer stays while it is trained: it changes the scales of channels, and no level.
 
+    `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), or ternary weights for 2 bits. Weights
+    of 1 bit are binary by any. `weight_scales` is one scale for each channel, or for all of a tensor. `ranges` is how
+    those of tensors are found on data, `activations` how they move in training: "widest" and "average" follow batches, "fixed"
+    stays, "pact" learns ends and "lsq" steps.
+
     Raises:
-        ValueError: if a bit-width is not in 2 … 8.
+        ValueError: if an option is not one of these, or ranges would not outlast the first step of training.
     """
 
     activation_bits: int = 8
+    weights: WeightMethod = "max"
+    weight_scales: Scales = "channel"
+    activations: Activations = "widest"
+    ranges: RangeMethod = "minmax"
     kind: str = "bits"
 
     def __post_init__(self) -> None:
-        _check_bits(self.activation_bits, "activations")
+        check_activation_bits(self.activation_bits)
+        _check_option("activations", self.activations, get_args(Activations))
+        _check_option("weight_scales", self.weight_scales, get_args(Scales))
+        _check_option("ranges", self.ranges, get_args(RangeMethod))
+        if self.weights not in (methods := get_args(WeightMethod)):
+            raise ValueError(
+                f"weights must be one of {methods}, but got {self.weights!r}; affine ones have no integer program, because their "
+                "sums need a term of the inputs: activations are affine, and affine_levels() is for analysis"
+            )
+        if self.ranges not in (kept := _FOLLOWED.get(self.activations, tuple(METHODS))):
+            raise ValueError(
+                f"ranges must be one of {kept} where activations are {self.activations!r}, or activations 'fixed', 'pact' or "
+                f"'lsq', but got {self.ranges!r}"
+            )
 
     def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
         """The traced network with quantised layers, and a quantiser behind each result, calibrated on `example`.
 
         Raises:
+            ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
             UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
         """
-        bits: dict[nn.Module, int] = {}
-        for site in sorted(settings, key=len):
-            chosen = _check_bits(settings[site], site)
-            bits |= dict.fromkeys(layers_at(model, site).values(), chosen)
-        quantized = {layer: _quantized(layer, width) for layer, width in bits.items()}
-        # A layer that is used twice may have several names.
-        for name, module in list(model.named_modules(remove_duplicate=False)):
-            if module in quantized:
-                model.set_submodule(name, quantized[module])
-        traced = insert_ranges(model, self.activation_bits)
-        calibrate(traced, example)
+        quantize_layers(model, settings, self.weights, self.weight_scales)
+        traced = insert_ranges(model, self.activation_bits, self.activations)
+        calibrate(traced, example, METHODS[self.ranges])
         return traced
 
 
-def _quantized(layer: nn.Module, bits: int) -> nn.Module:
-    if isinstance(layer, nn.Conv2d):
-        return QuantizedConv2d(layer, bits)
-    assert isinstance(layer, nn.Linear)
-    return QuantizedLinear(layer, bits)
+def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Scales) -> None:
+    """Puts quantised layers, which share their parameters, in the place of those at or below each site.
+
+    Raises:
+        ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
+    """
+    bits: dict[nn.Module, int] = {}
+    for site in sorted(settings, key=len):
+        chosen = _check_bits(settings[site], BIT_WIDTHS, site)
+        layers = layers_at(model, site)
+        if chosen == 1 and (shared := [name for name, layer in layers.items() if isinstance(layer, (SharedConv2d, SharedLinear))]):
+            raise ValueError(f"weights that share values must have 2 to 8 bits, but got 1 at {shared}")
+        bits |= dict.fromkeys(layers.values(), chosen)
+    quantized = {layer: _quantized(layer, width, weights, scales) for layer, width in bits.items()}
+    # A layer that is used twice may have several names.
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if module in quantized:
+            model.set_submodule(name, quantized[module])
 
 
-def _check_bits(bits: Hashable, where: str) -> int:
-    if isinstance(bits, bool) or not isinstance(bits, int) or bits not in BIT_WIDTHS:
-        raise ValueError(f"bits must be one of {tuple(BIT_WIDTHS)}, but got {bits!r} at {where!r}")
+def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scales) -> nn.Module:
+    if isinstance(layer, (SharedConv2d, SharedLinear)):
+        layer.codebook.bits = bits  # of its few values
+        return layer
+    assert isinstance(layer, (nn.Conv2d, nn.Linear))
+    quantizer = weight_quantizer(layer.weight, bits, weights, scales)
+    return QuantizedConv2d(layer, bits, quantizer) if isinstance(layer, nn.Conv2d) else QuantizedLinear(layer, bits, quantizer)
+
+
+def quantize(model: nn.Module, bits: int | Mapping[str, int], calibration: Tensor, method: Quantization | None = None) -> nn.Module:
+    """A quantised copy of a network: all layers at `bits` bits, or those at each site at its own; the others keep their weights.
+
+    `calibration` is a batch of inputs, [N, …], from which the ranges of tensors are found. What is returned is the network
+    traced by torch.fx: it can be used as it is, trained on, or lowered to its integer program.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from nas.artifact import lower, pack
+    >>> images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    >>> small = quantize(model, 4, images)
+    >>> small(images).shape
+    torch.Size([64, 10])
+    >>> len(pack(lower(small, images))) < 1000
+    True
+    >>> mixed = quantize(model, {"0": 8, "3": 2}, images, Quantization(weights="lsq", activations="lsq"))
+
+    Raises:
+        ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
+        UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
+    """
+    settings: Mapping[str, Hashable] = bits if isinstance(bits, Mapping) else {"": bits}
+    return (method or Quantization()).apply(copy.deepcopy(model), settings, calibration)
+
+
+def check_activation_bits(bits: Hashable) -> int:
+    """The bits of tensors.
+
+    Raises:
+        ValueError: if they are not in 2 … 8.
+    """
+    return _check_bits(bits, ACTIVATION_BITS, "activations")
+
+
+def _check_option(name: str, value: object, options: tuple[object, ...]) -> None:
+    if value not in options:
+        raise ValueError(f"{name} must be one of {options}, but got {value!r}")
+
+
+def _check_bits(bits: Hashable, allowed: range, where: str) -> int:
+    if isinstance(bits, bool) or not isinstance(bits, int) or bits not in allowed:
+        raise ValueError(f"bits must be one of {tuple(allowed)}, but got {bits!r} at {where!r}")
     return bits

@@ -27,7 +27,7 @@ def bias_units(scaling: Scaling, bits: int) -> NDArray[np.float64]:
 
 
 def with_biases(
-    offsets: NDArray[np.float64], scaling: Scaling, weights: Weights, bits: int
+    offsets: NDArray[np.float64], scaling: Scaling, weights: Weights, bits: int, entries: int | None = None
 ) -> tuple[Weights, NDArray[np.int32], Scaling]:
     """Weights, the biases nearest to `offsets`, in steps of the result, and multipliers.
 
@@ -37,7 +37,8 @@ def with_biases(
     products = np.abs(offsets) * 2.0 ** (scaling.shift + bias_shift(bits))
     least = np.clip(np.ceil(products / LARGEST_BIAS), 1, MAX_MULTIPLIER).astype(np.uint16)
     constant = scaling.multipliers < least
-    if bits > 1:
+    # Those of one bit cannot be 0, nor those of a codebook that has no 0.
+    if bits > 1 and (entries is None or not weights.all()):
         weights = np.where(constant.reshape(-1, *[1] * (weights.ndim - 1)), np.int8(0), weights)
     scaling = replace(scaling, multipliers=np.maximum(scaling.multipliers, least))
     biases = np.rint(offsets / bias_units(scaling, bits)).clip(-LARGEST_BIAS, LARGEST_BIAS)

@@ -30,7 +30,7 @@ from nas.artifact.operations import (
 from nas.artifact.program import Program
 from nas.artifact.scalings import integers, kept, scaling, settle
 from nas.artifact.shapes import result_shape
-from nas.quantize import Range, Role, Select, UnsupportedError, calibrate, insert_ranges, role
+from nas.quantize import Range, Role, Select, UnsupportedError, calibrate, insert_ranges, layer_entries, role
 from nas.quantize.calibrate import Method, minmax
 
 
@@ -155,12 +155,13 @@ class _Lowering:
         if self.settling and all(operation.name != name for operation in self.operations):
             settle(layer, norm, self.tensors[source], result)
         weights, bits, biases, scales = integers(layer, norm, self.tensors[source], result, low, high)
+        bounds: Any = {"kept": kept(layer), "entries": layer_entries(layer)}
         if isinstance(layer, nn.Linear):
-            return Linear(name, (source,), weights, bits, biases, scales, kept=kept(layer))
+            return Linear(name, (source,), weights, bits, biases, scales, **bounds)
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             raise UnsupportedError(f"{name!r} must pad with a number of zeros, but has {layer.padding_mode!r}, {layer.padding!r}")
         stride, padding, dilation = _pair(layer.stride), _pair(layer.padding), _pair(layer.dilation)
-        return Conv(name, (source,), weights, bits, biases, scales, stride, padding, dilation, layer.groups, kept=kept(layer))
+        return Conv(name, (source,), weights, bits, biases, scales, stride, padding, dilation, layer.groups, **bounds)
 
     def _joined(self, node: fx.Node, name: str, found: Role, result: TensorType, low: int, high: int) -> Operation:
         values: Any = node.args[0] if found is Role.CONCAT else node.args

@@ -83,6 +83,7 @@ class Conv(Operation):
     """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases.
 
     `kept` is the mask of a layer that was pruned: where it is False, weights are 0. No file holds it.
+    `entries` is how many different weights there are at most, by how the layer was made; None where only bits bound it.
     """
 
     weights: Weights
@@ -94,17 +95,19 @@ class Conv(Operation):
     dilation: tuple[int, int]
     groups: int
     kept: NDArray[np.bool_] | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Operation):
-    """A matrix product; weights [out, in] of `bits` bits, int32 biases; `kept` as in Conv."""
+    """A matrix product; weights [out, in] of `bits` bits, int32 biases; `kept` and `entries` as in Conv."""
 
     weights: Weights
     bits: int
     biases: NDArray[np.int32]
     scaling: Scaling
     kept: NDArray[np.bool_] | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

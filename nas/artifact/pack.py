@@ -65,10 +65,11 @@ def pack(program: Program) -> bytes:
 
 
 def flash_bytes(program: Program) -> int:
-    """The length of the file if all weights and tables were written as they are, and biases with 32 bits.
+    """The length of the file if weights and tables were written as they are, or as indices of codebooks, and biases with 32 bits.
 
     Of a layer with a mask, it is that of the shortest coding that can be told from the number of weights kept. So it follows
-    from shapes, bit-widths and masks alone, is known before training, and is never below that of the packed file.
+    from shapes, bit-widths, masks and sizes of codebooks alone, is known before training, and is never below that of the
+    packed file.
 
     Raises:
         ArtifactError: if the program is larger than a file may be, or a scale is no float32.
@@ -79,13 +80,22 @@ def flash_bytes(program: Program) -> int:
         total += len(_record(program, index, 0)) + len(_multipliers(operation))
         match operation:
             case Conv() | Linear():
-                kept = operation.weights.size if operation.kept is None else int(operation.kept.sum())
-                total += 4 * len(operation.biases) + most_bytes(operation.weights.size, kept, operation.bits)
+                total += 4 * len(operation.biases) + _weight_bytes(operation)
             case Gather():
                 total += bits.packed_bytes(len(operation.indices), index_width(program.tensors[operation.inputs[0]]))
             case Lut():
                 total += len(operation.table)
     return total
+
+
+def _weight_bytes(operation: Conv | Linear) -> int:
+    """Weights as they are, without what a mask removes, or as indices with their codebook: what is shorter."""
+    kept = operation.weights.size if operation.kept is None else int(operation.kept.sum())
+    plain = most_bytes(operation.weights.size, kept, operation.bits)
+    if operation.entries is None:
+        return plain
+    indices = bits.packed_bytes(operation.weights.size, (operation.entries - 1).bit_length())
+    return min(plain, indices + 1 + operation.entries)
 
 
 def _check(program: Program) -> None:

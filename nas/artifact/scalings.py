@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from nas.artifact.biases import bias_units, with_biases
 from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
 from nas.mask import mask_of
-from nas.quantize import QuantizedConv2d, QuantizedLinear, UnsupportedError, weight_levels
-
-DEFAULT_BITS = 8
+from nas.quantize import UnsupportedError, layer_entries, layer_levels, rescale
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -55,16 +53,17 @@ def integers(
     Batch normalisation multiplies a channel by a constant. The levels are symmetric and each channel has a scale of its
     own, so it changes the scale, or the signs, and no level.
     """
-    bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
-    levels, scales = weight_levels(layer.weight, bits)
+    levels, scales, bits = layer_levels(layer)
     if (mask := kept(layer)) is not None:
         if bits == 1:
             raise UnsupportedError("weights of 1 bit are never 0, so a layer with a mask must have at least 2 bits")
-        levels *= torch.from_numpy(mask)
+        levels = levels * torch.from_numpy(mask)
     found = affine(layer, norm, scales)
     signs = np.where(found.gains < 0, np.int8(-1), np.int8(1)).reshape(-1, *[1] * (levels.ndim - 1))
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
-    weights, biases, stored = with_biases(found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits)
+    weights, biases, stored = with_biases(
+        found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits, layer_entries(layer)
+    )
     return weights, bits, biases, stored
 
 
@@ -77,7 +76,7 @@ def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
 def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType) -> None:
     """Moves a layer, in place and by less than a hundredth of a step, to where its multipliers and biases are exact."""
     weights, bits, biases, stored = integers(layer, norm, source, result, 0, 0)
-    _, scales = weight_levels(layer.weight, bits)
+    _, scales, _ = layer_levels(layer)
     found = affine(layer, norm, scales)
     wanted = stored.multipliers * 0.5**stored.shift * result.scale / source.scale
     ratio = np.divide(wanted, np.abs(found.gains), out=np.ones_like(wanted), where=found.gains != 0)
@@ -89,7 +88,7 @@ def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, 
             shift = affine(layer, norm, scales).offsets - _double(norm.bias)
             norm.bias.copy_(torch.from_numpy(offsets - shift))
         elif norm is None:
-            layer.weight.mul_(torch.from_numpy(ratio).view(-1, *[1] * (layer.weight.ndim - 1)))
+            rescale(layer, torch.from_numpy(ratio).to(layer.weight.dtype))
             if layer.bias is not None:
                 layer.bias.copy_(torch.from_numpy(offsets))
 

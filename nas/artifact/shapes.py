@@ -66,6 +66,9 @@ def _check_weights(operation: Conv | Linear, result: TensorType) -> None:
     require(1 <= operation.bits <= 8, f"weights must have 1 to 8 bits, but have {operation.bits}")
     require(operation.weights.dtype == np.int8, f"weights must be int8, but are {operation.weights.dtype}")
     require(int(np.abs(operation.weights.astype(np.int16)).max()) <= top, f"weights must lie in {-top} … {top}")
+    if operation.entries is not None:
+        found = len(np.unique(operation.weights))
+        require(found <= operation.entries, f"weights must be at most {operation.entries} different ones, but are {found}")
     require(operation.bits > 1 or bool(operation.weights.all()), "weights of one bit must be -1 or 1")
     require(
         operation.biases.shape == (result.shape[0],) and operation.biases.dtype == np.int32, "biases must be int32, one a channel"

@@ -4,19 +4,37 @@ from collections.abc import Iterator, Mapping
 
 from torch import fx, nn
 
-from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, Range
+from nas.quantize.layers import QuantizedConv2d, QuantizedLinear
+from nas.quantize.learned_ranges import Activations, activation_range
+from nas.quantize.ranges import FusedReLU
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
+from nas.quantize.shared import PositiveNorm1d, PositiveNorm2d, SharedConv2d, SharedLinear
 
+# Layers that are not torch's own, which are not traced into.
+_WHOLE = (QuantizedConv2d, QuantizedLinear, SharedConv2d, SharedLinear, PositiveNorm1d, PositiveNorm2d, Select)
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, (QuantizedConv2d, QuantizedLinear, Select)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, _WHOLE) or super().is_leaf_module(m, module_qualified_name)
 
 
-def insert_ranges(model: nn.Module, bits: int) -> fx.GraphModule:
+def traced_network(model: nn.Module) -> fx.GraphModule:
+    """`model` traced, quantised layers left whole; modules are shared with it.
+
+    Raises:
+        UnsupportedError: if torch.fx cannot trace the network.
+    """
+    try:
+        graph = _Tracer().trace(model)
+    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        raise UnsupportedError(f"a network must be traceable by torch.fx, without branches on values, but: {error}") from error
+    return fx.GraphModule(model, graph, type(model).__name__)
+
+
+def insert_ranges(model: nn.Module, bits: int, activations: Activations = "widest") -> fx.GraphModule:
     """`model` traced, with a `Range` behind its input and each result: a layer with what is fused into it, a sum, a mean, …
 
     The layers keep their names; the ranges are in `ranges`, named after the node that they follow. Modules are shared
@@ -25,17 +43,17 @@ def insert_ranges(model: nn.Module, bits: int) -> fx.GraphModule:
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    try:
-        graph = _Tracer().trace(model)
-    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise UnsupportedError(f"a network must be traceable by torch.fx, without branches on values, but: {error}") from error
-    traced = fx.GraphModule(model, graph, type(model).__name__)
+    traced = traced_network(model)
     fused = dict(_fused(traced))
     names = _range_names(fused, traced)
-    traced.add_module("ranges", nn.ModuleDict({name: Range(bits) for name in dict.fromkeys(names.values())}))
+    rectified = _rectified(names, traced)
+    ranges = {name: activation_range(bits, activations, rectified=name in rectified) for name in names.values()}
+    traced.add_module("ranges", nn.ModuleDict(ranges))
     for end, name in names.items():
-        with graph.inserting_after(end):
-            quantized = graph.call_module(f"ranges.{name}", (end,))
+        if name in rectified:
+            traced.set_submodule(str(end.target), FusedReLU())
+        with traced.graph.inserting_after(end):
+            quantized = traced.graph.call_module(f"ranges.{name}", (end,))
         for user in [user for user in end.users if user is not quantized]:
             user.replace_input_with(end, quantized)
     traced.recompile()
@@ -85,3 +103,15 @@ def _range_names(fused: Mapping[fx.Node, fx.Node], traced: fx.GraphModule) -> di
                     group[source].extend(group[end])
                     group.update(dict.fromkeys(group[end], group[source]))
     return {end: group[end][0].name for end in fused}
+
+
+def _rectified(names: Mapping[fx.Node, str], traced: fx.GraphModule) -> set[str]:
+    """The ranges of which every end is a ReLU that nothing calls but in front of such a range."""
+    calls = [node for node in traced.graph.nodes if node.op == "call_module"]
+    plain = {node for node in calls if type(traced.get_submodule(str(node.target))) is nn.ReLU}
+    others = {name for end, name in names.items() if end not in plain}
+    found = set(names.values()) - others
+    fused = {node for node in plain if names.get(node) in found}
+    modules = {node: traced.get_submodule(str(node.target)) for node in plain}
+    kept = {modules[node] for node in plain - fused}
+    return found - {names[node] for node in fused if modules[node] in kept}

@@ -7,7 +7,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from nas.quantize.layers import Range
+from nas.quantize.ranges import Range
 from nas.quantize.select import Select
 
 

@@ -1,13 +1,17 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.quantization import Quantization
+from compressors.quantization import Quantization, quantize
+from nas.artifact import Conv, Linear, logits, lower, pack, settled, unpack
 from nas.quantize import QuantizedConv2d, QuantizedLinear, Range, UnsupportedError
 from nas.seeds import seeded
+from nas.space import Choice, Choices, Design
+from nas.testing.compressor import check_compressor
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -125,12 +129,71 @@ def test_what_has_no_integer_form_is_refused() -> None:
         Quantization().apply(model, {"": 4}, IMAGES)
 
 
-@pytest.mark.parametrize("bits", [1, 9, 0, -4, True, False, 4.0, "4", None])
+@pytest.mark.parametrize("bits", [9, 0, -4, True, False, 4.0, "4", None])
 def test_other_bit_widths_are_refused_with_their_site(bits: Any) -> None:
-    with pytest.raises(ValueError, match=rf"bits must be one of \(2, .*, 8\), but got {bits!r} at 'b.2'"):
+    with pytest.raises(ValueError, match=rf"bits must be one of \(1, 2, .*, 8\), but got {bits!r} at 'b.2'"):
         Quantization().apply(network(), {"a": 4, "b.2": bits}, IMAGES)
     with pytest.raises(ValueError, match=f"but got {bits!r} at 'activations'"):
         Quantization(activation_bits=bits)
+
+
+def test_tensors_of_one_bit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"bits must be one of \(2, .*, 8\), but got 1 at 'activations'"):
+        Quantization(activation_bits=1)
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"weights": "affine"}, r"weights must be one of \('max', 'lsq', 'ternary'\), but got 'affine'; .* no integer program"),
+    ({"weight_scales": "group"}, r"weight_scales must be one of \('channel', 'tensor'\), but got 'group'"),
+    ({"activations": "dynamic"}, r"activations must be one of \('widest', .*'lsq'\), but got 'dynamic'"),
+    ({"ranges": "kl"}, r"ranges must be one of \('minmax', .*\), but got 'kl'"),
+    ({"ranges": "entropy"}, r"ranges must be one of \('minmax',\) where activations are 'widest'.*'fixed'.*but got 'entropy'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_other_options_are_refused_with_the_alternatives(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Quantization(**options)
+
+
+METHODS: list[tuple[int, dict[str, Any]]] = [
+    *[(bits, {}) for bits in range(1, 9)],
+    *[(bits, {"weight_scales": "tensor"}) for bits in (1, 2, 4)],
+    *[(bits, {"weights": "lsq", "weight_scales": scales}) for bits in (1, 2, 4, 8) for scales in ("channel", "tensor")],
+    *[(2, {"weights": "ternary", "weight_scales": scales}) for scales in ("channel", "tensor")],
+    *[(4, {"activations": "fixed", "ranges": method}) for method in ("minmax", "moving_average", "percentile")],
+    *[(4, {"activations": "fixed", "ranges": method}) for method in ("squared_error", "entropy", "mean_magnitude")],
+    *[(4, {"activations": "average", "activation_bits": bits}) for bits in (2, 5)],
+    *[(4, {"activations": "pact", "activation_bits": bits}) for bits in (2, 4, 8)],
+    *[(4, {"activations": "lsq", "activation_bits": bits, "ranges": "mean_magnitude"}) for bits in (2, 4, 8)],
+]
+
+
+@pytest.mark.parametrize(("bits", "options"), METHODS)
+@pytest.mark.parametrize("normed", [True, False])
+def test_the_program_says_what_the_trained_network_says(bits: int, options: dict[str, Any], normed: bool) -> None:
+    with seeded(bits):
+        norms = [nn.BatchNorm2d(6) if normed else nn.Identity() for _ in range(2)]
+        first, second = nn.Conv2d(2, 6, 3, bias=not normed), nn.Conv2d(6, 6, 3, groups=6, bias=not normed)
+        model = nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(24, 5))
+    quantized = Quantization(**options).apply(model, {"": bits}, IMAGES)
+    quantized.train()
+    optimizer = torch.optim.AdamW(quantized.parameters(), lr=0.01)
+    for _ in range(8):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(quantized(IMAGES), torch.arange(8) % 5).backward()  # type: ignore[no-untyped-call]
+        assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in quantized.parameters())
+        optimizer.step()
+    program = lower(settled(quantized, IMAGES), IMAGES)
+    assert [operation.bits for operation in program.operations if isinstance(operation, (Conv, Linear))] == [bits] * 3
+    inputs = noise(200, 2, 6, 6, seed=1)
+    with torch.no_grad():
+        said = quantized.eval()(inputs).numpy()
+    step = program.tensors[-1].scale
+    off = np.abs(logits(unpack(pack(program)), inputs) - said) / step
+    assert (off < 0.01).mean() > 0.995
+    assert off.max() < 1.5
 
 
 def test_a_site_that_is_not_there_is_refused() -> None:
@@ -164,3 +227,38 @@ def test_more_bits_are_closer_to_the_floats() -> None:
     assert errors[-1] < 0.03 * expected.norm()
     coarse = Quantization(activation_bits=2).apply(network(), {"": 8}, IMAGES)(IMAGES)
     assert (coarse - expected).norm() > 3 * errors[-1]
+
+
+class Space:
+    """A network with every bit-width, and a sum."""
+
+    choices = Choices([Choice("body", "bits", (1, 2, 4)), Choice("head", "bits", (2, 8))])
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        model = nn.Sequential()
+        model.add_module("body", nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Flatten()))
+        model.add_module("head", nn.Linear(144, classes))
+        return model
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"weights": "lsq", "activations": "lsq", "ranges": "mean_magnitude"},
+    {"weights": "ternary", "weight_scales": "tensor", "activations": "pact", "ranges": "entropy", "activation_bits": 4},
+    {"activations": "average", "ranges": "moving_average"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_contract_is_kept(options: dict[str, Any]) -> None:
+    check_compressor(Quantization(**options), Space(), torch.rand(16, 1, 8, 8), 3, np.random.default_rng(0))
+
+
+def test_a_function_takes_bits_for_all_or_for_each_site() -> None:
+    model = network()
+    for bits, expected in ((3, [3, 3, 3]), ({"a": 1, "head": 8}, [1, 8])):
+        quantized = quantize(model, bits, IMAGES, Quantization(activation_bits=6))
+        layers = [module for module in quantized.modules() if isinstance(module, (QuantizedConv2d, QuantizedLinear))]
+        assert [layer.bits for layer in layers] == expected
+        assert {module.bits for module in quantized.modules() if isinstance(module, Range)} == {6}
+    assert not any(isinstance(module, (QuantizedConv2d, QuantizedLinear, Range)) for module in model.modules())

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.artifact.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
-from nas.quantize import Range, Role, Select, UnsupportedError, insert_ranges, role
+from nas.quantize import FusedReLU, Range, Role, Select, UnsupportedError, insert_ranges, role, written_out
 
 _JOINS: dict[Role, tuple[str, Attributes]] = {
     Role.SUM: ("Add", {}),
@@ -22,7 +22,7 @@ _JOINS: dict[Role, tuple[str, Attributes]] = {
 }
 
 _UNARY: dict[object, tuple[str, Attributes]] = {
-    **dict.fromkeys((nn.ReLU, torch.relu, functional.relu, "relu"), ("Relu", {})),
+    **dict.fromkeys((nn.ReLU, FusedReLU, torch.relu, functional.relu, "relu"), ("Relu", {})),
     **dict.fromkeys((nn.Sigmoid, torch.sigmoid, "sigmoid"), ("Sigmoid", {})),
     **dict.fromkeys((nn.Tanh, torch.tanh, "tanh"), ("Tanh", {})),
     **dict.fromkeys((nn.Hardswish, functional.hardswish), ("HardSwish", {})),
@@ -104,6 +104,7 @@ class _Walk:
         return values[0]
 
     def _folded(self, node: fx.Node, layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+        layer = written_out(layer)
         user = next(iter(node.users))
         if role(user, self.model) is not Role.NORM:
             return layer

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.quantize import Range, calibrate, insert_ranges
-from nas.quantize.calibrate import Method, minmax, percentile, squared_error
+from nas.quantize.calibrate import METHODS, Method, mean_magnitude, minmax, moving_average, percentile, squared_error
 from nas.seeds import seeded
 
 
@@ -57,7 +57,30 @@ def test_values_that_are_all_zero_have_a_range() -> None:
     assert squared_error(torch.zeros(5), 256) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("method", [minmax, percentile, squared_error])
+def test_the_moving_average_by_hand() -> None:
+    values = torch.tensor([-1.0, 4.0, -3.0, 2.0, -3.0, 6.0])
+    low, high = moving_average(values, 256, parts=3, momentum=0.1)
+    assert (low, high) == pytest.approx((-1.0 - 0.2 - 0.18, 4.0 - 0.2 + 0.22))
+    # Extremes that come rarely count little.
+    assert moving_average(torch.cat([noise(1600), torch.tensor([100.0])]), 256)[1] < 20.0
+    assert moving_average(torch.tensor([5.0]), 256) == (5.0, 5.0)
+
+
+def test_the_mean_magnitude_by_hand() -> None:
+    # 2 · 1.5 / √255 a level, of which all 255 are above zero.
+    low, high = mean_magnitude(torch.tensor([0.0, 3.0]), 256)
+    assert (low, high) == pytest.approx((0.0, 3.0 / 255**0.5 * 255))
+    # One level in three is below zero: Q = 2.
+    low, high = mean_magnitude(torch.tensor([-1.0, 2.0]), 4)
+    assert (low, high) == pytest.approx((-3.0 / 2**0.5, 2 * 3.0 / 2**0.5))
+
+
+@pytest.mark.parametrize("method", METHODS.values())
+def test_every_method_takes_values_that_are_all_zero(method: Method) -> None:
+    assert method(torch.zeros(50), 256) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("method", METHODS.values())
 def test_every_range_holds_zero(method: Method) -> None:
     model = insert_ranges(nn.Sequential(nn.Flatten()), 8)
     for inputs in (noise(50, 4).abs() + 1.0, -noise(50, 4).abs() - 1.0):

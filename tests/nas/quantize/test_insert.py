@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import QuantizedLinear, Range, UnsupportedError, insert_ranges
+from nas.quantize import FusedReLU, QuantizedLinear, Range, UnsupportedError, calibrate, insert_ranges
 from nas.seeds import seeded
 
 
@@ -159,3 +159,54 @@ def test_what_has_no_integer_form_is_refused_with_what_has_one(model: nn.Module,
 def test_batch_normalisation_that_cannot_fold_is_refused(run: Callable[[Net, Tensor], Tensor]) -> None:
     with pytest.raises(UnsupportedError, match="'norm': batch normalisation must follow a convolution or linear layer"):
         insert_ranges(Net(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
+
+
+def rectified(model: nn.Module) -> list[str]:
+    """The modules that ranges carry out."""
+    return [name for name, module in insert_ranges(model, 8).named_modules() if isinstance(module, FusedReLU)]
+
+
+def test_a_relu_is_carried_out_by_the_range_behind_it() -> None:
+    model = nn.Sequential(linear(), nn.ReLU(), linear(), nn.ReLU6(), linear(), nn.Sigmoid(), nn.ReLU())
+    assert rectified(model) == ["1", "6"]
+    assert type(model[1]) is nn.ReLU  # that of the network itself
+
+
+def test_a_relu_whose_range_serves_other_tensors_stays() -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        return net["r"](net["a"](x)) + net["b"](x)
+
+    assert rectified(Net(run, a=linear(), b=linear(), r=nn.ReLU())) == []
+
+
+def test_a_relu_that_is_called_twice_is_carried_out_where_all_its_ranges_can() -> None:
+    def chain(net: Net, x: Tensor) -> Tensor:
+        return net["r"](net["b"](net["r"](net["a"](x))))
+
+    def joined(net: Net, x: Tensor) -> Tensor:
+        y = net["r"](net["a"](x))
+        return y + net["c"](net["r"](net["b"](y)))
+
+    assert rectified(Net(chain, a=linear(), b=linear(), r=nn.ReLU())) == ["r"]
+    assert rectified(Net(joined, a=linear(), b=linear(), c=linear(), r=nn.ReLU())) == []
+
+
+def test_training_is_the_same_whoever_carries_out_a_relu() -> None:
+    class Own(nn.ReLU):
+        """A ReLU that nobody takes over."""
+
+    found = []
+    for relu in (nn.ReLU, Own):
+        with seeded(0):
+            model = nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), relu(), nn.Flatten(), nn.Linear(80, 4))
+        traced = insert_ranges(model, 5)
+        inputs = torch.randn(6, 2, 6, 6, generator=torch.Generator().manual_seed(1))
+        calibrate(traced, inputs)
+        optimizer = torch.optim.SGD(traced.train().parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            traced(inputs).square().sum().backward()
+            optimizer.step()
+        # Ranges are named after nodes, and a ReLU of one's own is traced into.
+        found.append([traced.eval()(inputs), *traced.state_dict().values()])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.quantize import QuantizedConv2d, QuantizedLinear, Range, weight_levels
-from nas.quantize.layers import quantize_weight
+from nas.quantize.quantizers import weight_quantizer
 from nas.seeds import seeded
 
 ALL_BITS = range(2, 9)
@@ -14,6 +14,12 @@ ALL_BITS = range(2, 9)
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def quantize_weight(weight: Tensor, bits: int) -> Tensor:
+    """Each weight at its level, as a layer has it."""
+    quantized: Tensor = weight_quantizer(weight, bits)(weight)
+    return quantized
 
 
 def top(bits: int) -> int:

@@ -1,0 +1,107 @@
+"""Ranges that are learnt with the network, and ranges that are found anew for each batch."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nas.quantize.learned import gradient_scale, learned_clip, learned_step
+from nas.quantize.ranges import SMALLEST_SCALE, Range
+from nas.quantize.roles import UnsupportedError
+
+Activations = Literal["widest", "average", "fixed", "pact", "lsq"]
+"""How ranges move in training: with the batches, not at all, or learnt."""
+
+SMALLEST_RATIO = 1e-3
+
+
+class ClippedRange(Range):
+    """A range whose ends are learnt from what they clip, from those of calibration on: PACT (Choi et al., 2018).
+
+    PACT has a high end, for tensors behind a ReLU; where a tensor has negative values, its low end is learnt as well.
+    """
+
+    def __init__(self, bits: int, rectified: bool = False) -> None:
+        super().__init__(bits, "fixed", rectified)
+        # What is learnt begins at 1, because Adam moves a parameter by as much as its learning rate, however small it is.
+        self.ratios = nn.Parameter(torch.ones(1 if rectified else 2))
+
+    def _ends(self) -> tuple[Tensor, Tensor]:
+        ratios = self.ratios.clamp_min(SMALLEST_RATIO)
+        return self.low if self.rectified else self.low * ratios[-1], self.high * ratios[0]
+
+    def ends(self) -> tuple[float, float]:
+        """The ends as they are now."""
+        low, high = self._ends()
+        return low.item(), high.item()
+
+    def set_ends(self, low: float, high: float) -> None:
+        """Makes this the range, and zero a part of it."""
+        super().set_ends(low, high)
+        nn.init.ones_(self.ratios)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` with every element at its nearest level."""
+        scale, zero = self.levels()
+        return learned_clip(x, *self._ends(), scale, zero, self.top, self.rectified)
+
+
+class SteppedRange(Range):
+    """A range whose step is learnt, from that of calibration on: LSQ (Esser et al., 2020). Its zero point stays."""
+
+    def __init__(self, bits: int, rectified: bool = False) -> None:
+        super().__init__(bits, "fixed", rectified)
+        self.ratio = nn.Parameter(torch.ones(()))
+
+    def _step(self) -> Tensor:
+        return ((self.high - self.low) / self.top * self.ratio.clamp_min(SMALLEST_RATIO)).clamp_min(SMALLEST_SCALE)
+
+    def set_ends(self, low: float, high: float) -> None:
+        """Makes this the range, and zero a part of it."""
+        super().set_ends(low, high)
+        nn.init.ones_(self.ratio)
+
+    def levels(self) -> tuple[float, int]:
+        """The step as it is now, and the integer that stands for zero."""
+        return self._step().item(), super().levels()[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` with every element at its nearest level."""
+        zero = super().levels()[1]
+        # As many as the features of one sample.
+        scale = gradient_scale(max(x[0].numel(), 1), self.top)
+        return learned_step(x, self._step(), -zero, self.top - zero, scale, self.rectified)
+
+
+class DynamicRange(Range):
+    """A range that is found anew for each batch: that of its smallest and largest value."""
+
+    def __init__(self, bits: int, rectified: bool = False) -> None:
+        super().__init__(bits, "fixed", rectified)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` with every element at its nearest level."""
+        found = Range(self.bits, "fixed", self.rectified)
+        found.set_ends(0.0 if self.rectified else x.amin().item(), x.amax().item())
+        rounded: Tensor = found.eval()(x)
+        return rounded
+
+    def levels(self) -> tuple[float, int]:
+        """Refuses: there is no scale before the network runs.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "scales that are computed when a network runs have no integer program, which holds them as constants; "
+            "calibrate ranges on data instead, with quantize() or Quantization"
+        )
+
+
+def activation_range(bits: int, activations: Activations, rectified: bool) -> Range:
+    """The range for one tensor of `bits` bits."""
+    if activations == "pact":
+        return ClippedRange(bits, rectified)
+    if activations == "lsq":
+        return SteppedRange(bits, rectified)
+    return Range(bits, activations, rectified)

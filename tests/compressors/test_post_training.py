@@ -1,0 +1,79 @@
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compressors.post_training import quantize_dynamic, quantize_trained
+from compressors.quantization import Quantization, quantize
+from nas.artifact import logits, lower, pack, unpack
+from nas.data import digits
+from nas.quantize import UnsupportedError
+from nas.seeds import generator, seeded
+from nas.train import Recipe, accuracy, cross_entropy, fit
+
+TASK = digits(generator(0, "digits"))
+
+
+@pytest.fixture(scope="module")
+def trained() -> nn.Module:
+    with seeded(0):
+        model = nn.Sequential(
+            *(nn.Conv2d(1, 12, 3, bias=False), nn.BatchNorm2d(12), nn.ReLU()),
+            *(nn.Conv2d(12, 12, 3, groups=12, bias=False), nn.BatchNorm2d(12), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(192, 10)),
+        )
+    shuffle = torch.Generator().manual_seed(0)
+    fit(model, TASK, Recipe(), epochs=4, lr=1e-2, loss=cross_entropy, generator=shuffle)
+    return model.eval()
+
+
+def uneven(model: nn.Module) -> nn.Module:
+    """The same function, with channels that one scale cannot serve."""
+    factors = torch.logspace(-1.5, 1.5, 12)
+    with torch.no_grad():
+        norm, depthwise, second = (model.get_submodule(name) for name in "134")
+        norm.weight.mul_(factors)  # type: ignore[operator]
+        norm.bias.mul_(factors)  # type: ignore[operator]
+        depthwise.weight.div_(factors.view(-1, 1, 1, 1))  # type: ignore[operator]
+    assert isinstance(second, nn.BatchNorm2d)
+    return model
+
+
+def test_equalising_and_correcting_help_where_one_scale_does_not(trained: nn.Module) -> None:
+    model = uneven(copy.deepcopy(trained))
+    assert accuracy(model, TASK.validation) == pytest.approx(accuracy(trained, TASK.validation), abs=0.01)
+    method = Quantization(weight_scales="tensor", activations="fixed")
+    examples = TASK.train.inputs[:256]
+    plain = accuracy(quantize(model, 4, examples, method), TASK.validation)
+    helped = quantize_trained(model, 4, examples, method)
+    assert accuracy(helped, TASK.validation) > plain + 0.1
+    said = logits(unpack(pack(lower(helped, examples))), TASK.validation.inputs).argmax(1)
+    assert (torch.from_numpy(said) == TASK.validation.labels).double().mean().item() > plain + 0.1
+
+
+def test_the_given_network_is_left_alone(trained: nn.Module) -> None:
+    before = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+    quantize_trained(trained, 4, TASK.train.inputs[:32])
+    quantize_dynamic(trained, 4)
+    quantize(trained, 4, TASK.train.inputs[:32])
+    assert all(torch.equal(before[name], tensor) for name, tensor in trained.state_dict().items())
+
+
+def test_dynamic_ranges_need_no_calibration_and_have_no_program(trained: nn.Module) -> None:
+    def error(inputs: Tensor, bits: int) -> float:
+        expected = trained(inputs)
+        return float(((quantize_dynamic(trained, 8, bits)(inputs) - expected).norm() / expected.norm()).detach())
+
+    for inputs in (TASK.validation.inputs, 50.0 * TASK.validation.inputs):
+        assert error(inputs, 8) < 0.05
+        assert error(inputs, 2) > 0.1
+    with pytest.raises(UnsupportedError, match="have no integer program"):
+        lower(quantize_dynamic(trained, 8), TASK.train.inputs[:32])
+
+
+def test_bits_that_do_not_exist_are_refused(trained: nn.Module) -> None:
+    with pytest.raises(ValueError, match=r"bits must be one of \(1, .* but got 9"):
+        quantize_dynamic(trained, 9)
+    with pytest.raises(ValueError, match=r"bits must be one of \(2, .* but got 1 at 'activations'"):
+        quantize_dynamic(trained, 8, 1)

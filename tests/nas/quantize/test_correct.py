@@ -1,0 +1,63 @@
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compressors.quantization import Quantization, quantize
+from nas.quantize import correct_biases, equalized
+from nas.seeds import seeded
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def network(norm: bool, affine: bool = True, bias: bool = True) -> nn.Module:
+    with seeded(0):
+        norms = [nn.BatchNorm2d(8, affine=affine) if norm else nn.Identity() for _ in range(2)]
+        convolutions = nn.Conv2d(2, 8, 3, bias=bias), nn.Conv2d(8, 8, 3, bias=bias)
+        model = nn.Sequential(
+            convolutions[0], norms[0], nn.ReLU(), convolutions[1], norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(32, 4, bias=bias)
+        )
+        for _ in range(30):  # running statistics
+            model(noise(64, 2, 6, 6, seed=5) + 0.5)
+    return model.eval()
+
+
+INPUTS = noise(256, 2, 6, 6, seed=1) + 0.5
+
+
+@pytest.mark.parametrize(
+    ("norm", "affine", "bias"), [(False, True, True), (False, True, False), (True, True, False), (True, False, True)]
+)
+def test_the_means_of_the_outputs_become_those_of_the_floats(norm: bool, affine: bool, bias: bool) -> None:
+    model = network(norm, affine, bias)
+    quantized = quantize(model, 2, INPUTS, Quantization(activations="fixed"))
+    expected = model(INPUTS).detach()
+    before = (quantized(INPUTS) - expected).detach()
+    correct_biases(quantized, copy.deepcopy(model), INPUTS)
+    after = (quantized(INPUTS) - expected).detach()
+    assert before.mean(0).norm() > 0.02
+    # The last rounding is behind what was corrected.
+    assert after.mean(0).norm() < 0.2 * before.mean(0).norm()
+    assert after.norm() < before.norm()
+    fresh = noise(256, 2, 6, 6, seed=2) + 0.5
+    assert (quantized(fresh) - model(fresh)).mean(0).norm() < 0.3 * before.mean(0).norm()
+
+
+def test_the_floats_are_left_alone() -> None:
+    model = network(norm=True)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    correct_biases(quantize(model, 2, INPUTS), model, INPUTS)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_network_without_the_layers_is_refused() -> None:
+    model = network(norm=True)
+    quantized = quantize(model, 4, INPUTS)
+    with pytest.raises(ValueError, match=r"must have the layers of the quantised one, but \['1', '4'\] are missing"):
+        correct_biases(quantized, equalized(model), INPUTS)
+    with pytest.raises(ValueError, match=r"must be one that insert_ranges\(\) traced, but is a Sequential"):
+        correct_biases(model, model, INPUTS)

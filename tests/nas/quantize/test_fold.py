@@ -1,0 +1,62 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nas.quantize import UnsupportedError, folded
+from nas.seeds import seeded
+
+
+def normed() -> nn.Sequential:
+    """A network with every kind of layer that normalisation follows, in states that training leaves."""
+    with seeded(0):
+        model = nn.Sequential(
+            *(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU()),
+            *(nn.Conv2d(6, 6, 3, groups=6), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+            *(nn.Linear(6, 5), nn.BatchNorm1d(5, affine=False), nn.Linear(5, 3)),
+        )
+        for module in model.modules():
+            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.3, 3.0)
+                if module.affine:
+                    nn.init.normal_(module.weight)
+                    nn.init.normal_(module.bias)
+    return model
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_outputs_stay_and_no_normalisation_is_left() -> None:
+    model = normed()
+    traced = folded(model)
+    assert torch.allclose(traced(noise(8, 2, 6, 6)), model.eval()(noise(8, 2, 6, 6)), atol=1e-5)
+    assert not any(isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) for module in traced.modules())
+    assert [name for name, module in traced.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear))] == ["0", "3", "8", "10"]
+
+
+def test_the_network_itself_is_left_alone() -> None:
+    model = normed()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    folded(model)
+    assert model.training
+    assert isinstance(model[1], nn.BatchNorm2d)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_a_layer_with_two_norms_is_refused() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.a, self.b = nn.Linear(3, 3), nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.b(self.mix(self.a(self.mix(x))))
+            return y
+
+    for model in (Twice(), nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.BatchNorm1d(3))):
+        with pytest.raises(UnsupportedError, match=r"must follow a convolution or linear layer that nothing else reads"):
+            folded(model)

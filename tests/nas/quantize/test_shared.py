@@ -1,0 +1,25 @@
+import torch
+
+from nas.quantize import Codebook
+
+
+def test_shared_weights_lie_in_memory_with_their_channels_last() -> None:
+    for shape in ((8, 1, 3, 3), (8, 4, 3, 3)):
+        codebook = Codebook(torch.tensor([0.0, 1.0]), torch.ones(shape, dtype=torch.int64), 8)
+        assert codebook().stride() == torch.empty(shape, memory_format=torch.channels_last).stride()
+        assert torch.allclose(codebook(), torch.tensor(127 / 127.499))
+
+
+def test_values_are_rounded_with_one_scale_and_passed_their_gradients() -> None:
+    codebook = Codebook(torch.tensor([0.0, -0.5, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3)
+    scale = 1.0 / 3.499
+    expected = scale * torch.tensor([[0.0, -2.0, 3.0], [1.0, 1.0, -2.0]])
+    weights = codebook()
+    assert torch.allclose(weights, expected)
+    (weights * torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])).sum().backward()
+    assert codebook.values.grad is not None
+    # Zero stays zero, and the others get the sums of their weights' gradients.
+    assert codebook.values.grad.tolist() == [0.0, 34.0, 4.0, 24.0]
+    levels, scales = codebook.levels()
+    assert torch.allclose(levels * scales[:, None], weights)
+    assert scales.shape == (2,)
