@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from nas.compress import layers_at
+from nas.mask import mask_of
 from nas.quantize import (
     Codebook,
     QuantizedConv2d,
@@ -125,6 +126,8 @@ def _farthest(weights: Vector, centres: Vector) -> float:
 
 def _shared(layer: nn.Module, entries: int) -> nn.Module:
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
+    if (mask := mask_of(layer)) is not None:
+        mask.stepped(1.0)  # what is to go must be 0 before values are found for the rest
     weight = layer.weight.detach()
     flat = weight.to(torch.float64).flatten().numpy()
     kept = flat != 0.0

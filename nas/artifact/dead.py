@@ -40,7 +40,8 @@ def without_dead_channels(program: Program) -> Program:
         _without(operation, kept[operation.inputs[0]], result)
         for operation, result in zip(program.operations, kept[1:], strict=True)
     ]
-    return Program(tuple(tensors), tuple(operations))
+    # What is left may be heard by fewer, and so be dead in its turn.
+    return without_dead_channels(Program(tuple(tensors), tuple(operations)))
 
 
 def _dead(program: Program) -> list[Mask]:

@@ -94,7 +94,7 @@ def _weight_bytes(operation: Conv | Linear) -> int:
     plain = most_bytes(operation.weights.size, kept, operation.bits)
     if operation.entries is None:
         return plain
-    indices = bits.packed_bytes(operation.weights.size, (operation.entries - 1).bit_length())
+    indices = most_bytes(operation.weights.size, kept, (operation.entries - 1).bit_length())
     return min(plain, indices + 1 + operation.entries)
 
 

@@ -5,6 +5,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from nas.mask import carry_mask
 from nas.quantize.weights import straight_through, weight_levels
 
 # A gain of exactly 0 could not be scaled to what 16 bits hold.
@@ -56,6 +57,7 @@ class SharedConv2d(nn.Conv2d):
         super().__init__(layer.in_channels, layer.out_channels, layer.kernel_size, *geometry, device="meta")  # type: ignore[arg-type]
         del self._parameters["weight"]
         self.bias, self.codebook = layer.bias, codebook
+        carry_mask(layer, self)
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
@@ -75,6 +77,7 @@ class SharedLinear(nn.Linear):
         super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
         del self._parameters["weight"]
         self.bias, self.codebook = layer.bias, codebook
+        carry_mask(layer, self)
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]

@@ -7,10 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
+from compressors.schedules import cubic, one_shot
 from compressors.sharing import Sharing, cluster, share
+from compressors.sparsity import WeightPruning
 from nas.artifact import Conv, Linear, flash_bytes, ledger, logits, lower, pack, settled, unpack
 from nas.artifact.bits import packed_bytes
 from nas.artifact.onnx.floating import float_to_onnx
+from nas.compress import compress
+from nas.mask import Schedule
 from nas.quantize import SharedConv2d, SharedLinear
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -291,3 +295,18 @@ def test_the_network_in_floats_is_exported_with_its_weights_written_out() -> Non
     shared = share(network(), 16).eval()
     model = float_to_onnx(shared, IMAGES)
     assert {tuple(tensor.dims) for tensor in model.graph.initializer} >= {(8, 2, 3, 3), (16, 32), (5, 16)}
+
+
+@pytest.mark.parametrize("schedule", [one_shot, cubic])
+def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) -> None:
+    torch.manual_seed(0)
+    model, images = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10)), torch.rand(32, 64)
+    design = {"0.sparsity": 0.9, "0.codes": 16, "bits": 8}
+    squeezed = compress(model, design, [WeightPruning(schedule=schedule), Sharing(), Quantization()], images)
+    program = lower(settled(squeezed, images), images)
+    layer = program.operations[0]
+    assert isinstance(layer, Linear)
+    assert np.count_nonzero(layer.weights) <= 384
+    assert len(np.unique(layer.weights)) <= 16
+    # 384 indices of 4 bits and gaps, against 3,840 indices; 600 weights of 8 bits in the head.
+    assert len(pack(program)) <= flash_bytes(program) < 700 + 600 + 70 * 6 + 100
