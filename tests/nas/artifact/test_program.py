@@ -121,6 +121,11 @@ INT8, INT32 = np.int8, np.int32
         (changed(LAYER, bits=9), (3, 2, 2), "weights must have 1 to 8 bits, but have 9"),
         (changed(LAYER, bits=3, weights=np.full((3, 2, 3, 3), 4, INT8)), (3, 2, 2), r"weights must lie in -3 … 3"),
         (changed(LAYER, bits=1, weights=np.zeros((3, 2, 3, 3), INT8)), (3, 2, 2), "weights of one bit must be -1 or 1"),
+        (
+            changed(LAYER, weights=np.arange(54, dtype=INT8).reshape(3, 2, 3, 3) % 5, entries=4),
+            (3, 2, 2),
+            "weights must be at most 4 different ones, but are 5",
+        ),
         (changed(LAYER, weights=np.ones((3, 2, 3, 3), INT32)), (3, 2, 2), "weights must be int8, but are int32"),
         (changed(LAYER, biases=np.zeros(2, INT32)), (3, 2, 2), "biases must be int32, one a channel"),
         (changed(LAYER, scaling=scaling(1)), (3, 2, 2), "it must have 3 multipliers, but has 1"),
