@@ -120,7 +120,7 @@ def main() -> None:
     if options.out is not None:
         options.out.write_bytes(found.packed)
     print(
-        f"{options.network} on {options.data.name}: error {100 * (1 - found.dense):.2f} % in 32-bit floats, {found.weight_bytes:,} bytes"
+        f"{options.network} on {options.data.name}: error {100 * (1 - found.dense):.2f} %, {found.weight_bytes:,} bytes of floats"
     )
     print(f"compressed: error {100 * (1 - found.compressed):.2f} %, {len(found.packed):,} bytes, {found.times:.1f} times smaller")
     print(f"{100 * found.left:.1f} % of the weights are left; {time.perf_counter() - start:.0f} s in all")
