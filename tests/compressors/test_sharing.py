@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compressors import sharing
 from compressors.quantization import Quantization
 from compressors.schedules import cubic, one_shot
 from compressors.sharing import Sharing, cluster, share
@@ -67,6 +68,11 @@ def test_centres_by_hand() -> None:
     centres, found = cluster(values, 2)
     assert centres.tolist() == pytest.approx([0.4, 5.5])
     assert found.tolist() == [1, 0, 0, 1, 0, 1]
+
+
+def test_centres_begin_evenly_between_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "ROUNDS", 0)
+    assert cluster(np.array([5.0, -3.0, 0.0]), 5)[0].tolist() == [-3.0, -1.0, 1.0, 3.0, 5.0]
 
 
 def test_centres_are_where_nothing_moves_and_no_cluster_is_empty() -> None:

@@ -46,6 +46,21 @@ def test_the_means_of_the_outputs_become_those_of_the_floats(norm: bool, affine:
     assert (quantized(fresh) - model(fresh)).mean(0).norm() < 0.3 * before.mean(0).norm()
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_the_means_behind_normalisation_are_corrected(affine: bool) -> None:
+    model = network(norm=True, affine=affine, bias=True)
+    quantized = quantize(model, 2, INPUTS, Quantization(activations="fixed"))
+    means = dict[str, Tensor]()
+    for name, network_ in (("wanted", model), ("found", quantized)):
+        hook = network_.get_submodule("4").register_forward_hook(
+            lambda _, __, output, name=name: means.update({name: output.mean((0, 2, 3))})
+        )
+        correct_biases(quantized, copy.deepcopy(model), INPUTS)
+        network_(INPUTS)
+        hook.remove()
+    assert torch.allclose(means["found"], means["wanted"], atol=1e-4)
+
+
 def test_the_floats_are_left_alone() -> None:
     model = network(norm=True)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -1,6 +1,7 @@
 import torch
+from torch import nn
 
-from nas.quantize import Codebook
+from nas.quantize import Codebook, SharedLinear, layer_levels, rescale
 
 
 def test_shared_weights_lie_in_memory_with_their_channels_last() -> None:
@@ -23,3 +24,13 @@ def test_values_are_rounded_with_one_scale_and_passed_their_gradients() -> None:
     levels, scales = codebook.levels()
     assert torch.allclose(levels * scales[:, None], weights)
     assert scales.shape == (2,)
+
+
+def test_a_rescaled_layer_keeps_its_levels() -> None:
+    layer = SharedLinear(nn.Linear(3, 2), Codebook(torch.tensor([0.0, -0.5, 1.0]), torch.tensor([[0, 1, 2], [2, 2, 1]]), 4))
+    levels, scales, bits = layer_levels(layer)
+    # A channel without weights has no ratio.
+    rescale(layer, torch.tensor([1.5, 0.0]))
+    assert bits == 4
+    assert torch.equal(layer_levels(layer)[0], levels)
+    assert torch.allclose(layer_levels(layer)[1], 1.5 * scales)
