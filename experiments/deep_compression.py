@@ -39,7 +39,7 @@ def lenet_300_100() -> Case:
     network = nn.Sequential()
     for name, module in (*layers, ("relu2", nn.ReLU()), ("fc3", nn.Linear(100, 10))):
         network.add_module(name, module)
-    return Case(network, {"fc1.sparsity": 0.92, "fc2.sparsity": 0.91, "fc3.sparsity": 0.74, "codes": 16, "bits": 8})
+    return Case(network, {"fc1.sparsity": 0.94, "fc2.sparsity": 0.92, "fc3.sparsity": 0.74, "codes": 16, "bits": 8})
 
 
 def lenet_5() -> Case:
@@ -99,9 +99,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="a folder of MNIST's four files, or others in their format")
     parser.add_argument("--network", choices=tuple(CASES), default="lenet-300-100")
     parser.add_argument("--samples", type=int, help="train on so many images only")
-    parser.add_argument("--epochs", type=int, default=12, help="of the dense network")
-    parser.add_argument("--prune-epochs", type=int, default=12)
-    parser.add_argument("--share-epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=10, help="of the dense network")
+    parser.add_argument("--prune-epochs", type=int, default=10)
+    parser.add_argument("--share-epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where the file goes")
     options = parser.parse_args()
