@@ -29,6 +29,10 @@ bench: setup
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quantized_step.py
+	$(BIN)/python benchmarks/distillation.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/made_up.py
+	$(BIN)/python benchmarks/searches.py
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
