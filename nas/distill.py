@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, kl_div, log_softmax, mse_loss, normalize
+from torch.nn.functional import adaptive_avg_pool2d, kl_div, log_softmax, mse_loss, normalize
 
-from nas.train import Loss, logits
+from nas.data import Task
+from nas.objective import Epoch
+from nas.train import Loss, Recipe, cross_entropy, fit, logits
 
 ANSWER_BATCH = 256
 
@@ -89,7 +91,7 @@ class Distillation:
         """The loss of the student's logits [N, classes] on the training samples at `index`."""
         spoken = log_softmax(student / self._temperature, 1)
         divergence = kl_div(spoken, self._soft[index], reduction="batchmean")
-        loss = self._alpha * cross_entropy(student, labels) + (1.0 - self._alpha) * self._temperature**2 * divergence
+        loss = self._alpha * cross_entropy(student, labels, index) + (1.0 - self._alpha) * self._temperature**2 * divergence
         for hint, made, taught, projection in zip(self._hints, self._made, self._taught, self._projections, strict=True):
             loss = loss + hint.weight * _distance(hint, projection(made), taught[index])
         return loss
@@ -116,6 +118,35 @@ class Distillation:
 def distillation(teacher: nn.Module, inputs: Tensor, alpha: float, temperature: float, hints: Sequence[Hint] = ()) -> Loss:
     """The loss of `Distillation`."""
     return Distillation(teacher, inputs, alpha, temperature, hints)
+
+
+def distil(
+    student: nn.Module,
+    teacher: nn.Module,
+    task: Task,
+    recipe: Recipe,
+    generator: torch.Generator,
+    alpha: float = 0.5,
+    temperature: float = 4.0,
+    hints: Sequence[Hint] = (),
+) -> tuple[Epoch, ...]:
+    """Trains `student` in place, for the recipe's `epochs`, by a teacher's answers, and returns what each epoch reached.
+
+    >>> from nas.data import digits
+    >>> from nas.seeds import generator
+    >>> task = digits(generator(0, "digits"))
+    >>> teacher, student = (nn.Sequential(nn.Flatten(), nn.Linear(64, n), nn.ReLU(), nn.Linear(n, 10)) for n in (64, 8))
+    >>> recipe = Recipe(epochs=3)
+    >>> _ = fit(teacher, task, recipe, epochs=3, lr=recipe.lr, loss=cross_entropy, generator=torch.Generator().manual_seed(0))
+    >>> len(distil(student, teacher, task, recipe, torch.Generator().manual_seed(0)))
+    3
+
+    Raises:
+        ValueError: if a hint does not fit the networks.
+        DivergedError: if the loss of an epoch is not finite.
+    """
+    loss = distillation(teacher, task.train.inputs, alpha, temperature, hints)
+    return fit(student, task, recipe, epochs=recipe.epochs, lr=recipe.lr, loss=loss, generator=generator)
 
 
 @contextmanager

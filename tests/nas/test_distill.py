@@ -1,3 +1,4 @@
+import doctest
 import math
 from pathlib import Path
 
@@ -6,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
+from nas import distill
+from nas.data import Task
 from nas.distill import Distillation, Hint, Teacher, distillation
 from nas.seeds import seeded
-from nas.train import Loss, cross_entropy
+from nas.train import Loss, Recipe, cross_entropy, fit, logits
 
 # What the teacher, here nn.Identity(), says of four samples.
 TAUGHT = torch.tensor([[2.0, 0.0], [0.0, 0.0], [-1.0, 3.0], [0.5, 0.0]])
@@ -245,3 +248,27 @@ def test_hints_that_lead_nowhere_are_refused() -> None:
         watched(Quantization().apply(nested, {"": 8}, IMAGES), Hint("0", "a"))
     with pytest.raises(ValueError, match="the weight of a hint must be positive and finite, but got"):
         Hint("a", "a", 0.0)
+
+
+def test_the_example_in_the_documentation_is_true() -> None:
+    with seeded(0):
+        result = doctest.testmod(distill)
+    assert (result.failed, result.attempted) == (0, 7)
+
+
+def test_a_distilled_student_comes_nearer_its_teacher_than_a_plain_one(tiny_task: Task) -> None:
+    def network(hidden: int) -> nn.Module:
+        with seeded(hidden):
+            return nn.Sequential(nn.Flatten(), nn.Linear(16, hidden), nn.ReLU(), nn.Linear(hidden, 3))
+
+    def shuffle() -> torch.Generator:
+        return torch.Generator().manual_seed(0)
+
+    recipe, teacher = Recipe(epochs=20, batch_size=10, lr=0.02), network(12)
+    fit(teacher, tiny_task, recipe, epochs=20, lr=0.02, loss=cross_entropy, generator=shuffle())
+    taught, plain = network(2), network(2)
+    assert len(distill.distil(taught, teacher, tiny_task, recipe, shuffle(), alpha=0.0, temperature=2.0)) == 20
+    fit(plain, tiny_task, recipe, epochs=20, lr=0.02, loss=cross_entropy, generator=shuffle())
+    wanted = torch.softmax(logits(teacher, tiny_task.validation.inputs), 1)
+    near, far = ((torch.softmax(logits(model, tiny_task.validation.inputs), 1) - wanted).abs().mean() for model in (taught, plain))
+    assert near < far
