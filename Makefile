@@ -14,8 +14,9 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/nas run experiments/digits.py --trials 44 --out runs/demo
 
+# Two processes, with one torch thread each: networks this small gain nothing from more.
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -34,8 +34,8 @@ class Surrogate:
     to it, where the best ones of many problems lie and a model of little data overlooks them. No slope of accuracy in
     cost is assumed: it is learnt.
 
-    At most `lookups` candidates are looked up for one proposal, and at most `memory` results are modelled: the best
-    half, and the latest.
+    At most `lookups` candidates are looked up for one proposal, twice as many where a limit has been met, and at most `memory`
+    results are modelled: the best half, and the latest.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -78,7 +78,7 @@ class Surrogate:
     def ask(self) -> Proposal:
         """A candidate that was not proposed before, unless all were."""
         # One lookup is kept for the candidate that is chosen in the end.
-        self._survey.allow(self._lookups - 1)
+        self._survey.allow((2 if self._survey.limits.known else 1) * self._lookups - 1)
         genotype = self._chosen()
         self._survey.allow(1)
         self._survey.look([genotype])

@@ -70,7 +70,7 @@ def test_a_space_of_other_stages_keeps_its_contract() -> None:
     check_space(space, images(2, 2, 9, 9), 2, rng(), COMPRESSORS)
 
 
-@pytest.mark.parametrize("compressor", [*COMPRESSORS, Quantization(activation_bits=4)], ids=str)
+@pytest.mark.parametrize("compressor", [*COMPRESSORS, Quantization(activation_bits=4)], ids=lambda c: c.kind)
 def test_the_compressors_keep_their_contract_in_it(compressor: ChannelPruning | Quantization) -> None:
     check_compressor(compressor, ConvStages(), images(8, 1, 8, 8), 10, rng())
 

@@ -46,7 +46,7 @@ def test_the_space_keeps_its_contract(shape: tuple[int, ...]) -> None:
     check_space(Mlp(), images(*shape), 10, rng(), (ChannelPruning(), Quantization()))
 
 
-@pytest.mark.parametrize("compressor", [ChannelPruning(), Quantization(), Quantization(activation_bits=4)], ids=str)
+@pytest.mark.parametrize("compressor", [ChannelPruning(), Quantization(), Quantization(activation_bits=4)], ids=lambda c: c.kind)
 def test_the_compressors_keep_their_contract_in_it(compressor: ChannelPruning | Quantization) -> None:
     check_compressor(compressor, Mlp(), images(8, 1, 8, 8), 10, rng())
 

