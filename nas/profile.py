@@ -1,10 +1,9 @@
 """A latency table for an experiment's search."""
 
-from nas.evaluate import Evaluator
 from nas.experiment import Experiment
 from nas.measure import Table
 from nas.measure.profile import profile
-from nas.objective import Budget
+from nas.run import evaluator_of
 from nas.seeds import generator
 from nas.train import cross_entropy
 
@@ -18,16 +17,7 @@ def profiled(experiment: Experiment, designs: int, rounds: int = 30) -> Table:
     """
     if designs < 1:
         raise ValueError(f"there must be at least 1 design to profile, but got {designs}")
-    evaluator = Evaluator(
-        experiment.space,
-        experiment.compressors,
-        experiment.task,
-        experiment.recipe,
-        Budget(),
-        None,
-        cross_entropy,
-        experiment.seed,
-    )
+    evaluator = evaluator_of(experiment, cross_entropy)
     rng = generator(experiment.seed, "profile")
     genotypes = dict.fromkeys(experiment.space.choices.sample(rng) for _ in range(designs))
     return profile([evaluator.program(genotype) for genotype in genotypes], rounds)

@@ -53,7 +53,7 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
     with _one_thread():
         check_kinds(experiment.space, experiment.compressors, experiment.task, generator(experiment.seed, "kinds"))
         with journal(out, experiment.describe()) as record, Board(out / "tb", experiment.space.choices) as board:
-            evaluator = _evaluator(experiment, _loss(experiment, out))
+            evaluator = evaluator_of(experiment, _loss(experiment, out))
             strategy = experiment.strategy(experiment.space.choices, generator(experiment.seed, "strategy"))
             evaluations: list[Evaluation] = []
             for evaluation in search(
@@ -85,7 +85,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _evaluator(experiment: Experiment, loss: Loss) -> Evaluator:
+def evaluator_of(experiment: Experiment, loss: Loss) -> Evaluator:
+    """The evaluator of an experiment's candidates, which learn by `loss`."""
     return Evaluator(
         experiment.space,
         experiment.compressors,
@@ -159,7 +160,7 @@ def retrained(experiment: Experiment, out: Path, evaluation: Evaluation) -> tupl
         told = "; ".join(f"{part} was {before[part]} and is {now[part]}" for part in differing)
         raise ValueError(f"a candidate of {out} must be trained by the experiment that found it, but {told}")
     with _one_thread():
-        again, trained = _evaluator(experiment, _loss(experiment, out))(evaluation.id, Proposal(evaluation.genotype))
+        again, trained = evaluator_of(experiment, _loss(experiment, out))(evaluation.id, Proposal(evaluation.genotype))
     if trained is None:
         raise RuntimeError(f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}")
     return again, trained

@@ -1,22 +1,18 @@
 """NSGA-III: evolution towards a whole Pareto front of many objectives."""
 
-from itertools import cycle, islice
+from collections.abc import Iterator
 from math import comb
 
 import numpy as np
 from deap import tools
 from numpy.typing import NDArray
 
-from nas.objective import Fitness
-from nas.search import Proposal
 from nas.space import Choices, Genotype
-from strategies.deap_stream import DeapStream
-from strategies.individual import Individual, Values
-from strategies.novelty import Unseen
-from strategies.variation import offspring
+from strategies.generations import Generations
+from strategies.individual import Individual
 
 
-class Nsga3:
+class Nsga3(Generations):
     """Deb & Jain 2014, on all components of the fitness: elitist selection by dominance, then along reference directions.
 
     There are as many directions as can be spread evenly without being more than `population`. Generations follow one another
@@ -30,27 +26,7 @@ class Nsga3:
     def __init__(self, choices: Choices, rng: np.random.Generator, population: int = 16) -> None:
         if population < 4 or population % 2:
             raise ValueError(f"population must be even and at least 4, but got {population}")
-        self._choices = choices
-        self._rng = rng
-        self._size = population
-        self._stream = DeapStream(rng)
-        self._unseen = Unseen(choices, redraws=20)
-        self._parents: list[Individual] = []
-        self._told: list[Individual] = []
-        self._children: list[Genotype] = []
-
-    def ask(self) -> Proposal:
-        """A random genotype at first, then a child of the present parents."""
-        return Proposal(self._unseen.draw(self._child if self._parents else self._founder))
-
-    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """Every `population` results a new generation of parents is selected."""
-        self._told.append(Individual(proposal.genotype, Values(fitness)))
-        if len(self._told) == self._size:
-            different = {individual.genotype: individual for individual in self._parents + self._told}
-            self._parents = list(islice(cycle(self._selected(list(different.values()))), self._size))
-            self._told = []
-            self._children = []
+        super().__init__(choices, rng, population)
 
     def _selected(self, candidates: list[Individual]) -> list[Individual]:
         within = [individual for individual in candidates if individual.score >= 0]
@@ -62,15 +38,9 @@ class Nsga3:
             selected: list[Individual] = tools.selNSGA3(within, self._size, directions, nd="standard")
         return selected
 
-    def _founder(self) -> Genotype:
-        return self._choices.sample(self._rng)
-
-    def _child(self) -> Genotype:
-        if not self._children:
-            with self._stream:
-                for _ in range(self._size // 2):
-                    self._children += offspring(self._choices, self._parent(), self._parent(), self._rng)
-        return self._children.pop()
+    def _pairs(self) -> Iterator[tuple[Genotype, Genotype]]:
+        for _ in range(self._size // 2):
+            yield self._parent(), self._parent()
 
     def _parent(self) -> Genotype:
         first, second = self._rng.choice(self._size, 2, replace=False)
