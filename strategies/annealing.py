@@ -8,6 +8,9 @@ import numpy as np
 from nas.objective import Fitness
 from nas.search import Proposal
 from nas.space import Choices, Genotype
+from strategies.detours import Detours
+from strategies.founders import Founders
+from strategies.individual import Individual, Values
 from strategies.novelty import Unseen
 from strategies.variation import mutated
 
@@ -18,53 +21,72 @@ class Annealing:
     Candidates are ranked by the first component of the fitness. The temperature is the median of how much worse
     mutations were so far, times `cooling` for every sweep of as many results as there are choices with a second option.
     So the first sweep accepts about every third loss (Johnson et al. 1989 advise 0.4), whatever the scale of the
-    fitness. From within the budget nothing over it is accepted. Where 20 mutations in a row were proposed before, the
-    walk is frozen, and another one starts hot from a random genotype; so `cooling` may be quick (0.8 to 0.99 are usual,
-    van Laarhoven & Aarts 1987).
+    fitness. From within the budget nothing over it is accepted, but mutated again (`Detours`). Where 20 mutations in a row were
+    proposed before, the walk is frozen, and another one starts hot; so `cooling` may be quick (0.8 to 0.99 are usual, van
+    Laarhoven & Aarts 1987). A walk starts at the best of `starts` random candidates within the budget (`Founders`).
 
     Raises:
-        ValueError: if `cooling` is not within 0 to 1 (exclusive).
+        ValueError: if `cooling` is not within 0 to 1 (exclusive) or `starts` is below 1.
     """
 
     _REDRAWS = 20
 
-    def __init__(self, choices: Choices, rng: np.random.Generator, cooling: float = 0.8) -> None:
+    def __init__(self, choices: Choices, rng: np.random.Generator, cooling: float = 0.8, starts: int = 8) -> None:
         if not 0 < cooling < 1:
             raise ValueError(f"cooling must be above 0 and below 1, but got {cooling}")
         self._choices = choices
         self._rng = rng
         self._unseen = Unseen(choices, redraws=self._REDRAWS)
+        self._detours = Detours(choices, rng, self._unseen)
         self._factor = cooling ** (1 / max(1, sum(arity > 1 for arity in choices.arities)))
-        self._told = 0
         self._losses: list[float] = []
-        self._here: tuple[Genotype, float] | None = None
+        self._starts = starts
+        self._here: tuple[Genotype, float] | None
+        self._restart()
 
     def ask(self) -> Proposal:
         """A mutation of where the walk is, or a random genotype where there is no walk."""
         if self._here is not None:
-            here = self._here[0]
+            if (detour := self._detours.step()) is not None:
+                return Proposal(detour)
             for _ in range(self._REDRAWS):
-                genotype = mutated(self._choices, here, self._rng)
+                genotype = mutated(self._choices, self._here[0], self._rng)
                 if genotype not in self._unseen:
                     self._unseen.add(genotype)
                     return Proposal(genotype)
-            self._here, self._told = None, 0
+            self._restart()
         return Proposal(self._unseen.draw(lambda: self._choices.sample(self._rng)))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """The walk moves there, or stays."""
-        score, self._told = fitness[0], self._told + 1
-        if self._here is None or score >= self._here[1]:
-            if self._here is not None and self._here[1] < 0 <= score:
+        genotype, score = proposal.genotype, fitness[0]
+        if self._here is None:
+            self._start(Individual(genotype, Values(fitness)))
+        elif score < 0 <= self._here[1]:
+            self._detours.broken_by(genotype)
+        elif self._accepts(score, self._here[1]):
+            self._here = genotype, score
+
+    def _accepts(self, score: float, present: float) -> bool:
+        self._told += 1
+        if score >= present:
+            if present < 0 <= score:
                 # By how much a budget is broken says nothing about the scale of what counts within it.
                 self._losses.clear()
-            self._here = proposal.genotype, score
-        elif (score < 0) == (self._here[1] < 0):
-            loss = self._here[1] - score
-            insort(self._losses, loss)
-            if float(self._rng.random()) < math.exp(-loss / self._temperature()):
-                self._here = proposal.genotype, score
+            return True
+        insort(self._losses, present - score)
+        return float(self._rng.random()) < math.exp((score - present) / self._temperature())
 
     def _temperature(self) -> float:
         median = self._losses[len(self._losses) // 2]
         return max(median * float(self._factor**self._told), 1e-12)
+
+    def _restart(self) -> None:
+        self._founders = Founders(self._starts)
+        self._here = None
+        self._told = 0
+
+    def _start(self, candidate: Individual) -> None:
+        if founders := self._founders.joined_by(candidate):
+            best = max(founders, key=lambda founder: founder.score)
+            self._here = best.genotype, best.score

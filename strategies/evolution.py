@@ -9,6 +9,8 @@ from nas.objective import Fitness
 from nas.search import Proposal
 from nas.space import Choices, Genotype
 from strategies.deap_stream import DeapStream
+from strategies.detours import Detours
+from strategies.founders import Founders
 from strategies.individual import Individual, Values
 from strategies.novelty import Unseen
 from strategies.variation import mutated
@@ -17,9 +19,10 @@ from strategies.variation import mutated
 class AgingEvolution:
     """Real et al. 2019: the best of a random sample has a child with one mutation, and the oldest member dies for it.
 
-    Candidates are ranked by the first component of the fitness. Proposals are random until `population` of them have
-    been told. A child over budget or failed (below 0) enters only where the oldest member is so too: a tight budget
-    cannot flush out the members that meet it, while among members that all break it, breaking it less still wins.
+    Candidates are ranked by the first component of the fitness. Proposals are random until the `Founders` are told, as many as
+    the `population`. A child over budget or failed (below 0) enters only where the oldest member is so too: a tight budget
+    cannot flush out the members that meet it, while among members that all break it, breaking it less still wins. One
+    that does not enter is mutated again (`Detours`).
 
     Raises:
         ValueError: if `sample` is not within 1 to `population`.
@@ -30,24 +33,27 @@ class AgingEvolution:
             raise ValueError(f"sample must be within 1 … population ({population}), but got {sample}")
         self._choices = choices
         self._rng = rng
-        self._size = population
         self._sample = sample
         self._stream = DeapStream(rng)
         self._unseen = Unseen(choices, redraws=20)
+        self._founders = Founders(population)
+        self._detours = Detours(choices, rng, self._unseen)
         self._living: deque[Individual] = deque()
 
     def ask(self) -> Proposal:
         """A random genotype at first, then a child."""
-        return Proposal(self._unseen.draw(self._child if len(self._living) == self._size else self._founder))
+        return Proposal(self._detours.step() or self._unseen.draw(self._child if self._living else self._founder))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """The child joins as the youngest, and the oldest dies."""
         child = Individual(proposal.genotype, Values(fitness))
-        if len(self._living) == self._size:
-            if child.score < 0 <= self._living[0].score:
-                return
+        if not self._living:
+            self._living.extend(self._founders.joined_by(child))
+        elif child.score < 0 <= self._living[0].score:
+            self._detours.broken_by(child.genotype)
+        else:
             self._living.popleft()
-        self._living.append(child)
+            self._living.append(child)
 
     def _founder(self) -> Genotype:
         return self._choices.sample(self._rng)

@@ -10,14 +10,17 @@ from nas.objective import Fitness
 from nas.search import Proposal
 from nas.space import Choices, Genotype
 from strategies.deap_stream import DeapStream
+from strategies.detours import Detours
+from strategies.founders import Founders
 from strategies.individual import Individual, Values
 from strategies.novelty import Unseen
 from strategies.variation import offspring
 
 
 class Generations(ABC):
-    """Proposals are random until `population` of them have been told. Each time as many more have, the parents are chosen
-    anew out of the old ones and those; meanwhile children are bred from the parents there are, however many are asked for.
+    """Proposals are random until the `Founders` are told, as many as the `population`. Each time as many more are, the parents are
+    chosen anew out of the old ones and those; meanwhile children are bred from the parents there are, however many are asked
+    for. A child over budget or failed, while no parent is, is mutated again (`Detours`).
     """
 
     def __init__(self, choices: Choices, rng: np.random.Generator, population: int) -> None:
@@ -26,6 +29,8 @@ class Generations(ABC):
         self._size = population
         self._stream = DeapStream(rng)
         self._unseen = Unseen(choices, redraws=20)
+        self._founders = Founders(population)
+        self._detours = Detours(choices, rng, self._unseen)
         self._parents: list[Individual] = []
         self._told: list[Individual] = []
         self._children: list[Genotype] = []
@@ -40,11 +45,14 @@ class Generations(ABC):
 
     def ask(self) -> Proposal:
         """A random genotype at first, then a child of the present parents."""
-        return Proposal(self._unseen.draw(self._child if self._parents else self._founder))
+        return Proposal(self._detours.step() or self._unseen.draw(self._child if self._parents else self._founder))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """Every `population` results a new generation of parents is selected."""
-        self._told.append(Individual(proposal.genotype, Values(fitness)))
+        candidate = Individual(proposal.genotype, Values(fitness))
+        self._told += [candidate] if self._parents else self._founders.joined_by(candidate)
+        if self._parents and candidate.score < 0 <= min(parent.score for parent in self._parents):
+            self._detours.broken_by(candidate.genotype)
         if len(self._told) == self._size:
             # A repeated proposal is one candidate: copies of it would push others out of the front.
             different = {individual.genotype: individual for individual in self._parents + self._told}

@@ -13,9 +13,9 @@ from strategies.individual import Individual
 class Nsga2(Generations):
     """Deb et al. 2002, on all components of the fitness: elitist selection by dominance, then by crowding distance.
 
-    Proposals are random until `population` of them have been told. Each time as many more have, the parents are chosen
-    anew out of the old ones and those; meanwhile children are bred from the parents there are, however many are asked
-    for. Candidates over budget or failed are dominated by all others, and among each other the smaller excess wins.
+    Proposals are random until `population` of them within the budget have been told. Each time as many more have, the parents
+    are chosen anew out of the old ones and those; meanwhile children are bred from the parents there are, however many are
+    asked for. Candidates over budget or failed are dominated by all others, and among each other the smaller excess wins.
 
     Raises:
         ValueError: if `population` is not a positive multiple of 4, which binary tournaments of pairs need.

@@ -19,7 +19,7 @@ def moved(strategy: Annealing, to: Genotype, score: float) -> bool:
 
 def walking(losses: list[float], told: int = 0, cooling: float = 0.9, seed: int = 0) -> Annealing:
     """A walk at a candidate of fitness 0.5 that has seen these losses, and then as many equals."""
-    strategy = Annealing(CHOICES, np.random.default_rng(seed), cooling)
+    strategy = Annealing(CHOICES, np.random.default_rng(seed), cooling, starts=1)
     strategy.tell(Proposal((0,) * 8), (0.5,))
     for loss in losses:
         strategy.tell(Proposal((1,) * 8), (0.5 - loss,))
@@ -63,8 +63,9 @@ def test_what_meets_the_budget_is_never_left_for_what_does_not() -> None:
 def test_what_breaks_the_budget_less_is_moved_to_and_its_scale_is_forgotten() -> None:
     left = 0
     for seed in range(20):
-        strategy = Annealing(CHOICES, np.random.default_rng(seed))
-        strategy.tell(Proposal((0,) * 8), (-0.1,))
+        strategy = Annealing(CHOICES, np.random.default_rng(seed), starts=1)
+        for _ in range(20):  # before it gives up to find one within the budget
+            strategy.tell(Proposal((0,) * 8), (-0.1,))
         for _ in range(5):
             strategy.tell(Proposal((1,) * 8), (-1.0,))
             strategy.tell(Proposal((2,) * 8), (-0.05,))
@@ -89,6 +90,31 @@ def test_a_frozen_walk_is_followed_by_a_hot_one_from_elsewhere() -> None:
     assert len(around) > 30, "of the 40 neighbours most were tried"
     strategy.tell(Proposal(genotype), (0.3,))
     assert moved(strategy, (5,) * 8, 0.3 - 1e-3), "it is worse than before and lost, but the new walk takes it"
+
+
+def test_a_walk_starts_at_the_best_of_some_within_the_budget() -> None:
+    strategy = Annealing(CHOICES, np.random.default_rng(0), starts=3)
+    for gene, score in enumerate((0.2, -0.1, 0.6, -0.2)):
+        strategy.tell(Proposal((gene,) * 8), (score,))
+    first = strategy.ask().genotype
+    assert sum(gene != 2 for gene in first) > 1, "two are within, and a third is awaited"
+    strategy.tell(Proposal((5,) * 8), (0.3,))
+    assert sum(gene != 2 for gene in strategy.ask().genotype) == 1
+
+
+def test_a_step_over_the_budget_is_followed_by_another_one() -> None:
+    strategy = walking([])
+    over = strategy.ask().genotype
+    strategy.tell(Proposal(over), (-0.1,))
+    beyond = strategy.ask().genotype
+    assert sum(a != b for a, b in zip(over, beyond, strict=True)) == 1
+    strategy.tell(Proposal(beyond), (0.7,))
+    assert sum(a != b for a, b in zip(beyond, strategy.ask().genotype, strict=True)) == 1, "it is better, and moved to"
+
+
+def test_a_number_of_starts_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="from at least 1 random candidate, but got 0"):
+        Annealing(CHOICES, np.random.default_rng(0), starts=0)
 
 
 @pytest.mark.parametrize("cooling", [0.0, 1.0, -0.5, math.nan])

@@ -14,8 +14,8 @@ def distance(one: Genotype, other: Genotype) -> int:
     return sum(a != b for a, b in zip(one, other, strict=True))
 
 
-def searched(score: Callable[[Genotype], float], asked: int, window: int = 1, seed: int = 0) -> list[Genotype]:
-    strategy = LocalSearch(CHOICES, np.random.default_rng(seed))
+def searched(score: Callable[[Genotype], float], asked: int, window: int = 1, seed: int = 0, starts: int = 1) -> list[Genotype]:
+    strategy = LocalSearch(CHOICES, np.random.default_rng(seed), starts)
     genotypes: list[Genotype] = []
     outstanding: list[Proposal] = []
     while len(genotypes) < asked:
@@ -66,7 +66,7 @@ def test_a_neighbour_known_to_be_better_is_moved_to_without_being_proposed() -> 
     choices = Choices([Choice("", "width", tuple(range(12))), Choice("", "bits", (2, 4)), Choice("", "bias", (False, True))])
     left_early = 0
     for seed in range(40):
-        strategy = LocalSearch(choices, np.random.default_rng(seed))
+        strategy = LocalSearch(choices, np.random.default_rng(seed), starts=1)
         # A climb that has ended at (11, 0, 0), below which all widths are known.
         for gene in range(12):
             strategy.tell(Proposal((gene, 0, 0)), (0.1 + gene / 100,))
@@ -84,12 +84,43 @@ def test_a_neighbour_known_to_be_better_is_moved_to_without_being_proposed() -> 
 
 
 def test_over_budget_candidates_are_climbed_out_of() -> None:
-    genotypes = searched(lambda genotype: height(genotype) if sum(genotype) > 12 else (sum(genotype) - 13) / 13, 90)
+    genotypes = searched(lambda genotype: height(genotype) if sum(genotype) > 12 else (sum(genotype) - 13) / 13, 110)
     assert (3,) * 5 in genotypes
 
 
+def test_a_climb_starts_at_the_best_of_some_within_the_budget() -> None:
+    genotypes = searched(height, 12, starts=8)
+    best = max(genotypes[:8], key=height)
+    assert distance(best, genotypes[8]) == 1
+    assert [distance(best, genotype) for genotype in genotypes[:8]].count(1) < 3
+
+
+def test_what_lies_behind_a_neighbour_over_budget_is_tried_before_another_start() -> None:
+    """One gene gives what the other takes: no single step from (1, 2) is both better and within the budget."""
+    choices = Choices([Choice("", name, tuple(range(4))) for name in ("width", "bits")])
+    strategy = LocalSearch(choices, np.random.default_rng(0), starts=1)
+    strategy.tell(Proposal((1, 2)), (0.5,))
+    found = []
+    for _ in range(13):
+        proposal = strategy.ask()
+        found.append(proposal.genotype)
+        width, bits = proposal.genotype
+        strategy.tell(proposal, (0.9,) if proposal.genotype == (2, 1) else (-0.1,) if width + bits > 3 else (0.1,))
+        if proposal.genotype == (2, 1):
+            break
+    assert {distance((1, 2), genotype) for genotype in found[:6]} == {1}
+    assert (2, 1) in found
+    assert distance((2, 1), strategy.ask().genotype) == 1
+
+
+@pytest.mark.parametrize("starts", [0, -1])
+def test_a_number_of_starts_out_of_range_is_refused(starts: int) -> None:
+    with pytest.raises(ValueError, match=f"from at least 1 random candidate, but got {starts}"):
+        LocalSearch(CHOICES, np.random.default_rng(0), starts)
+
+
 def test_random_proposals_made_while_waiting_start_the_next_climb_from_the_best_of_them() -> None:
-    strategy = LocalSearch(CHOICES, np.random.default_rng(0))
+    strategy = LocalSearch(CHOICES, np.random.default_rng(0), starts=1)
     first = strategy.ask()
     strategy.tell(first, (0.9,))
     around = [strategy.ask() for _ in range(15)]

@@ -74,7 +74,10 @@ def test_among_candidates_over_budget_the_smallest_excess_wins() -> None:
     """Constrained domination: a smaller violation dominates a larger one."""
     strategy = Nsga2(CHOICES, np.random.default_rng(0), population=4)
     for gene in range(8):
-        strategy.tell(Proposal((gene,) * 6), (-0.1 - 0.1 * gene,) * 2)
+        for other in range(10):  # twenty populations: before, one within the budget may come
+            strategy.tell(
+                Proposal((gene,) * 6 if other == 0 else (gene, other % 8, 7, 7, 7, other)), (-0.1 - 0.1 * gene - other,) * 2
+            )
     assert {parent.genotype for parent in strategy._parents} == {(gene,) * 6 for gene in range(4)}
 
 
@@ -89,10 +92,11 @@ def test_under_a_hard_constraint_the_front_that_meets_it_is_found() -> None:
         return lambda: evaluation
 
     objective = Objective(("accuracy",), ("waste",), Budget({"memory": 4, "waste": 1}))
-    found = list(search(Nsga2(CHOICES, np.random.default_rng(0)), submit, objective, trials=1000))
+    strategy = Nsga2(CHOICES, np.random.default_rng(0))
+    found = list(search(strategy, submit, objective, trials=1000))
     best = {e.genotype for e in pareto_front(found, objective)}
     assert best == {(gene, 0, 0, 0, 0, 0) for gene in range(4)}
-    assert sum(e.status is Status.OVER_BUDGET for e in found[-200:]) < 60, "what is over budget has no children"
+    assert all(parent.score >= 0 for parent in strategy._parents)
 
 
 def test_children_bred_from_older_parents_are_given_up() -> None:
