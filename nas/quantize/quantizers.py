@@ -11,6 +11,7 @@ from nas.quantize.learned import first_step, gradient_scale, learned_step
 from nas.quantize.weights import (
     SMALLEST_SCALE,
     Scales,
+    affine_levels,
     binary_levels,
     channels,
     straight_through,
@@ -19,13 +20,18 @@ from nas.quantize.weights import (
     weight_levels,
 )
 
-WeightMethod = Literal["max", "lsq", "ternary"]
+WeightMethod = Literal["max", "lsq", "ternary", "affine"]
 Rule = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From weights to their levels, and the scale of each output channel."""
 
 
 class WeightQuantizer(nn.Module):
-    """Rounds weights to levels of `bits` bits, each output channel's times a scale; abstract."""
+    """Rounds weights to levels of `bits` bits, each output channel's times a scale; abstract.
+
+    Levels are symmetric, or `affine`: any 2^bits whole numbers in a row of which 0 is one.
+    """
+
+    affine = False
 
     def __init__(self, bits: int) -> None:
         super().__init__()
@@ -57,6 +63,15 @@ class ComputedScale(WeightQuantizer):
 
     def rescale(self, ratio: Tensor) -> None:
         """Nothing to do."""
+
+
+class AffineScale(ComputedScale):
+    """Scales that follow from the smallest and the largest weight; the gradient passes straight through to all of them."""
+
+    affine = True
+
+    def __init__(self, bits: int, scales: Scales) -> None:
+        super().__init__(bits, partial(affine_levels, bits=bits, scales=scales))
 
 
 class LearnedStep(WeightQuantizer):
@@ -99,4 +114,6 @@ def weight_quantizer(weight: Tensor, bits: int, method: WeightMethod = "max", sc
         return ComputedScale(bits, partial(ternary_levels, scales=scales))
     if method == "lsq":
         return LearnedStep(bits, weight, scales)
+    if method == "affine":
+        return AffineScale(bits, scales)
     return ComputedScale(bits, partial(weight_levels, bits=bits, scales=scales))

@@ -1,4 +1,4 @@
-"""Weights as symmetric integers: the level of each weight, and the scale of each output channel (dimension 0)."""
+"""Weights as integers: the level of each weight, and the scale of each output channel (dimension 0)."""
 
 from typing import Literal
 
@@ -54,19 +54,22 @@ def ternary_levels(weight: Tensor, bits: int = 2, scales: Scales = "channel") ->
     return weight.sign() * kept, _mean(size, kept.to(size.dtype), scales)
 
 
-def affine_levels(values: Tensor, low: float, high: float, bits: int) -> Tensor:
-    """Levels -2^(bits-1) … 2^(bits-1) - 1 between `low`, which is the first of them, and `high`, the last.
+def affine_levels(weight: Tensor, bits: int, scales: Scales = "channel") -> tuple[Tensor, Tensor]:
+    """The levels q - z of weights of 2 to 8 bits, q and a whole zero point z in 0 … 2^bits - 1, and their scales [out].
 
-    For analysis: zero need be no level, and a level stands for scale · (level - offset) with an offset that is not 0. A sum of
-    such products has a term that grows with the sum of the inputs, which the integer program has no operation for.
-
-    Raises:
-        ValueError: if `low` is not below `high`.
+    Zero is a level, and all weights are less than half a step from theirs. The scale is the least that allows this, with the
+    margin of `weight_levels`; so it is never above that of symmetric levels, and half of it where no weight is negative.
     """
-    if not low < high:
-        raise ValueError(f"a range must have a low end below its high end, but got {low} and {high}")
-    scale = (high - low) / (2**bits - 1)
-    return values.sub(low).div_(scale).round_().clamp_(0, 2**bits - 1).sub_(2 ** (bits - 1))
+    weight = weight.detach()
+    below, above = _ends(weight, scales)
+    top = float(2**bits - 1)
+    # Where both sides need the same scale, between two whole zero points: the better of them has the least scale.
+    balance = below.div((below + above).clamp_min_(SMALLEST_SCALE)).mul_(top + 2 * MARGIN).sub_(MARGIN)
+    first = balance.floor_().clamp_(0.0, top)
+    second = (first + 1.0).clamp_max_(top)
+    needed = [torch.maximum(below / (zero + MARGIN), above / (top + MARGIN - zero)) for zero in (first, second)]
+    scale = torch.minimum(*needed).clamp_min_(SMALLEST_SCALE)
+    return weight.div(channels(scale, weight)).round_(), scale
 
 
 def channels(scale: Tensor, weight: Tensor) -> Tensor:
@@ -79,6 +82,15 @@ def _largest(weight: Tensor, scales: Scales) -> Tensor:
         return weight.abs().amax().repeat(len(weight))
     largest: Tensor = torch.linalg.vector_norm(weight, torch.inf, tuple(range(1, weight.ndim)))
     return largest
+
+
+def _ends(weight: Tensor, scales: Scales) -> tuple[Tensor, Tensor]:
+    """How far weights reach below and above zero, [out] each."""
+    over = tuple(range(1, weight.ndim))
+    below, above = weight.amin(over).neg_().clamp_min_(0.0), weight.amax(over).clamp_min_(0.0)
+    if scales == "tensor":
+        below, above = below.max().repeat(len(below)), above.max().repeat(len(above))
+    return below, above
 
 
 def _mean(size: Tensor, counted: Tensor, scales: Scales) -> Tensor:
