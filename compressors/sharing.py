@@ -17,7 +17,7 @@ from nas.quantize import (
     QuantizedLinear,
     SharedConv2d,
     SharedLinear,
-    layer_affine,
+    has_zero_points,
     traced_network,
     with_positive_gains,
 )
@@ -141,7 +141,7 @@ def _shared(layer: nn.Module, entries: int) -> nn.Module:
         assignments[kept] = found + 1
     bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
     places = torch.from_numpy(assignments).view(weight.shape)
-    codebook = Codebook(torch.from_numpy(values).to(weight.dtype), places, bits, layer_affine(layer))
+    codebook = Codebook(torch.from_numpy(values).to(weight.dtype), places, bits, has_zero_points(layer))
     return SharedConv2d(layer, codebook) if isinstance(layer, nn.Conv2d) else SharedLinear(layer, codebook)
 
 

@@ -12,7 +12,7 @@ from nas.artifact.biases import bias_units, with_biases
 from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights, ZeroPoints
 from nas.artifact.zero_points import fitting_zero_points, level_bits, wrapped
 from nas.mask import mask_of
-from nas.quantize import UnsupportedError, layer_affine, layer_entries, layer_levels, rescale
+from nas.quantize import UnsupportedError, has_zero_points, layer_entries, layer_levels, rescale
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -63,7 +63,7 @@ def integers(
     signs = np.where(found.gains < 0, np.int16(-1), np.int16(1)).reshape(-1, *[1] * (levels.ndim - 1))
     signed, zeros = levels.to(torch.int16).numpy() * signs, None
     weights = signed.astype(np.int8)
-    if layer_affine(layer):
+    if has_zero_points(layer):
         weights, zeros = wrapped(signed, bits), fitting_zero_points(signed, bits)
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
     weights, biases, stored = with_biases(

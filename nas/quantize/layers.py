@@ -50,8 +50,8 @@ def layer_levels(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor, int]:
     return *weight_levels(layer.weight, DEFAULT_BITS), DEFAULT_BITS
 
 
-def layer_affine(layer: nn.Conv2d | nn.Linear) -> bool:
-    """Whether the levels of a layer's weights are any 2^bits whole numbers in a row, and not symmetric."""
+def has_zero_points(layer: nn.Conv2d | nn.Linear) -> bool:
+    """Whether the levels of a layer's weights are affine: any 2^bits whole numbers in a row, with 0 among them."""
     if isinstance(layer, (SharedConv2d, SharedLinear)):
         return layer.codebook.affine
     return isinstance(layer, (QuantizedConv2d, QuantizedLinear)) and layer.quantizer.affine

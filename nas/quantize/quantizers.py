@@ -31,11 +31,9 @@ class WeightQuantizer(nn.Module):
     Levels are symmetric, or `affine`: any 2^bits whole numbers in a row of which 0 is one.
     """
 
-    affine = False
-
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, affine: bool = False) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits, self.affine = bits, affine
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The integer level of each weight, and the scale of each output channel, [out]."""
@@ -49,8 +47,8 @@ class WeightQuantizer(nn.Module):
 class ComputedScale(WeightQuantizer):
     """Scales that follow from the weights; the gradient passes straight through to all of them."""
 
-    def __init__(self, bits: int, rule: Rule) -> None:
-        super().__init__(bits)
+    def __init__(self, bits: int, rule: Rule, affine: bool = False) -> None:
+        super().__init__(bits, affine)
         self.rule = rule
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,15 +61,6 @@ class ComputedScale(WeightQuantizer):
 
     def rescale(self, ratio: Tensor) -> None:
         """Nothing to do."""
-
-
-class AffineScale(ComputedScale):
-    """Scales that follow from the smallest and the largest weight; the gradient passes straight through to all of them."""
-
-    affine = True
-
-    def __init__(self, bits: int, scales: Scales) -> None:
-        super().__init__(bits, partial(affine_levels, bits=bits, scales=scales))
 
 
 class LearnedStep(WeightQuantizer):
@@ -115,5 +104,5 @@ def weight_quantizer(weight: Tensor, bits: int, method: WeightMethod = "max", sc
     if method == "lsq":
         return LearnedStep(bits, weight, scales)
     if method == "affine":
-        return AffineScale(bits, scales)
+        return ComputedScale(bits, partial(affine_levels, bits=bits, scales=scales), affine=True)
     return ComputedScale(bits, partial(weight_levels, bits=bits, scales=scales))
