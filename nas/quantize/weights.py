@@ -67,7 +67,7 @@ def affine_levels(weight: Tensor, bits: int, scales: Scales = "channel") -> tupl
     balance = below.div((below + above).clamp_min_(SMALLEST_SCALE)).mul_(top + 2 * MARGIN).sub_(MARGIN)
     first = balance.floor_().clamp_(0.0, top)
     second = (first + 1.0).clamp_max_(top)
-    needed = [torch.maximum(below / (zero + MARGIN), above / (top + MARGIN - zero)) for zero in (first, second)]
+    needed = [torch.maximum(below / (zero + MARGIN), above / (top - zero + MARGIN)) for zero in (first, second)]
     scale = torch.minimum(*needed).clamp_min_(SMALLEST_SCALE)
     return weight.div(channels(scale, weight)).round_(), scale
 
