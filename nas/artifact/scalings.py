@@ -79,7 +79,7 @@ def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
 
 
 def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType) -> None:
-    """Moves a layer, in place and by less than a hundredth of a step, to where its multipliers and biases are exact."""
+    """Moves a layer, in place and by about a hundredth of a step at most, to where its multipliers and biases are exact."""
     weights, bits, biases, stored, zeros = integers(layer, norm, source, result, 0, 0)
     _, scales, _ = layer_levels(layer)
     found = affine(layer, norm, scales)

@@ -54,8 +54,9 @@ def multiplied(op: Conv | Linear) -> Whole:
     weights: Whole = op.weights.astype(np.int64)
     if op.zero_points is None:
         return weights
-    zeros = op.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
-    return (weights + zeros) % 2**op.bits - zeros
+    zeros: Whole = op.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
+    weights = (weights + zeros) % 2**op.bits - zeros
+    return weights
 
 
 def convolved(op: Conv, x: Whole) -> Whole:

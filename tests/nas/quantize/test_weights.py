@@ -41,7 +41,8 @@ def rows() -> Tensor:
 
 def least_scale(weight: Tensor, bits: int) -> float:
     """That of the best zero point, all of which are tried."""
-    below, above, top = -min(float(weight.min()), 0.0), max(float(weight.max()), 0.0), 2**bits - 1
+    below, above = -min(float(weight.min()), 0.0), max(float(weight.max()), 0.0)
+    top: int = 2**bits - 1
     return min(max(below / (zero + MARGIN), above / (top - zero + MARGIN)) for zero in range(top + 1))
 
 
