@@ -55,8 +55,8 @@ def multiplied(op: Conv | Linear) -> Whole:
     if op.zero_points is None:
         return weights
     zeros: Whole = op.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
-    weights = (weights + zeros) % 2**op.bits - zeros
-    return weights
+    levels: Whole = (weights + zeros) % 2**op.bits - zeros
+    return levels
 
 
 def convolved(op: Conv, x: Whole) -> Whole:
