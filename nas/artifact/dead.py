@@ -75,16 +75,16 @@ def _dead(program: Program) -> list[Mask]:
 
 def _silent(layer: Conv | Linear, dead: Mask, source: TensorType, result: TensorType) -> Mask:
     """The channels of a layer whose least and largest sums both end at the zero point."""
-    scaling, weights = layer.scaling, layer.levels.astype(np.int64)
+    scaling, levels = layer.scaling, layer.levels.astype(np.int64)
     if isinstance(layer, Conv):
         # The input channels of each output channel: those of its group.
-        each = weights.shape[1]
-        first = np.arange(len(weights)) // (len(weights) // layer.groups) * each
+        each = levels.shape[1]
+        first = np.arange(len(levels)) // (len(levels) // layer.groups) * each
         heard = ~dead[first[:, np.newaxis] + np.arange(each)][:, :, np.newaxis, np.newaxis]
     else:
         heard = ~dead[np.newaxis]
-    weights = (weights * heard).reshape(len(weights), -1)
-    up, down = weights.clip(min=0).sum(1), weights.clip(max=0).sum(1)
+    levels = (levels * heard).reshape(len(levels), -1)
+    up, down = levels.clip(min=0).sum(1), levels.clip(max=0).sum(1)
     furthest = source.top - source.zero
     factors = scaling.multipliers * 0.5**scaling.shift
     offsets = layer.biases * bias_units(scaling, layer.level_bits) + 0.5
