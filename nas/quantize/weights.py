@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,15 +62,14 @@ def affine_levels(weight: Tensor, bits: int, scales: Scales = "channel") -> tupl
     """
     weight = weight.detach()
     over = tuple(range(weight.ndim))[scales == "channel" :]
-    # So few numbers take NumPy half of the time that torch takes for them.
-    below = np.maximum(-weight.amin(over).view(-1).numpy(), SMALLEST_SCALE)
-    above = np.maximum(weight.amax(over).view(-1).numpy(), SMALLEST_SCALE)
+    below = weight.amin(over).neg_().clamp_min_(SMALLEST_SCALE).view(-1)
+    above = weight.amax(over).clamp_min_(SMALLEST_SCALE).view(-1)
     top = 2**bits - 1
-    # Where both sides need the same scale, between two whole zero points: the better of them has the least scale.
-    first = np.maximum(np.floor(below / (below + above) * (top + 2 * MARGIN) - MARGIN), 0.0)
-    second = np.minimum(first + 1.0, top)
-    needed = (np.maximum(below / (zero + MARGIN), above / (top - zero + MARGIN)) for zero in (first, second))
-    scale = torch.from_numpy(np.minimum(*needed))
+    # Up to where both sides need the same scale, it is the side below zero that decides, and after that the other one. Of the
+    # zero points next to there the better one has the least scale, unless it is beyond the first or the last.
+    zero = below.div(below + above).mul_(top + 2 * MARGIN).sub_(MARGIN).floor_()
+    inner = torch.minimum(below / (zero + MARGIN), above / (top - 1 - zero).add_(MARGIN))
+    scale = torch.maximum(inner, torch.maximum(below, above).div_(top + MARGIN))
     return weight.div(channels(scale, weight)).round_(), scale.expand(len(weight))
 
 
