@@ -3,7 +3,7 @@
 Tensors hold unsigned integers q of `bits` bits that stand for scale · (q - zero). A sum of products is brought to the
 scale of its result by a multiplier m of 16 bits and a shift s: q = zero + floor((sum · m + 2^(s-1)) / 2^s), clamped. Weights
 of b bits have a bias that is finer than their sum by k = max(0, 7 - max(b, 2)) bits: sum and shift are then
-2^k · sum + bias and s + k. With zero points, weights are levels of a bit more, and k = max(0, 6 - b).
+2^k · sum + bias and s + k. With zero points, what is summed has a bit more, and k = max(0, 6 - b).
 """
 
 from dataclasses import dataclass, field
