@@ -35,10 +35,10 @@ class Quantization:
     A site stands for every convolution and linear layer at or below it; where two sites hold the same layer, the inner one
     decides. Batch normalisation behind a layer stays while it is trained: it changes the scales of channels, and no level.
 
-    `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), or ternary weights for 2 bits. Weights
-    of 1 bit are binary by any. `weight_scales` is one scale for each channel, or for all of a tensor. `ranges` is how
-    those of tensors are found on data, `activations` how they move in training: "widest" and "average" follow batches, "fixed"
-    stays, "pact" learns ends and "lsq" steps.
+    `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), ternary weights for 2 bits, or, for levels
+    that are not symmetric, the smallest and the largest weight ("affine"). Weights of 1 bit are binary by any. `weight_scales`
+    is one scale for each channel, or for all of a tensor. `ranges` is how those of tensors are found on data, `activations` how
+    they move in training: "widest" and "average" follow batches, "fixed" stays, "pact" learns ends and "lsq" steps.
 
     Raises:
         ValueError: if an option is not one of these, or ranges would not outlast the first step of training.
@@ -56,11 +56,7 @@ class Quantization:
         _check_option("activations", self.activations, get_args(Activations))
         _check_option("weight_scales", self.weight_scales, get_args(Scales))
         _check_option("ranges", self.ranges, get_args(RangeMethod))
-        if self.weights not in (methods := get_args(WeightMethod)):
-            raise ValueError(
-                f"weights must be one of {methods}, but got {self.weights!r}; affine ones have no integer program, because their "
-                "sums need a term of the inputs: activations are affine, and affine_levels() is for analysis"
-            )
+        _check_option("weights", self.weights, get_args(WeightMethod))
         if self.ranges not in (kept := _FOLLOWED.get(self.activations, tuple(METHODS))):
             raise ValueError(
                 f"ranges must be one of {kept} where activations are {self.activations!r}, or activations 'fixed', 'pact' or "
@@ -102,7 +98,7 @@ def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights:
 
 def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scales) -> nn.Module:
     if isinstance(layer, (SharedConv2d, SharedLinear)):
-        layer.codebook.bits = bits  # of its few values
+        layer.codebook.bits, layer.codebook.affine = bits, weights == "affine"  # of its few values
         return layer
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     quantizer = weight_quantizer(layer.weight, bits, weights, scales)

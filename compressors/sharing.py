@@ -17,6 +17,7 @@ from nas.quantize import (
     QuantizedLinear,
     SharedConv2d,
     SharedLinear,
+    has_zero_points,
     traced_network,
     with_positive_gains,
 )
@@ -36,7 +37,7 @@ class Sharing:
     Values are the centres of k-means and are trained on, each with the sum of the gradients of its weights. Where weights are
     exactly 0, one value is 0 and stays it. An option of 0 leaves a layer as it is. A site stands for every convolution and
     linear layer at or below it; where two sites hold the same layer, the inner one decides. Layers that are quantised before
-    or after keep their bits for the values; others have values of 8 bits.
+    or after keep their bits for the values, and whether these are affine; others have symmetric values of 8 bits.
     """
 
     kind: str = "codes"
@@ -139,7 +140,8 @@ def _shared(layer: nn.Module, entries: int) -> nn.Module:
         values[1:], found = cluster(flat[kept], entries - 1)
         assignments[kept] = found + 1
     bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
-    codebook = Codebook(torch.from_numpy(values).to(weight.dtype), torch.from_numpy(assignments).view(weight.shape), bits)
+    places = torch.from_numpy(assignments).view(weight.shape)
+    codebook = Codebook(torch.from_numpy(values).to(weight.dtype), places, bits, has_zero_points(layer))
     return SharedConv2d(layer, codebook) if isinstance(layer, nn.Conv2d) else SharedLinear(layer, codebook)
 
 

@@ -31,6 +31,10 @@ class WeightMask(nn.Module):
             self.left = keep
             self._hold()
 
+    def follow(self, weight: nn.Parameter) -> None:
+        """Keeps these weights from now on, of the same shape, and no longer those that it was made for."""
+        self._weight = [weight]
+
     def stepped(self, progress: float) -> None:
         """Removes what the schedule says, and sets all that is removed to 0 again."""
         share = 1.0 if progress >= 1.0 else min(max(self.schedule(progress), 0.0), 1.0)

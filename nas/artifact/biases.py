@@ -13,7 +13,7 @@ STEPS_SHIFT = 8
 
 
 def bias_shift(bits: int) -> int:
-    """How many bits finer than the sum of products a bias is, for weights of so many bits.
+    """How many bits finer than the sum of products a bias is, for levels of so many bits.
 
     Sums of narrow weights are coarse: with 2 bits one unit can be a whole step of the result. So they count as if the
     weights had 7 bits, which also is what a kernel for 8-bit weights can add, after shifting them up.
@@ -29,7 +29,7 @@ def bias_units(scaling: Scaling, bits: int) -> NDArray[np.float64]:
 def with_biases(
     offsets: NDArray[np.float64], scaling: Scaling, weights: Weights, bits: int, entries: int | None = None
 ) -> tuple[Weights, NDArray[np.int32], Scaling]:
-    """Weights, the biases nearest to `offsets`, in steps of the result, and multipliers.
+    """Weights, whose levels have so many bits, the biases nearest to `offsets`, in steps of the result, and multipliers.
 
     A channel whose multiplier is so small that its bias would not fit 31 bits is a constant: its weights become 0, where
     they can, and its multiplier the least that its bias needs.
@@ -48,5 +48,5 @@ def with_biases(
 def from_version_1(layer: Conv | Linear) -> Conv | Linear:
     """A layer whose biases are in 256ths of a step, with the nearest ones in today's units."""
     offsets = layer.biases / 2.0**STEPS_SHIFT
-    weights, biases, scaling = with_biases(offsets, layer.scaling, layer.weights, layer.bits)
+    weights, biases, scaling = with_biases(offsets, layer.scaling, layer.weights, layer.level_bits)
     return replace(layer, weights=weights, biases=biases, scaling=scaling)

@@ -75,19 +75,19 @@ def _dead(program: Program) -> list[Mask]:
 
 def _silent(layer: Conv | Linear, dead: Mask, source: TensorType, result: TensorType) -> Mask:
     """The channels of a layer whose least and largest sums both end at the zero point."""
-    scaling, weights = layer.scaling, layer.weights.astype(np.int64)
+    scaling, levels = layer.scaling, layer.levels.astype(np.int64)
     if isinstance(layer, Conv):
         # The input channels of each output channel: those of its group.
-        each = weights.shape[1]
-        first = np.arange(len(weights)) // (len(weights) // layer.groups) * each
+        each = levels.shape[1]
+        first = np.arange(len(levels)) // (len(levels) // layer.groups) * each
         heard = ~dead[first[:, np.newaxis] + np.arange(each)][:, :, np.newaxis, np.newaxis]
     else:
         heard = ~dead[np.newaxis]
-    weights = (weights * heard).reshape(len(weights), -1)
-    up, down = weights.clip(min=0).sum(1), weights.clip(max=0).sum(1)
+    levels = (levels * heard).reshape(len(levels), -1)
+    up, down = levels.clip(min=0).sum(1), levels.clip(max=0).sum(1)
     furthest = source.top - source.zero
     factors = scaling.multipliers * 0.5**scaling.shift
-    offsets = layer.biases * bias_units(scaling, layer.bits) + 0.5
+    offsets = layer.biases * bias_units(scaling, layer.level_bits) + 0.5
     ends = [up * furthest - down * source.zero, down * furthest - up * source.zero]
     reached = [(np.floor(end * factors + offsets) + result.zero).clip(scaling.low, scaling.high) for end in ends]
     silent: Mask = (reached[0] == result.zero) & (reached[1] == result.zero)
@@ -147,9 +147,9 @@ def _without(operation: Operation, source: Mask, result: Mask) -> Operation:
     if isinstance(operation, (Conv, Linear)):
         scaling = replace(operation.scaling, multipliers=operation.scaling.multipliers[result])
         heard = source if isinstance(operation, Linear) or operation.groups == 1 else slice(None)
-        weights, kept = operation.weights[result][:, heard], operation.kept
-        kept = None if kept is None else kept[result][:, heard]
-        layer = replace(operation, weights=weights, biases=operation.biases[result], scaling=scaling, kept=kept)
+        weights, kept, zeros = operation.weights[result][:, heard], operation.kept, operation.zero_points
+        kept, zeros = None if kept is None else kept[result][:, heard], None if zeros is None else zeros[result]
+        layer = replace(operation, weights=weights, biases=operation.biases[result], scaling=scaling, kept=kept, zero_points=zeros)
         if isinstance(layer, Conv) and layer.groups > 1 and layer.groups == len(source):
             layer = replace(layer, groups=int(source.sum()))
         return layer

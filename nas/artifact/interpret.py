@@ -52,10 +52,11 @@ class Interpreter:
             return None
         source = self._program.tensors[operation.inputs[0]]
         furthest = max(source.zero, source.top - source.zero)
-        largest = int(np.abs(operation.weights.reshape(len(operation.weights), -1).astype(np.int64)).sum(1).max()) * furthest
+        levels = operation.levels
+        largest = int(np.abs(levels.reshape(len(levels), -1)).sum(1, dtype=np.int64).max()) * furthest
         dtype = torch.float32 if largest < EXACT_FLOAT32 else torch.float64
-        biases = torch.from_numpy(operation.biases * bias_units(operation.scaling, operation.bits) + 0.5)
-        return torch.from_numpy(operation.weights).to(dtype), biases
+        biases = torch.from_numpy(operation.biases * bias_units(operation.scaling, operation.level_bits) + 0.5)
+        return torch.from_numpy(levels).to(dtype), biases
 
     def integers(self, inputs: Tensor) -> Tensor:
         """The output's integers, int64 [N, classes], for inputs float32 [N, …]."""

@@ -10,16 +10,17 @@ of a number first, and end on a whole byte, filled with zero bits; numbers below
     input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
     type        float32 scale · byte zero point · byte bits
     operation   byte kind · sources · geometry · what the kind has of: type of the result, scaling, weight record, width
-                · what the kind has of: multipliers, biases, weights, table, indices
+                · what the kind has of: multipliers, biases, zero points, weights, table, indices
 
     source      varint: 0 for the tensor before this operation, 1 for the one before that, …; tensor 0 is the input.
                 Add and Concat have a varint number of sources before them, Mul has two, all others one.
     scaling     byte shift · byte low · byte high
-    record      byte: weight bits + 16 · coder + 128 if there is a codebook
+    record      byte: weight bits + 16 · coder + 128 if there is a codebook; where weights, of 2 to 8 bits then, have zero points,
+                bits + 8 modulo 16 stands for the bits: 10 … 15 for 2 … 7, and 0 for 8
 
     kind         geometry                                                     then
     0 Conv       varint out · pairs kernel, stride, padding, dilation         type · scaling · record · byte bias width
-                 · varint groups                                              · multipliers · biases · weights
+                 · varint groups                                              · multipliers · biases · zero points · weights
     1 Linear     varint out                                                   as Conv
     2 Add, 3 Mul, 4 Concat                                                    type · scaling · multipliers
     5 MaxPool    pairs kernel, stride, padding
@@ -32,6 +33,8 @@ of a number first, and end on a whole byte, filled with zero bits; numbers below
     multipliers  uint16 each: `out` of them, one a source for Add and Concat, else one
     biases       `out` numbers packed at the bias width, which is 0 where all are 0; nas.artifact.operations says what they are
                  worth. In version 1 they are 256ths of a step of the result; else the versions are alike.
+    zero points  where the record says so: byte, the least of them · byte width · how much more each of the `out` ones is, packed.
+                 Those of weights of b bits are at most 2^b - 1
     indices      packed at as many bits as the largest possible index needs, one at least
     table        byte, the first entry · the differences of the 2^bits - 1 others to the one before, modulo 256, packed
 
@@ -41,6 +44,8 @@ Shapes of results follow from the operations, and kinds without a type keep that
     codebook     byte count - 1 · so many int8, ascending as unsigned bytes: symbol i is entry i, and symbols have as many
                  bits as count - 1 needs
     without      symbols have the weights' bits and are the weights in two's complement; of one bit: 0 is 1 and 1 is -1
+
+What is multiplied is the weight w, or, where it has b bits and its channel the zero point z, ((w + z) modulo 2^b) - z.
 
 Symbols of `width` bits are written by one of the coders:
 
@@ -75,6 +80,8 @@ from nas.artifact.operations import (
 MAGIC = b"\x89NAS"
 VERSION = 2
 CHECKSUM_BYTES = 4
+AFFINE = 8
+"""Added to the bits of weights in their record, modulo 16, where they have zero points."""
 
 KINDS: dict[int, type[Operation]] = {
     0: Conv,

@@ -154,14 +154,14 @@ class _Lowering:
         # A layer that is called again has other ranges there, for which it cannot be settled as well.
         if self.settling and all(operation.name != name for operation in self.operations):
             settle(layer, norm, self.tensors[source], result)
-        weights, bits, biases, scales = integers(layer, norm, self.tensors[source], result, low, high)
-        bounds: Any = {"kept": kept(layer), "entries": layer_entries(layer)}
+        weights, bits, biases, scales, zeros = integers(layer, norm, self.tensors[source], result, low, high)
+        others: Any = {"kept": kept(layer), "entries": layer_entries(layer), "zero_points": zeros}
         if isinstance(layer, nn.Linear):
-            return Linear(name, (source,), weights, bits, biases, scales, **bounds)
+            return Linear(name, (source,), weights, bits, biases, scales, **others)
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             raise UnsupportedError(f"{name!r} must pad with a number of zeros, but has {layer.padding_mode!r}, {layer.padding!r}")
         stride, padding, dilation = _pair(layer.stride), _pair(layer.padding), _pair(layer.dilation)
-        return Conv(name, (source,), weights, bits, biases, scales, stride, padding, dilation, layer.groups, **bounds)
+        return Conv(name, (source,), weights, bits, biases, scales, stride, padding, dilation, layer.groups, **others)
 
     def _joined(self, node: fx.Node, name: str, found: Role, result: TensorType, low: int, high: int) -> Operation:
         values: Any = node.args[0] if found is Role.CONCAT else node.args

@@ -3,17 +3,21 @@
 Tensors hold unsigned integers q of `bits` bits that stand for scale · (q - zero). A sum of products is brought to the
 scale of its result by a multiplier m of 16 bits and a shift s: q = zero + floor((sum · m + 2^(s-1)) / 2^s), clamped. Weights
 of b bits have a bias that is finer than their sum by k = max(0, 7 - max(b, 2)) bits: sum and shift are then
-2^k · sum + bias and s + k.
+2^k · sum + bias and s + k. With zero points, what is summed has a bit more, and k = max(0, 6 - b).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.artifact.zero_points import level_bits, unwrapped
+
 Shape = tuple[int, ...]
 Weights = NDArray[np.int8]
+Levels = NDArray[np.int16]
+ZeroPoints = NDArray[np.uint8]
 
 MIN_SHIFT, MAX_SHIFT = 8, 47
 MAX_MULTIPLIER = 2**16 - 1
@@ -79,9 +83,10 @@ class Operation:
 
 
 @dataclass(frozen=True, eq=False)
-class Conv(Operation):
-    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw] of `bits` bits, int32 biases.
+class Layer(Operation):
+    """What has weights, [out, …] of `bits` bits, and int32 biases [out]; abstract.
 
+    Weights are symmetric, or those of nas.artifact.zero_points where there are `zero_points`; a weight of 0 stands for 0 in both.
     `kept` is the mask of a layer that was pruned: where it is False, weights are 0. No file holds it.
     `entries` is how many different weights there are at most, by how the layer was made; None where only bits bound it.
     """
@@ -90,24 +95,34 @@ class Conv(Operation):
     bits: int
     biases: NDArray[np.int32]
     scaling: Scaling
+    kept: NDArray[np.bool_] | None = field(default=None, kw_only=True)
+    entries: int | None = field(default=None, kw_only=True)
+    zero_points: ZeroPoints | None = field(default=None, kw_only=True)
+
+    @property
+    def levels(self) -> Levels:
+        """The integers that weights stand for: what is multiplied and summed."""
+        return self.weights.astype(np.int16) if self.zero_points is None else unwrapped(self.weights, self.bits, self.zero_points)
+
+    @property
+    def level_bits(self) -> int:
+        """How many bits levels have in two's complement."""
+        return level_bits(self.bits, self.zero_points)
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Layer):
+    """A grouped, strided, padded, dilated convolution; weights [out, in / groups, kh, kw]."""
+
     stride: tuple[int, int]
     padding: tuple[int, int]
     dilation: tuple[int, int]
     groups: int
-    kept: NDArray[np.bool_] | None = None
-    entries: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Linear(Operation):
-    """A matrix product; weights [out, in] of `bits` bits, int32 biases; `kept` and `entries` as in Conv."""
-
-    weights: Weights
-    bits: int
-    biases: NDArray[np.int32]
-    scaling: Scaling
-    kept: NDArray[np.bool_] | None = None
-    entries: int | None = None
+class Linear(Layer):
+    """A matrix product; weights [out, in]."""
 
 
 @dataclass(frozen=True, eq=False)

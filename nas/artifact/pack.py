@@ -12,6 +12,7 @@ from nas.artifact.coders import most_bytes
 from nas.artifact.encodings import encode
 from nas.artifact.fields import pair, varint
 from nas.artifact.layout import (
+    AFFINE,
     CHECKSUM_BYTES,
     KINDS,
     MAGIC,
@@ -65,7 +66,8 @@ def pack(program: Program) -> bytes:
 
 
 def flash_bytes(program: Program) -> int:
-    """The length of the file if weights and tables were written as they are, or as indices of codebooks, and biases with 32 bits.
+    """The length of the file if weights, their zero points and tables were written as they are, or weights as indices of
+    codebooks, and biases with 32 bits.
 
     Of a layer with a mask, it is that of the shortest coding that can be told from the number of weights kept. So it follows
     from shapes, bit-widths, masks and sizes of codebooks alone, is known before training, and is never below that of the
@@ -81,6 +83,8 @@ def flash_bytes(program: Program) -> int:
         match operation:
             case Conv() | Linear():
                 total += 4 * len(operation.biases) + _weight_bytes(operation)
+                if operation.zero_points is not None:
+                    total += 2 + bits.packed_bytes(len(operation.zero_points), operation.bits)
             case Gather():
                 total += bits.packed_bytes(len(operation.indices), index_width(program.tensors[operation.inputs[0]]))
             case Lut():
@@ -133,7 +137,8 @@ def _record(program: Program, index: int, encoding: int) -> bytes:
         scaling = operation.scaling
         parts += [_type(result), bytes([scaling.shift, scaling.low, scaling.high])]
     if isinstance(operation, (Conv, Linear)):
-        parts.append(bytes([operation.bits + 16 * encoding, bits.signed_width(operation.biases)]))
+        affine = 0 if operation.zero_points is None else AFFINE
+        parts.append(bytes([(operation.bits + affine) % 16 + 16 * encoding, bits.signed_width(operation.biases)]))
     if isinstance(operation, Lut):
         parts += [_type(result), bytes([bits.signed_width(_differences(operation))])]
     return b"".join(parts)
@@ -174,13 +179,22 @@ def _constants(program: Program, index: int) -> bytes:
     """The arrays of an operation but multipliers and weights."""
     match operation := program.operations[index]:
         case Conv() | Linear():
-            return bits.pack_signed(operation.biases, bits.signed_width(operation.biases))
+            return bits.pack_signed(operation.biases, bits.signed_width(operation.biases)) + _zero_points(operation)
         case Gather():
             return bits.pack(operation.indices.astype(np.uint32), index_width(program.tensors[operation.inputs[0]]))
         case Lut():
             differences = _differences(operation)
             return bytes([operation.table[0]]) + bits.pack_signed(differences, bits.signed_width(differences))
     return b""
+
+
+def _zero_points(operation: Conv | Linear) -> bytes:
+    if operation.zero_points is None:
+        return b""
+    least = operation.zero_points.min()
+    above = operation.zero_points - least
+    width = int(above.max()).bit_length()
+    return bytes([least, width]) + bits.pack(above, width)
 
 
 def _differences(operation: Lut) -> NDArray[np.int8]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.artifact.encodings import decode
 from nas.artifact.fields import Cursor
-from nas.artifact.layout import MAX_ELEMENTS, ArtifactError, at_most, index_width
+from nas.artifact.layout import AFFINE, MAX_ELEMENTS, ArtifactError, at_most, index_width
 from nas.artifact.operations import (
     Add,
     AvgPool,
@@ -29,6 +29,7 @@ from nas.artifact.operations import (
     TensorType,
     Upsample,
     Weights,
+    ZeroPoints,
 )
 
 Reader = Callable[[Cursor, tuple[int, ...], TensorType], tuple[Operation, TensorType]]
@@ -47,21 +48,22 @@ def _conv(cursor: Cursor, inputs: tuple[int, ...], source: TensorType) -> tuple[
     channels = source.shape[0]
     if groups == 0 or channels % groups:
         raise ArtifactError(f"its groups must divide {channels} channels, but are {groups}")
-    result, scaling, bits, biases, weights = _layer(cursor, (out, channels // groups, *kernel))
-    return Conv(cursor.layer, inputs, weights, bits, biases, scaling, stride, padding, dilation, groups), result
+    result, scaling, bits, biases, zeros, weights = _layer(cursor, (out, channels // groups, *kernel))
+    geometry = (stride, padding, dilation, groups)
+    return Conv(cursor.layer, inputs, weights, bits, biases, scaling, *geometry, zero_points=zeros), result
 
 
 def _linear(cursor: Cursor, inputs: tuple[int, ...], source: TensorType) -> tuple[Operation, TensorType]:
-    result, scaling, bits, biases, weights = _layer(cursor, (cursor.varint(), source.shape[0]))
-    return Linear(cursor.layer, inputs, weights, bits, biases, scaling), result
+    result, scaling, bits, biases, zeros, weights = _layer(cursor, (cursor.varint(), source.shape[0]))
+    return Linear(cursor.layer, inputs, weights, bits, biases, scaling, zero_points=zeros), result
 
 
-def _layer(cursor: Cursor, shape: Shape) -> tuple[TensorType, Scaling, int, NDArray[np.int32], Weights]:
+def _layer(cursor: Cursor, shape: Shape) -> tuple[TensorType, Scaling, int, NDArray[np.int32], ZeroPoints | None, Weights]:
     """All of a layer of weights but its geometry."""
     result, (shift, low, high), record, width = read_type(cursor), cursor.take(3), cursor.byte(), cursor.byte()
-    bits, encoding, count = record % 16, record // 16, prod(shape)
-    if not 1 <= bits <= 8:
-        raise ArtifactError(f"weights must have 1 to 8 bits, but have {bits}")
+    bits, affine, encoding, count = (record - 1) % AFFINE + 1, not 1 <= record % 16 <= AFFINE, record // 16, prod(shape)
+    if affine and bits == 1:
+        raise ArtifactError("weights with zero points must have 2 to 8 bits, but have 1")
     if count == 0:
         raise ArtifactError(f"weights must have no dimension of 0, but are {shape}")
     at_most("the bits of a bias", width, 32)
@@ -70,7 +72,17 @@ def _layer(cursor: Cursor, shape: Shape) -> tuple[TensorType, Scaling, int, NDAr
     scaling = _scaling(cursor, shift, low, high, shape[0])
     biases = cursor.packed_signed(shape[0], width).astype(np.int32)
     cursor.enter("biases")
-    return result, scaling, bits, biases, decode(cursor, encoding, bits, count).reshape(shape)
+    zeros = _zero_points(cursor, shape[0], bits) if affine else None
+    return result, scaling, bits, biases, zeros, decode(cursor, encoding, bits, count).reshape(shape)
+
+
+def _zero_points(cursor: Cursor, count: int, bits: int) -> ZeroPoints:
+    least, width = cursor.byte(), cursor.byte()
+    at_most("the bits of a zero point", width, bits)
+    zeros = cursor.packed(count, width) + np.uint16(least)
+    at_most(f"zero points of weights of {bits} bits", int(zeros.max()), 2**bits - 1)
+    cursor.enter("zero points")
+    return zeros.astype(np.uint8)
 
 
 def _scaling(cursor: Cursor, shift: int, low: int, high: int, count: int) -> Scaling:

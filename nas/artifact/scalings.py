@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.artifact.biases import bias_units, with_biases
-from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights
+from nas.artifact.operations import MAX_MULTIPLIER, MAX_SHIFT, MIN_SHIFT, Scaling, TensorType, Weights, ZeroPoints
+from nas.artifact.zero_points import fitting_zero_points, level_bits, wrapped
 from nas.mask import mask_of
-from nas.quantize import UnsupportedError, layer_entries, layer_levels, rescale
+from nas.quantize import UnsupportedError, has_zero_points, layer_entries, layer_levels, rescale
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -47,11 +48,11 @@ def affine(layer: nn.Conv2d | nn.Linear, norm: Norm | None, scales: Tensor) -> A
 
 def integers(
     layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType, low: int, high: int
-) -> tuple[Weights, int, NDArray[np.int32], Scaling]:
-    """Weights, their bits, biases and multipliers.
+) -> tuple[Weights, int, NDArray[np.int32], Scaling, ZeroPoints | None]:
+    """Weights, their bits, biases, multipliers, and zero points where levels are affine.
 
-    Batch normalisation multiplies a channel by a constant. The levels are symmetric and each channel has a scale of its
-    own, so it changes the scale, or the signs, and no level.
+    Batch normalisation multiplies a channel by a constant. Each channel has a scale of its own, and levels are symmetric or
+    have a zero point of their channel's own, so it changes the scale, or the signs, and no level.
     """
     levels, scales, bits = layer_levels(layer)
     if (mask := kept(layer)) is not None:
@@ -59,12 +60,16 @@ def integers(
             raise UnsupportedError("weights of 1 bit are never 0, so a layer with a mask must have at least 2 bits")
         levels = levels * torch.from_numpy(mask)
     found = affine(layer, norm, scales)
-    signs = np.where(found.gains < 0, np.int8(-1), np.int8(1)).reshape(-1, *[1] * (levels.ndim - 1))
+    signs = np.where(found.gains < 0, np.int16(-1), np.int16(1)).reshape(-1, *[1] * (levels.ndim - 1))
+    signed, zeros = levels.to(torch.int16).numpy() * signs, None
+    weights = signed.astype(np.int8)
+    if has_zero_points(layer):
+        weights, zeros = wrapped(signed, bits), fitting_zero_points(signed, bits)
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
     weights, biases, stored = with_biases(
-        found.offsets / result.scale, stored, levels.to(torch.int8).numpy() * signs, bits, layer_entries(layer)
+        found.offsets / result.scale, stored, weights, level_bits(bits, zeros), layer_entries(layer)
     )
-    return weights, bits, biases, stored
+    return weights, bits, biases, stored, zeros
 
 
 def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
@@ -74,14 +79,14 @@ def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
 
 
 def settle(layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType) -> None:
-    """Moves a layer, in place and by less than a hundredth of a step, to where its multipliers and biases are exact."""
-    weights, bits, biases, stored = integers(layer, norm, source, result, 0, 0)
+    """Moves a layer, in place and by about a hundredth of a step at most, to where its multipliers and biases are exact."""
+    weights, bits, biases, stored, zeros = integers(layer, norm, source, result, 0, 0)
     _, scales, _ = layer_levels(layer)
     found = affine(layer, norm, scales)
     wanted = stored.multipliers * 0.5**stored.shift * result.scale / source.scale
     ratio = np.divide(wanted, np.abs(found.gains), out=np.ones_like(wanted), where=found.gains != 0)
     ratio[~weights.reshape(len(ratio), -1).any(1)] = 0.0
-    offsets = biases * bias_units(stored, bits) * result.scale
+    offsets = biases * bias_units(stored, level_bits(bits, zeros)) * result.scale
     with torch.no_grad():
         if norm is not None and norm.weight is not None and norm.bias is not None:
             norm.weight.mul_(torch.from_numpy(ratio))

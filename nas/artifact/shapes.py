@@ -21,6 +21,7 @@ from nas.artifact.operations import (
     Shape,
     TensorType,
     Upsample,
+    ZeroPoints,
     require,
 )
 
@@ -62,10 +63,14 @@ def _check_scaling(scaling: Scaling, count: int, result: TensorType) -> None:
 
 
 def _check_weights(operation: Conv | Linear, result: TensorType) -> None:
-    top = 1 if operation.bits == 1 else 2 ** (operation.bits - 1) - 1
     require(1 <= operation.bits <= 8, f"weights must have 1 to 8 bits, but have {operation.bits}")
     require(operation.weights.dtype == np.int8, f"weights must be int8, but are {operation.weights.dtype}")
-    require(int(np.abs(operation.weights.astype(np.int16)).max()) <= top, f"weights must lie in {-top} … {top}")
+    top = 1 if operation.bits == 1 else 2 ** (operation.bits - 1) - 1
+    low = -top if operation.zero_points is None else -top - 1
+    fits = low <= int(operation.weights.min()) and int(operation.weights.max()) <= top
+    require(fits, f"weights must lie in {low} … {top}")
+    if operation.zero_points is not None:
+        _check_zero_points(operation.zero_points, operation.bits, result.shape[0])
     if operation.entries is not None:
         found = len(np.unique(operation.weights))
         require(found <= operation.entries, f"weights must be at most {operation.entries} different ones, but are {found}")
@@ -73,6 +78,13 @@ def _check_weights(operation: Conv | Linear, result: TensorType) -> None:
     require(
         operation.biases.shape == (result.shape[0],) and operation.biases.dtype == np.int32, "biases must be int32, one a channel"
     )
+
+
+def _check_zero_points(zero_points: ZeroPoints, bits: int, count: int) -> None:
+    require(bits > 1, "weights with zero points must have 2 to 8 bits, but have 1")
+    require(zero_points.shape == (count,) and zero_points.dtype == np.uint8, "zero points of weights must be uint8, one a channel")
+    top, found = 2**bits - 1, int(zero_points.max())
+    require(found <= top, f"zero points of weights of {bits} bits must lie in 0 … {top}, but one is {found}")
 
 
 def result_shape(operation: Operation, shapes: Sequence[Shape]) -> Shape:  # noqa: C901 - one case an operation

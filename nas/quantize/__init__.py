@@ -5,7 +5,7 @@ from nas.quantize.correct import correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
 from nas.quantize.insert import insert_ranges, traced_network
-from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, layer_entries, layer_levels, rescale
+from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, has_zero_points, layer_entries, layer_levels, rescale
 from nas.quantize.learned_ranges import Activations, DynamicRange
 from nas.quantize.quantizers import WeightQuantizer, weight_quantizer
 from nas.quantize.ranges import FusedReLU, Range
@@ -32,6 +32,7 @@ __all__ = [
     "correct_biases",
     "equalized",
     "folded",
+    "has_zero_points",
     "insert_ranges",
     "layer_entries",
     "layer_levels",

@@ -6,6 +6,7 @@ import torch
 from torch import fx, nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from nas.mask import mask_of
 from nas.quantize.insert import traced_network
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.shared import SharedConv2d, SharedLinear
@@ -34,7 +35,10 @@ def folded(model: nn.Module) -> fx.GraphModule:
                 raise UnsupportedError(f"{str(before.target)!r}: fold normalisation before weights share values, not after")
             if norm.weight is None:  # which torch's fusion needs
                 norm.weight, norm.bias = nn.Parameter(torch.ones(norm.num_features)), nn.Parameter(torch.zeros(norm.num_features))
-            fused: nn.Module = fuse_conv_bn_eval(layer, norm) if isinstance(layer, nn.Conv2d) else fuse_linear_bn_eval(layer, norm)
+            fused = fuse_conv_bn_eval(layer, norm) if isinstance(layer, nn.Conv2d) else fuse_linear_bn_eval(layer, norm)
+            if (mask := mask_of(fused)) is not None:
+                assert isinstance(fused.weight, nn.Parameter)
+                mask.follow(fused.weight)  # its copy still follows the weights before fusion
             traced.set_submodule(str(before.target), fused)
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)

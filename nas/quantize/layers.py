@@ -50,6 +50,13 @@ def layer_levels(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor, int]:
     return *weight_levels(layer.weight, DEFAULT_BITS), DEFAULT_BITS
 
 
+def has_zero_points(layer: nn.Conv2d | nn.Linear) -> bool:
+    """Whether the levels of a layer's weights are affine: any 2^bits whole numbers in a row, with 0 among them."""
+    if isinstance(layer, (SharedConv2d, SharedLinear)):
+        return layer.codebook.affine
+    return isinstance(layer, (QuantizedConv2d, QuantizedLinear)) and layer.quantizer.affine
+
+
 def layer_entries(layer: nn.Conv2d | nn.Linear) -> int | None:
     """How many different weights a layer has at most; None where nothing but their bits bounds it."""
     return len(layer.codebook.values) if isinstance(layer, (SharedConv2d, SharedLinear)) else None

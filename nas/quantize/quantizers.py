@@ -11,6 +11,7 @@ from nas.quantize.learned import first_step, gradient_scale, learned_step
 from nas.quantize.weights import (
     SMALLEST_SCALE,
     Scales,
+    affine_levels,
     binary_levels,
     channels,
     straight_through,
@@ -19,17 +20,20 @@ from nas.quantize.weights import (
     weight_levels,
 )
 
-WeightMethod = Literal["max", "lsq", "ternary"]
+WeightMethod = Literal["max", "lsq", "ternary", "affine"]
 Rule = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From weights to their levels, and the scale of each output channel."""
 
 
 class WeightQuantizer(nn.Module):
-    """Rounds weights to levels of `bits` bits, each output channel's times a scale; abstract."""
+    """Rounds weights to levels of `bits` bits, each output channel's times a scale; abstract.
 
-    def __init__(self, bits: int) -> None:
+    Levels are symmetric, or `affine`: any 2^bits whole numbers in a row of which 0 is one.
+    """
+
+    def __init__(self, bits: int, affine: bool = False) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits, self.affine = bits, affine
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The integer level of each weight, and the scale of each output channel, [out]."""
@@ -43,8 +47,8 @@ class WeightQuantizer(nn.Module):
 class ComputedScale(WeightQuantizer):
     """Scales that follow from the weights; the gradient passes straight through to all of them."""
 
-    def __init__(self, bits: int, rule: Rule) -> None:
-        super().__init__(bits)
+    def __init__(self, bits: int, rule: Rule, affine: bool = False) -> None:
+        super().__init__(bits, affine)
         self.rule = rule
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,4 +103,6 @@ def weight_quantizer(weight: Tensor, bits: int, method: WeightMethod = "max", sc
         return ComputedScale(bits, partial(ternary_levels, scales=scales))
     if method == "lsq":
         return LearnedStep(bits, weight, scales)
+    if method == "affine":
+        return ComputedScale(bits, partial(affine_levels, bits=bits, scales=scales), affine=True)
     return ComputedScale(bits, partial(weight_levels, bits=bits, scales=scales))

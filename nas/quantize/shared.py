@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.mask import carry_mask
-from nas.quantize.weights import straight_through, weight_levels
+from nas.quantize.weights import affine_levels, straight_through, weight_levels
 
 # A gain of exactly 0 could not be scaled to what 16 bits hold.
 SMALLEST_GAIN = 1e-6
@@ -15,15 +15,15 @@ SMALLEST_GAIN = 1e-6
 class Codebook(nn.Module):
     """The weights `values[assignments]`; values that are 0 stay 0, and the gradient of a value is the sum of its weights'.
 
-    The values are rounded to levels of `bits` bits, with one scale for all of them.
+    The values are rounded to levels of `bits` bits, symmetric or affine ones, with one scale for all of them.
     """
 
     assignments: Tensor
     free: Tensor
 
-    def __init__(self, values: Tensor, assignments: Tensor, bits: int) -> None:
+    def __init__(self, values: Tensor, assignments: Tensor, bits: int, affine: bool = False) -> None:
         super().__init__()
-        self.shape, self.bits = assignments.shape, bits
+        self.shape, self.bits, self.affine = assignments.shape, bits, affine
         self.values = nn.Parameter(values.detach().clone())
         # Flat, because layers are turned to have their channels last, and in the narrowest integers that select.
         self.register_buffer("assignments", assignments.flatten().to(torch.int32))
@@ -32,7 +32,7 @@ class Codebook(nn.Module):
     def forward(self) -> Tensor:
         """The rounded weights, with a gradient that passes straight through the rounding."""
         row = (self.values * self.free)[None]
-        weights = self._selected(straight_through(row, *weight_levels(row, self.bits)))
+        weights = self._selected(straight_through(row, *self._rounded(row)))
         # Convolutions take their layout from that of the weights, and with channels last they run a quarter faster.
         return torch.empty(self.shape, memory_format=torch.channels_last).copy_(weights) if weights.ndim == 4 else weights
 
@@ -42,8 +42,11 @@ class Codebook(nn.Module):
 
     def levels(self) -> tuple[Tensor, Tensor]:
         """The integer level of each weight, and the scale of each output channel, [out]."""
-        levels, scale = weight_levels((self.values * self.free)[None], self.bits)
+        levels, scale = self._rounded((self.values * self.free)[None])
         return self._selected(levels), scale.repeat(self.shape[0])
+
+    def _rounded(self, row: Tensor) -> tuple[Tensor, Tensor]:
+        return affine_levels(row, self.bits) if self.affine else weight_levels(row, self.bits)
 
     def _selected(self, values: Tensor) -> Tensor:
         return values.flatten().index_select(0, self.assignments).view(self.shape)

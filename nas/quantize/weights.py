@@ -1,4 +1,4 @@
-"""Weights as symmetric integers: the level of each weight, and the scale of each output channel (dimension 0)."""
+"""Weights as integers: the level of each weight, and the scale of each output channel (dimension 0)."""
 
 from typing import Literal
 
@@ -54,19 +54,23 @@ def ternary_levels(weight: Tensor, bits: int = 2, scales: Scales = "channel") ->
     return weight.sign() * kept, _mean(size, kept.to(size.dtype), scales)
 
 
-def affine_levels(values: Tensor, low: float, high: float, bits: int) -> Tensor:
-    """Levels -2^(bits-1) … 2^(bits-1) - 1 between `low`, which is the first of them, and `high`, the last.
+def affine_levels(weight: Tensor, bits: int, scales: Scales = "channel") -> tuple[Tensor, Tensor]:
+    """The levels q - z of weights of 2 to 8 bits, q and a whole zero point z in 0 … 2^bits - 1, and their scales [out].
 
-    For analysis: zero need be no level, and a level stands for scale · (level - offset) with an offset that is not 0. A sum of
-    such products has a term that grows with the sum of the inputs, which the integer program has no operation for.
-
-    Raises:
-        ValueError: if `low` is not below `high`.
+    Zero is a level, and all weights are less than half a step from theirs. The scale is the least that allows this, with the
+    margin of `weight_levels`; so it is never above that of symmetric levels, and half of it where no weight is negative.
     """
-    if not low < high:
-        raise ValueError(f"a range must have a low end below its high end, but got {low} and {high}")
-    scale = (high - low) / (2**bits - 1)
-    return values.sub(low).div_(scale).round_().clamp_(0, 2**bits - 1).sub_(2 ** (bits - 1))
+    weight = weight.detach()
+    over = tuple(range(weight.ndim))[scales == "channel" :]
+    below = weight.amin(over).neg_().clamp_min_(SMALLEST_SCALE).view(-1)
+    above = weight.amax(over).clamp_min_(SMALLEST_SCALE).view(-1)
+    top = 2**bits - 1
+    # Up to where both sides need the same scale, it is the side below zero that decides, and after that the other one. Of the
+    # zero points next to there the better one has the least scale, unless it is beyond the first or the last.
+    zero = below.div(below + above).mul_(top + 2 * MARGIN).sub_(MARGIN).floor_()
+    inner = torch.minimum(below / (zero + MARGIN), above / (top - 1 - zero).add_(MARGIN))
+    scale = torch.maximum(inner, torch.maximum(below, above).div_(top + MARGIN))
+    return weight.div(channels(scale, weight)).round_(), scale.expand(len(weight))
 
 
 def channels(scale: Tensor, weight: Tensor) -> Tensor:

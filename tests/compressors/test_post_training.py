@@ -6,9 +6,11 @@ from torch import Tensor, nn
 
 from compressors.post_training import quantize_dynamic, quantize_trained
 from compressors.quantization import Quantization, quantize
-from nas.artifact import logits, lower, pack, unpack
+from compressors.sparsity import sparsify, sparsities
+from nas.artifact import Conv, Linear, flash_bytes, logits, lower, pack, unpack
 from nas.data import digits
 from nas.quantize import UnsupportedError
+from nas.quantize.quantizers import WeightMethod
 from nas.seeds import generator, seeded
 from nas.train import Recipe, accuracy, cross_entropy, fit
 
@@ -40,16 +42,36 @@ def uneven(model: nn.Module) -> nn.Module:
     return model
 
 
-def test_equalising_and_correcting_help_where_one_scale_does_not(trained: nn.Module) -> None:
+@pytest.mark.parametrize("weights", ["max", "affine"])
+def test_equalising_and_correcting_help_where_one_scale_does_not(trained: nn.Module, weights: WeightMethod) -> None:
     model = uneven(copy.deepcopy(trained))
     assert accuracy(model, TASK.validation) == pytest.approx(accuracy(trained, TASK.validation), abs=0.01)
-    method = Quantization(weight_scales="tensor", activations="fixed")
+    method = Quantization(weights=weights, weight_scales="tensor", activations="fixed")
     examples = TASK.train.inputs[:256]
     plain = accuracy(quantize(model, 4, examples, method), TASK.validation)
     helped = quantize_trained(model, 4, examples, method)
     assert accuracy(helped, TASK.validation) > plain + 0.1
     said = logits(unpack(pack(lower(helped, examples))), TASK.validation.inputs).argmax(1)
     assert (torch.from_numpy(said) == TASK.validation.labels).double().mean().item() > plain + 0.1
+
+
+@pytest.mark.parametrize("weights", ["max", "affine"])
+def test_pruned_weights_stay_zero_and_are_counted_so(trained: nn.Module, weights: WeightMethod) -> None:
+    examples = TASK.train.inputs[:256]
+    method = Quantization(weights=weights)
+    dense = lower(quantize_trained(trained, 4, examples, method), examples, keep_dead=True)
+    small = quantize_trained(sparsify(trained, 0.75, examples), 4, examples, method)
+    program = lower(small, examples, keep_dead=True)
+    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    for layer in layers:
+        assert layer.kept is not None
+        assert layer.kept.mean() == 0.25
+        assert not layer.levels[~layer.kept].any()
+    assert len(pack(program)) <= flash_bytes(program) < 0.75 * flash_bytes(dense)
+    # They stay zero when what was quantised is trained on.
+    shuffle = torch.Generator().manual_seed(0)
+    fit(small, TASK, Recipe(), epochs=1, lr=1e-3, loss=cross_entropy, generator=shuffle)
+    assert set(sparsities(small).values()) == {0.75}
 
 
 def test_the_given_network_is_left_alone(trained: nn.Module) -> None:

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, quantize
-from nas.artifact import Conv, Linear, logits, lower, pack, settled, unpack
+from nas.artifact import Conv, Linear, flash_bytes, logits, lower, pack, settled, unpack
 from nas.quantize import QuantizedConv2d, QuantizedLinear, Range, UnsupportedError
+from nas.quantize.quantizers import WeightMethod
+from nas.quantize.weights import Scales
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
@@ -20,7 +22,8 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "linear"])
-def test_folding_batch_normalisation_and_quantising_again_changes_nothing(bits: int, kind: str) -> None:
+@pytest.mark.parametrize("weights", ["max", "affine"])
+def test_folding_batch_normalisation_and_quantising_again_changes_nothing(bits: int, kind: str, weights: WeightMethod) -> None:
     with seeded(0):
         layers = {"conv": nn.Conv2d(6, 6, 3, bias=False), "depthwise": nn.Conv2d(6, 6, 3, groups=6), "linear": nn.Linear(6, 6)}
         layer = layers[kind]
@@ -39,8 +42,8 @@ def test_folding_batch_normalisation_and_quantising_again_changes_nothing(bits: 
     shift = -norm.running_mean if layer.bias is None else layer.bias.detach() - norm.running_mean
     folded.weight = nn.Parameter(layer.weight.detach() * gain.reshape(-1, *[1] * (layer.weight.ndim - 1)))
     folded.bias = nn.Parameter(norm.bias.detach() + gain * shift)
-    trained = Quantization().apply(nn.Sequential(layer, norm), {"0": bits}, inputs)
-    stored = Quantization().apply(nn.Sequential(folded), {"0": bits}, inputs)
+    trained = Quantization(weights=weights).apply(nn.Sequential(layer, norm), {"0": bits}, inputs)
+    stored = Quantization(weights=weights).apply(nn.Sequential(folded), {"0": bits}, inputs)
     assert torch.allclose(trained(inputs), stored(inputs), atol=1e-4)
 
 
@@ -143,7 +146,7 @@ def test_tensors_of_one_bit_are_refused() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"weights": "affine"}, r"weights must be one of \('max', 'lsq', 'ternary'\), but got 'affine'; .* no integer program"),
+    ({"weights": "asymmetric"}, r"weights must be one of \('max', 'lsq', 'ternary', 'affine'\), but got 'asymmetric'"),
     ({"weight_scales": "group"}, r"weight_scales must be one of \('channel', 'tensor'\), but got 'group'"),
     ({"activations": "dynamic"}, r"activations must be one of \('widest', .*'lsq'\), but got 'dynamic'"),
     ({"ranges": "kl"}, r"ranges must be one of \('minmax', .*\), but got 'kl'"),
@@ -162,6 +165,7 @@ METHODS: list[tuple[int, dict[str, Any]]] = [
     *[(bits, {"weight_scales": "tensor"}) for bits in (1, 2, 4)],
     *[(bits, {"weights": "lsq", "weight_scales": scales}) for bits in (1, 2, 4, 8) for scales in ("channel", "tensor")],
     *[(2, {"weights": "ternary", "weight_scales": scales}) for scales in ("channel", "tensor")],
+    *[(bits, {"weights": "affine", "weight_scales": scales}) for bits in range(1, 9) for scales in ("channel", "tensor")],
     *[(4, {"activations": "fixed", "ranges": method}) for method in ("minmax", "moving_average", "percentile")],
     *[(4, {"activations": "fixed", "ranges": method}) for method in ("squared_error", "entropy", "mean_magnitude")],
     *[(4, {"activations": "average", "activation_bits": bits}) for bits in (2, 5)],
@@ -171,12 +175,16 @@ METHODS: list[tuple[int, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("bits", "options"), METHODS)
-@pytest.mark.parametrize("normed", [True, False])
-def test_the_program_says_what_the_trained_network_says(bits: int, options: dict[str, Any], normed: bool) -> None:
+@pytest.mark.parametrize("gains", ["none", "ones", "of both signs"])
+def test_the_program_says_what_the_trained_network_says(bits: int, options: dict[str, Any], gains: str) -> None:
+    normed = gains != "none"
     with seeded(bits):
         norms = [nn.BatchNorm2d(6) if normed else nn.Identity() for _ in range(2)]
         first, second = nn.Conv2d(2, 6, 3, bias=not normed), nn.Conv2d(6, 6, 3, groups=6, bias=not normed)
         model = nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(24, 5))
+        if gains == "of both signs":
+            for norm in norms:
+                nn.init.normal_(norm.get_parameter("weight"))
     quantized = Quantization(**options).apply(model, {"": bits}, IMAGES)
     quantized.train()
     optimizer = torch.optim.AdamW(quantized.parameters(), lr=0.01)
@@ -186,7 +194,10 @@ def test_the_program_says_what_the_trained_network_says(bits: int, options: dict
         assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in quantized.parameters())
         optimizer.step()
     program = lower(settled(quantized, IMAGES), IMAGES)
-    assert [operation.bits for operation in program.operations if isinstance(operation, (Conv, Linear))] == [bits] * 3
+    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    assert [layer.bits for layer in layers] == [bits] * 3
+    affine = options.get("weights") == "affine" and bits > 1
+    assert [layer.zero_points is not None for layer in layers] == [affine] * 3
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
         said = quantized.eval()(inputs).numpy()
@@ -194,6 +205,37 @@ def test_the_program_says_what_the_trained_network_says(bits: int, options: dict
     off = np.abs(logits(unpack(pack(program)), inputs) - said) / step
     assert (off < 0.01).mean() > 0.995
     assert off.max() < 1.5
+
+
+@pytest.mark.parametrize("scales", ["channel", "tensor"])
+def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> None:
+    sizes = {}
+    for weights in ("max", "affine"):
+        method = Quantization(weights="affine" if weights == "affine" else "max", weight_scales=scales)
+        for bits in (1, 2, 4, 8):
+            found = []
+            for seed in (0, 1):
+                model = network()
+                with seeded(seed):
+                    for parameter in model.parameters():
+                        nn.init.normal_(parameter)
+                program = lower(method.apply(model, {"a": bits}, IMAGES), IMAGES, keep_dead=True)
+                found.append(flash_bytes(program))
+                assert len(pack(program)) <= found[-1]
+            assert found[0] == found[1]
+            sizes[weights, bits] = found[0]
+    # Two bytes, and zero points of as many bits for four channels.
+    assert [sizes["affine", bits] - sizes["max", bits] for bits in (1, 2, 4, 8)] == [0, 2 + 1, 2 + 2, 2 + 4]
+
+
+def test_weights_of_one_sign_lose_half_as_much_to_affine_levels() -> None:
+    model = network()
+    with torch.no_grad():
+        for name in ("a", "b.2", "head"):
+            model.get_parameter(f"{name}.weight").abs_()
+    wanted = model.eval()(IMAGES)
+    errors = [(quantize(model, 3, IMAGES, Quantization(weights=w))(IMAGES) - wanted).norm().item() for w in ("max", "affine")]
+    assert errors[1] < 0.6 * errors[0]
 
 
 def test_a_site_that_is_not_there_is_refused() -> None:
@@ -246,6 +288,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"weights": "lsq", "activations": "lsq", "ranges": "mean_magnitude"},
     {"weights": "ternary", "weight_scales": "tensor", "activations": "pact", "ranges": "entropy", "activation_bits": 4},
     {"activations": "average", "ranges": "moving_average"},
+    {"weights": "affine"},
+    {"weights": "affine", "weight_scales": "tensor", "activation_bits": 4},
 ]
 
 

@@ -14,9 +14,10 @@ from compressors.sparsity import WeightPruning
 from nas.artifact import Conv, Linear, flash_bytes, ledger, logits, lower, pack, settled, unpack
 from nas.artifact.bits import packed_bytes
 from nas.artifact.onnx.floating import float_to_onnx
-from nas.compress import compress
+from nas.compress import Compressor, compress
 from nas.mask import Schedule
 from nas.quantize import SharedConv2d, SharedLinear
+from nas.quantize.quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
@@ -164,8 +165,9 @@ def test_zeros_stay_zero_and_clusters_stay_clusters_through_training() -> None:
 
 
 @pytest.mark.parametrize("entries", [2, 5, 16, 64])
-def test_the_program_says_what_the_trained_network_says(entries: int) -> None:
-    trained = train(Quantization().apply(share(network(), entries), {"": 8}, IMAGES), steps=8)
+@pytest.mark.parametrize(("weights", "bits"), [("max", 8), ("affine", 8), ("affine", 3)])
+def test_the_program_says_what_the_trained_network_says(entries: int, weights: WeightMethod, bits: int) -> None:
+    trained = train(Quantization(weights=weights).apply(share(network(), entries), {"": bits}, IMAGES), steps=8)
     program = lower(settled(trained, IMAGES), IMAGES)
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
@@ -176,7 +178,24 @@ def test_the_program_says_what_the_trained_network_says(entries: int) -> None:
     for operation in program.operations:
         if isinstance(operation, (Conv, Linear)):
             assert operation.entries == entries
+            assert (operation.zero_points is not None) == (weights == "affine")
             assert len(np.unique(operation.weights)) <= entries
+
+
+@pytest.mark.parametrize("shared_first", [True, False])
+def test_shared_values_are_affine_where_the_weights_were_to_be(shared_first: bool) -> None:
+    compressors: list[Compressor] = [Sharing(), Quantization(weights="affine")]
+    design = {"codes": 8, "bits": 4, "7.bits": 3}
+    program = lower(compress(network(), design, compressors if shared_first else compressors[::-1], IMAGES), IMAGES, keep_dead=True)
+    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    assert [layer.bits for layer in layers] == [4, 4, 3, 4]
+    for layer in layers:
+        # Positive gains and one scale: one zero point, and no more values than entries.
+        assert layer.zero_points is not None
+        assert len(np.unique(layer.zero_points)) == 1
+        assert 3 < len(np.unique(layer.levels)) <= 8
+        assert layer.levels.max() - layer.levels.min() >= 2**layer.bits - 2
+    assert len(pack(program)) <= flash_bytes(program)
 
 
 def test_gains_stay_positive_or_signs_would_double_the_codebook() -> None:

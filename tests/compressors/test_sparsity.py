@@ -22,6 +22,7 @@ from nas.mask import Schedule, mask_of
 from nas.measure import costs
 from nas.objective import Budget, Status
 from nas.quantize import QuantizedLinear, UnsupportedError
+from nas.quantize.quantizers import WeightMethod
 from nas.search import Proposal
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -138,9 +139,12 @@ def test_only_magnitudes_go_gradually() -> None:
 
 @pytest.mark.parametrize("schedule", [one_shot, linear, cubic, lambda progress: 0.5 * progress])
 @pytest.mark.parametrize("setting", [0.75, "1:4"])
-def test_masks_stay_through_quantised_training_and_into_the_file(schedule: Schedule, setting: float | str, tiny_task: Task) -> None:
+@pytest.mark.parametrize("method", ["max", "affine"])
+def test_masks_stay_through_quantised_training_and_into_the_file(
+    schedule: Schedule, setting: float | str, method: WeightMethod, tiny_task: Task
+) -> None:
     model = WeightPruning(schedule=schedule).apply(network(), {"b": setting, "head": setting}, IMAGES)
-    quantized = Quantization().apply(model, {"": 4}, IMAGES)
+    quantized = Quantization(weights=method).apply(model, {"": 4}, IMAGES)
     counted = costs(quantized, lower(quantized, IMAGES, keep_dead=True))
     before = weights(quantized, "b").clone()
     train(quantized, tiny_task)
@@ -153,7 +157,7 @@ def test_masks_stay_through_quantised_training_and_into_the_file(schedule: Sched
     assert np.count_nonzero(layers[1].weights == 0) >= 48
     assert np.count_nonzero(layers[2].weights == 0) >= 72
     for name, operation in zip(("b", "head"), layers[1:], strict=True):
-        assert not operation.weights[(weights(quantized, name) == 0).numpy()].any()
+        assert not operation.levels[(weights(quantized, name) == 0).numpy()].any()
     assert costs(quantized, program) == counted
     assert len(packed) <= counted["flash_bytes"]
 

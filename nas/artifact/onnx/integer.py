@@ -29,11 +29,15 @@ SMALLEST_MEAN = 2.0**-31
 def to_onnx(program: Program) -> ModelProto:
     """The program as checked ONNX, from float32 "input" [N, …] to float32 "logits" [N, classes]; equal programs, equal bytes.
 
-    Tensors are unsigned and weights signed 8-bit integers, with DequantizeLinear and QuantizeLinear around what computes with
-    them: runtimes fuse the three into an integer kernel, which rounds biases to the unit of its sums. Weights are shifted up
-    so that this unit is the program's own.
+    Tensors are unsigned and weights signed 8-bit integers, or unsigned where signed ones do not fit, with DequantizeLinear and
+    QuantizeLinear around what computes with them: runtimes fuse the three into an integer kernel, which rounds biases to the
+    unit of its sums. Weights are shifted up so that this unit is the program's own.
 
-    Weights of 8 bits saturate on x86 without VNNI, unless ONNX Runtime is told session.x64quantprecision = 1.
+    Weights of 8 bits, and those of 7 with zero points, saturate on x86 without VNNI, unless ONNX Runtime is told
+    session.x64quantprecision = 1.
+
+    Raises:
+        UnsupportedError: if a layer's weights have 8 bits and zero points that differ so much that no common one fits.
     """
     graph = Graph()
     first, last = program.tensors[0], program.tensors[-1]

@@ -28,6 +28,7 @@ from nas.artifact.operations import (
     TensorType,
     Upsample,
     Weights,
+    ZeroPoints,
 )
 from nas.artifact.program import Program
 from nas.artifact.shapes import result_shape
@@ -59,21 +60,33 @@ class Builder:
         if fitting:
             APPEND[kind](self, fitting[-1] if self.one(0, 2) else self.choice(fitting))
 
-    def conv(self, source: int, weights: Weights | None = None, bits: int | None = None, groups: int | None = None) -> int:
+    def conv(
+        self,
+        source: int,
+        weights: Weights | None = None,
+        bits: int | None = None,
+        groups: int | None = None,
+        affine: bool | None = None,
+    ) -> int:
         channels, *size = self.tensors[source].shape
         bits, groups = bits or self.one(1, 8), groups or self.choice([1, channels, gcd(channels, 2)])
+        affine = self.affine(weights, bits) if affine is None else affine
         if weights is None:
-            weights = self.weights((groups * self.one(1, 3), channels // groups, *(self.one(1, n) for n in size)), bits)
+            weights = self.weights((groups * self.one(1, 3), channels // groups, *(self.one(1, n) for n in size)), bits, affine)
         kernel, dilation = weights.shape[2:], (1, self.one(1, 2) if weights.shape[3] == 1 else 1)
         padding, out = (self.one(0, kernel[0] - 1), self.one(0, kernel[1] - 1)), len(weights)
-        biases, scaling = self.biases(out), self.scaling(out)
-        return self.append(Conv("conv", (source,), weights, bits, biases, scaling, self.pair(1, 3), padding, dilation, groups))
+        biases, scaling, geometry = self.biases(out), self.scaling(out), (self.pair(1, 3), padding, dilation, groups)
+        zeros = self.zero_points(out, bits) if affine else None
+        return self.append(Conv("conv", (source,), weights, bits, biases, scaling, *geometry, zero_points=zeros))
 
-    def linear(self, source: int, weights: Weights | None = None, bits: int | None = None) -> int:
+    def linear(self, source: int, weights: Weights | None = None, bits: int | None = None, affine: bool | None = None) -> int:
         bits = bits or self.one(1, 8)
+        affine = self.affine(weights, bits) if affine is None else affine
         if weights is None:
-            weights = self.weights((self.one(1, 9), self.tensors[source].size), bits)
-        return self.append(Linear("linear", (source,), weights, bits, self.biases(len(weights)), self.scaling(len(weights))))
+            weights = self.weights((self.one(1, 9), self.tensors[source].size), bits, affine)
+        biases, scaling = self.biases(len(weights)), self.scaling(len(weights))
+        zeros = self.zero_points(len(weights), bits) if affine else None
+        return self.append(Linear("linear", (source,), weights, bits, biases, scaling, zero_points=zeros))
 
     def add(self, source: int) -> int:
         same = [i for i, tensor in enumerate(self.tensors) if tensor.shape == self.tensors[source].shape]
@@ -127,12 +140,20 @@ class Builder:
         self.tensors.append(TensorType(shape, scale, zero, bits))
         return len(self.operations)
 
-    def weights(self, shape: Shape, bits: int) -> Weights:
+    def weights(self, shape: Shape, bits: int, affine: bool = False) -> Weights:
         """Any levels, two of them, or mostly zeros."""
         top = max(2 ** (bits - 1) - 1, 1)
-        values = self.numbers(-top, top, prod(shape))
+        values = self.numbers(-top - affine, top, prod(shape))
         values = self.choice([values, np.where(values > 0, values.max(), values.min()), np.where(abs(values) == top, values, 0)])
         return (np.where(values < 0, -1, 1) if bits == 1 else values).astype(np.int8).reshape(shape)
+
+    def zero_points(self, count: int, bits: int) -> ZeroPoints:
+        """Any, or one for all."""
+        return np.resize(self.numbers(0, 2**bits - 1, self.choice([1, count])), count).astype(np.uint8)
+
+    def affine(self, weights: Weights | None, bits: int) -> bool:
+        """Whether weights are to have zero points, which given ones have not."""
+        return weights is None and bits > 1 and bool(self.one(0, 1))
 
     def biases(self, count: int) -> NDArray[np.int32]:
         largest = 2 ** self.one(0, 31) - 1

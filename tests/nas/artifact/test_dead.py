@@ -99,6 +99,28 @@ def test_a_channel_that_a_clamp_silences_for_every_input_goes() -> None:
     assert shapes(with_sound)[1] == (3, 2, 2)
 
 
+def test_channels_are_judged_by_what_their_weights_stand_for() -> None:
+    # Of 4 bits, -8 and 1 are 8 and 1 with the zero point 0, and -8 and -15 with 15: sums of at most 2232, 161, and 304 with 8.
+    first = conv(0, np.array([[-8, 1]] * 3), (0, 0, 0), low=7)
+    # Biases are in quarters of a sum.
+    for zeros, biases, alive in (
+        ([0, 15, 8], [-7600, -7600, -1240], [0]),
+        ([15, 0, 8], [-7600, -7600, -1160], [1, 2]),
+        ([8, 8, 0], [-1240, -1160, -8880], [1, 2]),
+        ([8, 15, 0], [-1160, -660, -8960], [0]),
+    ):
+        points = np.array(zeros, np.uint8)
+        affine = replace(first, bits=4, biases=np.array(biases, np.int32), zero_points=points)
+        program = ended([image(2), image(3)], affine)
+        smaller = without_dead_channels(program)
+        np.testing.assert_array_equal(outputs(smaller), outputs(program))
+        found = smaller.operations[0]
+        assert isinstance(found, Conv)
+        assert found.zero_points is not None
+        assert found.zero_points.tolist() == points[alive].tolist()
+        assert found.biases.tolist() == [biases[channel] for channel in alive]
+
+
 def test_what_only_hears_dead_channels_dies_too() -> None:
     second = np.array([[0, 5, 0], [1, 1, 1]])
     program = ended([image(2), image(3), image(2)], conv(0, SILENT, (0, 0, 5)), conv(1, second, (0, 0)))

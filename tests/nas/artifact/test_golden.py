@@ -4,6 +4,7 @@ A file is never written again: a new version gets new names beside the old ones.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -103,6 +104,26 @@ def encodings() -> Program:
     )
 
 
+def zero_points() -> Program:
+    """Weights with zero points: of each number of bits, one for all channels and one for each, also among zeros and few values."""
+    any_bits, layers = numbers(0, 255, 9 * 8), list[Operation]()
+    depthwise = numbers(-8, 7, 3 * 2 * 2).reshape(3, 1, 2, 2).astype(np.int8)
+    geometry = ((1, 1), (0, 0), (1, 1), 3)
+    zeros = np.array([15, 0, 9], np.uint8)
+    conv = Conv("conv", (0,), depthwise, 4, np.zeros(3, np.int32), scaling(3), *geometry, zero_points=zeros)
+    for index, bits in enumerate(range(2, 9)):
+        half, top = 2 ** (bits - 1), 2**bits - 1
+        weights = numbers(-half, half - 1, 8 * (12 if index == 0 else 8)).reshape(8, -1)
+        if bits in (4, 8):
+            weights *= numbers(0, 4, 64).reshape(8, -1) == 0
+        if bits == 6:
+            weights = np.array([-32, -3, 5, 31])[numbers(0, 3, 64)].reshape(8, -1)
+        made = linear(index + 2, weights, bits)
+        points = any_bits[8 * index : 8 * index + 8] % (top + 1) if index % 2 else np.full(8, top // 3)
+        layers.append(replace(made, zero_points=points.astype(np.uint8)))
+    return program(TensorType((3, 3, 3), 1 / 256, 17, 6), conv, Flatten("flatten", (1,)), *layers)
+
+
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
@@ -115,6 +136,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v1_encodings": partial(as_of_version_1, encodings),
     "v2_kinds": kinds,
     "v2_encodings": encodings,
+    "v2_zero_points": zero_points,
 }
 
 

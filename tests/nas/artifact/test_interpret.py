@@ -49,12 +49,22 @@ def windows(x: Whole, kernel: Sequence[int], stride: Sequence[int], padding: Seq
     return found[:, :: stride[0], :: stride[1]]
 
 
+def multiplied(op: Conv | Linear) -> Whole:
+    """The whole number that each weight stands for."""
+    weights: Whole = op.weights.astype(np.int64)
+    if op.zero_points is None:
+        return weights
+    zeros: Whole = op.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
+    levels: Whole = (weights + zeros) % 2**op.bits - zeros
+    return levels
+
+
 def convolved(op: Conv, x: Whole) -> Whole:
     span = [d * (k - 1) + 1 for k, d in zip(op.weights.shape[2:], op.dilation, strict=True)]
     seen = windows(x, span, op.stride, op.padding, 0)[..., :: op.dilation[0], :: op.dilation[1]]
     size, each = len(op.weights) // op.groups, op.weights.shape[1]
     parts = [
-        np.einsum("chwij,ocij->ohw", seen[g * each : (g + 1) * each], op.weights[g * size : (g + 1) * size].astype(np.int64))
+        np.einsum("chwij,ocij->ohw", seen[g * each : (g + 1) * each], multiplied(op)[g * size : (g + 1) * size])
         for g in range(op.groups)
     ]
     return np.concatenate(parts)
@@ -73,9 +83,9 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
     x = values[0]
     match op:
         case Conv() | Linear():
-            sums = convolved(op, x) if isinstance(op, Conv) else op.weights.astype(np.int64) @ x
+            sums = convolved(op, x) if isinstance(op, Conv) else multiplied(op) @ x
             factors = zip(sums, op.scaling.multipliers, op.biases, strict=True)
-            k = max(0, 7 - max(op.bits, 2))
+            k = max(0, 7 - max(op.bits, 2) if op.zero_points is None else 6 - op.bits)
             return np.stack([requantised(s * 2**k + np.int64(b), int(m), op.scaling, result, k) for s, m, b in factors])
         case Add():
             total = sum(value * int(m) for value, m in zip(values, op.scaling.multipliers, strict=True))

@@ -15,8 +15,11 @@ from nas.artifact.operations import Add, AvgPool, Concat, Conv, Flatten, Linear,
 from nas.compress import compress
 from nas.data import Split, Task
 from nas.data.digits import digits
+from nas.mask import WeightMask
 from nas.quantize import Range, UnsupportedError, calibrate, insert_ranges
 from nas.quantize.calibrate import Method, minmax, percentile, squared_error
+from nas.quantize.quantizers import WeightMethod
+from nas.quantize.weights import Scales, affine_levels
 from nas.seeds import seeded
 from nas.space import SearchSpace
 from nas.train import Recipe, cross_entropy, fit
@@ -118,8 +121,8 @@ IMAGES = noise(64, 4, 8, 8)
 NETWORKS = networks()
 
 
-def quantized(model: nn.Module, bits: int = 4) -> nn.Module:
-    return Quantization().apply(copy.deepcopy(model), {"": bits}, IMAGES)
+def quantized(model: nn.Module, bits: int = 4, weights: WeightMethod = "max", scales: Scales = "channel") -> nn.Module:
+    return Quantization(weights=weights, weight_scales=scales).apply(copy.deepcopy(model), {"": bits}, IMAGES)
 
 
 def steps(program: Program, model: nn.Module, inputs: Tensor) -> Tensor:
@@ -136,20 +139,22 @@ def test_the_operations_are_those_of_the_network(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("weights", ["max", "affine"])
 @pytest.mark.parametrize("bits", [2, 4, 8])
-def test_a_program_computes_what_the_settled_network_does(name: str, bits: int) -> None:
-    model = settled(quantized(NETWORKS[name][0], bits), IMAGES)
+def test_a_program_computes_what_the_settled_network_does(name: str, bits: int, weights: WeightMethod) -> None:
+    model = settled(quantized(NETWORKS[name][0], bits, weights), IMAGES)
     off = steps(lower(model, IMAGES), model, noise(40, 4, 8, 8, seed=9))
     assert (off < 1.01).double().mean() >= 0.999
     assert (off < 0.01).double().mean() >= 0.97
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(name: str) -> None:
-    model = quantized(NETWORKS[name][0], 4)
+@pytest.mark.parametrize(("weights", "most"), [("max", 0.0101), ("affine", 0.0202)])  # biases of affine weights are a bit coarser
+def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(name: str, weights: WeightMethod, most: float) -> None:
+    model = quantized(NETWORKS[name][0], 4, weights)
     moved = settled(copy.deepcopy(model), IMAGES)
     for one, other in ((model, moved), (moved, settled(copy.deepcopy(moved), IMAGES))):
-        assert furthest(one, other) <= 0.0101
+        assert furthest(one, other) <= most
 
 
 def furthest(one: nn.Module, other: nn.Module) -> float:
@@ -209,6 +214,49 @@ def test_gains_fold_into_signs_and_multipliers() -> None:
     signs = gains.sign().numpy().astype(np.int8).reshape(-1, 1, 1, 1)
     np.testing.assert_array_equal(first.weights, plain.weights * signs)
     assert [multiplier > 1 for multiplier in first.scaling.multipliers] == [bool(gain) for gain in gains]
+
+
+@pytest.mark.parametrize("scales", ["channel", "tensor"])
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_affine_weights_stand_for_the_levels_that_were_trained(bits: int, scales: Scales) -> None:
+    network = copy.deepcopy(NETWORKS["folded"][0])
+    conv, gains = network.get_submodule("0"), torch.linspace(-1.5, 1.5, 5)
+    assert isinstance(conv, nn.Conv2d)
+    with torch.no_grad():
+        conv.weight[0].abs_()
+        conv.weight[2].abs_().neg_()
+        conv.weight[4] = 0.0
+    model = quantized(network, bits, "affine", scales)
+    first = lower(model, IMAGES, keep_dead=True).operations[0]
+    assert isinstance(first, Conv)
+    wanted, _ = affine_levels(conv.weight, bits, scales)
+    signs = gains.sign()
+    signs[1] = 0.0  # its gain is 0, so it is a constant
+    assert first.zero_points is not None
+    np.testing.assert_array_equal(first.levels, (wanted * signs.view(-1, 1, 1, 1)).numpy())
+    if scales == "channel":  # weights of one sign have all levels on its side
+        assert int(first.levels[0].min()) == -(2**bits - 1)
+    plain = lower(quantized(NETWORKS["folded"][0], bits), IMAGES, keep_dead=True).operations[0]
+    assert isinstance(plain, Conv)
+    assert plain.zero_points is None
+
+
+def test_masked_weights_stand_for_zero() -> None:
+    model = sequence(nn.Conv2d(4, 6, 3), normalised(nn.BatchNorm2d(6)))
+    conv = model.get_submodule("0")
+    assert isinstance(conv.weight, nn.Parameter)
+    with torch.no_grad():
+        conv.weight.abs_()
+    # Nothing is set to 0 before training, but the program is without it.
+    conv.add_module("mask", WeightMask(conv.weight, noise(6, 4, 3, 3), 100, None, lambda progress: progress))
+    first = lower(quantized(model, 4, "affine"), IMAGES, keep_dead=True).operations[0]
+    assert isinstance(first, Conv)
+    assert first.kept is not None
+    assert (first.levels[~first.kept] == 0).all()
+    assert (first.weights[~first.kept] == 0).all()
+    assert np.count_nonzero(first.levels) > 60
+    assert (first.levels[4:] >= 0).all()
+    assert (first.levels[:2] <= 0).all()
 
 
 def test_clamps_are_fused() -> None:

@@ -1,10 +1,12 @@
 import copy
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -33,9 +35,12 @@ from nas.artifact.operations import (
 from nas.artifact.program import Program
 from nas.artifact.scalings import scaling
 from nas.artifact.shapes import result_shape
+from nas.artifact.zero_points import unwrapped
 from nas.data import Task, digits
 from nas.measure.host import run_onnx
-from nas.quantize import QuantizedConv2d, QuantizedLinear, calibrate, insert_ranges
+from nas.quantize import QuantizedConv2d, QuantizedLinear, UnsupportedError, calibrate, insert_ranges, weight_quantizer
+from nas.quantize.quantizers import WeightMethod
+from nas.quantize.weights import Scales
 from nas.seeds import generator, seeded
 from nas.train import Recipe, cross_entropy, fit
 
@@ -55,7 +60,8 @@ def steps_apart(program: Program, seed: int) -> NDArray[np.int64]:
 class Drawn:
     """Programs of one operation whose results spread over their range, or a part of it that they are clamped to."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, affine: bool = False) -> None:
+        self.affine = affine
         self.rng = np.random.default_rng(seed)
         # Every other program has 8 bits throughout.
         self.source_bits, self.bits, self.weight_bits = (self.one(1, 8) if seed % 2 else 8 for _ in range(3))
@@ -78,9 +84,11 @@ class Drawn:
         if kind is Conv:
             groups = self.choice(1, 2, 6)
             weights = self.weights((12, 6 // groups, 3, 3))
-            return Conv(name, last, *self.layer(weights), (1, 2), (1, 0), (2, 1), groups)
+            layer, zeros = self.layer(weights)
+            return Conv(name, last, *layer, (1, 2), (1, 0), (2, 1), groups, zero_points=zeros)
         if kind is Linear:
-            return Linear(name, last, *self.layer(self.weights((12, 384))))
+            layer, zeros = self.layer(self.weights((12, 384)))
+            return Linear(name, last, *layer, zero_points=zeros)
         if kind in (Add, Concat):
             sources = (0, 1, 0)[: self.choice(2, 3)]
             return (Add if kind is Add else Concat)(name, sources, self.scaling(self.rng.uniform(0.2, 0.6, len(sources))))
@@ -100,12 +108,18 @@ class Drawn:
             return Lut(name, last, self.rng.integers(0, 2**self.bits, 2**self.source_bits).astype(np.uint8))
         return Flatten(name, last)
 
-    def layer(self, weights: NDArray[np.int8]) -> tuple[NDArray[np.int8], int, NDArray[np.int32], Scaling]:
-        deviation = np.sqrt((weights.astype(np.float64) ** 2).sum(tuple(range(1, weights.ndim))).clip(1))
+    def layer(self, weights: NDArray[np.int8]) -> tuple[tuple[NDArray[np.int8], int, NDArray[np.int32], Scaling], Any]:
+        zeros, levels = None, weights.astype(np.int16)
+        if self.affine and self.weight_bits > 1:
+            # Of 8 bits ONNX Runtime takes one for all channels.
+            zeros = self.rng.integers(0, 2**self.weight_bits, 1 if self.weight_bits == 8 else len(weights)).astype(np.uint8)
+            zeros = np.resize(zeros, len(weights))
+            levels = unwrapped(weights, self.weight_bits, zeros)
+        deviation = np.sqrt((levels.astype(np.float64) ** 2).sum(tuple(range(1, weights.ndim))).clip(1))
         biases = self.rng.integers(-(2**self.bits) * 64, 2**self.bits * 64, len(weights)).astype(np.int32)
         # Half of the biases end in half a step: then a channel of zeros has to round up.
         biases = np.where(biases % 2, biases, biases // 256 * 256 + 128).astype(np.int32)
-        return weights, self.weight_bits, biases, self.scaling(self.rng.uniform(0.3, 1.0, len(weights)) / deviation)
+        return (weights, self.weight_bits, biases, self.scaling(self.rng.uniform(0.3, 1.0, len(weights)) / deviation)), zeros
 
     def weights(self, shape: tuple[int, ...]) -> NDArray[np.int8]:
         top = max(1, 2 ** (self.weight_bits - 1) - 1)
@@ -148,10 +162,77 @@ def test_every_operation_gives_the_same_integers(kind: type[Operation]) -> None:
     assert np.mean([(each == 0).mean() for each in apart]) >= 0.9995
 
 
+@pytest.mark.parametrize("kind", [Conv, Linear])
+def test_weights_with_zero_points_give_the_same_integers(kind: type[Operation]) -> None:
+    apart = [steps_apart(Drawn(seed, affine=True).program(kind), seed) for seed in range(20)]
+    assert max(each.max() for each in apart) <= 1
+    assert np.mean([(each == 0).mean() for each in apart]) >= 0.9995
+
+
+def affine(bits: int, zeros: list[int]) -> Program:
+    """A convolution and a matrix product, of which every channel has all levels."""
+    rng = np.random.default_rng(bits)
+    points, tensor = np.array(zeros, np.uint8), TensorType((4, 8, 8), 0.1, 100)
+    kernels = rng.permuted(np.tile(np.arange(-(2 ** (bits - 1)), 2 ** (bits - 1)), (len(zeros), 256 // 2**bits)), axis=1)
+    weights = np.concatenate([kernels, kernels[:, :32]], 1).astype(np.int8)
+    biases = rng.integers(-1000, 1000, len(zeros)).astype(np.int32)
+    gains = scaling(1 / np.linalg.norm(unwrapped(weights, bits, points), axis=1), 0, 255)
+    geometry = ((1, 1), (1, 1), (1, 1), 1)
+    conv = Conv("conv", (0,), weights.reshape(-1, 4, 9, 8), bits, biases, gains, *geometry, zero_points=points)
+    result = TensorType((len(zeros), 2, 3), 0.1, 90)
+    product = np.resize(kernels, (len(zeros), result.size)).astype(np.int8)
+    gains = scaling(1 / np.linalg.norm(unwrapped(product, bits, points), axis=1), 0, 255)
+    linear = Linear("linear", (2,), product, bits, biases, gains, zero_points=points)
+    tensors = (tensor, result, dataclasses.replace(result, shape=(result.size,)), dataclasses.replace(result, shape=(len(zeros),)))
+    return Program(tensors, (conv, Flatten("flatten", (1,)), linear))
+
+
+def kernels_of(model: onnx.ModelProto, folder: Path) -> list[str]:
+    """The operators that ONNX Runtime runs, after all of its fusions."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "optimized.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return [node.op_type for node in onnx.load(folder / "optimized.onnx").graph.node]
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_weights_with_zero_points_run_in_integer_kernels(bits: int, tmp_path: Path) -> None:
+    top = 2**bits - 1
+    for zeros in ([0] * 6, [top] * 6, [top // 3] * 6, [0, 1, top // 2, top // 2 + 1, top - 1, top]):
+        if bits == 8 and len(set(zeros)) > 1:
+            continue
+        program = affine(bits, zeros)
+        assert steps_apart(program, 0).max() <= 1
+        assert (steps_apart(program, 0) == 0).mean() > 0.95
+        model = to_onnx(program)
+        assert {"QLinearConv", "QGemm"} <= set(kernels_of(model, tmp_path))
+        stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        for name in ("conv", "linear"):
+            assert stored[f"{name}.levels"].dtype == stored[f"{name}.zero"].dtype == (np.uint8 if bits == 8 else np.int8)
+        assert stored["conv.zero"].tolist() == [zeros[0] if bits == 8 else 0] * 6
+
+
+def test_zero_points_of_8_bits_that_no_common_one_serves_are_refused() -> None:
+    for zeros in ([127, 129], [0, 255], [10, 11]):
+        with pytest.raises(
+            UnsupportedError, match=r"'conv' must have weights that one zero point .* use 7 bits, symmetric weights"
+        ):
+            to_onnx(affine(8, zeros))
+    program = affine(8, [127, 129])
+    conv = program.operations[0]
+    assert isinstance(conv, Conv)
+    # Where levels leave room, different zero points are one.
+    narrow = dataclasses.replace(conv, weights=conv.weights // np.int8(2))
+    assert steps_apart(flattened(list(program.tensors[:2]), narrow), 0).max() <= 1
+
+
 def test_random_programs_give_the_same_integers(build: Build) -> None:
     same = []
     for seed in range(60):
         builder = build((3, 5, 4), seed)
+        # ONNX Runtime takes one zero point for all channels of 8 bits.
+        builder.zero_points = lambda count, bits, one=builder.one: np.full(count, one(0, 2**bits - 1), np.uint8)
         for kind in np.random.default_rng(seed).permutation(len(OPERATIONS))[:6]:
             if OPERATIONS[kind] not in (MaxPool, AvgPool):  # the interpreter cannot pad more than half a window
                 builder.grow(OPERATIONS[kind])
@@ -226,15 +307,16 @@ def task() -> Task:
     return digits(generator(0, "digits"))
 
 
-def trained(task: Task, bits: int, weight_bits: tuple[int, ...]) -> Program:
+def trained(task: Task, bits: int, weight_bits: tuple[int, ...], method: WeightMethod, scales: Scales) -> Program:
     """The program of a network after a little training, with layers of these bits in turn."""
     with seeded(0):
         model: nn.Module = Network()
         layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
         for index, (name, layer) in enumerate(layers):
             wide = weight_bits[index % len(weight_bits)]
+            made = weight_quantizer(layer.weight, wide, method, scales)
             conv = isinstance(layer, nn.Conv2d)
-            model.set_submodule(name, QuantizedConv2d(layer, wide) if conv else QuantizedLinear(layer, wide))  # type: ignore[arg-type]
+            model.set_submodule(name, QuantizedConv2d(layer, wide, made) if conv else QuantizedLinear(layer, wide, made))  # type: ignore[arg-type]
         model = insert_ranges(model, bits)
         calibrate(model, task.train.inputs[:64])
         shuffle = torch.Generator().manual_seed(0)
@@ -242,9 +324,20 @@ def trained(task: Task, bits: int, weight_bits: tuple[int, ...]) -> Program:
     return lower(model, task.train.inputs[:64])
 
 
-@pytest.mark.parametrize(("bits", "weight_bits"), [(8, (8,)), (8, (2, 4, 3, 6)), (4, (4, 8, 2))])
-def test_trained_networks_choose_the_same_class(task: Task, bits: int, weight_bits: tuple[int, ...]) -> None:
-    program = trained(task, bits, weight_bits)
+@pytest.mark.parametrize(
+    ("bits", "weight_bits", "method", "scales"),
+    [
+        (8, (8,), "max", "channel"),
+        (8, (2, 4, 3, 6), "max", "channel"),
+        (4, (4, 8, 2), "max", "channel"),
+        (8, (2, 4, 3, 7), "affine", "channel"),
+        (8, (8,), "affine", "tensor"),
+    ],
+)
+def test_trained_networks_choose_the_same_class(
+    task: Task, bits: int, weight_bits: tuple[int, ...], method: WeightMethod, scales: Scales
+) -> None:
+    program = trained(task, bits, weight_bits, method, scales)
     inputs = torch.cat([task.train.inputs, task.validation.inputs, task.test.inputs])
     wanted, found = logits(program, inputs), run_onnx(to_onnx(program), inputs.numpy())
     right = (wanted.argmax(1) == torch.cat([task.train.labels, task.validation.labels, task.test.labels]).numpy()).mean()
@@ -279,17 +372,17 @@ def test_equal_programs_give_equal_bytes(build: Build) -> None:
     assert stored == to_onnx(program).SerializeToString() == to_onnx(copy.deepcopy(program)).SerializeToString()
 
 
-@pytest.mark.parametrize("bits", range(1, 9))
-def test_weights_are_integers_that_sum_in_16_bits_where_they_can(build: Build, bits: int) -> None:
+@pytest.mark.parametrize(("bits", "affine"), [*((bits, False) for bits in range(1, 9)), *((bits, True) for bits in range(2, 8))])
+def test_weights_are_integers_that_sum_in_16_bits_where_they_can(build: Build, bits: int, affine: bool) -> None:
     builder = build((4, 3, 3))
-    builder.conv(0, bits=bits)
+    builder.conv(0, bits=bits, affine=affine)
     program = builder.program()
     (stored,) = (onnx.numpy_helper.to_array(t) for t in to_onnx(program).graph.initializer if t.name == "conv.levels")
     conv = program.operations[0]
     assert isinstance(conv, Conv)
     assert stored.dtype == np.int8
     assert stored.shape == conv.weights.shape
-    assert bits == 8 or 2 * 255 * int(np.abs(stored.astype(int)).max()) < 2**15
+    assert bits + affine == 8 or 2 * 255 * int(np.abs(stored.astype(int)).max()) < 2**15
 
 
 def test_biases_are_whole_units_of_the_sums_that_a_kernel_adds_up() -> None:

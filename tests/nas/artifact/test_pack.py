@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,11 @@ def layers(program: Program) -> list[Conv | Linear]:
 
 
 def small(build: Build) -> Program:
-    """Each kind of operation once, in fewer than 500 bytes."""
+    """Each kind of operation, and weights with zero points, in fewer than 500 bytes."""
     builder = build((2, 3, 3))
     for kind in (*OPERATIONS, Linear):
         builder.grow(kind)
+    builder.linear(len(builder.operations), bits=4, affine=True)
     program: Program = builder.program()
     return program
 
@@ -167,11 +169,32 @@ def test_a_network_of_25_thousand_weights_meets_its_budget(width: int, budget: i
     assert flash_bytes(program) == others + 25_216 * width // 8 + 4 * 666
 
 
+@pytest.mark.parametrize(
+    ("zeros", "stored"),
+    [([5, 5, 5], "05 00"), ([5, 7, 6], "05 02 24"), ([0, 15, 1], "00 04 0f 10"), ([15, 15, 14], "0e 01 c0")],
+)
+def test_zero_points_take_the_fewest_bits(zeros: list[int], stored: str) -> None:
+    scaling, weights = Scaling(np.ones(3, np.uint16), 9, 0, 255), np.array([[-8, 7], [0, 1], [3, -2]], np.int8)
+    points = np.array(zeros, np.uint8)
+    linear = Linear("", (0,), weights, 4, np.zeros(3, np.int32), scaling, zero_points=points)
+    program = Program((TensorType((2,), 1.0, 0), TensorType((3,), 1.0, 0)), (linear,))
+    packed, wanted = pack(program), bytes.fromhex(stored)
+    # 4 bits and 8 for the zero points; 8 are 0.
+    assert [packed[26], pack(Program(program.tensors, (replace(linear, bits=8),)))[26]] == [12, 0]
+    begin = 28 + 2 * 3
+    assert packed[begin : begin + len(wanted)] == wanted
+    assert Entry("0.linear", "zero points", len(wanted)) in ledger(packed)
+    assert flash_bytes(program) - len(packed) == 4 * 3 + (2 + 2) - len(wanted)
+    found = unpack(packed).operations[0]
+    assert isinstance(found, Linear)
+    assert found.levels.tolist() == [[(w + z) % 16 - z for w in row] for row, z in zip(weights.tolist(), zeros, strict=True)]
+
+
 def test_what_is_fixed_is_small(build: Build) -> None:
     builder = build((1, 28, 28))
     first = builder.conv(0, np.ones((8, 1, 3, 3), np.int8), 4, 1)
     second = builder.conv(builder.maxpool(first), np.ones((16, 8, 1, 1), np.int8), 4, 1)
-    builder.linear(builder.flatten(builder.avgpool(second)), None, 4)
+    builder.linear(builder.flatten(builder.avgpool(second)), None, 4, affine=False)
     purposes = Counter[str]()
     for entry in ledger(pack(builder.program())):
         purposes[entry.purpose] += entry.bytes
@@ -283,6 +306,8 @@ def test_sealed_bytes_of_any_kind_are_valid_or_refused(data: st.DataObject, prog
 HEAD = b"\x89NAS\x02"
 TYPE = struct.pack("<fBB", 1.0, 0, 8)
 LAYER = TYPE + bytes([9, 0, 255, 0x88, 0])
+# One channel of weights of 4 bits, up to its zero point.
+AFFINE = b"\1\0\1" + TYPE + bytes([9, 0, 255, 12, 0, 0, 0])
 
 
 def chain(*operations: bytes, shape: bytes = b"\x01\x04", count: int | None = None) -> bytes:
@@ -322,7 +347,21 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         pytest.param(
             chain(b"\1\0\x80\x80\x80\x08" + LAYER), "0.linear: 33,554,432 bytes must follow, but there are 0", id="multipliers"
         ),
-        pytest.param(chain(b"\1\0\1" + TYPE + b"\x09\0\xff\x89\0"), "weights must have 1 to 8 bits, but have 9", id="weight bits"),
+        pytest.param(
+            chain(b"\1\0\1" + TYPE + b"\x09\0\xff\x89\0"),
+            "weights with zero points must have 2 to 8 bits, but have 1",
+            id="weight bits",
+        ),
+        pytest.param(
+            chain(AFFINE + b"\x05\x05\0"), "0.linear: the bits of a zero point must be at most 4, but got 5", id="zero point bits"
+        ),
+        pytest.param(
+            chain(AFFINE + b"\x05\x04\xb0"), "zero points of weights of 4 bits must be at most 15, but got 16", id="zero point"
+        ),
+        pytest.param(chain(AFFINE + b"\x10\x00"), "zero points of weights of 4 bits .* but got 16", id="least zero point"),
+        pytest.param(chain(AFFINE + b"\xff\x04\xf0"), "zero points of weights of 4 bits .* but got 270", id="large zero point"),
+        pytest.param(chain(AFFINE + b"\x05\x04\xa1"), "last 4 bits of packed numbers must be 0", id="zero point filled"),
+        pytest.param(chain(AFFINE + b"\x05"), "0.linear: 1 bytes must follow, but there are 0", id="zero point missing"),
         pytest.param(
             chain(b"\1\0\1" + TYPE + b"\x09\0\xff\x88\x21"), "bits of a bias must be at most 32, but got 33", id="bias bits"
         ),

@@ -108,6 +108,18 @@ def changed(operation: Operation, **fields: Any) -> Operation:
 
 LAYER = conv((3, 2, 3, 3))
 INT8, INT32 = np.int8, np.int32
+ZEROS = np.array([0, 8, 15], np.uint8)
+AFFINE = changed(LAYER, weights=np.full((3, 2, 3, 3), -8, INT8), zero_points=ZEROS)
+
+
+def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> None:
+    made = Program(
+        (IMAGE, TensorType((3, 2, 2), 1.0, 0), TensorType((12,), 1.0, 0)), (AFFINE, Flatten("flatten", (1,)))
+    ).operations[0]
+    assert isinstance(made, Conv)
+    assert made.levels[:, 0, 0, 0].tolist() == [8, -8, -8]
+    assert (made.level_bits, LAYER.level_bits) == (5, 4)
+    assert LAYER.levels.dtype == made.levels.dtype == np.int16
 
 
 @pytest.mark.parametrize(
@@ -127,6 +139,13 @@ INT8, INT32 = np.int8, np.int32
             "weights must be at most 4 different ones, but are 5",
         ),
         (changed(LAYER, weights=np.ones((3, 2, 3, 3), INT32)), (3, 2, 2), "weights must be int8, but are int32"),
+        (changed(AFFINE, weights=np.full((3, 2, 3, 3), 8, INT8)), (3, 2, 2), r"weights must lie in -8 … 7"),
+        (changed(AFFINE, weights=np.full((3, 2, 3, 3), -9, INT8)), (3, 2, 2), r"weights must lie in -8 … 7"),
+        (changed(AFFINE, zero_points=None), (3, 2, 2), r"weights must lie in -7 … 7"),
+        (changed(LAYER, bits=1, zero_points=ZEROS), (3, 2, 2), "weights with zero points must have 2 to 8 bits, but have 1"),
+        (changed(AFFINE, zero_points=ZEROS[:2]), (3, 2, 2), "zero points of weights must be uint8, one a channel"),
+        (changed(AFFINE, zero_points=ZEROS.astype(INT32)), (3, 2, 2), "zero points of weights must be uint8, one a channel"),
+        (changed(AFFINE, zero_points=ZEROS + np.uint8(1)), (3, 2, 2), "of 4 bits must lie in 0 … 15, but one is 16"),
         (changed(LAYER, biases=np.zeros(2, INT32)), (3, 2, 2), "biases must be int32, one a channel"),
         (changed(LAYER, scaling=scaling(1)), (3, 2, 2), "it must have 3 multipliers, but has 1"),
         (changed(LAYER, inputs=(0, 0)), (3, 2, 2), "it must read 1 to 1 tensors, but reads 2"),

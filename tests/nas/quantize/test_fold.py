@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nas.mask import WeightMask, mask_of
 from nas.quantize import UnsupportedError, folded
 from nas.seeds import seeded
 
@@ -45,6 +46,29 @@ def test_the_network_itself_is_left_alone() -> None:
     assert model.training
     assert isinstance(model[1], nn.BatchNorm2d)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_masks_follow_the_folded_weights() -> None:
+    model = normed()
+    names = ("0", "3", "8")
+    for name in names:
+        layer = model.get_submodule(name)
+        assert isinstance(layer.weight, nn.Parameter)
+        layer.add_module(
+            "mask", WeightMask(layer.weight, noise(*layer.weight.shape), layer.weight.numel() // 2, None, lambda _: 1.0)
+        )
+    traced = folded(model)
+    assert torch.allclose(traced(noise(8, 2, 6, 6)), model.eval()(noise(8, 2, 6, 6)), atol=1e-5)
+    for name in names:
+        layer, mask = traced.get_submodule(name), mask_of(traced.get_submodule(name))
+        assert mask is not None
+        assert isinstance(layer.weight, nn.Parameter)
+        assert torch.equal(layer.weight != 0, mask.kept)
+        assert mask.kept.sum() == layer.weight.numel() // 2
+        with torch.no_grad():
+            layer.weight.add_(1.0)  # as a step of training would
+        mask.stepped(0.5)
+        assert torch.equal(layer.weight != 0, mask.kept)
 
 
 def test_a_layer_with_two_norms_is_refused() -> None:

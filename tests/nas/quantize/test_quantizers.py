@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import QuantizedLinear, layer_levels, rescale, weight_quantizer
+from nas.quantize import QuantizedLinear, has_zero_points, layer_levels, rescale, weight_quantizer
 from nas.quantize.quantizers import LearnedStep, WeightMethod
-from nas.quantize.weights import Scales, binary_levels, ternary_levels, weight_levels
+from nas.quantize.weights import Scales, affine_levels, binary_levels, ternary_levels, weight_levels
 from nas.seeds import seeded
 
-METHODS: list[WeightMethod] = ["max", "lsq", "ternary"]
+METHODS: list[WeightMethod] = ["max", "lsq", "ternary", "affine"]
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -85,7 +85,7 @@ def test_channels_of_zeros_are_finite_and_trained(bits: int, method: WeightMetho
 
 def test_which_rule_is_whose() -> None:
     weight = noise(3, 30)
-    rules = [(1, "max", binary_levels), (1, "lsq", binary_levels), (1, "ternary", binary_levels), (2, "ternary", ternary_levels)]
+    rules = [*((1, method, binary_levels) for method in METHODS), (2, "ternary", ternary_levels)]
     for bits, method, rule in rules:
         expected = rule(weight)
         found = weight_quantizer(weight, bits, next(known for known in METHODS if known == method)).levels(weight)
@@ -93,10 +93,20 @@ def test_which_rule_is_whose() -> None:
     for bits, method in ((2, "max"), (3, "max"), (3, "ternary")):
         found = weight_quantizer(weight, bits, "max" if method == "max" else "ternary").levels(weight)
         assert torch.equal(found[0], weight_levels(weight, bits)[0])
+    for bits in range(2, 9):
+        assert torch.equal(weight_quantizer(weight, bits, "affine").levels(weight)[0], affine_levels(weight, bits)[0])
     assert isinstance(weight_quantizer(weight, 2, "lsq"), LearnedStep)
 
 
-@pytest.mark.parametrize(("bits", "method"), [(1, "max"), (2, "ternary"), (4, "max")])
+def test_whose_levels_have_zero_points() -> None:
+    layer = nn.Linear(3, 2)
+    for bits in (1, 2, 8):
+        found = [has_zero_points(QuantizedLinear(layer, bits, weight_quantizer(layer.weight, bits, method))) for method in METHODS]
+        assert found == [False, False, False, bits > 1]
+    assert not has_zero_points(layer)
+
+
+@pytest.mark.parametrize(("bits", "method"), [(1, "max"), (2, "ternary"), (4, "max"), (2, "affine"), (4, "affine")])
 def test_computed_scales_let_the_gradient_through(bits: int, method: WeightMethod) -> None:
     weight = noise(4, 9).requires_grad_()
     upstream = noise(4, 9, seed=1)

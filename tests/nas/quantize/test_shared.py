@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from nas.quantize import Codebook, SharedLinear, layer_levels, rescale
+from nas.quantize import Codebook, SharedLinear, has_zero_points, layer_levels, rescale
 
 
 def test_shared_weights_lie_in_memory_with_their_channels_last() -> None:
@@ -24,6 +24,19 @@ def test_values_are_rounded_with_one_scale_and_passed_their_gradients() -> None:
     levels, scales = codebook.levels()
     assert torch.allclose(levels * scales[:, None], weights)
     assert scales.shape == (2,)
+
+
+def test_values_may_have_affine_levels() -> None:
+    codebook = Codebook(torch.tensor([0.0, -0.2, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3, affine=True)
+    scale = 1.0 / 6.499
+    weights = codebook()
+    assert torch.allclose(weights, scale * torch.tensor([[0.0, -1.0, 6.0], [2.0, 2.0, -1.0]]))
+    levels, scales = codebook.levels()
+    assert torch.allclose(levels * scales[:, None], weights)
+    weights.sum().backward()
+    assert codebook.values.grad is not None
+    assert codebook.values.grad.tolist() == [0.0, 2.0, 1.0, 2.0]
+    assert has_zero_points(SharedLinear(nn.Linear(3, 2), codebook))
 
 
 def test_a_rescaled_layer_keeps_its_levels() -> None:
