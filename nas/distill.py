@@ -11,6 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d, kl_div, log_softmax, mse_lo
 
 from nas.data import Task
 from nas.objective import Epoch
+from nas.quantize import FusedReLU, Range
 from nas.train import Loss, Recipe, cross_entropy, fit, logits
 
 ANSWER_BATCH = 256
@@ -151,7 +152,10 @@ def distil(
 
 @contextmanager
 def _captured(model: nn.Module, names: Sequence[str], whose: str) -> Iterator[list[Tensor]]:
-    """The latest output of each named module, in a list that every forward pass renews."""
+    """The latest output of each named module, in a list that every forward pass renews.
+
+    Of a ReLU that the range behind it carries out it is what that range gives.
+    """
     modules = dict(model.named_modules())
     if unknown := [name for name in names if name not in modules]:
         raise ValueError(f"a hint must name modules of the {whose}, {[name for name in modules if name]}, but names {unknown}")
@@ -163,9 +167,20 @@ def _captured(model: nn.Module, names: Sequence[str], whose: str) -> Iterator[li
 
         return hook
 
+    fused = [position for position, name in enumerate(names) if isinstance(modules[name], FusedReLU)]
+
+    def rectified(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG001
+        # By what it was given, because several tensors can share a range.
+        for position in fused:
+            if seen[position] is inputs[0]:
+                seen[position] = output
+
     with ExitStack() as hooks:
         for position, name in enumerate(names):
             hooks.callback(modules[name].register_forward_hook(note(position)).remove)
+        for module in modules.values() if fused else ():
+            if isinstance(module, Range):
+                hooks.callback(module.register_forward_hook(rectified).remove)
         yield seen
 
 

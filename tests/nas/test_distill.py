@@ -10,6 +10,7 @@ from compressors.quantization import Quantization
 from nas import distill
 from nas.data import Task
 from nas.distill import Distillation, Hint, Teacher, distillation
+from nas.quantize import Activations
 from nas.seeds import seeded
 from nas.train import Loss, Recipe, cross_entropy, fit, logits
 
@@ -195,6 +196,39 @@ def test_attention_maps_are_of_length_1_and_need_no_projection() -> None:
         made, taught = (x / x.norm(dim=1, keepdim=True) for x in maps)
         expected = cross_entropy(said, WANTED[index], index) + 2.0 * (made - taught).square().sum(1).mean()
         assert loss(said, WANTED[index], index).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+class Summed(nn.Module):
+    """Two rectified convolutions of the same images, and a head for the rectified sum of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.head = nn.Conv2d(1, 3, 3), nn.Conv2d(1, 3, 3), nn.Linear(3, 2)
+        self.act, self.other, self.last, self.pool = nn.ReLU(), nn.ReLU(), nn.ReLU(), nn.AvgPool2d(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        said: Tensor = self.head(self.pool(self.last(self.act(self.a(x)) + self.other(self.b(x)))).flatten(1))
+        return said
+
+
+@pytest.mark.parametrize("activations", ["widest", "pact", "lsq"])
+def test_a_hint_at_a_rectifier_of_a_quantised_network_sees_what_is_passed_on(activations: Activations) -> None:
+    with seeded(2):
+        student = Quantization(activations=activations).apply(Summed(), {"": 3}, IMAGES).eval()
+        teacher = nn.Sequential(nn.AvgPool2d(3, stride=1), nn.Flatten(), nn.Linear(36, 2))
+    x = student.get_submodule("ranges.x")(IMAGES)
+    shared = student.get_submodule("ranges.other")  # of both summands and the sum
+    for place, layer in (("act", "a"), ("other", "b")):
+        made = shared(student.get_submodule(layer)(x))
+        assert made.min() == 0
+        assert len(made.unique()) <= 8
+        loss = hinted(teacher, Hint(place, "0", attention=True))
+        with loss.watching(student, IMAGES[:2]):
+            said = student(IMAGES)
+            maps = [values.square().mean(1).flatten(1) for values in (made, nn.functional.avg_pool2d(IMAGES, 3, stride=1))]
+            led, taught = (values / values.norm(dim=1, keepdim=True) for values in maps)
+            expected = cross_entropy(said, WANTED, torch.arange(20)) + (led - taught).square().sum(1).mean()
+            assert loss(said, WANTED, torch.arange(20)).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("attention", [False, True])
