@@ -220,8 +220,6 @@ def test_a_hint_at_a_rectifier_of_a_quantised_network_sees_what_is_passed_on(act
     shared = student.get_submodule("ranges.other")  # of both summands and the sum
     for place, layer in (("act", "a"), ("other", "b")):
         made = shared(student.get_submodule(layer)(x))
-        assert made.min() == 0
-        assert len(made.unique()) <= 8
         loss = hinted(teacher, Hint(place, "0", attention=True))
         with loss.watching(student, IMAGES[:2]):
             said = student(IMAGES)
