@@ -184,6 +184,14 @@ def _captured(model: nn.Module, names: Sequence[str], whose: str) -> Iterator[li
         yield seen
 
 
+class _Pointwise(nn.Linear):
+    """A linear layer of [N, F], and a 1x1 convolution of [N, C, H, W]: as a product of matrices small maps take a quarter of
+    the time."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
+        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+
+
 def _projection(hint: Hint, made: Tensor, taught: Tensor) -> nn.Module:
     if made.ndim != taught.ndim or made.ndim not in ((4,) if hint.attention else (2, 4)):
         raise ValueError(
@@ -192,7 +200,7 @@ def _projection(hint: Hint, made: Tensor, taught: Tensor) -> nn.Module:
         )
     if hint.attention:
         return nn.Identity()
-    return nn.Linear(made.shape[1], taught.shape[1]) if made.ndim == 2 else nn.Conv2d(made.shape[1], taught.shape[1], 1)
+    return _Pointwise(made.shape[1], taught.shape[1])
 
 
 def _attention(features: Tensor) -> Tensor:

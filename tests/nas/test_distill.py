@@ -172,11 +172,12 @@ def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None
     loss, index = hinted(teacher, Hint("act", "act", 0.5)), torch.tensor([7, 2, 11])
     with loss.watching(student, IMAGES[:2]) as extra:
         (weight, bias) = extra
-        assert weight.shape == (6, 3, 1, 1)
+        assert weight.shape == (6, 3)
         said = student(IMAGES[index])
         made, taught = student.act(student.a(IMAGES[index])), teacher.act(teacher.a(IMAGES[index]))
         expected = (
-            cross_entropy(said, WANTED[index], index) + 0.5 * (nn.functional.conv2d(made, weight, bias) - taught).square().mean()
+            cross_entropy(said, WANTED[index], index)
+            + 0.5 * (nn.functional.conv2d(made, weight[:, :, None, None], bias) - taught).square().mean()
         )
         value = loss(said, WANTED[index], index)
         assert value.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -184,6 +185,16 @@ def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None
         assert weight.grad is not None
         assert weight.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_a_projection_of_features_without_maps_is_a_linear_layer() -> None:
+    teacher, student = networks(3, 4)
+    loss, index = hinted(teacher, Hint("head", "head")), torch.tensor([7, 2, 11])
+    with loss.watching(student, IMAGES[:2]) as extra:
+        said = student(IMAGES[index])
+        led = nn.functional.linear(said, *extra)
+        expected = cross_entropy(said, WANTED[index], index) + (led - teacher(IMAGES[index])).square().mean()
+        assert loss(said, WANTED[index], index).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_attention_maps_are_of_length_1_and_need_no_projection() -> None:
