@@ -1,9 +1,16 @@
-"""What a quantised training step costs beside the same step in 32-bit floats, on one thread."""
+"""What a quantised training step costs beside the same step in 32-bit floats, on one thread.
+
+With `pip install '.[compare]'` there is a column for Brevitas' layers, in place of those that they are for.
+"""
 
 import argparse
+import copy
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +27,8 @@ METHODS = {
     "pact": Quantization(activations="pact"),
     "lsq": Quantization(weights="lsq", activations="lsq"),
 }
-BATCH, CLASSES, WIDTH = 64, 10, 32
+BATCH, CLASSES, WIDTH, BITS = 64, 10, 32, 4
+BREVITAS = ["brevitas"] if find_spec("brevitas") else []
 
 
 def network(operator: str, size: int) -> nn.Module:
@@ -29,6 +37,24 @@ def network(operator: str, size: int) -> nn.Module:
     design = {f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()}
     with seeded(0):
         return ConvStages().build(design, torch.zeros(1, 1, size, size), CLASSES)
+
+
+def with_brevitas(model: nn.Module) -> nn.Module:
+    """A copy with layers of Brevitas: weights of `BITS` bits, activations of 8, and what else they have by default."""
+    layers, quantized = import_module("brevitas.nn"), copy.deepcopy(model)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            geometry = (module.stride, module.padding, module.dilation, module.groups)
+            sizes = (module.in_channels, module.out_channels, module.kernel_size)
+            made = layers.QuantConv2d(*sizes, *geometry, bias=module.bias is not None, weight_bit_width=BITS)
+        elif isinstance(module, nn.Linear):
+            made = layers.QuantLinear(module.in_features, module.out_features, module.bias is not None, weight_bit_width=BITS)
+        elif isinstance(module, nn.ReLU):
+            made = layers.QuantReLU()
+        else:
+            continue
+        quantized.set_submodule(name, made)
+    return nn.Sequential(layers.QuantIdentity(), quantized)
 
 
 def step(model: nn.Module, inputs: Tensor, labels: Tensor) -> Callable[[], None]:
@@ -66,13 +92,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'operator':<10}{'pixels':>8}{'fp32 ms':>9}" + "".join(f"{name:>12}" for name in METHODS))
+    warnings.simplefilter("ignore")  # Brevitas names the dimensions of tensors, which torch calls experimental.
+    print(f"{'operator':<10}{'pixels':>8}{'fp32 ms':>9}" + "".join(f"{name:>12}" for name in (*METHODS, *BREVITAS)))
     for size in (8, 16, 28):
         generator = torch.Generator().manual_seed(0)
         inputs, labels = torch.rand(BATCH, 1, size, size, generator=generator), torch.arange(BATCH) % CLASSES
         for operator in OPERATORS:
             floating = network(operator, size)
-            models = [floating, *(compress(floating, {"bits": 4}, [method], inputs) for method in METHODS.values())]
+            models = [floating, *(compress(floating, {"bits": BITS}, [method], inputs) for method in METHODS.values())]
+            models += [with_brevitas(floating) for _ in BREVITAS]
             runs = [step(model, inputs, labels) for model in models]
             plain, found = ratios(runs, arguments.rounds, arguments.repeats)
             print(f"{operator:<10}{size:>5}x{size:<2}{1000 * plain:>9.2f}" + "".join(f"{ratio:>12.2f}" for ratio in found))

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+SMALLEST_RATIO = 1e-3
+
 
 def gradient_scale(count: int, top: int) -> float:
     """1 / √(N · Q): makes the gradient of a step as large, for its size, as those of weights (Esser et al., 2020)."""
@@ -17,99 +19,109 @@ def first_step(magnitude: Tensor, top: int) -> Tensor:
     return 2.0 * magnitude / math.sqrt(top)
 
 
-class _LearnedStep(torch.autograd.Function):
+class _LearnedSteps(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, step: Tensor, low: float, high: float, scale: float) -> Tensor:
-        ratio = x.div(step)
-        levels = ratio.round().clamp_(low, high)
-        ctx.save_for_backward(ratio, levels, step)
-        ctx.low, ctx.high, ctx.scale = low, high, scale
+    def forward(ctx: Any, x: Tensor, ratio: Tensor, first: Tensor, low: float, high: float, scale: float) -> Tensor:
+        step = first.mul(ratio.clamp_min(SMALLEST_RATIO)).view(-1, *[1] * (x.ndim - 1))
+        quotient = x.div(step)
+        levels = quotient.round().clamp_(low, high)
+        ctx.save_for_backward(quotient, levels, ratio, first)
+        ctx.ends, ctx.scale, ctx.shape = (low - 0.5, high + 0.5), scale, step.shape
         # With the strides of `x` also where a dimension is 1: convolutions take their layout from those of the weights.
         return torch.mul(levels, step, out=torch.empty_like(x))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        ratio, levels, step = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
+        quotient, levels, ratio, first = ctx.saved_tensors
         # Half a step beyond the last level nothing is clipped yet.
-        inner = torch.ops.aten.hardtanh_backward(gradients[0], ratio, ctx.low - 0.5, ctx.high + 0.5)
+        inner = _inside(gradients[0], quotient, *ctx.ends)
         # Inside: level - x / step; where clipped, the end that it is clipped to.
-        of_step = (gradients[0] * levels).sub_(inner * ratio)
-        return inner, of_step.sum_to_size(step.shape).mul(ctx.scale), None, None, None
+        of_step = gradients[0].mul(levels).addcmul_(inner, quotient, value=-1.0).sum_to_size(ctx.shape).view(-1)
+        return inner, _above(of_step.mul_(first).mul_(ctx.scale), ratio, SMALLEST_RATIO), None, None, None, None
 
 
-class _LearnedScale(torch.autograd.Function):
+class _LearnedStep(torch.autograd.Function):
     """The same for one step: plain numbers and sums of products, which read a tensor once."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, step: Tensor, low: float, high: float, scale: float, rectified: bool) -> Tensor:
-        size = step.item()
-        rounded = x.div(size).round_().clamp_(low, high).mul_(size)
-        ctx.save_for_backward(x, rounded)
-        ctx.inside = 0.0 if rectified else (low - 0.5) * size, (high + 0.5) * size
-        ctx.factor = scale / size
+    def forward(ctx: Any, x: Tensor, learnt: Tensor, step: float, low: float, high: float, slope: float, rectified: bool) -> Tensor:
+        rounded = x.div(step).round_().clamp_(low, high).mul_(step)
+        ctx.save_for_backward(x, rounded, learnt)
+        ctx.inside = 0.0 if rectified else (low - 0.5) * step, (high + 0.5) * step
+        ctx.factor = slope / step
         return rounded
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
-        x, rounded = ctx.saved_tensors
-        inner = torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.inside)
-        of_step = (_product(gradients[0], rounded) - _product(inner, x)) * ctx.factor
-        return inner, of_step, None, None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None, None]:
+        x, rounded, learnt = ctx.saved_tensors
+        inner = _inside(gradients[0], x, *ctx.inside)
+        of_step = _product(gradients[0], rounded) - _product(inner, x)
+        return inner, torch.full_like(learnt, of_step * ctx.factor), None, None, None, None, None
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
+# The gradient where `x` lies between two ends, or above one, and 0 elsewhere.
+_inside = torch.ops.aten.hardtanh_backward.default
+_above = torch.ops.aten.threshold_backward.default
+
+
+def _product(a: Tensor, b: Tensor) -> float:
     """The sum of products of two tensors, without the tensor of products where they lie in memory alike."""
-    if a.ndim == 4 and all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in (a, b)):
-        a, b = a.permute(0, 2, 3, 1), b.permute(0, 2, 3, 1)
-    return torch.dot(a.reshape(-1), b.reshape(-1))
+    dense = a.is_contiguous() or a.is_contiguous(memory_format=torch.channels_last)
+    if not dense or a.stride() != b.stride():
+        return a.mul(b).sum().item()
+    flat = (a.numel(),), (1,)
+    return torch.dot(a.as_strided(*flat), b.as_strided(*flat)).item()
 
 
-def learned_step(x: Tensor, step: Tensor, low: float, high: float, scale: float, rectified: bool = False) -> Tensor:
-    """`x` at the nearest of the levels `low` … `high` times a positive step that broadcasts, whose gradient is times `scale`.
+def learned_step(x: Tensor, learnt: Tensor, step: float, low: float, high: float, slope: float, rectified: bool = False) -> Tensor:
+    """`x` at the nearest of the levels `low` … `high` times a positive step; `learnt` gets the step's gradient times `slope`.
 
-    LSQ (Esser et al., 2020): the gradient of the step is level - x / step inside the clip, and the level outside. Rectified,
-    which needs a single step and no level below 0, the gradient of `x` stops at zero as behind a ReLU.
+    LSQ (Esser et al., 2020): the gradient of the step is level - x / step inside the clip, and the level outside. The step
+    is a number that follows from `learnt`, which has one element: what leads from one to the other is no part of the graph,
+    because on small tensors it would cost more than the rounding. Rectified, which needs no level below 0, the gradient of
+    `x` stops at zero as behind a ReLU.
     """
-    rounded: Tensor
-    if step.ndim == 0:
-        rounded = _LearnedScale.apply(x, step, low, high, scale, rectified)  # type: ignore[no-untyped-call]
-    else:
-        rounded = _LearnedStep.apply(x, step, low, high, scale)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _LearnedStep.apply(x, learnt, step, low, high, slope, rectified)  # type: ignore[no-untyped-call]
+    return rounded
+
+
+def learned_steps(x: Tensor, ratio: Tensor, first: Tensor, low: float, high: float, scale: float) -> Tensor:
+    """The same with a step for each channel or for all, `first` times a learnt `ratio`, whose gradient is times `scale`.
+
+    Both are [out] or [1]. A ratio below the smallest one counts as that, and has no gradient.
+    """
+    rounded: Tensor = _LearnedSteps.apply(x, ratio, first, low, high, scale)  # type: ignore[no-untyped-call]
     return rounded
 
 
 class _LearnedClip(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        low: Tensor,  # noqa: ARG004 - they are what the scale and the zero point were made of
-        high: Tensor,  # noqa: ARG004
-        scale: float,
-        zero: int,
-        top: int,
-        rectified: bool,
+        ctx: Any, x: Tensor, learnt: Tensor, scale: float, zero: int, top: int, slopes: tuple[float, ...], rectified: bool
     ) -> Tensor:
-        # Half a step beyond the last levels, which lie within half a step of `low` and `high`.
-        ctx.ends = 0.0 if rectified else (-zero - 0.5) * scale, (top - zero + 0.5) * scale
         ctx.save_for_backward(x)
+        # Half a step beyond the last levels, which lie within half a step of the ends of the range.
+        ctx.ends = 0.0 if rectified else (-zero - 0.5) * scale, (top - zero + 0.5) * scale
+        ctx.slopes, ctx.like = slopes, learnt.dtype
         return x.div(scale).round_().clamp_(-zero, top - zero).mul_(scale)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, Tensor, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None, None]:
         (x,) = ctx.saved_tensors
-        inner = torch.ops.aten.hardtanh_backward(gradients[0], x, *ctx.ends)
-        of_high = torch.ops.aten.threshold_backward(gradients[0], x, ctx.ends[1]).sum()
-        # Negated, what lies below the low end lies above.
-        of_low = torch.ops.aten.threshold_backward(gradients[0], -x, -ctx.ends[0]).sum() if ctx.needs_input_grad[1] else None
-        return inner, of_low, of_high, None, None, None, None
+        low, high = ctx.ends
+        outside = ((high, math.inf), (-math.inf, low))
+        cut = [_inside(gradients[0], x, *ends).sum().item() * slope for ends, slope in zip(outside, ctx.slopes, strict=False)]
+        return _inside(gradients[0], x, low, high), x.new_tensor(cut, dtype=ctx.like), None, None, None, None, None
 
 
-def learned_clip(x: Tensor, low: Tensor, high: Tensor, scale: float, zero: int, top: int, rectified: bool) -> Tensor:
+def learned_clip(
+    x: Tensor, learnt: Tensor, scale: float, zero: int, top: int, slopes: tuple[float, ...], rectified: bool
+) -> Tensor:
     """`x` at the nearest of scale · (0 - zero) … scale · (top - zero); what is clipped gives its gradient to that end.
 
-    Rectified, the gradient stops at zero as behind a ReLU. PACT (Choi et al., 2018), which has the high end
-    only, with a low end for tensors that have negative values.
+    `learnt`, [1] or [2], gets the gradients of the high end and of the low end times `slopes`. Rectified, the gradient of
+    `x` stops at zero as behind a ReLU. PACT (Choi et al., 2018), which has the high end only, with a low end for tensors
+    that have negative values.
     """
-    rounded: Tensor = _LearnedClip.apply(x, low, high, scale, zero, top, rectified)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _LearnedClip.apply(x, learnt, scale, zero, top, slopes, rectified)  # type: ignore[no-untyped-call]
     return rounded

@@ -1,18 +1,18 @@
 """Ranges that are learnt with the network, and ranges that are found anew for each batch."""
 
+import math
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.quantize.learned import gradient_scale, learned_clip, learned_step
+from nas.quantize.learned import SMALLEST_RATIO, gradient_scale, learned_clip, learned_step
 from nas.quantize.ranges import SMALLEST_SCALE, Range
 from nas.quantize.roles import UnsupportedError
 
 Activations = Literal["widest", "average", "fixed", "pact", "lsq"]
 """How ranges move in training: with the batches, not at all, or learnt."""
-
-SMALLEST_RATIO = 1e-3
 
 
 class ClippedRange(Range):
@@ -26,14 +26,11 @@ class ClippedRange(Range):
         # What is learnt begins at 1, because Adam moves a parameter by as much as its learning rate, however small it is.
         self.ratios = nn.Parameter(torch.ones(1 if rectified else 2))
 
-    def _ends(self) -> tuple[Tensor, Tensor]:
-        ratios = self.ratios.clamp_min(SMALLEST_RATIO)
-        return self.low if self.rectified else self.low * ratios[-1], self.high * ratios[0]
-
     def ends(self) -> tuple[float, float]:
         """The ends as they are now."""
-        low, high = self._ends()
-        return low.item(), high.item()
+        ratios = [max(ratio, SMALLEST_RATIO) for ratio in self.ratios.tolist()]
+        low, high = super().ends()
+        return low if self.rectified else low * ratios[-1], high * ratios[0]
 
     def set_ends(self, low: float, high: float) -> None:
         """Makes this the range, and zero a part of it."""
@@ -42,8 +39,9 @@ class ClippedRange(Range):
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` with every element at its nearest level."""
-        scale, zero = self.levels()
-        return learned_clip(x, *self._ends(), scale, zero, self.top, self.rectified)
+        low, high = super().ends()
+        slopes = tuple(end * (ratio >= SMALLEST_RATIO) for end, ratio in zip((high, low), self.ratios.tolist(), strict=False))
+        return learned_clip(x, self.ratios, *self.levels(), self.top, slopes, self.rectified)
 
 
 class SteppedRange(Range):
@@ -53,8 +51,12 @@ class SteppedRange(Range):
         super().__init__(bits, "fixed", rectified)
         self.ratio = nn.Parameter(torch.ones(()))
 
-    def _step(self) -> Tensor:
-        return ((self.high - self.low) / self.top * self.ratio.clamp_min(SMALLEST_RATIO)).clamp_min(SMALLEST_SCALE)
+    def _step(self) -> tuple[float, float]:
+        """The step as it is now, and how fast it grows with the ratio."""
+        first, ratio = (self.high.item() - self.low.item()) / self.top, self.ratio.item()
+        step = max(first * max(ratio, SMALLEST_RATIO), SMALLEST_SCALE)
+        # A scale that float32 holds: it is what a file stores.
+        return float(np.float32(step)), first if ratio >= SMALLEST_RATIO and step > SMALLEST_SCALE else 0.0
 
     def set_ends(self, low: float, high: float) -> None:
         """Makes this the range, and zero a part of it."""
@@ -63,14 +65,14 @@ class SteppedRange(Range):
 
     def levels(self) -> tuple[float, int]:
         """The step as it is now, and the integer that stands for zero."""
-        return self._step().item(), super().levels()[1]
+        return self._step()[0], super().levels()[1]
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` with every element at its nearest level."""
-        zero = super().levels()[1]
+        zero, (step, slope) = super().levels()[1], self._step()
         # As many as the features of one sample.
-        scale = gradient_scale(max(x[0].numel(), 1), self.top)
-        return learned_step(x, self._step(), -zero, self.top - zero, scale, self.rectified)
+        scale = gradient_scale(max(math.prod(x.shape[1:]), 1), self.top)
+        return learned_step(x, self.ratio, step, -zero, self.top - zero, scale * slope, self.rectified)
 
 
 class DynamicRange(Range):

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nas.quantize.learned import first_step, gradient_scale, learned_step
+from nas.quantize.learned import SMALLEST_RATIO, first_step, gradient_scale, learned_steps
 from nas.quantize.weights import (
     SMALLEST_SCALE,
     Scales,
@@ -77,7 +77,7 @@ class LearnedStep(WeightQuantizer):
         self.ratio = nn.Parameter(torch.ones_like(mean))
 
     def _step(self) -> Tensor:
-        return self.first * self.ratio.clamp_min(1e-3)
+        return self.first * self.ratio.clamp_min(SMALLEST_RATIO)
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The nearest levels, and the steps as they are now."""
@@ -86,8 +86,9 @@ class LearnedStep(WeightQuantizer):
 
     def forward(self, weight: Tensor) -> Tensor:
         """The rounded weights."""
-        top, step = top_level(self.bits), channels(self._step(), weight)
-        return learned_step(weight, step, -top, top, gradient_scale(weight.numel() // len(self.ratio), top))
+        top = top_level(self.bits)
+        scale = gradient_scale(weight.numel() // len(self.ratio), top)
+        return learned_steps(weight, self.ratio, self.first, -top, top, scale)
 
     def rescale(self, ratio: Tensor) -> None:
         """Moves the steps with the weights."""

@@ -10,6 +10,7 @@ from compressors.quantization import Quantization
 from nas import distill
 from nas.data import Task
 from nas.distill import Distillation, Hint, Teacher, distillation
+from nas.quantize import Activations
 from nas.seeds import seeded
 from nas.train import Loss, Recipe, cross_entropy, fit, logits
 
@@ -171,11 +172,12 @@ def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None
     loss, index = hinted(teacher, Hint("act", "act", 0.5)), torch.tensor([7, 2, 11])
     with loss.watching(student, IMAGES[:2]) as extra:
         (weight, bias) = extra
-        assert weight.shape == (6, 3, 1, 1)
+        assert weight.shape == (6, 3)
         said = student(IMAGES[index])
         made, taught = student.act(student.a(IMAGES[index])), teacher.act(teacher.a(IMAGES[index]))
         expected = (
-            cross_entropy(said, WANTED[index], index) + 0.5 * (nn.functional.conv2d(made, weight, bias) - taught).square().mean()
+            cross_entropy(said, WANTED[index], index)
+            + 0.5 * (nn.functional.conv2d(made, weight[:, :, None, None], bias) - taught).square().mean()
         )
         value = loss(said, WANTED[index], index)
         assert value.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -183,6 +185,16 @@ def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None
         assert weight.grad is not None
         assert weight.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_a_projection_of_features_without_maps_is_a_linear_layer() -> None:
+    teacher, student = networks(3, 4)
+    loss, index = hinted(teacher, Hint("head", "head")), torch.tensor([7, 2, 11])
+    with loss.watching(student, IMAGES[:2]) as extra:
+        said = student(IMAGES[index])
+        led = nn.functional.linear(said, *extra)
+        expected = cross_entropy(said, WANTED[index], index) + (led - teacher(IMAGES[index])).square().mean()
+        assert loss(said, WANTED[index], index).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_attention_maps_are_of_length_1_and_need_no_projection() -> None:
@@ -195,6 +207,37 @@ def test_attention_maps_are_of_length_1_and_need_no_projection() -> None:
         made, taught = (x / x.norm(dim=1, keepdim=True) for x in maps)
         expected = cross_entropy(said, WANTED[index], index) + 2.0 * (made - taught).square().sum(1).mean()
         assert loss(said, WANTED[index], index).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+class Summed(nn.Module):
+    """Two rectified convolutions of the same images, and a head for the rectified sum of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.head = nn.Conv2d(1, 3, 3), nn.Conv2d(1, 3, 3), nn.Linear(3, 2)
+        self.act, self.other, self.last, self.pool = nn.ReLU(), nn.ReLU(), nn.ReLU(), nn.AvgPool2d(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        said: Tensor = self.head(self.pool(self.last(self.act(self.a(x)) + self.other(self.b(x)))).flatten(1))
+        return said
+
+
+@pytest.mark.parametrize("activations", ["widest", "pact", "lsq"])
+def test_a_hint_at_a_rectifier_of_a_quantised_network_sees_what_is_passed_on(activations: Activations) -> None:
+    with seeded(2):
+        student = Quantization(activations=activations).apply(Summed(), {"": 3}, IMAGES).eval()
+        teacher = nn.Sequential(nn.AvgPool2d(3, stride=1), nn.Flatten(), nn.Linear(36, 2))
+    x = student.get_submodule("ranges.x")(IMAGES)
+    shared = student.get_submodule("ranges.other")  # of both summands and the sum
+    for place, layer in (("act", "a"), ("other", "b")):
+        made = shared(student.get_submodule(layer)(x))
+        loss = hinted(teacher, Hint(place, "0", attention=True))
+        with loss.watching(student, IMAGES[:2]):
+            said = student(IMAGES)
+            maps = [values.square().mean(1).flatten(1) for values in (made, nn.functional.avg_pool2d(IMAGES, 3, stride=1))]
+            led, taught = (values / values.norm(dim=1, keepdim=True) for values in maps)
+            expected = cross_entropy(said, WANTED, torch.arange(20)) + (led - taught).square().sum(1).mean()
+            assert loss(said, WANTED, torch.arange(20)).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("attention", [False, True])

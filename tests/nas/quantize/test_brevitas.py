@@ -48,7 +48,7 @@ def test_learned_steps_and_their_gradients(bits: int, signed: bool) -> None:
     for ours in (True, False):
         x, step = noise(40, 50).requires_grad_(), torch.tensor(0.9 / top, requires_grad=True)
         if ours:
-            rounded = learned_step(x, step, -top if signed else 0, top, 1.0)
+            rounded = learned_step(x, step, step.item(), -top if signed else 0, top, 1.0)
         else:
             rounded = integers(signed, narrow=signed)(step, torch.tensor(0.0), torch.tensor(float(bits)), x)
         (rounded * noise(40, 50, seed=1)).sum().backward()  # type: ignore[no-untyped-call]

@@ -70,6 +70,34 @@ def test_a_clip_behind_a_relu_learns_one_end() -> None:
     assert made.ratios.grad.item() == (noise(100) > 15.5 / 15).sum()
 
 
+@pytest.mark.parametrize("made", [ClippedRange(4), SteppedRange(4)])
+def test_the_gradient_of_a_ratio_is_that_of_the_ends_or_the_step(made: Range) -> None:
+    made.set_ends(-1.0, 3.0)
+    (ratios,) = made.parameters()
+    with torch.no_grad():
+        ratios.fill_(0.5)
+    x = torch.tensor([[9.0, 9.0, -9.0]])
+    made(x).backward(torch.tensor([[1.0, 1.0, 10.0]]))
+    assert ratios.grad is not None
+    if isinstance(made, ClippedRange):
+        assert ratios.grad.tolist() == pytest.approx([6.0, -10.0])
+    else:
+        # The levels are -4 to 11 where the ratio is 1, the gradient of the step is times 1 / √(3 · 15).
+        assert ratios.grad.item() == pytest.approx((11 + 11 - 40) * 4 / 15 / 45**0.5)
+
+
+@pytest.mark.parametrize("made", [ClippedRange(4), SteppedRange(4)])
+def test_a_ratio_that_is_too_small_is_held(made: Range) -> None:
+    made.set_ends(-1.0, 3.0)
+    (ratios,) = made.parameters()
+    with torch.no_grad():
+        ratios.fill_(1e-5)
+    made(torch.tensor([[9.0, -9.0]])).sum().backward()
+    assert made.levels()[0] == pytest.approx(4e-3 / 15)
+    assert ratios.grad is not None
+    assert (ratios.grad == 0).all()
+
+
 def test_an_average_range_follows_slowly_in_both_directions() -> None:
     made = Range(8, "average").train()
     made.set_ends(-1.0, 1.0)
