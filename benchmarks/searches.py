@@ -1,6 +1,7 @@
 """Strategies on real trainings: the best validation accuracy within a budget of bytes, over seeds, beside random search."""
 
 import argparse
+from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
@@ -15,18 +16,30 @@ from nas.evaluate import Evaluator
 from nas.objective import Budget, Evaluation, Objective, Status
 from nas.search import Pending, Proposal, search
 from nas.seeds import generator
+from nas.space import SearchSpace
 from nas.train import Recipe, cross_entropy
+from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
 
-BUDGET = Budget({"size_bytes": 1200.0})
 RECIPE = Recipe(epochs=4, finetune_epochs=2)
-POINTS = (10, 20, 30)
 
 
-def curve(name: Name, task: Task, seed: int) -> list[float]:
+@dataclass(frozen=True)
+class Problem:
+    """A space, the most bytes of a network, and after how many trained candidates strategies are compared."""
+
+    space: SearchSpace
+    size_bytes: int
+    points: tuple[int, ...]
+
+
+PROBLEMS = {"mlp": Problem(Mlp(), 1200, (10, 30, 60, 100)), "conv": Problem(ConvStages(), 3000, (10, 20, 40))}
+
+
+def curve(problem: Problem, name: Name, task: Task, seed: int) -> list[float]:
     """The best accuracy after so many trained candidates as each of the points says."""
-    space = Mlp()
-    evaluator = Evaluator(space, (ChannelPruning(), Quantization()), task, RECIPE, BUDGET, None, cross_entropy, seed)
+    space, budget = problem.space, Budget({"size_bytes": float(problem.size_bytes)})
+    evaluator = Evaluator(space, (ChannelPruning(), Quantization()), task, RECIPE, budget, None, cross_entropy, seed)
     strategy = strategy_class(name)(space.choices, generator(seed, "strategy"))
 
     def submit(number: int, proposal: Proposal) -> Pending:
@@ -35,24 +48,26 @@ def curve(name: Name, task: Task, seed: int) -> list[float]:
 
         return evaluate
 
-    objective = Objective(("accuracy",), (), BUDGET)
-    found = search(strategy, submit, objective, trials=max(POINTS), facts=evaluator.facts)
+    objective = Objective(("accuracy",), (), budget)
+    found = search(strategy, submit, objective, trials=max(problem.points), facts=evaluator.facts)
     reached = np.maximum.accumulate([e.metrics["accuracy"] for e in found if e.status is Status.OK])
-    return [float(reached[min(point, len(reached)) - 1]) for point in POINTS]
+    return [float(reached[min(point, len(reached)) - 1]) for point in problem.points]
 
 
 def main() -> None:
     """Prints a row for each strategy: mean and standard error, and in how many seeds it ends above random search."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--space", choices=PROBLEMS, default="mlp")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--strategies", nargs="+", choices=get_args(Name), default=["evolution", "local_search", "surrogate"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = digits(generator(0, "digits"))
-    print(f"{'strategy':<14}" + "".join(f"{f'{point} trained':>20}" for point in POINTS) + f"{'above, equal':>14}")
+    problem = PROBLEMS[options.space]
+    print(f"{'strategy':<14}" + "".join(f"{f'{point} trained':>20}" for point in problem.points) + f"{'above, equal':>14}")
     random: list[list[float]] = []
     for name in ("random", *options.strategies):
-        curves = list(map(partial(curve, name, task), range(options.seeds)))
+        curves = list(map(partial(curve, problem, name, task), range(options.seeds)))
         random = random or curves
         means, errors = np.mean(curves, 0), np.std(curves, 0, ddof=1) / np.sqrt(options.seeds)
         ends = [(mine[-1], other[-1]) for mine, other in zip(curves, random, strict=True)]
