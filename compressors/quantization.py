@@ -38,7 +38,8 @@ class Quantization:
     `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), ternary weights for 2 bits, or, for levels
     that are not symmetric, the smallest and the largest weight ("affine"). Weights of 1 bit are binary by any. `weight_scales`
     is one scale for each channel, or for all of a tensor. `ranges` is how those of tensors are found on data, `activations` how
-    they move in training: "widest" and "average" follow batches, "fixed" stays, "pact" learns ends and "lsq" steps.
+    they move in training: "widest" and "average" follow batches, "fixed" stays, "pact" learns ends and "lsq" steps. The few values
+    of shared weights are affine by "affine", and else follow the largest magnitude.
 
     Raises:
         ValueError: if an option is not one of these, or ranges would not outlast the first step of training.

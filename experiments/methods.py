@@ -84,6 +84,7 @@ METHODS = (
     Method("4 bits", {"bits": 4}, [Quantization()]),
     Method("4 bits, learned steps", {"bits": 4}, [Quantization(weights="lsq", activations="lsq")]),
     Method("2 bits", {"bits": 2}, [Quantization()]),
+    Method("2 bits, affine", {"bits": 2}, [Quantization(weights="affine")]),
     Method("ternary weights", {"bits": 2}, [Quantization(weights="ternary")]),
     Method("binary weights, head of 8 bits", {"bits": 1, "stem.bits": 8, "head.bits": 8}, [Quantization()]),
     Method("8 bits, tensors of 4 bits", BITS_8, [Quantization(activation_bits=4, activations="pact")]),
