@@ -105,7 +105,7 @@ class LowRank:
 def factorizable(model: nn.Module, ratio: float, method: Method = "spatial") -> list[str]:
     """The names of the layers that have fewer weights in factors of the share `ratio` of their rank.
 
-    >>> factorizable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 2)), 0.5)
+    >>> factorizable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)), 0.5)
     ['0']
 
     Raises:

@@ -1,5 +1,6 @@
 """How a network that is trained already is best compressed to fit a budget: all compressors at once."""
 
+import math
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -31,19 +32,21 @@ COMPRESSORS: tuple[Compressor, ...] = (
     Quantization(),
 )
 RATIOS: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
-BITS: tuple[int, ...] = (2, 3, 4, 8)
-RANKS: tuple[float, ...] = (1.0, 0.25)
-SPARSITIES: tuple[float, ...] = (0.0, 0.5)
-CODES: tuple[int, ...] = (0, 8, 16)
+BITS: tuple[int, ...] = (1, 2, 3, 4, 8)
+# Weights of 1 bit can be neither 0 nor shared, and few bits leave nothing for the others to save.
+BESIDES: tuple[tuple[str, tuple[Hashable, ...], frozenset[Hashable]], ...] = (
+    ("sparsity", (0.0, 0.5), frozenset({3, 4})),
+    ("rank", (1.0, 0.25), frozenset({4, 8})),
+    ("codes", (0, 16), frozenset({8})),
+)
 
 When = tuple[str, frozenset[Hashable]]
 
 
 def joint(model: nn.Module, example: Tensor) -> Choices:
-    """Whether each block is dropped, one pruning ratio for each group of channels, and for each layer how it is stored.
+    """Whether each block is dropped, one pruning ratio for each group of channels, and the bits of each layer with what they allow.
 
-    What else may happen to a layer hangs on its bits: a layer of few is left whole, one of 3 or 4 may have zeros, one of 8 may
-    share its values, and one of 4 or 8 may have factors. What lies in a dropped block is not asked for.
+    What lies in a dropped block is not asked for, and a layer of less than half as many weights as the mean one has bits alone.
     """
     blocks = droppable(model, example)
 
@@ -52,32 +55,25 @@ def joint(model: nn.Module, example: Tensor) -> Choices:
 
     choices = [Choice(block, "drop", (False, True)) for block in blocks]
     choices += [Choice(group[0], "prune", RATIOS, kept(group[0])) for group in prunable(model, example)]
-    factors, shared = factorizable(model, max(RANKS[1:])), shareable(model, max(CODES))
-    for part, layers in _parts(model, blocks).items():
-        if set(layers) & set(factors) & set(shared):
-            choices.append(Choice(part, "sparsity", SPARSITIES, kept(f"{part}.")))
-            choices.append(Choice(part, "rank", RANKS, (f"{part}.sparsity", frozenset({0.0}))))
-        choices += [Choice(layer, "bits", BITS, kept(layer)) for layer in layers]
+    weights = {name: math.prod(layer.weight.shape) for name, layer in layers_at(model, "").items()}
+    suitable = set(factorizable(model, 0.25)) & set(shareable(model, 16))
+    for layer, count in weights.items():
+        choices.append(Choice(layer, "bits", BITS, kept(layer)))
+        if layer in suitable and 2 * count * len(weights) >= sum(weights.values()):
+            choices += [Choice(layer, kind, options, (f"{layer}.bits", bits)) for kind, options, bits in BESIDES]
     return Choices(choices)
 
 
-def _parts(model, blocks):
-    parts = {}
-    for layer in layers_at(model, ""):
-        parts.setdefault(next((b for b in blocks if layer.startswith(f"{b}.")), layer), []).append(layer)
-    return parts
-
-
 def compression(
-    strategy: Name = "surrogate",
-    trials: int = 60,
+    strategy: Name = "evolution",
+    trials: int = 100,
     size_bytes: int | None = 3000,
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
     weights_file: Path | None = None,
     width: int = 32,
     epochs: int = 16,
-    finetune_epochs: int = 6,
+    finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
     """Trains a residual network for scikit-learn's 8x8 handwritten digits, and searches how to compress it.
@@ -101,7 +97,7 @@ def compression(
         space=Trained(model, joint(model, task.example)),
         compressors=COMPRESSORS,
         task=task,
-        recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs),
+        recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=5e-3),
         objective=Objective(
             ("accuracy",), ("size_bytes",), Budget({name: limit for name, limit in limits.items() if limit is not None})
         ),

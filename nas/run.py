@@ -176,7 +176,9 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
     with one_thread():
         model = evaluator_of(experiment, cross_entropy).compressed(evaluation.genotype)
     if not weights.load(model, path := weights_path(out, evaluation.id)):
-        raise ValueError(f"{path} must hold the weights of candidate {evaluation.id}, but is missing, damaged or of another network")
+        raise ValueError(
+            f"{path} must hold the weights of candidate {evaluation.id}, but is missing, damaged or of another network"
+        )
     return model
 
 

@@ -1,15 +1,22 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.post_training import quantize_dynamic, quantize_trained
+from compressors.post_training import PostTraining, quantize_dynamic, quantize_trained
 from compressors.quantization import Quantization, quantize
-from nas.artifact import logits, lower, pack, unpack
+from compressors.sharing import Sharing
+from compressors.sparsity import WeightPruning, sparsities
+from nas.artifact import flash_bytes, logits, lower, pack, settled, unpack
+from nas.compress import compress
 from nas.data import digits
 from nas.quantize import UnsupportedError
 from nas.seeds import generator, seeded
+from nas.space import Choice, Choices, Design
+from nas.testing.compressor import check_compressor
+from nas.testing.space import check_space
 from nas.train import Recipe, accuracy, cross_entropy, fit
 
 TASK = digits(generator(0, "digits"))
@@ -77,3 +84,46 @@ def test_bits_that_do_not_exist_are_refused(trained: nn.Module) -> None:
         quantize_dynamic(trained, 9)
     with pytest.raises(ValueError, match=r"bits must be one of \(2, .* but got 1 at 'activations'"):
         quantize_dynamic(trained, 8, 1)
+
+
+class Networks:
+    """What normalisation is folded into: a convolution, a depthwise one, and a residual sum."""
+
+    choices = Choices([Choice("", "bits", (3, 8)), Choice("head", "bits", (1, 2, 8)), Choice("body", "bits", (4, 8))])
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        model = nn.Sequential()
+        body = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU())
+        stem = nn.Sequential(nn.Conv2d(example.shape[1], 6, 3), nn.BatchNorm2d(6), nn.ReLU())
+        for name, layer in {"stem": stem, "body": body, "flatten": nn.Flatten(), "head": nn.Linear(6 * 36, classes)}.items():
+            model.add_module(name, layer)
+        return model
+
+
+@pytest.mark.parametrize("method", [Quantization(), Quantization(weight_scales="tensor", activations="fixed", ranges="entropy")])
+def test_the_compressor_keeps_its_contract(method: Quantization) -> None:
+    images = TASK.train.inputs[:16]
+    check_compressor(PostTraining(method), Networks(), images, 10, np.random.default_rng(0))
+    check_space(Networks(), images[:4], 10, np.random.default_rng(0), [PostTraining(method)])
+
+
+def test_the_compressor_does_what_the_function_does(trained: nn.Module) -> None:
+    examples, method = TASK.train.inputs[:64], Quantization(weight_scales="tensor", activations="fixed")
+    design: Design = {"bits": 4, "7.bits": 3}
+    searched = compress(trained, design, [PostTraining(method)], examples)
+    expected = quantize_trained(trained, {"": 4, "7": 3}, examples, method)
+    assert torch.equal(searched(examples), expected(examples))
+    assert not torch.equal(searched(examples), quantize(trained, {"": 4, "7": 3}, examples, method)(examples))
+
+
+def test_pruned_weights_stay_zero_when_normalisation_is_folded_into_them(trained: nn.Module) -> None:
+    design: Design = {"0.sparsity": 0.5, "7.sparsity": 0.75, "bits": 4}
+    model = compress(trained, design, [WeightPruning(), PostTraining()], TASK.train.inputs[:64])
+    assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
+    settled(model, TASK.train.inputs[:64])
+    assert len(pack(lower(model, TASK.train.inputs[:64]))) <= flash_bytes(lower(model, TASK.train.inputs[:64], keep_dead=True))
+
+
+def test_shared_weights_cannot_be_folded(trained: nn.Module) -> None:
+    with pytest.raises(UnsupportedError, match="'0': fold normalisation before weights share values"):
+        compress(trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8])
