@@ -66,7 +66,7 @@ def joint(model: nn.Module, example: Tensor) -> Choices:
 
 def compression(
     strategy: Name = "evolution",
-    trials: int = 100,
+    trials: int = 120,
     size_bytes: int | None = 3000,
     macs: int | None = None,
     peak_memory_bytes: int | None = None,

@@ -1,6 +1,7 @@
 """Joint compression beside bits alone: `python -m experiments.joint_compression` prints a table of bytes and test accuracy.
 
-Each seed trains a network. Bits alone give all of its layers as many; the joint search is that of `experiments.compression`.
+Each seed trains a network of 32 channels, and narrower ones. Bits alone give all layers as many; the joint search, of the wide
+one, is that of `experiments.compression`.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from nas.space import Choice, Choices
 from search_spaces.trained import Trained
 from strategies.grid import Grid
 
-NARROW = 8
+NARROW = (16, 12, 8)
 
 Point = tuple[float, float]
 """Bytes of a file, and its accuracy on test data."""
@@ -35,7 +36,7 @@ def uniform(experiment: Experiment) -> dict[str, Point]:
     with tempfile.TemporaryDirectory() as out:
         found = run(alone, Path(out, "run")).evaluations
         points = {evaluation.design["bits"]: _point(alone, Path(out, "run"), evaluation) for evaluation in found}
-    return {f"{bits} bits": points[bits] for bits in reversed(BITS)}
+    return {f"{bits} bits" if bits > 1 else "1 bit": points[bits] for bits in reversed(BITS)}
 
 
 def joint(experiment: Experiment, limits: Sequence[int]) -> dict[str, Point]:
@@ -68,8 +69,11 @@ def main() -> None:
     found = dict[str, list[Point]]()
     for seed in range(options.seeds):
         given = compression(size_bytes=max(options.limits), trials=options.trials, seed=seed)
-        narrow = {f"width {NARROW}, {name}": point for name, point in uniform(compression(width=NARROW, seed=seed)).items()}
-        for name, point in (uniform(given) | narrow | joint(given, options.limits)).items():
+        points = uniform(given) | joint(given, options.limits)
+        for width in NARROW:
+            alone = uniform(compression(width=width, seed=seed))
+            points |= {f"width {width}, {name}": point for name, point in alone.items()}
+        for name, point in points.items():
             found.setdefault(name, []).append(point)
     print("| | bytes | test accuracy |\n|---|---|---|")
     for name, points in found.items():
