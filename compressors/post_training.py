@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, check_activation_bits, quantize_layers
+from nas.mask import mask_of
 from nas.quantize import DynamicRange, Range, correct_biases, equalized, insert_ranges
 
 
@@ -30,6 +31,10 @@ class PostTraining:
                 normalisation share their weights already.
         """
         floating = equalized(model)
+        for layer in floating.modules():
+            # Folding made a new parameter of the weight, and training on must keep zeros in this one.
+            if (mask := mask_of(layer)) is not None:
+                mask.follow(layer.get_parameter("weight"))
         quantized = self.method.apply(copy.deepcopy(floating), settings, example)
         correct_biases(quantized, floating, example)
         return quantized

@@ -1,6 +1,5 @@
 """How a network that is trained already is best compressed to fit a budget: all compressors at once."""
 
-import math
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -55,11 +54,11 @@ def joint(model: nn.Module, example: Tensor) -> Choices:
 
     choices = [Choice(block, "drop", (False, True)) for block in blocks]
     choices += [Choice(group[0], "prune", RATIOS, kept(group[0])) for group in prunable(model, example)]
-    weights = {name: math.prod(layer.weight.shape) for name, layer in layers_at(model, "").items()}
+    sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers_at(model, "").items()}
     suitable = set(factorizable(model, 0.25)) & set(shareable(model, 16))
-    for layer, count in weights.items():
+    for layer, size in sizes.items():
         choices.append(Choice(layer, "bits", BITS, kept(layer)))
-        if layer in suitable and 2 * count * len(weights) >= sum(weights.values()):
+        if layer in suitable and 2 * size * len(sizes) >= sum(sizes.values()):
             choices += [Choice(layer, kind, options, (f"{layer}.bits", bits)) for kind, options, bits in BESIDES]
     return Choices(choices)
 

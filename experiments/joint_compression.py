@@ -76,8 +76,8 @@ def main() -> None:
         for name, point in points.items():
             found.setdefault(name, []).append(point)
     print("| | bytes | test accuracy |\n|---|---|---|")
-    for name, points in found.items():
-        print(row(name, points))
+    for name, reached in found.items():
+        print(row(name, reached))
 
 
 if __name__ == "__main__":

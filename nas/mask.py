@@ -45,6 +45,10 @@ class WeightMask(nn.Module):
         if self.left < size:
             self._hold()
 
+    def follow(self, weight: nn.Parameter) -> None:
+        """Takes `weight`, of the same shape, for that of the layer from now on."""
+        self._weight[0] = weight
+
     def _hold(self) -> None:
         with torch.no_grad():
             self._weight[0].mul_(self.kept)

@@ -74,13 +74,15 @@ def test_the_space_keeps_its_contract_with_every_compressor(trained: nn.Module, 
 
 
 def test_every_candidate_is_a_copy_of_the_network_as_it_was_given(trained: nn.Module, tiny_task: Task) -> None:
-    given = copy.deepcopy(trained)
+    given = copy.deepcopy(trained).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     space = Trained(given, CHOICES)
     with torch.no_grad():
         for model in (given, space.build({}, tiny_task.example, 3)):
             model.get_parameter("stem.weight").zero_()
             model.get_buffer("block.norm.running_mean").zero_()
     built = space.build({}, tiny_task.example, 3)
+    assert not built.training
+    assert built.get_parameter("block.first.weight").is_contiguous()
     assert built.state_dict().keys() == trained.state_dict().keys()
     assert all(torch.equal(tensor, trained.state_dict()[name]) for name, tensor in built.state_dict().items())
 
