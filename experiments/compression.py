@@ -15,7 +15,7 @@ from compressors.sparsity import WeightPruning
 from experiments.methods import residual
 from experiments.strategy_names import Name, strategy_class
 from nas import weights
-from nas.compress import Compressor, layers_at
+from nas.compress import Compressor
 from nas.data import Task
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
@@ -27,7 +27,11 @@ from nas.train import Recipe, cross_entropy, fit
 from search_spaces.trained import Trained
 
 COMPRESSORS: tuple[Compressor, ...] = (
-    *(BlockPruning(), ChannelPruning(unstated="follow"), LowRank(), WeightPruning(), Sharing()),
+    BlockPruning(),
+    ChannelPruning(unstated="follow"),
+    LowRank(),
+    WeightPruning(),
+    Sharing(),
     Quantization(),
 )
 RATIOS: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
@@ -54,7 +58,8 @@ def joint(model: nn.Module, example: Tensor) -> Choices:
 
     choices = [Choice(block, "drop", (False, True)) for block in blocks]
     choices += [Choice(group[0], "prune", RATIOS, kept(group[0])) for group in prunable(model, example)]
-    sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers_at(model, "").items()}
+    layers = ((name, layer) for name, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    sizes = {name: layer.weight.numel() for name, layer in layers}
     suitable = set(factorizable(model, 0.25)) & set(shareable(model, 16))
     for layer, size in sizes.items():
         choices.append(Choice(layer, "bits", BITS, kept(layer)))

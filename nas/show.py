@@ -126,8 +126,8 @@ def _sensitivities(layers: Layers) -> Table:
     for bits in widths:
         table.add_column(f"{bits} bits", justify="right")
     for name, layer in layers.items():
-        told = (f"{layer['accuracy'][bits]:.4f}{'*' if bits == layer['bits'] else ' '}" for bits in widths)
-        table.add_row(Text(name), *told)
+        cells = (f"{layer['accuracy'][bits]:.4f}{'*' if bits == layer['bits'] else ' '}" for bits in widths)
+        table.add_row(Text(name), *cells)
     return table
 
 

@@ -146,3 +146,6 @@ def test_a_network_without_blocks_or_layers_of_weight_has_fewer_choices() -> Non
         *("1.prune", "1.bits", "1.sparsity", "1.rank", "1.codes"),
         "3.bits",
     ]
+    twice = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    twice[3] = twice[1]
+    assert [choice.name for choice in joint(twice, TASK.example) if choice.kind == "bits"] == ["1.bits", "5.bits"]
