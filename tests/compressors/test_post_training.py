@@ -130,7 +130,7 @@ def test_pruned_weights_stay_zero_when_normalisation_is_folded_into_them(trained
 
 def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> None:
     shared = compress(trained, {"7.codes": 4, "bits": 8}, [PostTraining(), Sharing()], TASK.train.inputs[:64])
-    assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[union-attr,operator]
+    assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[operator]
     assert len(pack(lower(shared, TASK.train.inputs[:64]))) < 1000
     with pytest.raises(UnsupportedError, match="'0': fold normalisation before weights share values"):
         compress(trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8])
