@@ -124,7 +124,7 @@ def _sensitivities(layers: Layers) -> Table:
     table.add_column("layer")
     widths = next(iter(layers.values()))["accuracy"]
     for bits in widths:
-        table.add_column(f"{bits} bits", justify="right")
+        table.add_column("1 bit" if bits == 1 else f"{bits} bits", justify="right")
     for name, layer in layers.items():
         cells = (f"{layer['accuracy'][bits]:.4f}{'*' if bits == layer['bits'] else ' '}" for bits in widths)
         table.add_row(Text(name), *cells)
