@@ -1,7 +1,7 @@
 """Joint compression beside bits alone: `python -m experiments.joint_compression` prints a table of bytes and test accuracy.
 
-Each seed trains a network of 32 channels, and narrower ones. Bits alone give all layers as many; the joint search, of the wide
-one, is that of `experiments.compression`.
+Each seed trains a network, and narrower ones. Bits alone give all layers as many; the joint search, of the first network, is that
+of `experiments.compression`.
 """
 
 import argparse
@@ -64,13 +64,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=120)
-    parser.add_argument("--limits", type=int, nargs="+", default=[3000, 2000, 1500], help="bytes; the search is within the largest")
+    parser.add_argument("--width", type=int, default=32, help="channels of the network that is compressed")
+    parser.add_argument("--limits", type=int, nargs="+", default=[3000, 2000, 1500], help="most bytes of files that are told")
+    parser.add_argument("--budget", type=int, help="most bytes in the search, counted before coding; else the largest limit")
     options = parser.parse_args()
-    found = dict[str, list[Point]]()
+    budget, found = options.budget or max(options.limits), dict[str, list[Point]]()
     for seed in range(options.seeds):
-        given = compression(size_bytes=max(options.limits), trials=options.trials, seed=seed)
+        given = compression(size_bytes=budget, trials=options.trials, width=options.width, seed=seed)
         points = uniform(given) | joint(given, options.limits)
-        for width in NARROW:
+        for width in (width for width in NARROW if width < options.width):
             alone = uniform(compression(width=width, seed=seed))
             points |= {f"width {width}, {name}": point for name, point in alone.items()}
         for name, point in points.items():
