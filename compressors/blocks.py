@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +53,30 @@ def drop_blocks(model: nn.Module, sites: Sequence[str], example: Tensor) -> nn.M
         ValueError: as BlockPruning does.
     """
     return BlockPruning().apply(copy.deepcopy(model), dict.fromkeys(sites, True), example)
+
+
+def droppable(model: nn.Module, example: Tensor) -> list[str]:
+    """The names of the blocks that can be dropped: modules with layers, of a class of their own, that keep the shape of a tensor.
+
+    Of blocks inside of each other only the outer one is listed.
+
+    >>> block = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+    >>> droppable(nn.Sequential(nn.Linear(4, 8), block, nn.Linear(8, 2)), torch.rand(3, 4))
+    []
+    """
+    found = list[str]()
+    for name, block in model.named_modules():
+        inside = not name or any(name.startswith(f"{outer}.") for outer in found)
+        if inside or isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) or not _has_layers(block):
+            continue
+        with suppress(ValueError):
+            _check_shapes(model, {block: name}, example)
+            found.append(name)
+    return found
+
+
+def _has_layers(block: nn.Module) -> bool:
+    return any(isinstance(module, (nn.Conv2d, nn.Linear)) for module in block.modules() if module is not block)
 
 
 def _check_shapes(model: nn.Module, dropped: Mapping[nn.Module, str], example: Tensor) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from compressors.criteria import Criterion, Scores, Side
+
+Unstated = Literal["refuse", "follow"]
+"""What becomes of a layer that no site holds and that is tied to one for which a value is given."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ def groups_of(
     names: Mapping[nn.Module, str],
     criterion: Criterion,
     scores: Scores,
+    unstated: Unstated,
 ) -> list[Group]:
     """The groups in which something was chosen; for each site, `chosen` has its layers and what was chosen for them.
+
+    An `unstated` layer follows the others of its group, or is refused among them.
 
     Raises:
         ValueError: if a site has only layers that give the logits, tied layers differ in what was chosen, channels cannot be told
@@ -58,7 +64,7 @@ def groups_of(
         if any(not node.outputs for node, _ in made):
             final |= tied.keys()  # what nothing reads are the logits
             continue
-        _check_group([dep.target.module for dep, _ in group], tied, values, names)
+        _check_group([dep.target.module for dep, _ in group], tied, values, names, unstated)
         called = tuple(name for module, name in names.items() if module in tied)
         groups.append(Group(layer, called, width, value, _importance(graph, group, called, width, criterion, scores)))
     for site, layers in chosen.items():
@@ -73,10 +79,11 @@ def _check_group(
     tied: Mapping[nn.Conv2d | nn.Linear, int],
     values: Mapping[nn.Module, float],
     names: Mapping[nn.Module, str],
+    unstated: Unstated,
 ) -> None:
     """Refuses channels whose removal would be ambiguous; `tied` has for each layer how many of its channels are in the group."""
     wanted = {name: values.get(layer) for layer, name in names.items() if layer in tied}
-    if len(set(wanted.values())) > 1:
+    if len(set(wanted.values()) - ({None} if unstated == "follow" else set())) > 1:
         raise ValueError(f"layers whose channels are tied must have one pruning ratio, but got {wanted}")
     widths = {names[layer]: layer.weight.shape[0] for layer in tied}
     if len(set(widths.values()) | set(tied.values())) > 1:

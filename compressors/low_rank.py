@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -99,6 +100,23 @@ class LowRank:
             chosen |= dict.fromkeys(layers, None if ratio == 1 else rank)
         replaced = {layer: factorized(layer, rank, self.method) for layer, rank in chosen.items() if rank is not None}
         return _with(model, replaced)
+
+
+def factorizable(model: nn.Module, ratio: float, method: Method = "spatial") -> list[str]:
+    """The names of the layers that have fewer weights in factors of the share `ratio` of their rank.
+
+    >>> factorizable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)), 0.5)
+    ['0']
+
+    Raises:
+        ValueError: if the ratio is not in (0, 1].
+    """
+    rank, found = by_ratio(ratio), list[str]()
+    for name, layer in model.named_modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            with suppress(ValueError):
+                found += [name] if factorized(layer, rank, method) is not layer else []
+    return found
 
 
 def _is_grouped(layer: nn.Module) -> bool:

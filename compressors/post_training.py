@@ -1,12 +1,38 @@
 """Quantisation of a trained network without training."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from compressors.quantization import Quantization, check_activation_bits, quantize, quantize_layers
+from compressors.quantization import Quantization, check_activation_bits, quantize_layers
 from nas.quantize import DynamicRange, Range, correct_biases, equalized, insert_ranges
+
+
+@dataclass(frozen=True)
+class PostTraining:
+    """Weights at the chosen 1 to 8 bits, as good as they can be made without training: for recipes that do not train on.
+
+    What `Quantization` does as `method` says, but batch normalisation is folded and channels are equalised across layers before,
+    and the mean error of each channel is taken off its bias afterwards (Nagel et al., 2019).
+    """
+
+    method: Quantization = field(default_factory=Quantization)
+    kind: str = "bits"
+
+    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+        """The traced network with quantised layers, and a quantiser behind each result, calibrated on `example`.
+
+        Raises:
+            ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
+            UnsupportedError: if torch.fx cannot trace the network, an operation has no integer form, or layers with
+                normalisation share their weights already.
+        """
+        floating = equalized(model)
+        quantized = self.method.apply(copy.deepcopy(floating), settings, example)
+        correct_biases(quantized, floating, example)
+        return quantized
 
 
 def quantize_trained(
@@ -14,8 +40,7 @@ def quantize_trained(
 ) -> nn.Module:
     """A quantised copy of a trained network, as good as it can be made without training; it can be lowered.
 
-    Batch normalisation is folded, channels are equalised across layers, ranges are calibrated on `calibration`, a batch of
-    inputs [N, …], and the mean error of each channel is taken off its bias (Nagel et al., 2019).
+    See `PostTraining`. Ranges are calibrated on `calibration`, a batch of inputs [N, …].
 
     >>> import torch
     >>> from torch import nn
@@ -29,10 +54,8 @@ def quantize_trained(
         ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    floating = equalized(model)
-    quantized = quantize(floating, bits, calibration, method)
-    correct_biases(quantized, floating, calibration)
-    return quantized
+    settings: Mapping[str, Hashable] = bits if isinstance(bits, Mapping) else {"": bits}
+    return PostTraining(method or Quantization()).apply(model, settings, calibration)
 
 
 def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> nn.Module:

@@ -3,13 +3,16 @@
 import copy
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import L2, Criterion
-from compressors.groups import Group
+from compressors.criteria import L1, L2, Criterion
+from compressors.groups import Group, Unstated, is_depthwise
 from compressors.removal import shrink
 
 
@@ -21,10 +24,21 @@ class ChannelPruning:
     becomes C - floor(ratio · C), so costs follow from the ratios alone: a ranking over all layers or a threshold, by which
     weights decide, is for `prune_globally` and `prune_below`. The layers that give the logits keep their channels, and
     depthwise convolutions those of the layer before them. Where two sites hold the same layer, the inner one decides.
+
+    A group of which only some layers have a ratio is refused, or follows these where `unstated` is "follow": then a choice at
+    one layer of each group, as `prunable` lists them, is one for all of its channels.
+
+    Raises:
+        ValueError: if `unstated` is neither.
     """
 
     criterion: Criterion = L2
+    unstated: Unstated = "refuse"
     kind: str = "prune"
+
+    def __post_init__(self) -> None:
+        if self.unstated not in (known := get_args(Unstated)):
+            raise ValueError(f"unstated must be one of {known}, but got {self.unstated!r}")
 
     def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
         """The smaller network.
@@ -35,7 +49,7 @@ class ChannelPruning:
                 them to zero.
         """
         ratios = {site: check_ratio(settings[site], site) for site in settings}
-        return shrink(model, ratios, example, self.criterion, _least_of_each)
+        return shrink(model, ratios, example, self.criterion, _least_of_each, self.unstated)
 
 
 def prune(
@@ -116,6 +130,27 @@ def prune_below(
     return shrink(copy.deepcopy(model), dict.fromkeys(sites, threshold), example, criterion, select)
 
 
+def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
+    """The layers of each group of two or more channels that can be pruned, by their names, in the order of the network.
+
+    >>> model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(144, 10))
+    >>> prunable(model, torch.rand(1, 1, 8, 8))
+    [('0',), ('2',)]
+
+    The layers that give the logits are left out, and what `ChannelPruning` refuses. It may be given a ratio at one layer of each
+    group if its `unstated` is "follow". `example` is a batch of inputs, [N, …].
+    """
+    found = list[tuple[str, ...]]()
+    for name, layer in model.named_modules():
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)) or is_depthwise(layer) or any(name in group for group in found):
+            continue
+        seen = list[Group]()
+        with suppress(ValueError):
+            shrink(copy.deepcopy(model), {name: 0.5}, example, L1, partial(_first_of_each, seen), "follow")
+            found += [group.names for group in seen if group.width > 1]
+    return found
+
+
 def widths(model: nn.Module) -> dict[str, int]:
     """How many channels each convolution and linear layer makes, by name."""
     layers = ((name, module) for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
@@ -126,6 +161,12 @@ def least(group: Group, count: int) -> list[int]:
     """The `count` channels of least importance, in their order."""
     removed: list[int] = torch.sort(group.importance.argsort(stable=True)[:count]).values.tolist()
     return removed
+
+
+def _first_of_each(seen: list[Group], groups: Sequence[Group]) -> list[list[int]]:
+    """One channel where there are more; `seen` is told of the groups."""
+    seen.extend(groups)
+    return [[0] if group.width > 1 else [] for group in groups]
 
 
 def _least_of_each(groups: Sequence[Group]) -> list[list[int]]:

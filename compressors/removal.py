@@ -9,7 +9,7 @@ import torch_pruning
 from torch import Tensor, nn
 
 from compressors.criteria import Criterion
-from compressors.groups import Group, groups_of, is_depthwise, tied_to
+from compressors.groups import Group, Unstated, groups_of, is_depthwise, tied_to
 from nas.compress import layers_at
 from nas.mask import WeightMask
 
@@ -29,6 +29,7 @@ def shrink(
     example: Tensor,
     criterion: Criterion,
     select: Selection,
+    unstated: Unstated = "refuse",
 ) -> nn.Module:
     """`model` without the selected channels, of groups for which a value other than 0 is given at a site.
 
@@ -51,7 +52,7 @@ def shrink(
     probe = torch.cat([example, torch.ones_like(example[:1]), torch.zeros_like(example[:1])])
     scores = criterion.judged(model, example)
     try:
-        groups = groups_of(graph, chosen, names, criterion, scores)
+        groups = groups_of(graph, chosen, names, criterion, scores, unstated)
         cuts = list(zip(groups, select(groups), strict=True))
         masked = _masked(model, graph, cuts, probe)
         _remove(graph, cuts)

@@ -92,6 +92,20 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
     return Sharing().apply(copy.deepcopy(model), settings, torch.empty(0))
 
 
+def shareable(model: nn.Module, entries: int) -> list[str]:
+    """The names of the layers whose weights take fewer bytes as indices of so many values and these than at 8 bits each.
+
+    >>> shareable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)), 16)
+    ['0']
+
+    Raises:
+        ValueError: if the number of values is not in 2 … 256.
+    """
+    width = (_check_entries(entries, "every layer") - 1).bit_length()
+    layers = ((name, module) for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
+    return [name for name, layer in layers if (8 - width) * layer.weight.numel() > 8 * (entries + 1)]
+
+
 def cluster(weights: Vector, entries: int) -> tuple[Vector, NDArray[np.intp]]:
     """Centres [entries], ascending, of k-means on weights [N], and the index of each weight's.
 

@@ -48,17 +48,17 @@ class Block(nn.Module):
         return result
 
 
-def residual(task: Task) -> nn.Module:
+def residual(task: Task, width: int = WIDTH) -> nn.Module:
     """A stem, three blocks with pooling between them, and a head."""
     model = nn.Sequential()
-    model.add_module("stem", nn.Sequential(nn.Conv2d(1, WIDTH, 3, padding=1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU()))
+    model.add_module("stem", nn.Sequential(nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()))
     for number in range(3):
-        model.add_module(f"block{number}", Block(WIDTH))
+        model.add_module(f"block{number}", Block(width))
         if number < 2:
             model.add_module(f"pool{number}", nn.MaxPool2d(2))
     model.add_module("mean", nn.AdaptiveAvgPool2d(1))
     model.add_module("flatten", nn.Flatten())
-    model.add_module("head", nn.Linear(WIDTH, task.classes))
+    model.add_module("head", nn.Linear(width, task.classes))
     return model
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 STOPPED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 USAGE = """usage: nas run FILE.py[:FUNCTION] [options]    search; nas run FILE.py --help lists the options
-       nas show DIRECTORY [--json]             what a run has found
+       nas show DIRECTORY [--json]             what a run has found; [--sensitivity FILE.py[:FUNCTION] [options]]
+                                               tells what other bits in each layer of the best would do
        nas export DIRECTORY --out FILE         a candidate as a file to ship: [--id ID] [--to packed | onnx | torch]
                                                [--retrain FILE.py[:FUNCTION] [options]] trains it anew before
        nas score FILE [--data DATA] [--json]   the bytes and the test accuracy of a packed file
@@ -75,15 +76,28 @@ def _show(arguments: Sequence[str]) -> None:
     parser = _parser("show", "What a run has found.")
     parser.add_argument("directory", type=Path, help="a run directory")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--sensitivity",
+        metavar="FILE.py[:FUNCTION]",
+        help="the experiment, whose options follow: the accuracy of the best at other bits in each layer",
+    )
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.sensitivity is None:
+        parser.error(f"there is no option {rest[0]}; options of an experiment need --sensitivity")
     from rich.console import Console
 
-    from nas.show import print_json, print_table
+    from nas.show import layers_of_best, print_json, print_table
 
+    layers = None
+    if options.sensitivity is not None:
+        from nas.options import load_function, parse
+
+        experiment, _ = parse(load_function(options.sensitivity), rest, f"nas show --sensitivity {options.sensitivity}")
+        layers = layers_of_best(options.directory, experiment)
     if options.json:
-        print_json(options.directory)
+        print_json(options.directory, layers)
     else:
-        print_table(options.directory, Console())
+        print_table(options.directory, Console(), layers)
 
 
 def _export(arguments: Sequence[str]) -> None:

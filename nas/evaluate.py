@@ -95,8 +95,16 @@ class Evaluator:
         Raises:
             Exception: whatever building and compressing it raises.
         """
+        return lower(self.compressed(genotype), self.task.example, keep_dead=True)
+
+    def compressed(self, genotype: Genotype) -> nn.Module:
+        """A candidate as it is built and compressed, before it is trained.
+
+        Raises:
+            Exception: whatever building and compressing it raises.
+        """
         with seeded(candidate_seed(self.seed, genotype)):
-            return lower(self._untrained(self.space.choices.decode(genotype))[1], self.task.example, keep_dead=True)
+            return self._untrained(self.space.choices.decode(genotype))[1]
 
     def _untrained(self, design: Design) -> tuple[nn.Module, nn.Module]:
         """The network, as it is built and as it is compressed."""

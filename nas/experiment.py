@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from nas.compress import Compressor
 from nas.data import Task
@@ -19,6 +20,7 @@ from nas.search import Strategy
 from nas.space import Choices, SearchSpace
 from nas.stopping import StoppingRule
 from nas.train import Recipe
+from nas.weights import digest
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def _describe(part: Any) -> Any:
         return part
     if isinstance(part, (Choices, Table)):
         return part.digest
+    if isinstance(part, nn.Module):
+        return digest(part, repr(part))  # its layers and their weights
     if isinstance(part, Path):
         return hashlib.sha256(part.read_bytes()).hexdigest()[:16]  # what a file holds, wherever it lies
     if isinstance(part, (list, tuple)):

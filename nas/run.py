@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from nas import durable, weights
 from nas.artifact import ArtifactError, score, unpack
@@ -50,7 +51,7 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
         SearchStoppedError: after ten failed candidates in a row.
         OSError: if a file in `out` cannot be written.
     """
-    with _one_thread():
+    with one_thread():
         check_kinds(experiment.space, experiment.compressors, experiment.task, generator(experiment.seed, "kinds"))
         with journal(out, experiment.describe()) as record, Board(out / "tb", experiment.space.choices) as board:
             evaluator = evaluator_of(experiment, _loss(experiment, out))
@@ -76,7 +77,8 @@ def run(experiment: Experiment, out: Path, watch: Callable[[Sequence[Evaluation]
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Networks run on one thread while this lasts."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -155,15 +157,36 @@ def retrained(experiment: Experiment, out: Path, evaluation: Evaluation) -> tupl
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
         RuntimeError: if the candidate fails or is over the experiment's budget.
     """
-    before, now = read(out)[0]["experiment"], experiment.describe()
-    if differing := [part for part in ("space", "compressors", "task") if before[part] != now[part]]:
-        told = "; ".join(f"{part} was {before[part]} and is {now[part]}" for part in differing)
-        raise ValueError(f"a candidate of {out} must be trained by the experiment that found it, but {told}")
-    with _one_thread():
+    _check_found_by(experiment, out)
+    with one_thread():
         again, trained = evaluator_of(experiment, _loss(experiment, out))(evaluation.id, Proposal(evaluation.genotype))
     if trained is None:
         raise RuntimeError(f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}")
     return again, trained
+
+
+def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Module:
+    """A trained candidate of a run, with the weights that the run kept.
+
+    Raises:
+        ValueError: if the experiment has another space, compressors or task than the run, or the weights are missing or damaged.
+        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+    """
+    _check_found_by(experiment, out)
+    with one_thread():
+        model = evaluator_of(experiment, cross_entropy).compressed(evaluation.genotype)
+    if not weights.load(model, path := weights_path(out, evaluation.id)):
+        raise ValueError(
+            f"{path} must hold the weights of candidate {evaluation.id}, but is missing, damaged or of another network"
+        )
+    return model
+
+
+def _check_found_by(experiment: Experiment, out: Path) -> None:
+    before, now = read(out)[0]["experiment"], experiment.describe()
+    if differing := [part for part in ("space", "compressors", "task") if before[part] != now[part]]:
+        told = "; ".join(f"{part} was {before[part]} and is {now[part]}" for part in differing)
+        raise ValueError(f"a candidate of {out} must be trained by the experiment that found it, but {told}")
 
 
 def _stop(rule: StoppingRule | None, proposal: Proposal, known: Sequence[Evaluation]) -> Stop:

@@ -42,6 +42,11 @@ def sensitivity(model: nn.Module, split: Split, bits: Sequence[int] = (1, 2, 3, 
     return table
 
 
+def bit_widths(model: nn.Module) -> dict[str, int]:
+    """The bits of the weights of each quantised layer whose weights do not share values, by its dotted name."""
+    return {name: layer.bits for name, layer in model.named_modules() if isinstance(layer, (QuantizedConv2d, QuantizedLinear))}
+
+
 def _put(model: nn.Module, places: Sequence[str], layer: nn.Module) -> None:
     for place in places:
         model.set_submodule(place, layer)

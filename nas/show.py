@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +13,14 @@ from rich.text import Text
 from nas import record
 from nas.objective import Budget, Evaluation, Objective, Status, best, hypervolume, nearest, pareto_front
 from nas.soft import SoftTarget
+
+if TYPE_CHECKING:
+    from nas.experiment import Experiment
+
+BITS = (1, 2, 3, 4, 6, 8)
+
+Layers = Mapping[str, Mapping[str, Any]]
+"""For each layer its `bits` (None: those of no quantised layer), and the `accuracy` at each number of them."""
 
 
 def summary(out: Path) -> dict[str, Any]:
@@ -65,13 +73,33 @@ def _candidate(evaluation: Evaluation) -> dict[str, Any]:
     return {name: told[name] for name in ("id", "design", "status", "metrics")}
 
 
-def print_json(out: Path) -> None:
-    """Prints the summary as one JSON object."""
-    print(json.dumps(summary(out), indent=2))
+def layers_of_best(out: Path, experiment: "Experiment") -> Layers:
+    """How much validation accuracy each layer of the best candidate costs at each number of bits, when it alone changes.
+
+    Raises:
+        ValueError: if nothing is within the budget, the experiment is not the run's, or the candidate's weights are damaged.
+        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+    """
+    from nas.run import restored  # here, because the summary must not wait for torch
+    from nas.sensitivity import bit_widths, sensitivity
+
+    header, evaluations = record.read(out)
+    leader = best(evaluations, objective_of(header))
+    if leader is None:
+        raise ValueError(f"the best of {out} must be within the budget, but nothing is")
+    model = restored(experiment, out, leader)
+    designed = bit_widths(model)
+    table = sensitivity(model, experiment.task.validation, sorted({*BITS, *designed.values()}))
+    return {name: {"bits": designed.get(name), "accuracy": dict(row)} for name, row in table.items()}
 
 
-def print_table(out: Path, console: Console) -> None:
-    """Prints the summary for people."""
+def print_json(out: Path, layers: Layers | None = None) -> None:
+    """Prints the summary as one JSON object, with the layers of the best candidate where they are given."""
+    print(json.dumps(summary(out) | ({} if layers is None else {"sensitivity": layers}), indent=2))
+
+
+def print_table(out: Path, console: Console, layers: Layers | None = None) -> None:
+    """Prints the summary for people, with the layers of the best candidate where they are given."""
     found = summary(out)
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # Texts, because a string would be searched for the console's own markup, and names may look like it.
@@ -87,6 +115,20 @@ def print_table(out: Path, console: Console) -> None:
         console.print(Text(f"nothing meets the budget; nearest: number {close['id']}, {told(close['metrics'])}"))
     if "test_accuracy" in found:
         console.print(f"test accuracy of the best: {found['test_accuracy']:.4f}")
+    if layers:
+        console.print(_sensitivities(layers))
+
+
+def _sensitivities(layers: Layers) -> Table:
+    table = Table(title="validation accuracy when one layer has other bits", caption="* as in the best candidate")
+    table.add_column("layer")
+    widths = next(iter(layers.values()))["accuracy"]
+    for bits in widths:
+        table.add_column("1 bit" if bits == 1 else f"{bits} bits", justify="right")
+    for name, layer in layers.items():
+        cells = (f"{layer['accuracy'][bits]:.4f}{'*' if bits == layer['bits'] else ' '}" for bits in widths)
+        table.add_row(Text(name), *cells)
+    return table
 
 
 def told(metrics: Mapping[str, float]) -> str:

@@ -225,7 +225,7 @@ class SearchSpace(Protocol):
         ...
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """An untrained network for inputs like `example`, [N, …], with `classes` logits.
+        """A network for inputs like `example`, [N, …], with `classes` logits, before the run trains it.
 
         Everything random about it comes from torch's global generator, which the caller has seeded.
         """

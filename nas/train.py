@@ -55,8 +55,10 @@ class Recipe:
 
     Before compression the loss has `gain_penalty` times the L1 norm of the gains of batch normalisation.
 
+    With no epochs at all a candidate is measured as it is built and compressed.
+
     Raises:
-        ValueError: if a number of epochs is negative or both are 0, a batch is of less than 2 samples, which batch
+        ValueError: if a number of epochs is negative, a batch is of less than 2 samples, which batch
             normalisation needs, a learning rate is not positive, or the weight decay or the penalty is negative.
     """
 
@@ -69,8 +71,8 @@ class Recipe:
     gain_penalty: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.finetune_epochs) < 0 or self.epochs + self.finetune_epochs == 0:
-            raise ValueError(f"a recipe needs epochs, none negative, but got {self.epochs} and {self.finetune_epochs}")
+        if min(self.epochs, self.finetune_epochs) < 0:
+            raise ValueError(f"a recipe must have epochs that are not negative, but got {self.epochs} and {self.finetune_epochs}")
         if self.batch_size < 2 or not (self.lr > 0 and self.finetune_lr > 0 and self.weight_decay >= 0):
             raise ValueError(f"batch size must be 2 or more, learning rates positive and weight decay not negative, but got {self}")
 
@@ -83,6 +85,8 @@ class Recipe:
             return self.epochs, self.finetune_epochs
         if epochs < 1:
             raise ValueError(f"a candidate must be trained for at least 1 epoch, but got {epochs}")
+        if self.epochs + self.finetune_epochs == 0:
+            raise ValueError(f"a recipe without epochs cannot be trained for {epochs} of them")
         before = round(epochs * self.epochs / (self.epochs + self.finetune_epochs))
         return before, round(epochs) - before
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors import blocks
-from compressors.blocks import BlockPruning, drop_blocks
+from compressors.blocks import BlockPruning, drop_blocks, droppable
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
@@ -38,6 +38,26 @@ def test_the_examples_in_the_documentation_are_right() -> None:
     result = doctest.testmod(blocks)
     assert result.attempted >= 2
     assert result.failed == 0
+
+
+def test_blocks_that_keep_the_shape_can_be_dropped() -> None:
+    class Widening(Residual):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([x, super().forward(x)], 1)
+
+    class Nested(Residual):
+        def __init__(self) -> None:
+            super().__init__(4)
+            self.within = Residual(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.within(super().forward(x))  # type: ignore[no-any-return]
+
+    assert droppable(network(), IMAGES) == ["one", "two"]
+    layers = [nn.Conv2d(1, 4, 3), nn.Sequential(Residual(4)), Nested(), nn.Sequential(nn.Conv2d(4, 4, 1)), Widening(4)]
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 3))
+    assert droppable(model, IMAGES) == ["1.0", "2"]
+    assert drop_blocks(model, ["1.0", "2"], IMAGES)(IMAGES).shape == (4, 3)
 
 
 def test_the_network_runs_without_the_block() -> None:

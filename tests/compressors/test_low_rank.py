@@ -1,5 +1,6 @@
 import copy
 import doctest
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors import low_rank
-from compressors.low_rank import LowRank, Method, by_energy, by_ratio, factorize, factorized
+from compressors.low_rank import LowRank, Method, by_energy, by_ratio, factorizable, factorize, factorized
 from compressors.quantization import Quantization
 from nas.artifact import Interpreter, lower, pack, settled, unpack
 from nas.compress import compress
@@ -181,3 +182,16 @@ def test_the_compressor_keeps_its_contract(method: Method) -> None:
 def test_the_examples_in_the_documentation_are_true() -> None:
     assert doctest.testmod(low_rank).failed == 0
     assert doctest.testmod(low_rank).attempted > 0
+
+
+def test_layers_whose_factors_are_smaller_are_listed() -> None:
+    convolutions = [nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3, groups=16), nn.Conv2d(16, 16, 3, padding_mode="circular")]
+    model = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(96, 40), nn.Linear(40, 1))
+    assert factorizable(model, 0.25) == ["0", "4"]
+    assert factorizable(model, 0.75, "tucker") == ["0"]
+    assert factorizable(model, 1.0) == []
+    for name in ("0", "4"):
+        smaller = LowRank().apply(copy.deepcopy(model), {name: 0.25}, IMAGES).get_submodule(name)
+        assert sum(map(math.prod, weights(smaller))) < math.prod(weights(model.get_submodule(name))[0])
+    with pytest.raises(ValueError, match="a ratio of the rank must be above 0"):
+        factorizable(model, 0.0)

@@ -1,17 +1,22 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.post_training import quantize_dynamic, quantize_trained
+from compressors.post_training import PostTraining, quantize_dynamic, quantize_trained
 from compressors.quantization import Quantization, quantize
-from compressors.sparsity import sparsify, sparsities
-from nas.artifact import Conv, Linear, flash_bytes, logits, lower, pack, unpack
+from compressors.sharing import Sharing
+from compressors.sparsity import WeightPruning, sparsify, sparsities
+from nas.artifact import Conv, Linear, flash_bytes, logits, lower, pack, settled, unpack
+from nas.compress import compress
 from nas.data import digits
-from nas.quantize import UnsupportedError
+from nas.quantize import UnsupportedError, correct_biases, equalized
 from nas.quantize.quantizers import WeightMethod
 from nas.seeds import generator, seeded
+from nas.space import Choice, Choices, Design
+from nas.testing.compressor import check_compressor
 from nas.train import Recipe, accuracy, cross_entropy, fit
 
 TASK = digits(generator(0, "digits"))
@@ -99,3 +104,54 @@ def test_bits_that_do_not_exist_are_refused(trained: nn.Module) -> None:
         quantize_dynamic(trained, 9)
     with pytest.raises(ValueError, match=r"bits must be one of \(2, .* but got 1 at 'activations'"):
         quantize_dynamic(trained, 8, 1)
+
+
+class Networks:
+    """What normalisation is folded into: a convolution, a depthwise one, and a residual sum."""
+
+    choices = Choices([Choice("", "bits", (3, 8)), Choice("head", "bits", (1, 2, 8)), Choice("body", "bits", (4, 8))])
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        model = nn.Sequential()
+        body = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU())
+        stem = nn.Sequential(nn.Conv2d(example.shape[1], 6, 3), nn.BatchNorm2d(6), nn.ReLU())
+        for name, layer in {"stem": stem, "body": body, "flatten": nn.Flatten(), "head": nn.Linear(6 * 36, classes)}.items():
+            model.add_module(name, layer)
+        return model
+
+
+@pytest.mark.parametrize("method", [Quantization(), Quantization(weight_scales="tensor", activations="fixed", ranges="percentile")])
+def test_the_compressor_keeps_its_contract(method: Quantization) -> None:
+    check_compressor(PostTraining(method), Networks(), TASK.train.inputs[:8], 10, np.random.default_rng(0))
+
+
+def test_the_compressor_and_the_function_fold_equalise_quantise_and_correct(trained: nn.Module) -> None:
+    examples, method = TASK.train.inputs[:64], Quantization(weight_scales="tensor", activations="fixed")
+    bits = {"": 4, "7": 3}
+    floating = equalized(trained)
+    expected = quantize(floating, bits, examples, method)
+    uncorrected = expected(examples)
+    correct_biases(expected, floating, examples)
+    searched = compress(trained, {"bits": 4, "7.bits": 3}, [PostTraining(method)], examples)
+    for model in (searched, quantize_trained(trained, bits, examples, method)):
+        assert torch.equal(model(examples), expected(examples))
+        assert not torch.equal(model(examples), uncorrected)
+
+
+def test_pruned_weights_stay_zero_when_normalisation_is_folded_into_them(trained: nn.Module) -> None:
+    design: Design = {"0.sparsity": 0.5, "7.sparsity": 0.75, "bits": 4}
+    model = compress(trained, design, [WeightPruning(), PostTraining()], TASK.train.inputs[:64])
+    assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
+    shuffle = torch.Generator().manual_seed(0)
+    fit(model, TASK, Recipe(), epochs=1, lr=1e-2, loss=cross_entropy, generator=shuffle)
+    assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
+    settled(model, TASK.train.inputs[:64])
+    assert len(pack(lower(model, TASK.train.inputs[:64]))) <= flash_bytes(lower(model, TASK.train.inputs[:64], keep_dead=True))
+
+
+def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> None:
+    shared = compress(trained, {"7.codes": 4, "bits": 8}, [PostTraining(), Sharing()], TASK.train.inputs[:64])
+    assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[operator]
+    assert len(pack(lower(shared, TASK.train.inputs[:64]))) < 1000
+    with pytest.raises(UnsupportedError, match="'0': fold normalisation before weights share values"):
+        compress(trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors.criteria import APOZ, FPGM, GAMMA, L1, Criterion, random, taylor
-from compressors.pruning import ChannelPruning, prune_globally
+from compressors.pruning import ChannelPruning, prunable, prune_globally
 from compressors.quantization import Quantization
 from nas.artifact import Program, lower
 from nas.compress import compress
@@ -349,6 +349,42 @@ def test_conflicting_ratios_of_tied_layers_are_refused_by_name() -> None:
         ChannelPruning().apply(seeded_network(inverted), {"one": 0.5, "two": 0.5}, IMAGES)
     with pytest.raises(ValueError, match=r"tied must have one pruning ratio, but got .*'stem': 0.0"):
         ChannelPruning().apply(seeded_network(inverted), {"": 0.5, "stem": 0.0}, IMAGES)
+
+
+def test_a_ratio_at_one_layer_of_a_group_can_be_that_of_all() -> None:
+    follow = ChannelPruning(unstated="follow")
+    for ratios in ({"stem": 0.5}, {"two.narrow": 0.5}, {"one.narrow.0": 0.5, "two.narrow": 0.5}):
+        smaller = follow.apply(seeded_network(inverted), ratios, IMAGES)
+        found = {name: width for name, width in widths(smaller).items() if name in ("stem", "one.narrow.0", "two.narrow.0")}
+        assert found == {"stem": 4, "one.narrow.0": 4, "two.narrow.0": 4}
+        assert widths(smaller)["one.widen.0"] == 12
+    with pytest.raises(ValueError, match=r"tied must have one pruning ratio, but got .*'stem': 0.0, 'one.narrow.0': 0.5"):
+        follow.apply(seeded_network(inverted), {"one.narrow": 0.5, "stem": 0.0}, IMAGES)
+    with pytest.raises(ValueError, match=r"unstated must be one of \('refuse', 'follow'\), but got 'both'"):
+        ChannelPruning(unstated="both")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "groups"),
+    [
+        (plain, [("a",), ("b",)]),
+        (inverted, [("stem", "one.narrow.0", "two.narrow.0"), ("one.widen.0",), ("two.widen.0",)]),
+        (residual, [("stem", "stage.0.second.0", "stage.1.second.0"), ("stage.0.first.0",), ("stage.1.first.0",)]),
+        (shuffle_unit, [("branch.0",), ("last",)]),
+        (lambda: headed(1, a=nn.Conv2d(3, 1, 3)), []),
+        (lambda: headed(8, a=nn.Conv2d(3, 8, 3), grouped=nn.Conv2d(8, 8, 3, groups=2)), []),
+    ],
+)
+def test_the_groups_that_can_be_pruned_are_listed(make: Callable[[], nn.Module], groups: list[tuple[str, ...]]) -> None:
+    model = seeded_network(make)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert prunable(model, IMAGES) == groups
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    if groups:
+        smaller = ChannelPruning(unstated="follow").apply(model, {group[0]: 0.5 for group in groups}, IMAGES)
+        assert {name for name, width in widths(smaller).items() if width < len(before[f"{name}.weight"])} >= {
+            name for group in groups for name in group
+        }
 
 
 def test_layers_that_are_tied_in_parts_are_refused_by_name() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from compressors import sharing
 from compressors.quantization import Quantization
 from compressors.schedules import cubic, one_shot
-from compressors.sharing import Sharing, cluster, share
+from compressors.sharing import Sharing, cluster, share, shareable
 from compressors.sparsity import WeightPruning
 from nas.artifact import Conv, Linear, flash_bytes, ledger, logits, lower, pack, settled, unpack
 from nas.artifact.bits import packed_bytes
@@ -335,3 +335,13 @@ def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) 
     assert len(np.unique(layer.weights)) <= 16
     # 384 indices of 4 bits and gaps, against 3,840 indices; 600 weights of 8 bits in the head.
     assert len(pack(program)) <= flash_bytes(program) < 700 + 600 + 70 * 6 + 100
+
+
+def test_layers_that_shared_values_make_smaller_are_listed() -> None:
+    inputs = {16: 34, 4: 6, 256: 4096}  # 16 indices of 4 bits and 17 bytes take what 34 weights of 8 bits do
+    for entries, least in inputs.items():
+        model = nn.Sequential(nn.Linear(least, 1), nn.Linear(least + 1, 1))
+        expected = [] if entries == 256 else ["1"]
+        assert shareable(model, entries) == expected
+    with pytest.raises(ValueError, match="codes must be 0 or one of"):
+        shareable(nn.Linear(2, 2), 1)

@@ -13,6 +13,7 @@ from experiments.digits import digits
 from nas.__main__ import main
 from nas.measure import TableDevice
 from nas.measure.table import read as read_table
+from nas.objective import Status
 from nas.record import read
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,26 @@ def test_run_and_show_and_the_script_agree(tmp_path: Path, capsys: pytest.Captur
     assert shown["counts"]["OK"] == 3
     main(["show", str(tmp_path / "a")])
     assert "Pareto front" in capsys.readouterr().out
+
+
+def test_show_tells_the_sensitivity_of_the_layers_of_the_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = str(ROOT / "experiments" / "digits.py"), str(tmp_path / "a")
+    main(["run", file, *FAST, "--trials", "1", "--out", out])
+    capsys.readouterr()
+    main(["show", out, "--json", "--sensitivity", file, *FAST])
+    shown = json.loads(capsys.readouterr().out)
+    bits = {name: option for name, option in shown["best"]["design"].items() if name.endswith(".bits")}
+    assert [layer["bits"] for layer in shown["sensitivity"].values()] == [*bits.values()]
+    main(["show", out, "--sensitivity", file, *FAST])
+    assert "when one layer has other bits" in capsys.readouterr().out
+    for arguments, message in (
+        (["--epochs", "1"], "there is no option --epochs; options of an experiment need --sensitivity"),
+        (["--sensitivity", "none.py"], "an experiment must be a Python file"),
+        (["--sensitivity", file, "--space", "conv"], "must be trained by the experiment that found it, but space was"),
+        (["--sensitivity", file, "--epoch", "1"], "there is no option --epoch: did you mean --epochs?"),
+    ):
+        assert ended(["show", out, *arguments]) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -103,7 +124,7 @@ def test_signals_end_a_run_that_can_be_resumed(tmp_path: Path, number: signal.Si
     assert len(read(tmp_path / "out")[1]) >= 2
 
 
-SPACE, CHECK, PRUNING = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+SPACE, CHECK, TRAINED, PRUNING = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 NETWORK = """
 import torch
 from torch import nn
@@ -120,6 +141,25 @@ assert sparsities(sparse) == {"0": 64 / 72, "head": 0.5}
 def test_the_pruning_of_the_readme_prunes(tmp_path: Path) -> None:
     (tmp_path / "pruning.py").write_text(NETWORK + PRUNING + RESULTS)
     assert start("pruning.py", cwd=tmp_path).wait() == 0
+
+
+WEIGHTS = """
+from safetensors.torch import save_file
+from torch import nn
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10))
+save_file(model.state_dict(), "trained.safetensors")
+"""
+
+
+def test_the_trained_network_of_the_readme_is_compressed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "weights.py").write_text(WEIGHTS)
+    (tmp_path / "mine.py").write_text(TRAINED)
+    assert start("weights.py", cwd=tmp_path).wait() == 0
+    assert start("-m", "nas", "run", "mine.py", "--trials", "2", cwd=tmp_path).wait() == 0
+    evaluations = read(tmp_path / "runs" / "mine")[1]
+    assert [e.status for e in evaluations if e.history] == [Status.OK, Status.OK]
+    assert {name.rpartition(".")[2] for e in evaluations for name in e.design} >= {"prune", "bits"}
 
 
 def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> None:

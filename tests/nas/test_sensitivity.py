@@ -9,7 +9,7 @@ from compressors.sharing import share
 from nas.data import Split
 from nas.quantize import QuantizedLinear
 from nas.seeds import seeded
-from nas.sensitivity import sensitivity
+from nas.sensitivity import bit_widths, sensitivity
 from nas.train import accuracy
 
 INPUTS = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
@@ -104,3 +104,9 @@ def test_other_bits_are_refused(bits: tuple[int, ...]) -> None:
     model = network()
     with pytest.raises(ValueError, match=r"bits must be one or more of \(1, .*8\), but got \("):
         sensitivity(model, split(model), bits)
+
+
+def test_the_bits_of_quantised_layers_are_told() -> None:
+    assert bit_widths(network()) == {}
+    assert bit_widths(quantize(network(), {"": 4, "2": 1}, INPUTS)) == {"0": 4, "2": 1, "4": 4}
+    assert bit_widths(quantize(share(network(), {"0": 16}), 8, INPUTS)) == {"2": 8, "4": 8}

@@ -276,9 +276,15 @@ def test_less_than_one_epoch_is_refused(epochs: float) -> None:
         Recipe().phases(epochs)
 
 
-@pytest.mark.parametrize(("epochs", "finetune"), [(0, 0), (-1, 5), (5, -1)])
-def test_a_recipe_without_epochs_is_refused(epochs: int, finetune: int) -> None:
-    with pytest.raises(ValueError, match=f"needs epochs, none negative, but got {epochs} and {finetune}"):
+def test_without_epochs_there_is_one_fidelity() -> None:
+    assert Recipe(0, 0).phases(None) == (0, 0)
+    with pytest.raises(ValueError, match="a recipe without epochs cannot be trained for 3 of them"):
+        Recipe(0, 0).phases(3)
+
+
+@pytest.mark.parametrize(("epochs", "finetune"), [(-1, 5), (5, -1)])
+def test_negative_epochs_are_refused(epochs: int, finetune: int) -> None:
+    with pytest.raises(ValueError, match=f"must have epochs that are not negative, but got {epochs} and {finetune}"):
         Recipe(epochs, finetune)
 
 

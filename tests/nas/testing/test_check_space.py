@@ -1,3 +1,4 @@
+import copy
 import random
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -242,7 +243,20 @@ def test_another_seed_must_give_other_weights(how: str) -> None:
                     nn.init.constant_(parameter, 0.1)
             return model
 
-    breach(Fixed(), "must give other weights for another seed, .*: perhaps build.. seeds torch itself or loads its weights")
+    breach(Fixed(), "other weights for another seed if it draws .*: perhaps build.. seeds torch itself, or puts given weights over")
+
+
+def test_a_copy_of_a_given_network_owes_nothing_to_the_seed() -> None:
+    with seeded(0):
+        given = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+
+    class Copying(Space):
+        choices = Choices([Choice("1", "bits", (2, 8))])
+
+        def build(self, design: Design, example: Tensor, classes: int) -> Any:
+            return copy.deepcopy(given)
+
+    check(Copying())
 
 
 def test_networks_must_share_no_weights() -> None:
