@@ -115,7 +115,10 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(tmp_path: Path, capsys: p
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_run_that_can_be_resumed(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    # A shell has what it puts into the background ignore interrupts, and so all that is started from there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = start("-m", "nas", "run", "experiments/digits.py", *FAST, "--trials", "500", "--out", str(tmp_path / "out"))
+    signal.signal(signal.SIGINT, before)
     journal = tmp_path / "out" / "journal.jsonl"
     while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 2):
         time.sleep(0.01)
