@@ -1,5 +1,6 @@
 """How much channels and single weights matter: pruning removes what matters least."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -127,3 +128,13 @@ def taylor(loss: LossOf) -> Criterion:
     called in evaluation mode.
     """
     return Criterion("taylor", partial(_first_order, loss=loss), _total, single_weights=True)
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuses an importance below which nothing, or everything, would be.
+
+    Raises:
+        ValueError: if it is not positive and finite.
+    """
+    if not 0.0 < threshold < math.inf:
+        raise ValueError(f"a threshold must be positive and finite, but got {threshold}")

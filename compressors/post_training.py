@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from compressors.quantization import Quantization, check_activation_bits, quantize_layers
+from compressors.quantization import Quantization, check_activation_bits, quantize, quantize_layers
 from nas.quantize import DynamicRange, Range, correct_biases, equalized, insert_ranges
 
 
@@ -54,8 +54,7 @@ def quantize_trained(
         ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    settings: Mapping[str, Hashable] = bits if isinstance(bits, Mapping) else {"": bits}
-    return PostTraining(method or Quantization()).apply(model, settings, calibration)
+    return quantize(model, bits, calibration, PostTraining(method or Quantization()))
 
 
 def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> nn.Module:

@@ -11,7 +11,7 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import L1, L2, Criterion
+from compressors.criteria import L1, L2, Criterion, check_threshold
 from compressors.groups import Group, Unstated, is_depthwise
 from compressors.removal import shrink
 
@@ -115,8 +115,7 @@ def prune_below(
     Raises:
         ValueError: as ChannelPruning does, if the threshold is not a positive number, or if a group would lose all channels.
     """
-    if not 0.0 < threshold < math.inf:
-        raise ValueError(f"a threshold must be positive and finite, but got {threshold}")
+    check_threshold(threshold)
 
     def select(groups: Sequence[Group]) -> list[list[int]]:
         for group in groups:

@@ -7,7 +7,7 @@ from typing import get_args
 
 from torch import Tensor, nn
 
-from nas.compress import layers_at
+from nas.compress import Compressor, layers_at
 from nas.quantize import (
     Activations,
     QuantizedConv2d,
@@ -106,7 +106,7 @@ def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scale
     return QuantizedConv2d(layer, bits, quantizer) if isinstance(layer, nn.Conv2d) else QuantizedLinear(layer, bits, quantizer)
 
 
-def quantize(model: nn.Module, bits: int | Mapping[str, int], calibration: Tensor, method: Quantization | None = None) -> nn.Module:
+def quantize(model: nn.Module, bits: int | Mapping[str, int], calibration: Tensor, method: Compressor | None = None) -> nn.Module:
     """A quantised copy of a network: all layers at `bits` bits, or those at each site at its own; the others keep their weights.
 
     `calibration` is a batch of inputs, [N, …], from which the ranges of tensors are found. What is returned is the network

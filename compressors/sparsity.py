@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import L1, L2, Criterion
+from compressors.criteria import L1, L2, Criterion, check_threshold
 from compressors.schedules import one_shot
 from nas.compress import layers_at
 from nas.mask import Schedule, WeightMask, mask_of
@@ -116,8 +116,7 @@ def sparsify_below(
     Raises:
         ValueError: as WeightPruning does, if the threshold is not a positive number, or if a layer would lose all weights.
     """
-    if not 0.0 < threshold < math.inf:
-        raise ValueError(f"a threshold must be positive and finite, but got {threshold}")
+    check_threshold(threshold)
     model, scores = _judged(model, example, criterion, sites)
     names = {module: name for name, module in model.named_modules()}
     for layer, score in scores.items():

@@ -81,19 +81,12 @@ def _show(arguments: Sequence[str]) -> None:
         metavar="FILE.py[:FUNCTION]",
         help="the experiment, whose options follow: the accuracy of the best at other bits in each layer",
     )
-    options, rest = parser.parse_known_args(arguments)
-    if rest and options.sensitivity is None:
-        parser.error(f"there is no option {rest[0]}; options of an experiment need --sensitivity")
+    options, experiment = _with_experiment(parser, arguments, "sensitivity")
     from rich.console import Console
 
     from nas.show import layers_of_best, print_json, print_table
 
-    layers = None
-    if options.sensitivity is not None:
-        from nas.options import load_function, parse
-
-        experiment, _ = parse(load_function(options.sensitivity), rest, f"nas show --sensitivity {options.sensitivity}")
-        layers = layers_of_best(options.directory, experiment)
+    layers = None if experiment is None else layers_of_best(options.directory, experiment)
     if options.json:
         print_json(options.directory, layers)
     else:
@@ -110,16 +103,10 @@ def _export(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--retrain", metavar="FILE.py[:FUNCTION]", help="the experiment by which to train it anew; options of it follow"
     )
-    options, rest = parser.parse_known_args(arguments)
-    if rest and options.retrain is None:
-        parser.error(f"there is no option {rest[0]}; options of an experiment need --retrain")
+    options, experiment = _with_experiment(parser, arguments, "retrain")
     from nas.export import export
-    from nas.options import load_function, parse
     from nas.show import told
 
-    experiment = None
-    if options.retrain is not None:
-        experiment, _ = parse(load_function(options.retrain), rest, f"nas export --retrain {options.retrain}")
     evaluation = export(options.directory, options.id, options.to, options.out, experiment)
     print(f"{options.out}: candidate {evaluation.id}, {told(evaluation.metrics)}")
 
@@ -167,6 +154,21 @@ def _profile(arguments: Sequence[str]) -> None:
     table = profiled(experiment, options.designs)
     write(table, options.table)
     print(f"{options.table}: {len(table.seconds)} operations of {options.designs} designs on {table.host}")
+
+
+def _with_experiment(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], option: str
+) -> "tuple[argparse.Namespace, Experiment | None]":
+    """The options of a command, and the experiment that one of them names, whose own options follow it."""
+    options, rest = parser.parse_known_args(arguments)
+    named = getattr(options, option)
+    if named is None:
+        if rest:
+            parser.error(f"there is no option {rest[0]}; options of an experiment need --{option}")
+        return options, None
+    from nas.options import load_function, parse
+
+    return options, parse(load_function(named), rest, f"{parser.prog} --{option} {named}")[0]
 
 
 def _parser(command: str, description: str) -> argparse.ArgumentParser:

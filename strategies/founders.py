@@ -31,6 +31,5 @@ class Founders:
         if self._within < self._count and len(self._told) < PATIENCE * self._count:
             return ()
         # Sorting keeps the order of equals: all that meet the budget are.
-        least = sorted(self._told, key=lambda individual: -min(individual.score, 0.0))[: self._count]
-        chosen = set(map(id, least))
-        return [individual for individual in self._told if id(individual) in chosen]
+        least = sorted(range(len(self._told)), key=lambda index: -min(self._told[index].score, 0.0))
+        return [self._told[index] for index in sorted(least[: self._count])]
