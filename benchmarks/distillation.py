@@ -1,4 +1,6 @@
-"""What a distilled epoch costs in processor time, as a ratio to a plain one: soft labels, hints and attention maps."""
+"""What a distilled epoch costs in processor time, as a ratio to a plain one: soft labels, hints and
+attention maps.
+"""
 
 import argparse
 import statistics
@@ -8,21 +10,28 @@ import torch
 from torch import nn
 
 from nas.data import digits
-from nas.distill import Hint, distillation
 from nas.seeds import generator, seeded
-from nas.train import Loss, Recipe, cross_entropy, fit
+from nas.training.distil import Hint, distillation
+from nas.training.fit import Loss, cross_entropy, fit
+from nas.training.recipe import Recipe
 from search_spaces.conv_stages import ConvStages
 
 
 def network(width: int) -> nn.Module:
     """Three stages of plain convolutions."""
-    design = {f"stage{i}.{kind}": option for i in range(3) for kind, option in (("op", "conv3x3"), ("width", width), ("depth", 1))}
+    design = {
+        f"stage{i}.{kind}": option
+        for i in range(3)
+        for kind, option in (("op", "conv3x3"), ("width", width), ("depth", 1))
+    }
     with seeded(0):
         return ConvStages().build(design, torch.zeros(1, 1, 8, 8), 10)
 
 
 def main() -> None:
-    """Prints a row for each loss; the ratio is the median over rounds in which all of them train one epoch."""
+    """Prints a row for each loss; the ratio is the median over rounds in which all of them train
+    one epoch.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
@@ -31,7 +40,11 @@ def main() -> None:
     student = network(24)
     place = [name for name, module in student.named_modules() if isinstance(module, nn.ReLU)][-1]
     losses: dict[str, Loss] = {"plain": cross_entropy}
-    hinted = {"soft labels": (), "projection": (Hint(place, place),), "attention": (Hint(place, place, attention=True),)}
+    hinted = {
+        "soft labels": (),
+        "projection": (Hint(place, place),),
+        "attention": (Hint(place, place, attention=True),),
+    }
     for name, hints in hinted.items():
         losses[name] = distillation(teacher, task.train.inputs, 0.5, 4.0, hints)
     shuffle, times = torch.Generator().manual_seed(0), []
@@ -45,7 +58,9 @@ def main() -> None:
     print(f"{'loss':<14}{'ms an epoch':>12}{'ratio':>8}")
     for position, name in enumerate(losses):
         taken = 1000 * statistics.median(row[position] for row in times)
-        print(f"{name:<14}{taken:>12.1f}{statistics.median(row[position] / row[0] for row in times):>8.2f}")
+        print(
+            f"{name:<14}{taken:>12.1f}{statistics.median(row[position] / row[0] for row in times):>8.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The surrogate against random search and evolution, on made-up problems: `python benchmarks/made_up.py`."""
+"""The surrogate against random search and evolution, on made-up problems: `python
+benchmarks/made_up.py`.
+"""
 
 import argparse
 from collections.abc import Callable
@@ -7,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.objective import Budget, Evaluation, Objective, Status
-from nas.search import Facts, Pending, Proposal, Strategy, search
+from nas.search_loop import Pending, search
 from nas.seeds import derive, generator
 from nas.space import Choice, Choices, Genotype
-from strategies.evolution import AgingEvolution
+from nas.strategy import Facts, Proposal, Strategy
+from strategies.bayesian.surrogate import Surrogate
+from strategies.evolutionary.aging import AgingEvolution
 from strategies.random_search import RandomSearch
-from strategies.surrogate import Surrogate
 
 STRATEGIES: dict[str, Callable[[Choices, np.random.Generator], Strategy]] = {
     "random": RandomSearch,
@@ -42,43 +45,63 @@ class Problem:
         """An observation: the same candidate is observed alike whoever proposes it."""
         genotype = proposal.genotype
         known = self.facts(genotype)
-        error = self.noise * generator(derive(0, self.name, str(genotype)), "noise").standard_normal()
+        error = (
+            self.noise * generator(derive(0, self.name, str(genotype)), "noise").standard_normal()
+        )
         observed = min(1.0, max(0.0, self.accuracy(genotype) + error))
         status = Status.OVER_BUDGET if known.excess > 0 else Status.OK
-        evaluation = Evaluation(id, genotype, {}, status, "", {"accuracy": observed, **known.costs}, 0.0)
+        evaluation = Evaluation(
+            id, genotype, {}, status, "", {"accuracy": observed, **known.costs}, 0.0
+        )
         return lambda: evaluation
 
 
 def deep() -> Problem:
-    """40 choices, most of which hang on others, of about 10^20 designs: additive effects, interactions, much noise."""
+    """40 choices, most of which hang on others, of about 10^20 designs: additive effects,
+    interactions, much noise.
+    """
     choices = [Choice("", "depth", (6, 8, 10))]
     for stage in range(10):
         when = None if stage < 6 else ("depth", frozenset({8, 10} if stage < 8 else {10}))
         choices.append(Choice(f"s{stage}", "op", ("conv", "separable", "skip"), when))
         below = (f"s{stage}.op", frozenset({"conv", "separable"}))
-        choices += [Choice(f"s{stage}", "width", (8, 12, 16, 24, 32), below), Choice(f"s{stage}", "kernel", (1, 3, 5), below)]
+        choices += [
+            Choice(f"s{stage}", "width", (8, 12, 16, 24, 32), below),
+            Choice(f"s{stage}", "kernel", (1, 3, 5), below),
+        ]
         choices += [Choice(f"s{stage}", "bits", (2, 3, 4, 8), below)] if stage else []
     space, rng = Choices(choices), generator(1, "deep")
     worth = [rng.normal(size=arity) for arity in space.arities]
-    pairs = [(*rng.choice(len(space), 2, replace=False), rng.normal(size=(5, 5))) for _ in range(60)]
+    pairs = [
+        (*rng.choice(len(space), 2, replace=False), rng.normal(size=(5, 5))) for _ in range(60)
+    ]
 
     def accuracy(genotype: Genotype) -> float:
         active = set(space.active(genotype))
         effects = sum(worth[index][genotype[index]] for index in active)
-        effects += 0.7 * sum(table[genotype[a], genotype[b]] for a, b, table in pairs if a in active and b in active)
+        effects += 0.7 * sum(
+            table[genotype[a], genotype[b]] for a, b, table in pairs if a in active and b in active
+        )
         return float(0.5 + 0.01 * effects)
 
     def cost(genotype: Genotype) -> float:
         design = space.decode(genotype)
         widths = [float(str(design.get(f"s{stage}.width", 0))) for stage in range(10)]
-        return 1.0 + sum(width * float(str(design.get(f"s{i}.kernel", 0))) ** 2 for i, width in enumerate(widths))
+        return 1.0 + sum(
+            width * float(str(design.get(f"s{i}.kernel", 0))) ** 2 for i, width in enumerate(widths)
+        )
 
     return Problem("deep", space, accuracy, cost, noise=0.02, limit=2500.0)
 
 
 def inverse() -> Problem:
-    """12 choices of 4 options: what costs more is worse, so that a prior in favour of large candidates misleads."""
-    space, rng = Choices([Choice(f"s{i}", "op", ("a", "b", "c", "d")) for i in range(12)]), generator(2, "inverse")
+    """12 choices of 4 options: what costs more is worse, so that a prior in favor of large
+    candidates misleads.
+    """
+    space, rng = (
+        Choices([Choice(f"s{i}", "op", ("a", "b", "c", "d")) for i in range(12)]),
+        generator(2, "inverse"),
+    )
     costs, worth = rng.random((12, 4)), 0.3 * rng.normal(size=(12, 4))
 
     def cost(genotype: Genotype) -> float:
@@ -91,9 +114,14 @@ def inverse() -> Problem:
 
 
 def small() -> Problem:
-    """A conditional space of 3,610 designs, where the best option of each choice depends on the others."""
+    """A conditional space of 3,610 designs, where the best option of each choice depends on the
+    others.
+    """
     conv = ("op", frozenset({"conv", "separable"}))
-    parts = [Choice("", "op", ("conv", "separable", "pool")), Choice("", "width", tuple(range(8, 80, 8)), conv)]
+    parts = [
+        Choice("", "op", ("conv", "separable", "pool")),
+        Choice("", "width", tuple(range(8, 80, 8)), conv),
+    ]
     parts += [Choice("", "kernel", (1, 3, 5, 7), conv), Choice("", "bits", (2, 3, 4, 6, 8), conv)]
     parts += [Choice("head", "width", (16, 32, 64, 128, 256)), Choice("head", "bits", (2, 8))]
     space, rng = Choices(parts), generator(3, "small")
@@ -101,12 +129,18 @@ def small() -> Problem:
 
     def accuracy(genotype: Genotype) -> float:
         active = space.active(genotype)
-        return float(0.7 + 0.02 * sum(tables[a, b][genotype[a], genotype[b]] for a in active for b in active if b < a))
+        return float(
+            0.7
+            + 0.02
+            * sum(tables[a, b][genotype[a], genotype[b]] for a in active for b in active if b < a)
+        )
 
     def cost(genotype: Genotype) -> float:
         design = space.decode(genotype)
         head = float(str(design["head.width"])) * float(str(design["head.bits"]))
-        return head + float(str(design.get("width", 0))) * float(str(design.get("kernel", 0))) * float(str(design.get("bits", 0)))
+        return head + float(str(design.get("width", 0))) * float(
+            str(design.get("kernel", 0))
+        ) * float(str(design.get("bits", 0)))
 
     return Problem("small", space, accuracy, cost, noise=0.005, limit=1200.0)
 
@@ -118,7 +152,9 @@ def incumbents(problem: Problem, name: str, seed: int) -> list[float]:
     best, found = (-1.0, 0.0), []
     for evaluation in search(strategy, problem.submit, objective, max(POINTS), facts=problem.facts):
         if evaluation.status is Status.OK:
-            best = max(best, (evaluation.metrics["accuracy"], problem.accuracy(evaluation.genotype)))
+            best = max(
+                best, (evaluation.metrics["accuracy"], problem.accuracy(evaluation.genotype))
+            )
             found.append(best[1])
     return [found[point - 1] for point in POINTS]
 
@@ -128,12 +164,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     seeds = parser.parse_args().seeds
-    print(f"{'problem':<10}{'designs':>10}  {'strategy':<12}" + "".join(f"{f'{point} queries':>20}" for point in POINTS))
+    print(
+        f"{'problem':<10}{'designs':>10}  {'strategy':<12}"
+        + "".join(f"{f'{point} queries':>20}" for point in POINTS)
+    )
     for problem in (deep(), inverse(), small()):
         for name in STRATEGIES:
             values = np.array([incumbents(problem, name, seed) for seed in range(seeds)])
             means, errors = values.mean(0), values.std(0) / np.sqrt(seeds)
-            told = "".join(f"{f'{mean:.4f} ± {error:.4f}':>20}" for mean, error in zip(means, errors, strict=True))
+            told = "".join(
+                f"{f'{mean:.4f} ± {error:.4f}':>20}"
+                for mean, error in zip(means, errors, strict=True)
+            )
             print(f"{problem.name:<10}{problem.choices.size:>10.1e}  {name:<12}{told}", flush=True)
 
 

@@ -1,4 +1,6 @@
-"""What ask() and tell() cost with 1,000 candidates told, and how that grows: `python benchmarks/overhead.py`."""
+"""What ask() and tell() cost with 1,000 candidates told, and how that grows: `python
+benchmarks/overhead.py`.
+"""
 
 import argparse
 import math
@@ -8,15 +10,20 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from experiments.strategy_names import NAMES, Name, configured
-from nas.search import Facts, Informed, Strategy
 from nas.seeds import generator
 from nas.space import Choice, Choices, Genotype
+from nas.strategy import Facts, Informed, Strategy
+from strategies.names import NAMES, StrategyName, configured
 
 CHOICES = Choices(
     [Choice(f"stage{index}", "op", ("skip", "conv", "separable", "shuffle")) for index in range(20)]
     + [
-        Choice(f"stage{index}", "width", tuple(range(8)), (f"stage{index}.op", frozenset({"conv", "shuffle"})))
+        Choice(
+            f"stage{index}",
+            "width",
+            tuple(range(8)),
+            (f"stage{index}.op", frozenset({"conv", "shuffle"})),
+        )
         for index in range(20)
     ]
 )
@@ -34,8 +41,10 @@ def facts(genotype: Genotype) -> Facts:
     return Facts({"macs": 1e6 * (1 + sum(genotype)), "params": 1e3 * (1 + sum(genotype))}, 0.0)
 
 
-def spent(name: Name, told: int) -> list[float]:
-    """Seconds of processor time of ask and tell until each candidate was told, without what its fitness takes."""
+def spent(name: StrategyName, told: int) -> list[float]:
+    """Seconds of processor time of ask and tell until each candidate was told, without what its
+    fitness takes.
+    """
     strategy: Strategy = configured(name, {})(CHOICES, np.random.default_rng(0))
     if isinstance(strategy, Informed):
         strategy.inform(facts)
@@ -53,11 +62,17 @@ def spent(name: Name, told: int) -> list[float]:
 
 
 def main() -> None:
-    """Prints a row for each strategy: milliseconds a candidate after 1,000, and growth of the total against n log n."""
+    """Prints a row for each strategy: milliseconds a candidate after 1,000, and growth of the total
+    against n log n.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strategies", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument(
-        "--told", type=int, nargs="+", default=[1_250, 2_500, 5_000, 10_000, 20_000], help="of which growth is told"
+        "--told",
+        type=int,
+        nargs="+",
+        default=[1_250, 2_500, 5_000, 10_000, 20_000],
+        help="of which growth is told",
     )
     options = parser.parse_args()
     counts = sorted(options.told)
@@ -68,8 +83,14 @@ def main() -> None:
         for name in options.strategies:
             times = spent(name, max(*counts, 1000 + LATER))
             at = 1e3 * (times[1000 + LATER - 1] - times[999]) / LATER
-            growth = [times[b - 1] / times[a - 1] * (a * math.log(a)) / (b * math.log(b)) for a, b in pairwise(counts)]
-            print(f"{name:<14}{at:>12.3f}" + "".join(f"{ratio:>14.2f}" for ratio in growth), flush=True)
+            growth = [
+                times[b - 1] / times[a - 1] * (a * math.log(a)) / (b * math.log(b))
+                for a, b in pairwise(counts)
+            ]
+            print(
+                f"{name:<14}{at:>12.3f}" + "".join(f"{ratio:>14.2f}" for ratio in growth),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

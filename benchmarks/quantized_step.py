@@ -1,6 +1,7 @@
-"""What a quantised training step costs beside the same step in 32-bit floats, on one thread.
+"""What a quantized training step costs beside the same step in 32-bit floats, on one thread.
 
-With `pip install '.[compare]'` there is a column for Brevitas' layers, in place of those that they are for.
+With `pip install '.[compare]'` there is a column for Brevitas' layers, in place of those that they
+are for.
 """
 
 import argparse
@@ -34,21 +35,32 @@ BREVITAS = ["brevitas"] if find_spec("brevitas") else []
 def network(operator: str, size: int) -> nn.Module:
     """Three stages of two blocks, for images of `size` pixels a side."""
     choices = {"op": operator, "width": WIDTH, "depth": 2}
-    design = {f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()}
+    design = {
+        f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()
+    }
     with seeded(0):
         return ConvStages().build(design, torch.zeros(1, 1, size, size), CLASSES)
 
 
 def with_brevitas(model: nn.Module) -> nn.Module:
-    """A copy with layers of Brevitas: weights of `BITS` bits, activations of 8, and what else they have by default."""
+    """A copy with layers of Brevitas: weights of `BITS` bits, activations of 8, and what else they
+    have by default.
+    """
     layers, quantized = import_module("brevitas.nn"), copy.deepcopy(model)
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             geometry = (module.stride, module.padding, module.dilation, module.groups)
             sizes = (module.in_channels, module.out_channels, module.kernel_size)
-            made = layers.QuantConv2d(*sizes, *geometry, bias=module.bias is not None, weight_bit_width=BITS)
+            made = layers.QuantConv2d(
+                *sizes, *geometry, bias=module.bias is not None, weight_bit_width=BITS
+            )
         elif isinstance(module, nn.Linear):
-            made = layers.QuantLinear(module.in_features, module.out_features, module.bias is not None, weight_bit_width=BITS)
+            made = layers.QuantLinear(
+                module.in_features,
+                module.out_features,
+                module.bias is not None,
+                weight_bit_width=BITS,
+            )
         elif isinstance(module, nn.ReLU):
             made = layers.QuantReLU()
         else:
@@ -58,7 +70,7 @@ def with_brevitas(model: nn.Module) -> nn.Module:
 
 
 def step(model: nn.Module, inputs: Tensor, labels: Tensor) -> Callable[[], None]:
-    """One step of training as in `nas.train.fit`."""
+    """One step of training as in `nas.training.fit.fit`."""
     model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
 
@@ -78,8 +90,12 @@ def seconds(run: Callable[[], None], repeats: int) -> float:
     return (time.process_time() - start) / repeats
 
 
-def ratios(runs: Sequence[Callable[[], None]], rounds: int, repeats: int) -> tuple[float, list[float]]:
-    """Seconds of the first, and the ratio of each other to it: medians over rounds in which all ran."""
+def ratios(
+    runs: Sequence[Callable[[], None]], rounds: int, repeats: int
+) -> tuple[float, list[float]]:
+    """Seconds of the first, and the ratio of each other to it: medians over rounds in which all
+    ran.
+    """
     times = [[seconds(run, repeats) for run in runs] for _ in range(rounds + 1)][1:]
     rows = [[row[column] / row[0] for row in times] for column in range(1, len(runs))]
     return statistics.median(row[0] for row in times), [statistics.median(row) for row in rows]
@@ -92,18 +108,35 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")  # Brevitas names the dimensions of tensors, which torch calls experimental.
-    print(f"{'operator':<10}{'pixels':>8}{'fp32 ms':>9}" + "".join(f"{name:>12}" for name in (*METHODS, *BREVITAS)))
+    warnings.simplefilter(
+        "ignore"
+    )  # Brevitas names the dimensions of tensors, which torch calls experimental.
+    print(
+        f"{'operator':<10}{'pixels':>8}{'fp32 ms':>9}"
+        + "".join(f"{name:>12}" for name in (*METHODS, *BREVITAS))
+    )
     for size in (8, 16, 28):
         generator = torch.Generator().manual_seed(0)
-        inputs, labels = torch.rand(BATCH, 1, size, size, generator=generator), torch.arange(BATCH) % CLASSES
+        inputs, labels = (
+            torch.rand(BATCH, 1, size, size, generator=generator),
+            torch.arange(BATCH) % CLASSES,
+        )
         for operator in OPERATORS:
             floating = network(operator, size)
-            models = [floating, *(compress(floating, {"bits": BITS}, [method], inputs) for method in METHODS.values())]
+            models = [
+                floating,
+                *(
+                    compress(floating, {"bits": BITS}, [method], inputs)
+                    for method in METHODS.values()
+                ),
+            ]
             models += [with_brevitas(floating) for _ in BREVITAS]
             runs = [step(model, inputs, labels) for model in models]
             plain, found = ratios(runs, arguments.rounds, arguments.repeats)
-            print(f"{operator:<10}{size:>5}x{size:<2}{1000 * plain:>9.2f}" + "".join(f"{ratio:>12.2f}" for ratio in found))
+            print(
+                f"{operator:<10}{size:>5}x{size:<2}{1000 * plain:>9.2f}"
+                + "".join(f"{ratio:>12.2f}" for ratio in found)
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Strategies on real trainings: the best validation accuracy within a budget of bytes, over seeds, beside random search."""
+"""Strategies on real trainings: the best validation accuracy within a budget of bytes, over seeds,
+beside random search.
+"""
 
 import argparse
 from dataclasses import dataclass
@@ -10,36 +12,45 @@ import torch
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from experiments.strategy_names import Name, strategy_class
 from nas.data import Task, digits
 from nas.evaluate import Evaluator
 from nas.objective import Budget, Evaluation, Objective, Status
-from nas.search import Pending, Proposal, search
+from nas.search_loop import Pending, search
 from nas.seeds import generator
 from nas.space import SearchSpace
-from nas.train import Recipe, cross_entropy
+from nas.strategy import Proposal
+from nas.training.fit import cross_entropy
+from nas.training.recipe import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
+from strategies.names import StrategyName, strategy_class
 
 RECIPE = Recipe(epochs=4, finetune_epochs=2)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A space, the most bytes of a network, and after how many trained candidates strategies are compared."""
+    """A space, the most bytes of a network, and after how many trained candidates strategies are
+    compared.
+    """
 
     space: SearchSpace
     size_bytes: int
     points: tuple[int, ...]
 
 
-PROBLEMS = {"mlp": Problem(Mlp(), 1200, (10, 30, 60, 100)), "conv": Problem(ConvStages(), 3000, (10, 20, 40))}
+PROBLEMS = {
+    "mlp": Problem(Mlp(), 1200, (10, 30, 60, 100)),
+    "conv": Problem(ConvStages(), 3000, (10, 20, 40)),
+}
 
 
-def curve(problem: Problem, name: Name, task: Task, seed: int) -> list[float]:
+def curve(problem: Problem, name: StrategyName, task: Task, seed: int) -> list[float]:
     """The best accuracy after so many trained candidates as each of the points says."""
     space, budget = problem.space, Budget({"size_bytes": float(problem.size_bytes)})
-    evaluator = Evaluator(space, (ChannelPruning(), Quantization()), task, RECIPE, budget, None, cross_entropy, seed)
+    evaluator = Evaluator(
+        space, (ChannelPruning(), Quantization()), task, RECIPE, budget, None, cross_entropy, seed
+    )
     strategy = strategy_class(name)(space.choices, generator(seed, "strategy"))
 
     def submit(number: int, proposal: Proposal) -> Pending:
@@ -55,16 +66,27 @@ def curve(problem: Problem, name: Name, task: Task, seed: int) -> list[float]:
 
 
 def main() -> None:
-    """Prints a row for each strategy: mean and standard error, and in how many seeds it ends above random search."""
+    """Prints a row for each strategy: mean and standard error, and in how many seeds it ends above
+    random search.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", choices=PROBLEMS, default="mlp")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--strategies", nargs="+", choices=get_args(Name), default=["evolution", "local_search", "surrogate"])
+    parser.add_argument(
+        "--strategies",
+        nargs="+",
+        choices=get_args(StrategyName),
+        default=["evolution", "local_search", "surrogate"],
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = digits(generator(0, "digits"))
     problem = PROBLEMS[options.space]
-    print(f"{'strategy':<14}" + "".join(f"{f'{point} trained':>20}" for point in problem.points) + f"{'above, equal':>14}")
+    print(
+        f"{'strategy':<14}"
+        + "".join(f"{f'{point} trained':>20}" for point in problem.points)
+        + f"{'above, equal':>14}"
+    )
     random: list[list[float]] = []
     for name in ("random", *options.strategies):
         curves = list(map(partial(curve, problem, name, task), range(options.seeds)))
@@ -72,7 +94,9 @@ def main() -> None:
         means, errors = np.mean(curves, 0), np.std(curves, 0, ddof=1) / np.sqrt(options.seeds)
         ends = [(mine[-1], other[-1]) for mine, other in zip(curves, random, strict=True)]
         counts = f"{sum(mine > other for mine, other in ends)}, {sum(mine == other for mine, other in ends)}"
-        row = "".join(f"{f'{mean:.4f} ± {error:.4f}':>20}" for mean, error in zip(means, errors, strict=True))
+        row = "".join(
+            f"{f'{mean:.4f} ± {error:.4f}':>20}" for mean, error in zip(means, errors, strict=True)
+        )
         print(f"{name:<14}{row}{counts:>14}", flush=True)
 
 

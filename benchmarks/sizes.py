@@ -1,4 +1,6 @@
-"""How many bytes one trained network takes in each format, and what is left of its accuracy: `make bench`."""
+"""How many bytes one trained network takes in each format, and what is left of its accuracy: `make
+bench`.
+"""
 
 import argparse
 import importlib.util
@@ -18,13 +20,16 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
-from nas.artifact import flash_bytes, lower, pack, score, settled, unpack
-from nas.artifact.onnx import float_to_onnx, to_onnx
 from nas.compress import compress
 from nas.data import Split, Task, hold_out, read_mnist
+from nas.lowering import lower, snapped
 from nas.measure.host import blocks, run_onnx
+from nas.onnx import float_to_onnx, to_onnx
+from nas.packed import flash_bytes, pack, unpack
+from nas.program import score
 from nas.seeds import generator, seeded
-from nas.train import Recipe, accuracy, cross_entropy, fit
+from nas.training.fit import accuracy, cross_entropy, fit
+from nas.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=2, finetune_epochs=1, batch_size=128)
 
@@ -48,17 +53,23 @@ def task(folder: Path, samples: int) -> Task:
 
 
 def statically_quantized(model: ModelProto, calibration: Tensor) -> ModelProto:
-    """What ONNX Runtime's own tool makes of a model: unsigned activations, signed weights with a scale for each channel."""
+    """What ONNX Runtime's own tool makes of a model: unsigned activations, signed weights with a
+    scale for each channel.
+    """
 
     class Batches(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.batches = iter([{"input": batch.numpy()} for batch in torch.split(calibration, 64)])
+            self.batches = iter(
+                [{"input": batch.numpy()} for batch in torch.split(calibration, 64)]
+            )
 
         def get_next(self) -> dict[str, NDArray[np.float32]] | None:
             return next(self.batches, None)
 
     with TemporaryDirectory() as folder:
-        source, prepared, target = (Path(folder, f"{name}.onnx") for name in ("fp32", "prepared", "int8"))
+        source, prepared, target = (
+            Path(folder, f"{name}.onnx") for name in ("fp32", "prepared", "int8")
+        )
         save_model(model, source)
         quant_pre_process(source, prepared)
         types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
@@ -88,30 +99,53 @@ def main() -> None:
     with seeded(0):
         model = network(options.net)
     shuffle = torch.Generator().manual_seed(0)
-    fit(model, data, RECIPE, epochs=RECIPE.epochs, lr=RECIPE.lr, loss=cross_entropy, generator=shuffle)
+    fit(
+        model,
+        data,
+        RECIPE,
+        epochs=RECIPE.epochs,
+        lr=RECIPE.lr,
+        loss=cross_entropy,
+        generator=shuffle,
+    )
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
     print(f"{'format':<34}{'bytes':>9}{'flash bytes':>13}{'accuracy':>10}{'network':>10}")
     told("torch.save, fp32", buffer.getbuffer().nbytes, accuracy(model, data.test))
     floating = float_to_onnx(model, data.example)
-    models = {"ONNX, fp32": floating, "ONNX, int8 by ONNX Runtime": statically_quantized(floating, data.train.inputs[:256])}
+    models = {
+        "ONNX, fp32": floating,
+        "ONNX, int8 by ONNX Runtime": statically_quantized(floating, data.train.inputs[:256]),
+    }
     for name, onnx_model in models.items():
         told(name, len(onnx_model.SerializeToString()), onnx_accuracy(onnx_model, data.test))
     for bits in (8, 6, 4, 3, 2):
         quantized = compress(model, {"bits": bits}, [Quantization()], data.train.inputs[:256])
-        fit(quantized, data, RECIPE, epochs=RECIPE.finetune_epochs, lr=RECIPE.finetune_lr, loss=cross_entropy, generator=shuffle)
-        program = lower(settled(quantized, data.example), data.example)
+        fit(
+            quantized,
+            data,
+            RECIPE,
+            epochs=RECIPE.finetune_epochs,
+            lr=RECIPE.finetune_lr,
+            loss=cross_entropy,
+            generator=shuffle,
+        )
+        program = lower(snapped(quantized, data.example), data.example)
         packed = pack(program)
         exact, fake = score(unpack(packed), data.test), accuracy(quantized, data.test)
         told(f"packed, {bits} bits", len(packed), exact, f"{flash_bytes(program)}", f"{fake:.4f}")
         if bits in (8, 4):
             name = f"packed, {bits} bits, exported to ONNX"
             models[name] = to_onnx(unpack(packed))
-            told(name, len(models[name].SerializeToString()), onnx_accuracy(models[name], data.test))
+            told(
+                name, len(models[name].SerializeToString()), onnx_accuracy(models[name], data.test)
+            )
     seconds = blocks(list(models.values()), 100)
     print(f"{'one image, ONNX Runtime, 1 thread':<34}{'ms':>9}{'ratio to fp32':>15}")
     for name, column in zip(models, seconds.T, strict=True):
-        print(f"{name:<34}{1000 * np.median(column):>9.4f}{np.median(column / seconds[:, 0]):>15.2f}")
+        print(
+            f"{name:<34}{1000 * np.median(column):>9.4f}{np.median(column / seconds[:, 0]):>15.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""How long the way to the file and back takes, and the interpreter beside the network's own evaluation in floats."""
+"""How long the way to the file and back takes, and the interpreter beside the network's own
+evaluation in floats.
+"""
 
 import argparse
 import statistics
@@ -9,11 +11,13 @@ import torch
 from torch import nn
 
 from compressors.quantization import Quantization
-from nas.artifact import logits, lower, pack, settled, unpack
 from nas.compress import compress
 from nas.data import digits
+from nas.lowering import lower, snapped
+from nas.packed import pack, unpack
+from nas.program import logits
 from nas.seeds import generator, seeded
-from nas.train import logits as network_logits
+from nas.training.fit import logits as network_logits
 from search_spaces.conv_stages import ConvStages
 
 OPERATORS = ("conv3x3", "separable", "inverted")
@@ -22,7 +26,9 @@ OPERATORS = ("conv3x3", "separable", "inverted")
 def network(operator: str) -> nn.Module:
     """A network of the space for digits, with stages of one operator."""
     choices = {"op": operator, "width": 48, "depth": 2}
-    design = {f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()}
+    design = {
+        f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()
+    }
     with seeded(0):
         return ConvStages().build(design, torch.zeros(1, 1, 8, 8), 10)
 
@@ -42,21 +48,33 @@ def main() -> None:
     torch.set_num_threads(1)
     task = digits(generator(0, "digits"))
     images, calibration = task.train.inputs, task.train.inputs[:256]
-    print(f"{'operator':<12}{'params':>9}{'lower ms':>10}{'pack ms':>9}{'load ms':>9}{'sum ms':>8}{'fp32 ms':>9}{'ratio':>7}")
+    print(
+        f"{'operator':<12}{'params':>9}{'lower ms':>10}{'pack ms':>9}{'load ms':>9}{'sum ms':>8}{'fp32 ms':>9}{'ratio':>7}"
+    )
     for operator in OPERATORS:
         floating = network(operator).eval()
         params = sum(parameter.numel() for parameter in floating.parameters())
-        quantized = settled(compress(floating, {"bits": 4}, [Quantization()], calibration), calibration)
+        quantized = snapped(
+            compress(floating, {"bits": 4}, [Quantization()], calibration), calibration
+        )
         program = lower(quantized, calibration)
         packed = pack(program)
         loaded = unpack(packed)
-        steps = (lambda: lower(quantized, calibration), lambda: pack(program), lambda: unpack(packed))  # noqa: B023
+        steps = (
+            lambda: lower(quantized, calibration),  # noqa: B023
+            lambda: pack(program),  # noqa: B023
+            lambda: unpack(packed),  # noqa: B023
+        )
         runs = (*steps, lambda: network_logits(floating, images), lambda: logits(loaded, images))  # noqa: B023
         times = [[seconds(run) for run in runs] for _ in range(rounds)]
-        lowered, written, read, plain, _ = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+        lowered, written, read, plain, _ = (
+            1000 * statistics.median(column) for column in zip(*times, strict=True)
+        )
         ratio = statistics.median(row[4] / row[3] for row in times)
         total = lowered + written + read
-        print(f"{operator:<12}{params:>9}{lowered:>10.1f}{written:>9.1f}{read:>9.1f}{total:>8.1f}{plain:>9.1f}{ratio:>7.2f}")
+        print(
+            f"{operator:<12}{params:>9}{lowered:>10.1f}{written:>9.1f}{read:>9.1f}{total:>8.1f}{plain:>9.1f}{ratio:>7.2f}"
+        )
 
 
 if __name__ == "__main__":

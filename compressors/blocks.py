@@ -13,26 +13,33 @@ from torch import Tensor, nn
 class BlockPruning:
     """Puts the identity in the place of each block, or layer, whose option is True.
 
-    What a block gives must have the shape of what it is given, as residual blocks do. Choices inside of a block must hang on
-    its own by their `when`: what is not there cannot be compressed.
+    What a block gives must have the shape of what it is given, as residual blocks do. Choices
+    inside of a block must hang on its own by their `when`: what is not there cannot be compressed.
     """
 
     kind: str = "drop"
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
         """The network without the blocks.
 
         Raises:
-            ValueError: if an option is not True or False, a site names no module below the network, or a block cannot be the
-                identity: its input is not one tensor, its output has another shape, or nothing calls it.
+            ValueError: if an option is not True or False, a site names no module below the network,
+                or a block cannot be the identity: its input is not one tensor, its output has
+                another shape, or nothing calls it.
         """
         modules = dict(model.named_modules(remove_duplicate=False))
         for site, option in settings.items():
             if not isinstance(option, bool):
-                raise ValueError(f"whether a block is dropped must be True or False, but got {option!r} at {site!r}")
+                raise ValueError(
+                    f"whether a block is dropped must be True or False, but got {option!r} at {site!r}"
+                )
             if not site or site not in modules:
                 known = [name for name in modules if name]
-                raise ValueError(f"a block must be a module of the network, one of {known}, but got {site!r}")
+                raise ValueError(
+                    f"a block must be a module of the network, one of {known}, but got {site!r}"
+                )
         dropped = {modules[site]: site for site, option in settings.items() if option}
         _check_shapes(model, dropped, example)
         for name, module in modules.items():
@@ -56,7 +63,8 @@ def drop_blocks(model: nn.Module, sites: Sequence[str], example: Tensor) -> nn.M
 
 
 def droppable(model: nn.Module, example: Tensor) -> list[str]:
-    """The names of the blocks that can be dropped: modules with layers, of a class of their own, that keep the shape of a tensor.
+    """The names of the blocks that can be dropped: modules with layers, of a class of their own,
+    that keep the shape of a tensor.
 
     Of blocks inside of each other only the outer one is listed.
 
@@ -67,7 +75,11 @@ def droppable(model: nn.Module, example: Tensor) -> list[str]:
     found = list[str]()
     for name, block in model.named_modules():
         inside = not name or any(name.startswith(f"{outer}.") for outer in found)
-        if inside or isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) or not _has_layers(block):
+        if (
+            inside
+            or isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict))
+            or not _has_layers(block)
+        ):
             continue
         with suppress(ValueError):
             _check_shapes(model, {block: name}, example)
@@ -76,7 +88,11 @@ def droppable(model: nn.Module, example: Tensor) -> list[str]:
 
 
 def _has_layers(block: nn.Module) -> bool:
-    return any(isinstance(module, (nn.Conv2d, nn.Linear)) for module in block.modules() if module is not block)
+    return any(
+        isinstance(module, (nn.Conv2d, nn.Linear))
+        for module in block.modules()
+        if module is not block
+    )
 
 
 def _check_shapes(model: nn.Module, dropped: Mapping[nn.Module, str], example: Tensor) -> None:
@@ -84,7 +100,10 @@ def _check_shapes(model: nn.Module, dropped: Mapping[nn.Module, str], example: T
 
     def check(block: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         called.add(block)
-        shapes = [list(value.shape) if isinstance(value, Tensor) else type(value).__name__ for value in (*inputs, output)]
+        shapes = [
+            list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            for value in (*inputs, output)
+        ]
         if len(shapes) != 2 or not isinstance(output, Tensor) or shapes[0] != shapes[1]:
             given, made = " and ".join(map(str, shapes[:-1])), shapes[-1]
             raise ValueError(
@@ -99,4 +118,6 @@ def _check_shapes(model: nn.Module, dropped: Mapping[nn.Module, str], example: T
         for hook in hooks:
             hook.remove()
     if unused := [site for block, site in dropped.items() if block not in called]:
-        raise ValueError(f"a block must take part in the network to be dropped, but {unused} do not")
+        raise ValueError(
+            f"a block must take part in the network to be dropped, but {unused} do not"
+        )

@@ -14,22 +14,25 @@ from nas.seeds import generator
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 Side = Literal["made", "read"]
-Scores = Mapping[tuple[nn.Module, Side], Tensor]
-"""For the channels that a layer makes, and for those that it reads, what is judged: [channels, …]."""
+Importances = Mapping[tuple[nn.Module, Side], Tensor]
+"""For the channels that a layer makes, and for those that it reads, what is judged: [channels, …].
+"""
 LossOf = Callable[[nn.Module], Tensor]
 """The loss of a network on samples and labels of the function's own, a scalar."""
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """What is judged at each layer of a network on an example [N, …], and what that makes of a channel: [channels, n] → [channels].
+class PruningCriterion:
+    """What is judged at each layer of a network on an example [N, …], and what that makes of a
+    channel: [channels, n] → [channels].
 
-    A group of tied layers has the mean of what its layers say. With `single_weights`, what is judged of the channels that a
-    layer makes is one score, 0 or more, for each of its weights, in their shape.
+    A group of tied layers has the mean of what its layers say. With `single_weights`, what is
+    judged of the channels that a layer makes is one score, 0 or more, for each of its weights, in
+    their shape.
     """
 
     name: str
-    judged: Callable[[nn.Module, Tensor], Scores]
+    judged: Callable[[nn.Module, Tensor], Importances]
     of_channel: Callable[[Tensor], Tensor]
     single_weights: bool = False
 
@@ -53,38 +56,66 @@ def _weighted(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
 
 
 def _both_sides(scores: Mapping[nn.Module, Tensor]) -> dict[tuple[nn.Module, Side], Tensor]:
-    sides: dict[tuple[nn.Module, Side], Tensor] = {(layer, "made"): score for layer, score in scores.items()}
-    sides |= {(layer, "read"): score.transpose(0, 1) for layer, score in scores.items() if score.ndim > 1}
+    sides: dict[tuple[nn.Module, Side], Tensor] = {
+        (layer, "made"): score for layer, score in scores.items()
+    }
+    sides |= {
+        (layer, "read"): score.transpose(0, 1) for layer, score in scores.items() if score.ndim > 1
+    }
     return sides
 
 
-def _powers(model: nn.Module, example: Tensor, power: int) -> Scores:  # noqa: ARG001 - others look at the example
-    return _both_sides({module: weight.detach().abs() ** power for _, module, weight in _weighted(model)})
+def _powers(model: nn.Module, example: Tensor, power: int) -> Importances:  # noqa: ARG001 - others look at the example
+    return _both_sides(
+        {module: weight.detach().abs() ** power for _, module, weight in _weighted(model)}
+    )
 
 
-def _random(model: nn.Module, example: Tensor, seed: int) -> Scores:  # noqa: ARG001
-    drawn = {module: generator(seed, "importance", name).random(weight.shape) for name, module, weight in _weighted(model)}
-    return _both_sides({module: torch.from_numpy(numbers).float() for module, numbers in drawn.items()})
+def _random(model: nn.Module, example: Tensor, seed: int) -> Importances:  # noqa: ARG001
+    drawn = {
+        module: generator(seed, "importance", name).random(weight.shape)
+        for name, module, weight in _weighted(model)
+    }
+    return _both_sides(
+        {module: torch.from_numpy(numbers).float() for module, numbers in drawn.items()}
+    )
 
 
-def _first_order(model: nn.Module, example: Tensor, loss: LossOf) -> Scores:  # noqa: ARG001
+def _first_order(model: nn.Module, example: Tensor, loss: LossOf) -> Importances:  # noqa: ARG001
     found = [(module, weight) for _, module, weight in _weighted(model)]
     with torch.enable_grad():
-        gradients = torch.autograd.grad(loss(model.eval()), [weight for _, weight in found], allow_unused=True)
+        gradients = torch.autograd.grad(
+            loss(model.eval()), [weight for _, weight in found], allow_unused=True
+        )
     pairs = zip(found, gradients, strict=True)
     none = torch.zeros(())
-    return _both_sides({module: (weight * (none if grad is None else grad)).detach().abs() for (module, weight), grad in pairs})
+    return _both_sides(
+        {
+            module: (weight * (none if grad is None else grad)).detach().abs()
+            for (module, weight), grad in pairs
+        }
+    )
 
 
-def _filters(model: nn.Module, example: Tensor) -> Scores:  # noqa: ARG001
-    return _both_sides({module: weight.detach() for _, module, weight in _weighted(model) if not isinstance(module, NORMS)})
+def _filters(model: nn.Module, example: Tensor) -> Importances:  # noqa: ARG001
+    return _both_sides(
+        {
+            module: weight.detach()
+            for _, module, weight in _weighted(model)
+            if not isinstance(module, NORMS)
+        }
+    )
 
 
-def _gains(model: nn.Module, example: Tensor) -> Scores:  # noqa: ARG001
-    return {(module, "made"): weight.detach().abs() for _, module, weight in _weighted(model) if isinstance(module, NORMS)}
+def _gains(model: nn.Module, example: Tensor) -> Importances:  # noqa: ARG001
+    return {
+        (module, "made"): weight.detach().abs()
+        for _, module, weight in _weighted(model)
+        if isinstance(module, NORMS)
+    }
 
 
-def _activity(model: nn.Module, example: Tensor) -> Scores:
+def _activity(model: nn.Module, example: Tensor) -> Importances:
     seen: dict[nn.Module, list[Tensor]] = {}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -100,34 +131,41 @@ def _activity(model: nn.Module, example: Tensor) -> Scores:
     return {(layer, "read"): torch.stack(shares).mean(0) for layer, shares in seen.items()}
 
 
-L1 = Criterion("l1", partial(_powers, power=1), _total, single_weights=True)
+L1 = PruningCriterion("l1", partial(_powers, power=1), _total, single_weights=True)
 """The sum of magnitudes (Li et al., 2017)."""
 
-L2 = Criterion("l2", partial(_powers, power=2), _total, single_weights=True)
+L2 = PruningCriterion("l2", partial(_powers, power=2), _total, single_weights=True)
 """The sum of squares, which orders channels as their L2 norms do."""
 
-FPGM = Criterion("fpgm", _filters, _distances)
-"""The sum of distances to the layer's other filters: near their geometric median a filter can be replaced (He et al., 2019)."""
+FPGM = PruningCriterion("fpgm", _filters, _distances)
+"""The sum of distances to the layer's other filters: near their geometric median a filter can be
+replaced (He et al., 2019).
+"""
 
-GAMMA = Criterion("gamma", _gains, _mean)
-"""The magnitude of the gain of batch normalisation (network slimming, Liu et al., 2017)."""
+GAMMA = PruningCriterion("gamma", _gains, _mean)
+"""The magnitude of the gain of batch normalization (network slimming, Liu et al., 2017)."""
 
-APOZ = Criterion("apoz", _activity, _mean)
-"""1 - the average percentage of zeros among what the layers behind a channel read of it on the example (Hu et al., 2016)."""
-
-
-def random(seed: int) -> Criterion:
-    """Any order; always the same for the same seed and names of layers, so that a compression can be repeated."""
-    return Criterion("random", partial(_random, seed=seed), _total, single_weights=True)
+APOZ = PruningCriterion("apoz", _activity, _mean)
+"""1 - the average percentage of zeros among what the layers behind a channel read of it on the
+example (Hu et al., 2016).
+"""
 
 
-def taylor(loss: LossOf) -> Criterion:
-    """The sum of |w · ∂L/∂w|, what the loss changes by, to first order, without the weight (Molchanov et al., 2019).
-
-    `loss` knows the samples and labels: `partial(loss_on, inputs, labels)` of a function `loss_on(inputs, labels, model)`. It is
-    called in evaluation mode.
+def random(seed: int) -> PruningCriterion:
+    """Any order; always the same for the same seed and names of layers, so that a compression can
+    be repeated.
     """
-    return Criterion("taylor", partial(_first_order, loss=loss), _total, single_weights=True)
+    return PruningCriterion("random", partial(_random, seed=seed), _total, single_weights=True)
+
+
+def taylor(loss: LossOf) -> PruningCriterion:
+    """The sum of |w · ∂L/∂w|, what the loss changes by, to first order, without the weight
+    (Molchanov et al., 2019).
+
+    `loss` knows the samples and labels: `partial(loss_on, inputs, labels)` of a function
+    `loss_on(inputs, labels, model)`. It is called in evaluation mode.
+    """
+    return PruningCriterion("taylor", partial(_first_order, loss=loss), _total, single_weights=True)
 
 
 def check_threshold(threshold: float) -> None:

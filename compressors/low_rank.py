@@ -18,7 +18,8 @@ Rank = Callable[[Tensor], int]
 
 
 def by_ratio(ratio: Hashable) -> Rank:
-    """The share `ratio` of the full rank, in (0, 1], at least 1: what it keeps does not depend on the weights.
+    """The share `ratio` of the full rank, in (0, 1], at least 1: what it keeps does not depend on
+    the weights.
 
     Raises:
         ValueError: if the ratio is out of range.
@@ -47,23 +48,28 @@ def by_energy(energy: float) -> Rank:
 
 
 def factorized(layer: nn.Module, rank: Rank, method: Method = "spatial") -> nn.Module:
-    """The factors of a layer as `nn.Sequential`, or the layer itself where they would not have fewer weights.
+    """The factors of a layer as `nn.Sequential`, or the layer itself where they would not have
+    fewer weights.
 
-    A linear layer becomes two by singular values. A convolution becomes one of columns and one of rows ("spatial",
-    Jaderberg et al., 2014), or a reduction of its input channels, a smaller convolution and an expansion ("tucker", Kim et
-    al., 2016); one of 1x1 is a linear layer, whatever the method.
+    A linear layer becomes two by singular values. A convolution becomes one of columns and one of
+    rows ("spatial", Jaderberg et al., 2014), or a reduction of its input channels, a smaller
+    convolution and an expansion ("tucker", Kim et al., 2016); one of 1x1 is a linear layer,
+    whatever the method.
 
     Raises:
-        ValueError: if the layer is a convolution in groups, or neither a convolution nor a linear layer.
+        ValueError: if the layer is a convolution in groups, or neither a convolution nor a linear
+            layer.
     """
     factors: Sequence[nn.Linear | nn.Conv2d]
     if isinstance(layer, nn.Linear):
         factors = _linear(layer, rank)
     elif not isinstance(layer, nn.Conv2d):
-        raise ValueError(f"a layer must be a convolution or linear to be factorised, but is a {type(layer).__name__}")
+        raise ValueError(
+            f"a layer must be a convolution or linear to be factorized, but is a {type(layer).__name__}"
+        )
     elif layer.groups > 1:
         raise ValueError(
-            f"a convolution must have one group to be factorised, but has {layer.groups}: its channels share no rank; leave it out"
+            f"a convolution must have one group to be factorized, but has {layer.groups}: its channels share no rank; leave it out"
         )
     elif method == "tucker" and layer.kernel_size != (1, 1):
         factors = _tucker(layer, rank)
@@ -75,16 +81,23 @@ def factorized(layer: nn.Module, rank: Rank, method: Method = "spatial") -> nn.M
 
 @dataclass(frozen=True)
 class LowRank:
-    """Factorises the layers at each site to the chosen share of their full rank; 1 leaves a layer whole.
+    """Factorizes the layers at each site to the chosen share of their full rank; 1 leaves a layer
+    whole.
 
-    Convolutions in groups stay as they are. A layer whose factors would have as many weights stays too, so nothing grows.
-    The factors are called 0, 1, … below the name of the layer: choices at its site apply to all of them.
+    Convolutions in groups stay as they are. A layer whose factors would have as many weights stays
+    too, so nothing grows. The factors are called 0, 1, … below the name of the layer: choices at
+    its site apply to all of them.
     """
 
     method: Method = "spatial"
     kind: str = "rank"
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:  # noqa: ARG002
+    def apply(
+        self,
+        model: nn.Module,
+        settings: Mapping[str, Hashable],
+        example: Tensor,  # noqa: ARG002
+    ) -> nn.Module:
         """The network with factors in the places of layers.
 
         Raises:
@@ -96,14 +109,21 @@ class LowRank:
             rank = by_ratio(ratio)
             layers = [layer for layer in layers_at(model, site).values() if not _is_grouped(layer)]
             if not layers:
-                raise ValueError(f"a site must hold a layer without groups to have a rank, but {site!r} has none")
+                raise ValueError(
+                    f"a site must hold a layer without groups to have a rank, but {site!r} has none"
+                )
             chosen |= dict.fromkeys(layers, None if ratio == 1 else rank)
-        replaced = {layer: factorized(layer, rank, self.method) for layer, rank in chosen.items() if rank is not None}
+        replaced = {
+            layer: factorized(layer, rank, self.method)
+            for layer, rank in chosen.items()
+            if rank is not None
+        }
         return _with(model, replaced)
 
 
 def factorizable(model: nn.Module, ratio: float, method: Method = "spatial") -> list[str]:
-    """The names of the layers that have fewer weights in factors of the share `ratio` of their rank.
+    """The names of the layers that have fewer weights in factors of the share `ratio` of their
+    rank.
 
     >>> factorizable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)), 0.5)
     ['0']
@@ -124,11 +144,15 @@ def _is_grouped(layer: nn.Module) -> bool:
 
 
 def _halves(matrix: Tensor, rank: Rank) -> tuple[Tensor, Tensor]:
-    """[rows, r] and [r, columns], whose product is the nearest of rank r; the singular values are shared out evenly."""
+    """[rows, r] and [r, columns], whose product is the nearest of rank r; the singular values are
+    shared out evenly.
+    """
     left, values, right = torch.linalg.svd(matrix.detach().double(), full_matrices=False)
     kept = rank(values)
     roots = values[:kept].sqrt()
-    return (left[:, :kept] * roots).to(matrix.dtype), (roots[:, None] * right[:kept]).to(matrix.dtype)
+    return (left[:, :kept] * roots).to(matrix.dtype), (roots[:, None] * right[:kept]).to(
+        matrix.dtype
+    )
 
 
 def _linear(layer: nn.Linear, rank: Rank) -> list[nn.Linear]:
@@ -140,13 +164,19 @@ def _linear(layer: nn.Linear, rank: Rank) -> list[nn.Linear]:
 
 def _spatial(layer: nn.Conv2d, rank: Rank) -> list[nn.Conv2d]:
     outputs, inputs, height, width = layer.weight.shape
-    right, left = _halves(layer.weight.permute(0, 3, 1, 2).reshape(outputs * width, inputs * height), rank)
+    right, left = _halves(
+        layer.weight.permute(0, 3, 1, 2).reshape(outputs * width, inputs * height), rank
+    )
     size = len(left)
     columns = _conv(layer, inputs, size, 0)
     rows = _conv(layer, size, outputs, 1, bias=layer.bias is not None)
     return [
         _given(columns, left.view(size, inputs, height, 1), None),
-        _given(rows, right.view(outputs, width, size).permute(0, 2, 1).reshape(outputs, size, 1, width), layer.bias),
+        _given(
+            rows,
+            right.view(outputs, width, size).permute(0, 2, 1).reshape(outputs, size, 1, width),
+            layer.bias,
+        ),
     ]
 
 
@@ -157,9 +187,15 @@ def _conv(layer: nn.Conv2d, inputs: int, outputs: int, axis: int, bias: bool = F
         return (pair[0], rest) if axis == 0 else (rest, pair[1])
 
     _check_padding(layer)
-    kernel, stride, dilation = along(layer.kernel_size, 1), along(layer.stride, 1), along(layer.dilation, 1)
+    kernel, stride, dilation = (
+        along(layer.kernel_size, 1),
+        along(layer.stride, 1),
+        along(layer.dilation, 1),
+    )
     assert not isinstance(layer.padding, str)
-    return nn.Conv2d(inputs, outputs, kernel, stride, along(layer.padding, 0), dilation, bias=bias, device="meta")
+    return nn.Conv2d(
+        inputs, outputs, kernel, stride, along(layer.padding, 0), dilation, bias=bias, device="meta"
+    )
 
 
 def _tucker(layer: nn.Conv2d, rank: Rank) -> list[nn.Conv2d]:
@@ -197,7 +233,7 @@ def _fixed(basis: Tensor) -> Rank:
 def _check_padding(layer: nn.Conv2d) -> None:
     if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
         raise ValueError(
-            f"a convolution must pad with a number of zeros to be factorised, but has {layer.padding_mode!r}, {layer.padding!r}"
+            f"a convolution must pad with a number of zeros to be factorized, but has {layer.padding_mode!r}, {layer.padding!r}"
         )
 
 
@@ -209,13 +245,17 @@ def _given(factor: Layer, weight: Tensor, bias: Tensor | None) -> Layer:
 
 
 def factorize(model: nn.Module, rank: Rank, method: Method = "spatial") -> nn.Module:
-    """Factorises every linear layer and convolution without groups of a network; see `factorized`.
+    """Factorizes every linear layer and convolution without groups of a network; see `factorized`.
 
     >>> model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     >>> [weight.numel() for weight in factorize(model, by_ratio(0.25)).parameters() if weight.ndim == 2]
     [512, 256, 64, 20]
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)) and not _is_grouped(layer)]
+    layers = [
+        layer
+        for layer in model.modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and not _is_grouped(layer)
+    ]
     return _with(model, {layer: factorized(layer, rank, method) for layer in layers})
 
 

@@ -1,4 +1,4 @@
-"""Quantisation of a trained network without training."""
+"""Quantization of a trained network without training."""
 
 import copy
 from collections.abc import Hashable, Mapping
@@ -7,27 +7,38 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, check_activation_bits, quantize, quantize_layers
-from nas.quantize import DynamicRange, Range, correct_biases, equalized, insert_ranges
+from nas.quantize import (
+    ActivationQuantizer,
+    DynamicQuantizer,
+    correct_biases,
+    equalized,
+    insert_quantizers,
+)
 
 
 @dataclass(frozen=True)
 class PostTraining:
-    """Weights at the chosen 1 to 8 bits, as good as they can be made without training: for recipes that do not train on.
+    """Weights at the chosen 1 to 8 bits, as good as they can be made without training: for recipes
+    that do not train on.
 
-    What `Quantization` does as `method` says, but batch normalisation is folded and channels are equalised across layers before,
-    and the mean error of each channel is taken off its bias afterwards (Nagel et al., 2019).
+    What `Quantization` does as `method` says, but batch normalization is folded and channels are
+    equalized across layers before, and the mean error of each channel is taken off its bias
+    afterwards (Nagel et al., 2019).
     """
 
     method: Quantization = field(default_factory=Quantization)
     kind: str = "bits"
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
-        """The traced network with quantised layers, and a quantiser behind each result, calibrated on `example`.
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
+        """The traced network with quantized layers, and a quantizer behind each result, calibrated
+        on `example`.
 
         Raises:
             ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
-            UnsupportedError: if torch.fx cannot trace the network, an operation has no integer form, or layers with
-                normalisation share their weights already.
+            UnsupportedError: if torch.fx cannot trace the network, an operation has no integer
+                form, or layers with normalization share their weights already.
         """
         floating = equalized(model)
         quantized = self.method.apply(copy.deepcopy(floating), settings, example)
@@ -36,9 +47,13 @@ class PostTraining:
 
 
 def quantize_trained(
-    model: nn.Module, bits: int | Mapping[str, int], calibration: Tensor, method: Quantization | None = None
+    model: nn.Module,
+    bits: int | Mapping[str, int],
+    calibration: Tensor,
+    method: Quantization | None = None,
 ) -> nn.Module:
-    """A quantised copy of a trained network, as good as it can be made without training; it can be lowered.
+    """A quantized copy of a trained network, as good as it can be made without training; it can be
+    lowered.
 
     See `PostTraining`. Ranges are calibrated on `calibration`, a batch of inputs [N, …].
 
@@ -58,7 +73,8 @@ def quantize_trained(
 
 
 def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> nn.Module:
-    """A quantised copy of a network whose tensors get their ranges anew from each batch, when it runs.
+    """A quantized copy of a network whose tensors get their ranges anew from each batch, when it
+    runs.
 
     It needs no calibration. It cannot be lowered: a program holds its scales as constants.
 
@@ -74,8 +90,8 @@ def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> n
     """
     model = copy.deepcopy(model)
     quantize_layers(model, {"": bits}, "max", "channel")
-    traced = insert_ranges(model, check_activation_bits(activation_bits), "fixed")
+    traced = insert_quantizers(model, check_activation_bits(activation_bits), "fixed")
     for name, module in list(traced.named_modules()):
-        if isinstance(module, Range):
-            traced.set_submodule(name, DynamicRange(module.bits, rectified=module.rectified))
+        if isinstance(module, ActivationQuantizer):
+            traced.set_submodule(name, DynamicQuantizer(module.bits, rectified=module.rectified))
     return traced

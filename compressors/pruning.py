@@ -11,28 +11,31 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import L1, L2, Criterion, check_threshold
+from compressors.criteria import L1, L2, PruningCriterion, check_threshold
 from compressors.groups import Group, Unstated, is_depthwise
 from compressors.removal import shrink
 
 
 @dataclass(frozen=True)
 class ChannelPruning:
-    """Removes the chosen share of the output channels of the layers at each site, those of least importance first.
+    """Removes the chosen share of the output channels of the layers at each site, those of least
+    importance first.
 
-    Channels that the network ties together, by residual sums or depthwise convolutions, leave as one group. A width of C
-    becomes C - floor(ratio · C), so costs follow from the ratios alone: a ranking over all layers or a threshold, by which
-    weights decide, is for `prune_globally` and `prune_below`. The layers that give the logits keep their channels, and
-    depthwise convolutions those of the layer before them. Where two sites hold the same layer, the inner one decides.
+    Channels that the network ties together, by residual sums or depthwise convolutions, leave as
+    one group. A width of C becomes C - floor(ratio · C), so costs follow from the ratios alone: a
+    ranking over all layers or a threshold, by which weights decide, is for `prune_globally` and
+    `prune_below`. The layers that give the logits keep their channels, and depthwise convolutions
+    those of the layer before them. Where two sites hold the same layer, the inner one decides.
 
-    A group of which only some layers have a ratio is refused, or follows these where `unstated` is "follow": then a choice at
-    one layer of each group, as `prunable` lists them, is one for all of its channels.
+    A group of which only some layers have a ratio is refused, or follows these where `unstated` is
+    "follow": then a choice at one layer of each group, as `prunable` lists them, is one for all of
+    its channels.
 
     Raises:
         ValueError: if `unstated` is neither.
     """
 
-    criterion: Criterion = L2
+    criterion: PruningCriterion = L2
     unstated: Unstated = "refuse"
     kind: str = "prune"
 
@@ -40,13 +43,15 @@ class ChannelPruning:
         if self.unstated not in (known := get_args(Unstated)):
             raise ValueError(f"unstated must be one of {known}, but got {self.unstated!r}")
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
         """The smaller network.
 
         Raises:
-            ValueError: if a ratio is not in [0, 1), if a site has only depthwise convolutions or layers that give the logits,
-                if tied layers have different ratios, or if removing the channels of this network is not the same as setting
-                them to zero.
+            ValueError: if a ratio is not in [0, 1), if a site has only depthwise convolutions or
+                layers that give the logits, if tied layers have different ratios, or if removing
+                the channels of this network is not the same as setting them to zero.
         """
         ratios = {site: check_ratio(settings[site], site) for site in settings}
         return shrink(model, ratios, example, self.criterion, _least_of_each, self.unstated)
@@ -57,9 +62,10 @@ def prune(
     ratio: float | Mapping[str, float],
     example: Tensor,
     *,
-    criterion: Criterion = L2,
+    criterion: PruningCriterion = L2,
 ) -> nn.Module:
-    """A smaller copy of `model`, without a share of the channels of every layer, or of those at each site.
+    """A smaller copy of `model`, without a share of the channels of every layer, or of those at
+    each site.
 
     >>> model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 6 * 6, 10))
     >>> smaller = prune(model, 0.5, torch.rand(4, 1, 8, 8))
@@ -78,14 +84,22 @@ def prune(
 
 
 def prune_globally(
-    model: nn.Module, ratio: float, example: Tensor, *, criterion: Criterion = L2, sites: Sequence[str] = ("",)
+    model: nn.Module,
+    ratio: float,
+    example: Tensor,
+    *,
+    criterion: PruningCriterion = L2,
+    sites: Sequence[str] = ("",),
 ) -> nn.Module:
-    """A copy of `model` without floor(ratio · N) of the N channels at the sites: the least important of all layers together.
+    """A copy of `model` without floor(ratio · N) of the N channels at the sites: the least
+    important of all layers together.
 
-    Importances are compared in units of their group's mean. Every group keeps a channel. Tied channels count once.
+    Importances are compared in units of their group's mean. Every group keeps a channel. Tied
+    channels count once.
 
     Raises:
-        ValueError: as ChannelPruning does, or if the ratio leaves less than one channel to each group.
+        ValueError: as ChannelPruning does, or if the ratio leaves less than one channel to each
+            group.
     """
     check_ratio(ratio, "all sites together")
 
@@ -94,9 +108,15 @@ def prune_globally(
         count = math.floor(ratio * total)
         if total - count < len(groups):
             found = [list(group.names) for group in groups]
-            raise ValueError(f"a ratio must leave a channel to each of {found}, but {ratio} takes {count} of {total}")
+            raise ValueError(
+                f"a ratio must leave a channel to each of {found}, but {ratio} takes {count} of {total}"
+            )
         relative = [group.importance / group.importance.mean().clamp_min(1e-30) for group in groups]
-        ranking = sorted((float(value), at, channel) for at, values in enumerate(relative) for channel, value in enumerate(values))
+        ranking = sorted(
+            (float(value), at, channel)
+            for at, values in enumerate(relative)
+            for channel, value in enumerate(values)
+        )
         cuts: list[list[int]] = [[] for _ in groups]
         for _, at, channel in ranking:
             if count > 0 and len(cuts[at]) < groups[at].width - 1:
@@ -108,12 +128,18 @@ def prune_globally(
 
 
 def prune_below(
-    model: nn.Module, threshold: float, example: Tensor, *, criterion: Criterion = L2, sites: Sequence[str] = ("",)
+    model: nn.Module,
+    threshold: float,
+    example: Tensor,
+    *,
+    criterion: PruningCriterion = L2,
+    sites: Sequence[str] = ("",),
 ) -> nn.Module:
     """A copy of `model` without the channels at the sites whose importance is below `threshold`.
 
     Raises:
-        ValueError: as ChannelPruning does, if the threshold is not a positive number, or if a group would lose all channels.
+        ValueError: as ChannelPruning does, if the threshold is not a positive number, or if a group
+            would lose all channels.
     """
     check_threshold(threshold)
 
@@ -130,29 +156,46 @@ def prune_below(
 
 
 def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
-    """The layers of each group of two or more channels that can be pruned, by their names, in the order of the network.
+    """The layers of each group of two or more channels that can be pruned, by their names, in the
+    order of the network.
 
     >>> model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(144, 10))
     >>> prunable(model, torch.rand(1, 1, 8, 8))
     [('0',), ('2',)]
 
-    The layers that give the logits are left out, and what `ChannelPruning` refuses. It may be given a ratio at one layer of each
-    group if its `unstated` is "follow". `example` is a batch of inputs, [N, …].
+    The layers that give the logits are left out, and what `ChannelPruning` refuses. It may be given
+    a ratio at one layer of each group if its `unstated` is "follow". `example` is a batch of
+    inputs, [N, …].
     """
     found = list[tuple[str, ...]]()
     for name, layer in model.named_modules():
-        if not isinstance(layer, (nn.Conv2d, nn.Linear)) or is_depthwise(layer) or any(name in group for group in found):
+        if (
+            not isinstance(layer, (nn.Conv2d, nn.Linear))
+            or is_depthwise(layer)
+            or any(name in group for group in found)
+        ):
             continue
         seen = list[Group]()
         with suppress(ValueError):
-            shrink(copy.deepcopy(model), {name: 0.5}, example, L1, partial(_first_of_each, seen), "follow")
+            shrink(
+                copy.deepcopy(model),
+                {name: 0.5},
+                example,
+                L1,
+                partial(_first_of_each, seen),
+                "follow",
+            )
             found += [group.names for group in seen if group.width > 1]
     return found
 
 
 def widths(model: nn.Module) -> dict[str, int]:
     """How many channels each convolution and linear layer makes, by name."""
-    layers = ((name, module) for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
+    layers = (
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    )
     return {name: layer.weight.shape[0] for name, layer in layers}
 
 
@@ -175,5 +218,7 @@ def _least_of_each(groups: Sequence[Group]) -> list[list[int]]:
 def check_ratio(ratio: Hashable, site: str) -> float:
     """The ratio, if it is at least 0 and below 1."""
     if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0.0 <= ratio < 1.0:
-        raise ValueError(f"a pruning ratio must be at least 0 and below 1, but got {ratio!r} at {site!r}")
+        raise ValueError(
+            f"a pruning ratio must be at least 0 and below 1, but got {ratio!r} at {site!r}"
+        )
     return float(ratio)

@@ -1,4 +1,4 @@
-"""Fake-quantised training at the bit-widths that a search chooses."""
+"""Fake-quantized training at the bit-widths that a search chooses."""
 
 import copy
 from collections.abc import Hashable, Mapping
@@ -15,12 +15,12 @@ from nas.quantize import (
     SharedConv2d,
     SharedLinear,
     calibrate,
-    insert_ranges,
+    insert_quantizers,
     weight_quantizer,
 )
 from nas.quantize.calibrate import METHODS, RangeMethod
-from nas.quantize.quantizers import WeightMethod
-from nas.quantize.weights import Scales
+from nas.quantize.weight_levels import Scales
+from nas.quantize.weight_quantizers import WeightMethod
 
 BIT_WIDTHS = range(1, 9)
 ACTIVATION_BITS = range(2, 9)
@@ -32,17 +32,21 @@ _FOLLOWED = {"widest": ("minmax",), "average": ("minmax", "moving_average")}
 class Quantization:
     """Weights at the chosen 1 to 8 bits; the tensors between layers at `activation_bits`, 2 to 8.
 
-    A site stands for every convolution and linear layer at or below it; where two sites hold the same layer, the inner one
-    decides. Batch normalisation behind a layer stays while it is trained: it changes the scales of channels, and no level.
+    A site stands for every convolution and linear layer at or below it; where two sites hold the
+    same layer, the inner one decides. Batch normalization behind a layer stays while it is trained:
+    it changes the scales of channels, and no level.
 
-    `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), ternary weights for 2 bits, or, for levels
-    that are not symmetric, the smallest and the largest weight ("affine"). Weights of 1 bit are binary by any. `weight_scales`
-    is one scale for each channel, or for all of a tensor. `ranges` is how those of tensors are found on data, `activations` how
-    they move in training: "widest" and "average" follow batches, "fixed" stays, "pact" learns ends and "lsq" steps. The few values
-    of shared weights are affine by "affine", and else follow the largest magnitude.
+    `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), ternary
+    weights for 2 bits, or, for levels that are not symmetric, the smallest and the largest weight
+    ("affine"). Weights of 1 bit are binary by any. `weight_scales` is one scale for each channel,
+    or for all of a tensor. `ranges` is how those of tensors are found on data, `activations` how
+    they move in training: "widest" and "average" follow batches, "fixed" stays, "pact" learns ends
+    and "lsq" steps. The few values of shared weights are affine by "affine", and else follow the
+    largest magnitude.
 
     Raises:
-        ValueError: if an option is not one of these, or ranges would not outlast the first step of training.
+        ValueError: if an option is not one of these, or ranges would not outlast the first step of
+            training.
     """
 
     activation_bits: int = 8
@@ -64,21 +68,28 @@ class Quantization:
                 f"'lsq', but got {self.ranges!r}"
             )
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
-        """The traced network with quantised layers, and a quantiser behind each result, calibrated on `example`.
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
+        """The traced network with quantized layers, and a quantizer behind each result, calibrated
+        on `example`.
 
         Raises:
             ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
-            UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
+            UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer
+                form.
         """
         quantize_layers(model, settings, self.weights, self.weight_scales)
-        traced = insert_ranges(model, self.activation_bits, self.activations)
+        traced = insert_quantizers(model, self.activation_bits, self.activations)
         calibrate(traced, example, METHODS[self.ranges])
         return traced
 
 
-def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Scales) -> None:
-    """Puts quantised layers, which share their parameters, in the place of those at or below each site.
+def quantize_layers(
+    model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Scales
+) -> None:
+    """Puts quantized layers, which share their parameters, in the place of those at or below each
+    site.
 
     Raises:
         ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
@@ -87,8 +98,16 @@ def quantize_layers(model: nn.Module, settings: Mapping[str, Hashable], weights:
     for site in sorted(settings, key=len):
         chosen = _check_bits(settings[site], BIT_WIDTHS, site)
         layers = layers_at(model, site)
-        if chosen == 1 and (shared := [name for name, layer in layers.items() if isinstance(layer, (SharedConv2d, SharedLinear))]):
-            raise ValueError(f"weights that share values must have 2 to 8 bits, but got 1 at {shared}")
+        if chosen == 1 and (
+            shared := [
+                name
+                for name, layer in layers.items()
+                if isinstance(layer, (SharedConv2d, SharedLinear))
+            ]
+        ):
+            raise ValueError(
+                f"weights that share values must have 2 to 8 bits, but got 1 at {shared}"
+            )
         bits |= dict.fromkeys(layers.values(), chosen)
     quantized = {layer: _quantized(layer, width, weights, scales) for layer, width in bits.items()}
     # A layer that is used twice may have several names.
@@ -103,18 +122,30 @@ def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scale
         return layer
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     quantizer = weight_quantizer(layer.weight, bits, weights, scales)
-    return QuantizedConv2d(layer, bits, quantizer) if isinstance(layer, nn.Conv2d) else QuantizedLinear(layer, bits, quantizer)
+    return (
+        QuantizedConv2d(layer, bits, quantizer)
+        if isinstance(layer, nn.Conv2d)
+        else QuantizedLinear(layer, bits, quantizer)
+    )
 
 
-def quantize(model: nn.Module, bits: int | Mapping[str, int], calibration: Tensor, method: Compressor | None = None) -> nn.Module:
-    """A quantised copy of a network: all layers at `bits` bits, or those at each site at its own; the others keep their weights.
+def quantize(
+    model: nn.Module,
+    bits: int | Mapping[str, int],
+    calibration: Tensor,
+    method: Compressor | None = None,
+) -> nn.Module:
+    """A quantized copy of a network: all layers at `bits` bits, or those at each site at its own;
+    the others keep their weights.
 
-    `calibration` is a batch of inputs, [N, …], from which the ranges of tensors are found. What is returned is the network
-    traced by torch.fx: it can be used as it is, trained on, or lowered to its integer program.
+    `calibration` is a batch of inputs, [N, …], from which the ranges of tensors are found. What is
+    returned is the network traced by torch.fx: it can be used as it is, trained on, or lowered to
+    its integer program.
 
     >>> import torch
     >>> from torch import nn
-    >>> from nas.artifact import lower, pack
+    >>> from nas.lowering import lower
+    >>> from nas.packed import pack
     >>> images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
     >>> small = quantize(model, 4, images)

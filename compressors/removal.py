@@ -8,14 +8,14 @@ import torch
 import torch_pruning
 from torch import Tensor, nn
 
-from compressors.criteria import Criterion
+from compressors.criteria import PruningCriterion
 from compressors.groups import Group, Unstated, groups_of, is_depthwise, tied_to
 from nas.compress import layers_at
 from nas.mask import WeightMask
 
 TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
 ADVICE = (
-    "the network reorders channels, mixes them or makes something of a zero, as shuffles, layer normalisation and sigmoids do: "
+    "the network reorders channels, mixes them or makes something of a zero, as shuffles, layer normalization and sigmoids do: "
     "leave its sites out"
 )
 
@@ -27,28 +27,37 @@ def shrink(
     model: nn.Module,
     values: Mapping[str, float],
     example: Tensor,
-    criterion: Criterion,
+    criterion: PruningCriterion,
     select: Selection,
     unstated: Unstated = "refuse",
 ) -> nn.Module:
-    """`model` without the selected channels, of groups for which a value other than 0 is given at a site.
+    """`model` without the selected channels, of groups for which a value other than 0 is given at a
+    site.
 
     Which channels are tied comes from Torch-Pruning's dependency graph (Fang et al., 2023).
 
     Raises:
-        ValueError: if the network has masks, a site has only depthwise convolutions or layers that give the logits, tied layers
-            differ in their values, or removing the channels is not the same as setting them to zero.
+        ValueError: if the network has masks, a site has only depthwise convolutions or layers that
+            give the logits, tied layers differ in their values, or removing the channels is not the
+            same as setting them to zero.
     """
-    chosen = {site: dict.fromkeys(_producers_at(model, site), value) for site, value in values.items()}
+    chosen = {
+        site: dict.fromkeys(_producers_at(model, site), value) for site, value in values.items()
+    }
     if not any(values.values()):
         return model
     if any(isinstance(module, WeightMask) for module in model.modules()):
-        raise ValueError("channels must be removed before single weights, but the network has masks")
+        raise ValueError(
+            "channels must be removed before single weights, but the network has masks"
+        )
     model.eval()
     with torch.enable_grad():  # it follows what autograd records
-        graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=(example[:2],), verbose=False)
+        graph = torch_pruning.DependencyGraph().build_dependency(
+            model, example_inputs=(example[:2],), verbose=False
+        )
     names = {module: name for name, module in model.named_modules()}
-    # The sample of zeros tells what biases alone make the network say; the one of ones answers where examples are zeros.
+    # The sample of zeros tells what biases alone make the network say; the one of ones answers
+    # where examples are zeros.
     probe = torch.cat([example, torch.ones_like(example[:1]), torch.zeros_like(example[:1])])
     scores = criterion.judged(model, example)
     try:
@@ -59,7 +68,9 @@ def shrink(
         with torch.no_grad():
             shrunk = model(probe)
     except (IndexError, RuntimeError) as error:
-        raise ValueError(f"a network must run without the removed channels, but: {error}; {ADVICE}") from error
+        raise ValueError(
+            f"a network must run without the removed channels, but: {error}; {ADVICE}"
+        ) from error
     _check_same(masked, shrunk)
     return model
 
@@ -68,12 +79,18 @@ def _producers_at(model: nn.Module, site: str) -> list[nn.Module]:
     layers = layers_at(model, site)
     producers = [layer for layer in layers.values() if not is_depthwise(layer)]
     if not producers:
-        raise ValueError(f"a depthwise convolution has the channels of the layer before it, but {site!r} has only {list(layers)}")
+        raise ValueError(
+            f"a depthwise convolution has the channels of the layer before it, but {site!r} has only {list(layers)}"
+        )
     return producers
 
 
-def _masked(model: nn.Module, graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]], inputs: Tensor) -> Tensor:
-    """The outputs with the channels set to zero where they are made: what removing them has to be equal to."""
+def _masked(
+    model: nn.Module, graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]], inputs: Tensor
+) -> Tensor:
+    """The outputs with the channels set to zero where they are made: what removing them has to be
+    equal to.
+    """
     modules = set(model.modules())
     hooks = [
         dep.target.module.register_forward_hook(partial(_zero, torch.tensor(indices)))
@@ -96,12 +113,16 @@ def _zero(indices: Tensor, layer: nn.Module, inputs: tuple[Tensor, ...], output:
 def _remove(graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]]) -> None:
     for group, cut in cuts:
         if len(cut) == group.width:
-            raise ValueError(f"pruning must leave a channel, but none of {group.width} is left at {list(group.names)}")
+            raise ValueError(
+                f"pruning must leave a channel, but none of {group.width} is left at {list(group.names)}"
+            )
         if cut:
             tied_to(graph, group.root, cut).prune()
         achieved, expected = graph.get_out_channels(group.root), group.width - len(cut)
         if achieved != expected:
-            raise ValueError(f"pruning must leave {expected} of {group.width} channels, but left {achieved} at {list(group.names)}")
+            raise ValueError(
+                f"pruning must leave {expected} of {group.width} channels, but left {achieved} at {list(group.names)}"
+            )
 
 
 def _check_same(masked: Tensor, shrunk: Tensor) -> None:
@@ -111,8 +132,11 @@ def _check_same(masked: Tensor, shrunk: Tensor) -> None:
         )
     # The last sample is the one of zeros.
     error, response = float((masked - shrunk).abs().max()), float((masked - masked[-1]).abs().max())
-    # Where biases give most of the output, a mistake in the little that answers the input must not hide behind them.
-    if not error <= TOLERANCE_OF_RESPONSE * response + TOLERANCE_OF_OUTPUT * float(masked.abs().max()):
+    # Where biases give most of the output, a mistake in the little that answers the input must not
+    # hide behind them.
+    if not error <= TOLERANCE_OF_RESPONSE * response + TOLERANCE_OF_OUTPUT * float(
+        masked.abs().max()
+    ):
         raise ValueError(
             f"removing channels must give the outputs that zeroed channels give, but they differ by {error:.3g} "
             f"where inputs make a difference of {response:.3g}; {ADVICE}"

@@ -1,7 +1,8 @@
-"""When weights are removed: from the share of a training phase that is done, 0 to 1, to the share of the removal, 0 to 1.
+"""When weights are removed: from the share of a training phase that is done, 0 to 1, to the share
+of the removal, 0 to 1.
 
-Any such function will do. Between 0 and its end each of these rises; then the mask stays, and the weights that are left go
-on being trained. Parameters are set with functools.partial.
+Any such function will do. Between 0 and its end each of these rises; then the mask stays, and the
+weights that are left go on being trained. Parameters are set with functools.partial.
 """
 
 from collections.abc import Sequence
@@ -20,9 +21,13 @@ def constant(progress: float, begin: float = 0.25) -> float:
 
 
 def polynomial(progress: float, power: float, begin: float = 0.0, end: float = 0.75) -> float:
-    """1 - (1 - t)^power, where t goes from 0 at `begin` to 1 at `end`: fast at first, while there is much to remove."""
+    """1 - (1 - t)^power, where t goes from 0 at `begin` to 1 at `end`: fast at first, while there
+    is much to remove.
+    """
     if not 0.0 <= begin < end <= 1.0 or power <= 0.0:
-        raise ValueError(f"a schedule needs 0 <= begin < end <= 1 and a positive power, but got {begin}, {end} and {power}")
+        raise ValueError(
+            f"a schedule needs 0 <= begin < end <= 1 and a positive power, but got {begin}, {end} and {power}"
+        )
     return float(1.0 - (1.0 - min(max((progress - begin) / (end - begin), 0.0), 1.0)) ** power)
 
 

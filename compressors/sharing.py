@@ -32,21 +32,29 @@ Layer = nn.Conv2d | nn.Linear
 
 @dataclass(frozen=True)
 class Sharing:
-    """The weights of a layer share the chosen 2 to 256 values, and are stored as indices and a codebook (Han et al., 2016).
+    """The weights of a layer share the chosen 2 to 256 values, and are stored as indices and a
+    codebook (Han et al., 2016).
 
-    Values are the centres of k-means and are trained on, each with the sum of the gradients of its weights. Where weights are
-    exactly 0, one value is 0 and stays it. An option of 0 leaves a layer as it is. A site stands for every convolution and
-    linear layer at or below it; where two sites hold the same layer, the inner one decides. Layers that are quantised before
-    or after keep their bits for the values, and whether these are affine; others have symmetric values of 8 bits.
+    Values are the centers of k-means and are trained on, each with the sum of the gradients of its
+    weights. Where weights are exactly 0, one value is 0 and stays it. An option of 0 leaves a layer
+    as it is. A site stands for every convolution and linear layer at or below it; where two sites
+    hold the same layer, the inner one decides. Layers that are quantized before or after keep their
+    bits for the values, and whether these are affine; others have symmetric values of 8 bits.
     """
 
     kind: str = "codes"
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:  # noqa: ARG002
-        """The network with shared weights; batch normalisation behind them keeps positive gains.
+    def apply(
+        self,
+        model: nn.Module,
+        settings: Mapping[str, Hashable],
+        example: Tensor,  # noqa: ARG002
+    ) -> nn.Module:
+        """The network with shared weights; batch normalization behind them keeps positive gains.
 
         Raises:
-            ValueError: if a number of values is not 0 or in 2 … 256, a site holds no layer, or the weights have 1 bit.
+            ValueError: if a number of values is not 0 or in 2 … 256, a site holds no layer, or the
+                weights have 1 bit.
             UnsupportedError: if torch.fx cannot trace the network.
         """
         entries: dict[nn.Module, int] = {}
@@ -54,12 +62,22 @@ class Sharing:
             chosen = _check_entries(settings[site], site)
             for name, layer in layers_at(model, site).items():
                 if isinstance(layer, (SharedConv2d, SharedLinear)):
-                    raise ValueError(f"weights can be shared once, but those of {name!r} are shared already")
-                if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) and layer.bits == 1 and chosen:
-                    raise ValueError(f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or 0 codes")
+                    raise ValueError(
+                        f"weights can be shared once, but those of {name!r} are shared already"
+                    )
+                if (
+                    isinstance(layer, (QuantizedConv2d, QuantizedLinear))
+                    and layer.bits == 1
+                    and chosen
+                ):
+                    raise ValueError(
+                        f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or 0 codes"
+                    )
                 entries[layer] = chosen
         replaced: dict[nn.Module, nn.Module] = {
-            norm: with_positive_gains(norm, layer) for layer, norm in _norms(model) if entries.get(layer)
+            norm: with_positive_gains(norm, layer)
+            for layer, norm in _norms(model)
+            if entries.get(layer)
         }
         replaced |= {layer: _shared(layer, count) for layer, count in entries.items() if count}
         # A layer that is used twice may have several names.
@@ -74,7 +92,8 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
 
     >>> import torch
     >>> from torch import nn
-    >>> from nas.artifact import lower, pack
+    >>> from nas.lowering import lower
+    >>> from nas.packed import pack
     >>> _ = torch.manual_seed(0)
     >>> model = nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 10))
     >>> shared = share(model, {"0": 16})
@@ -85,7 +104,8 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
     True
 
     Raises:
-        ValueError: if a number of values is not 0 or in 2 … 256, a site holds no layer, or the weights have 1 bit.
+        ValueError: if a number of values is not 0 or in 2 … 256, a site holds no layer, or the
+            weights have 1 bit.
         UnsupportedError: if torch.fx cannot trace the network.
     """
     settings: Mapping[str, Hashable] = entries if isinstance(entries, Mapping) else {"": entries}
@@ -93,7 +113,8 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
 
 
 def shareable(model: nn.Module, entries: int) -> list[str]:
-    """The names of the layers whose weights take fewer bytes as indices of so many values and these than at 8 bits each.
+    """The names of the layers whose weights take fewer bytes as indices of so many values and these
+    than at 8 bits each.
 
     >>> shareable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)), 16)
     ['0']
@@ -102,41 +123,50 @@ def shareable(model: nn.Module, entries: int) -> list[str]:
         ValueError: if the number of values is not in 2 … 256.
     """
     width = (_check_entries(entries, "every layer") - 1).bit_length()
-    layers = ((name, module) for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
-    return [name for name, layer in layers if (8 - width) * layer.weight.numel() > 8 * (entries + 1)]
+    layers = (
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    )
+    return [
+        name for name, layer in layers if (8 - width) * layer.weight.numel() > 8 * (entries + 1)
+    ]
 
 
 def cluster(weights: Vector, entries: int) -> tuple[Vector, NDArray[np.intp]]:
-    """Centres [entries], ascending, of k-means on weights [N], and the index of each weight's.
+    """Centers [entries], ascending, of k-means on weights [N], and the index of each weight's.
 
-    Centres begin evenly between the smallest and the largest weight, which keeps the rare large ones (Han et al., 2016). One
-    that is nearest to no weight moves to the weight that is farthest from its own.
+    Centers begin evenly between the smallest and the largest weight, which keeps the rare large
+    ones (Han et al., 2016). One that is nearest to no weight moves to the weight that is farthest
+    from its own.
     """
     order = np.sort(weights)
     sums = np.concatenate([[0.0], np.cumsum(order)])
-    centres = np.linspace(order[0], order[-1], entries)
+    centers = np.linspace(order[0], order[-1], entries)
     for _ in range(ROUNDS):
-        # In one dimension, clusters are the spans of sorted weights between the middles of centres.
-        cuts = np.concatenate([[0], np.searchsorted(order, (centres[1:] + centres[:-1]) / 2), [len(order)]])
+        # In one dimension, clusters are the spans of sorted weights between the middles of centers.
+        cuts = np.concatenate(
+            [[0], np.searchsorted(order, (centers[1:] + centers[:-1]) / 2), [len(order)]]
+        )
         counts = np.diff(cuts)
-        moved = np.where(counts > 0, np.diff(sums[cuts]) / np.maximum(counts, 1), centres)
+        moved = np.where(counts > 0, np.diff(sums[cuts]) / np.maximum(counts, 1), centers)
         moved = moved[counts > 0]
         while len(moved) < entries:
             moved = np.sort(np.append(moved, _farthest(order, moved)))
-        if np.array_equal(moved, centres):
+        if np.array_equal(moved, centers):
             break
-        centres = moved
-    return centres, _nearest(weights, centres)
+        centers = moved
+    return centers, _nearest(weights, centers)
 
 
-def _nearest(weights: Vector, centres: Vector) -> NDArray[np.intp]:
-    """The index of the nearest of ascending centres for each weight."""
-    return np.searchsorted((centres[1:] + centres[:-1]) / 2, weights)
+def _nearest(weights: Vector, centers: Vector) -> NDArray[np.intp]:
+    """The index of the nearest of ascending centers for each weight."""
+    return np.searchsorted((centers[1:] + centers[:-1]) / 2, weights)
 
 
-def _farthest(weights: Vector, centres: Vector) -> float:
-    """The weight that is farthest from the nearest centre."""
-    return float(weights[np.abs(weights - centres[_nearest(weights, centres)]).argmax()])
+def _farthest(weights: Vector, centers: Vector) -> float:
+    """The weight that is farthest from the nearest center."""
+    return float(weights[np.abs(weights - centers[_nearest(weights, centers)]).argmax()])
 
 
 def _shared(layer: nn.Module, entries: int) -> nn.Module:
@@ -155,23 +185,43 @@ def _shared(layer: nn.Module, entries: int) -> nn.Module:
         assignments[kept] = found + 1
     bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
     places = torch.from_numpy(assignments).view(weight.shape)
-    codebook = Codebook(torch.from_numpy(values).to(weight.dtype), places, bits, has_zero_points(layer))
-    return SharedConv2d(layer, codebook) if isinstance(layer, nn.Conv2d) else SharedLinear(layer, codebook)
+    codebook = Codebook(
+        torch.from_numpy(values).to(weight.dtype), places, bits, has_zero_points(layer)
+    )
+    return (
+        SharedConv2d(layer, codebook)
+        if isinstance(layer, nn.Conv2d)
+        else SharedLinear(layer, codebook)
+    )
 
 
 def _norms(model: nn.Module) -> list[tuple[Layer, nn.BatchNorm1d | nn.BatchNorm2d]]:
-    """Layers, with the normalisation that reads them where it has gains."""
+    """Layers, with the normalization that reads them where it has gains."""
     traced = model if isinstance(model, fx.GraphModule) else traced_network(model)
-    modules = {node: traced.get_submodule(str(node.target)) for node in traced.graph.nodes if node.op == "call_module"}
+    modules = {
+        node: traced.get_submodule(str(node.target))
+        for node in traced.graph.nodes
+        if node.op == "call_module"
+    }
     found: list[tuple[Layer, nn.BatchNorm1d | nn.BatchNorm2d]] = []
     for node, layer in modules.items():
         norm = modules.get(next(iter(node.users)))
-        if isinstance(layer, (nn.Conv2d, nn.Linear)) and isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d)) and norm.affine:
+        if (
+            isinstance(layer, (nn.Conv2d, nn.Linear))
+            and isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
+            and norm.affine
+        ):
             found.append((layer, norm))
     return found
 
 
 def _check_entries(entries: Hashable, where: str) -> int:
-    if isinstance(entries, bool) or not isinstance(entries, int) or (entries not in ENTRIES and entries != 0):
-        raise ValueError(f"codes must be 0 or one of {ENTRIES.start} … {ENTRIES.stop - 1}, but got {entries!r} at {where!r}")
+    if (
+        isinstance(entries, bool)
+        or not isinstance(entries, int)
+        or (entries not in ENTRIES and entries != 0)
+    ):
+        raise ValueError(
+            f"codes must be 0 or one of {ENTRIES.start} … {ENTRIES.stop - 1}, but got {entries!r} at {where!r}"
+        )
     return entries

@@ -1,19 +1,32 @@
-"""The most accurate network for a table of tumours that fits in a few hundred bytes, and reads few measurements."""
+"""The most accurate network for a table of tumors that fits in a few hundred bytes, and reads few
+measurements.
+"""
 
 from typing import Literal
 
-from compressors.features import Criterion, FeatureSelection, l1, mutual_information, ranked, tree_importance
+from compressors.features import (
+    FeatureCriterion,
+    FeatureSelection,
+    l1,
+    mutual_information,
+    ranked,
+    tree_importance,
+)
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.data import breast_cancer as read_breast_cancer
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
 from nas.seeds import generator
-from nas.train import Recipe
+from nas.training.recipe import Recipe
 from search_spaces.mlp import Mlp
-from strategies.evolution import AgingEvolution
+from strategies.evolutionary.aging import AgingEvolution
 
-CRITERIA: dict[str, Criterion] = {"mutual_information": mutual_information, "l1": l1, "tree_importance": tree_importance}
+CRITERIA: dict[str, FeatureCriterion] = {
+    "mutual_information": mutual_information,
+    "l1": l1,
+    "tree_importance": tree_importance,
+}
 
 
 def breast_cancer(
@@ -24,7 +37,7 @@ def breast_cancer(
     finetune_epochs: int = 10,
     seed: int = 0,
 ) -> Experiment:
-    """Searches a network for scikit-learn's breast cancer data, 30 measurements of 569 tumours.
+    """Searches a network for scikit-learn's breast cancer data, 30 measurements of 569 tumors.
 
     Args:
         criterion: how measurements are ranked; how many of them are read is searched
@@ -49,6 +62,6 @@ def breast_cancer(
 
 
 if __name__ == "__main__":
-    from nas.__main__ import run_script
+    from nas.cli.main import run_script
 
     run_script(breast_cancer)

@@ -1,4 +1,6 @@
-"""How a network that is trained already is best compressed to fit a budget: all compressors at once."""
+"""How a network that is trained already is best compressed to fit a budget: all compressors at
+once.
+"""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -6,25 +8,26 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmarks.methods import residual
 from compressors.blocks import BlockPruning, droppable
 from compressors.low_rank import LowRank, factorizable
 from compressors.pruning import ChannelPruning, prunable
 from compressors.quantization import Quantization
 from compressors.sharing import Sharing, shareable
 from compressors.sparsity import WeightPruning
-from experiments.methods import residual
-from experiments.strategy_names import Name, strategy_class
-from nas import weights
 from nas.compress import Compressor
 from nas.data import Task
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
-from nas.run import one_thread
+from nas.runs.threads import one_thread
 from nas.seeds import derive, generator, seeded
 from nas.space import Choice, Choices
-from nas.train import Recipe, cross_entropy, fit
-from search_spaces.trained import Trained
+from nas.training import checkpoint as weights
+from nas.training.fit import cross_entropy, fit
+from nas.training.recipe import Recipe
+from search_spaces.trained_network import TrainedNetwork
+from strategies.names import StrategyName, strategy_class
 
 COMPRESSORS: tuple[Compressor, ...] = (
     BlockPruning(),
@@ -47,29 +50,47 @@ When = tuple[str, frozenset[Hashable]]
 
 
 def joint(model: nn.Module, example: Tensor) -> Choices:
-    """Whether each block is dropped, one pruning ratio for each group of channels, and the bits of each layer with what they allow.
+    """Whether each block is dropped, one pruning ratio for each group of channels, and the bits of
+    each layer with what they allow.
 
-    What lies in a dropped block is not asked for, and a layer of less than half as many weights as the mean one has bits alone.
+    What lies in a dropped block is not asked for, and a layer of less than half as many weights as
+    the mean one has bits alone.
     """
     blocks = droppable(model, example)
 
     def kept(site: str) -> When | None:
-        return next(((f"{block}.drop", frozenset({False})) for block in blocks if site.startswith(f"{block}.")), None)
+        return next(
+            (
+                (f"{block}.drop", frozenset({False}))
+                for block in blocks
+                if site.startswith(f"{block}.")
+            ),
+            None,
+        )
 
     choices = [Choice(block, "drop", (False, True)) for block in blocks]
-    choices += [Choice(group[0], "prune", RATIOS, kept(group[0])) for group in prunable(model, example)]
-    layers = ((name, layer) for name, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    choices += [
+        Choice(group[0], "prune", RATIOS, kept(group[0])) for group in prunable(model, example)
+    ]
+    layers = (
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear))
+    )
     sizes = {name: layer.weight.numel() for name, layer in layers}
     suitable = set(factorizable(model, 0.25)) & set(shareable(model, 16))
     for layer, size in sizes.items():
         choices.append(Choice(layer, "bits", BITS, kept(layer)))
         if layer in suitable and 2 * size * len(sizes) >= sum(sizes.values()):
-            choices += [Choice(layer, kind, options, (f"{layer}.bits", bits)) for kind, options, bits in BESIDES]
+            choices += [
+                Choice(layer, kind, options, (f"{layer}.bits", bits))
+                for kind, options, bits in BESIDES
+            ]
     return Choices(choices)
 
 
 def compression(
-    strategy: Name = "evolution",
+    strategy: StrategyName = "evolution",
     trials: int = 120,
     size_bytes: int | None = 3000,
     macs: int | None = None,
@@ -80,7 +101,8 @@ def compression(
     finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
-    """Trains a residual network for scikit-learn's 8x8 handwritten digits, and searches how to compress it.
+    """Trains a residual network for scikit-learn's 8x8 handwritten digits, and searches how to
+    compress it.
 
     Args:
         strategy: how candidates are chosen; tpe and gp need the extra optuna
@@ -88,7 +110,8 @@ def compression(
         size_bytes: most bytes of the stored network
         macs: most multiply-accumulates for one image
         peak_memory_bytes: most bytes of activations alive at once
-        weights_file: trained weights of the network, as nas.weights.save writes them; without, it is trained first
+        weights_file: trained weights of the network, as nas.training.checkpoint.save writes them;
+            without, it is trained first
         width: channels of the network
         epochs: epochs for which the network is trained first
         finetune_epochs: training epochs after compression
@@ -98,12 +121,14 @@ def compression(
     limits = {"size_bytes": size_bytes, "macs": macs, "peak_memory_bytes": peak_memory_bytes}
     model = trained(task, width, epochs, weights_file, seed)
     return Experiment(
-        space=Trained(model, joint(model, task.example)),
+        space=TrainedNetwork(model, joint(model, task.example)),
         compressors=COMPRESSORS,
         task=task,
         recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=5e-3),
         objective=Objective(
-            ("accuracy",), ("size_bytes",), Budget({name: limit for name, limit in limits.items() if limit is not None})
+            ("accuracy",),
+            ("size_bytes",),
+            Budget({name: limit for name, limit in limits.items() if limit is not None}),
         ),
         strategy=strategy_class(strategy),
         trials=trials,
@@ -112,7 +137,8 @@ def compression(
 
 
 def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed: int) -> nn.Module:
-    """The network with the weights of the file, or trained on one thread, so that they do not depend on the machine's cores.
+    """The network with the weights of the file, or trained on one thread, so that they do not
+    depend on the machine's cores.
 
     Raises:
         ValueError: if the file is missing, damaged, or of another network.
@@ -122,7 +148,9 @@ def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed
         model = residual(task, width)
     if weights_file is not None:
         if not weights.load(model, weights_file):
-            raise ValueError(f"{weights_file} must hold weights of the network, but is missing, damaged or of another one")
+            raise ValueError(
+                f"{weights_file} must hold weights of the network, but is missing, damaged or of another one"
+            )
         return model
     recipe = Recipe(epochs, 0)
     with one_thread():
@@ -132,6 +160,6 @@ def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed
 
 
 if __name__ == "__main__":
-    from nas.__main__ import run_script
+    from nas.cli.main import run_script
 
     run_script(compression)

@@ -8,25 +8,26 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from experiments.strategy_names import Name, strategy_class
 from nas.data import digits as read_digits
-from nas.distill import Teacher
 from nas.experiment import Experiment
 from nas.measure import Device, OnnxRuntimeCpu, Roofline, TableDevice
-from nas.measure.table import read as read_table
+from nas.measure.latency_table import read as read_table
 from nas.objective import Budget, Objective
 from nas.seeds import generator
-from nas.soft import SoftTarget
+from nas.soft_target import SoftTarget
 from nas.space import SearchSpace
-from nas.stopping import MedianStop
-from nas.train import Recipe
+from nas.strategy import StrategyFactory
+from nas.training.distil import Teacher
+from nas.training.recipe import Recipe
+from nas.training.stopping import MedianStop
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
-from strategies.halving import Hyperband, Make, SuccessiveHalving
+from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
+from strategies.names import StrategyName, strategy_class
 
 
 def digits(
-    strategy: Name = "evolution",
+    strategy: StrategyName = "evolution",
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
@@ -57,13 +58,16 @@ def digits(
         macs: most multiply-accumulates for one image
         peak_memory_bytes: most bytes of activations alive at once
         latency_ms: most milliseconds for one image on the device
-        device: roofline, the two rates below; onnxruntime, this processor; or a table that nas profile wrote
-        target_bytes: size that is aimed at instead of minimised: the accuracy is weighed by how far it is missed
+        device: roofline, the two rates below; onnxruntime, this processor; or a table that nas
+            profile wrote
+        target_bytes: size that is aimed at instead of minimized: the accuracy is weighed by how far
+            it is missed
         target_exponent: how much missing it weighs, below 0
         macs_per_second: multiply-accumulates per second of a roofline
         bytes_per_second: bytes of memory traffic per second of a roofline
         teacher: whether candidates also learn from the soft labels of a larger network
-        fidelity: whether all candidates are trained in full, or many a little and the best of these in full
+        fidelity: whether all candidates are trained in full, or many a little and the best of these
+            in full
         median_stop: whether candidates below the median of earlier ones are given up in training
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
@@ -86,7 +90,9 @@ def digits(
             ("accuracy",),
             ("size_bytes",) if target_bytes is None else (),
             Budget({name: limit for name, limit in limits.items() if limit is not None}),
-            None if target_bytes is None else SoftTarget("size_bytes", target_bytes, target_exponent),
+            None
+            if target_bytes is None
+            else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
         strategy=_at(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
@@ -105,26 +111,34 @@ def _device(name: str, roofline: Roofline) -> Device:
     if name == "onnxruntime":
         return OnnxRuntimeCpu()
     if not Path(name).is_file():
-        raise ValueError(f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}")
+        raise ValueError(
+            f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}"
+        )
     return TableDevice(Path(name).stem, read_table(Path(name)))
 
 
-def _at(fidelity: str, strategy: Make, epochs: int) -> Make:
+def _at(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:
     """A strategy whose candidates are trained in full, or rise to that."""
     if fidelity == "full":
         return strategy
-    return partial(Hyperband if fidelity == "hyperband" else SuccessiveHalving, strategy=strategy, epochs=epochs)
+    return partial(
+        Hyperband if fidelity == "hyperband" else SuccessiveHalving,
+        strategy=strategy,
+        epochs=epochs,
+    )
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:
     """A convolutional network of about 100,000 parameters in 32-bit floats."""
     design = {
-        f"stage{stage}.{kind}": option for stage in range(3) for kind, option in (("op", "conv3x3"), ("width", 48), ("depth", 2))
+        f"stage{stage}.{kind}": option
+        for stage in range(3)
+        for kind, option in (("op", "conv3x3"), ("width", 48), ("depth", 2))
     }
     return ConvStages().build(design, example, classes)
 
 
 if __name__ == "__main__":
-    from nas.__main__ import run_script
+    from nas.cli.main import run_script
 
     run_script(digits)

@@ -17,12 +17,15 @@ class Compressor(Protocol):
         """The kind of choices that this compressor applies."""
         ...
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
         """The compressed network; `model` may be used up.
 
-        `settings` has the chosen option for each site, the dotted name of a module in `model`. `example` is a batch of
-        training inputs, for tracing and calibration. Widths and bit-widths must follow from `settings` alone, not from
-        the weights: the cost of a candidate is counted before it is trained.
+        `settings` has the chosen option for each site, the dotted name of a module in `model`.
+        `example` is a batch of training inputs, for tracing and calibration. Widths and bit-widths
+        must follow from `settings` alone, not from the weights: the cost of a candidate is counted
+        before it is trained.
         """
         ...
 
@@ -33,7 +36,9 @@ def settings_of(design: Design, kind: str) -> dict[str, Hashable]:
     return {parts[name][0]: option for name, option in design.items() if parts[name][2] == kind}
 
 
-def compress(model: nn.Module, design: Design, compressors: Sequence[Compressor], example: Tensor) -> nn.Module:
+def compress(
+    model: nn.Module, design: Design, compressors: Sequence[Compressor], example: Tensor
+) -> nn.Module:
     """A compressed copy of `model`: every compressor in turn, each with the choices of its kind."""
     model = copy.deepcopy(model)
     for compressor in compressors:
@@ -51,11 +56,19 @@ def layers_at(model: nn.Module, site: str) -> dict[str, nn.Module]:
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     if site not in modules:
-        raise ValueError(f"a site must name a module of the network, {[name for name in modules if name]}, but got {site!r}")
-    layers = ((name, module) for name, module in modules.items() if isinstance(module, (nn.Conv2d, nn.Linear)))
+        raise ValueError(
+            f"a site must name a module of the network, {[name for name in modules if name]}, but got {site!r}"
+        )
+    layers = (
+        (name, module)
+        for name, module in modules.items()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    )
     found: dict[str, nn.Module] = {name: layer for name, layer in layers if _below(name, site)}
     if not found:
-        raise ValueError(f"a site must hold a convolution or linear layer, but {site!r} is {modules[site]}")
+        raise ValueError(
+            f"a site must hold a convolution or linear layer, but {site!r} is {modules[site]}"
+        )
     return found
 
 

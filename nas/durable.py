@@ -10,7 +10,8 @@ def write(path: Path, data: bytes) -> None:
     One process at a time may write a path.
 
     Raises:
-        OSError: if the disk is full or refuses; `path` then holds all of its old content, or all of the new.
+        OSError: if the disk is full or refuses; `path` then holds all of its old content, or all of
+            the new.
     """
     # One name, so that the next attempt clears away what a killed one left behind.
     beside = path.with_name(f".{path.name}.part")

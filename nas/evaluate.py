@@ -11,23 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.artifact import Program, flash_bytes, lower, pack, score, settled, unpack
 from nas.compress import Compressor, compress
 from nas.data import Task
+from nas.lowering import lower, snapped
 from nas.measure import Device, Measuring, costs
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
-from nas.search import Facts, Proposal
+from nas.packed import flash_bytes, pack, unpack
+from nas.program import Program, score
 from nas.seeds import candidate_seed, seeded
-from nas.slimming import with_gain_penalty
 from nas.space import Design, Genotype, SearchSpace
-from nas.train import Loss, Recipe, Stop, accuracy, fit, never
+from nas.strategy import Facts, Proposal
+from nas.training.fit import Loss, Stop, accuracy, fit, never
+from nas.training.recipe import Recipe
+from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
 DESIGNS_TRIED = 30
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedCandidate:
     """What is left of a candidate: the network, and the file that it became."""
 
     model: nn.Module
@@ -36,7 +39,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Evaluates candidates of one space on one task; what it finds depends on the seed and the candidate alone."""
+    """Evaluates candidates of one space on one task; what it finds depends on the seed and the
+    candidate alone.
+    """
 
     space: SearchSpace
     compressors: Sequence[Compressor]
@@ -47,10 +52,14 @@ class Evaluator:
     loss: Loss
     seed: int
 
-    def __call__(self, id: int, proposal: Proposal, stop: Stop = never) -> tuple[Evaluation, Trained | None]:
-        """The evaluation, and what was trained if its status is OK; `stop` is shown the epochs of both phases as one curve.
+    def __call__(
+        self, id: int, proposal: Proposal, stop: Stop = never
+    ) -> tuple[Evaluation, TrainedCandidate | None]:
+        """The evaluation, and what was trained if its status is OK; `stop` is shown the epochs of
+        both phases as one curve.
 
-        Whatever a candidate raises is its failure, told as the reason: one bad candidate must not end a search.
+        Whatever a candidate raises is its failure, told as the reason: one bad candidate must not
+        end a search.
         """
         start = time.perf_counter()
         genotype = self.space.choices.canonical(proposal.genotype)
@@ -68,7 +77,10 @@ class Evaluator:
                     model, history = self.train(untrained, design, genotype, proposal.epochs, stop)
                     planned = sum(self.recipe.phases(proposal.epochs))
                     if len(history) < planned:
-                        status, reason = Status.STOPPED, f"given up after {len(history)} of {planned} epochs"
+                        status, reason = (
+                            Status.STOPPED,
+                            f"given up after {len(history)} of {planned} epochs",
+                        )
                     else:
                         trained, metrics = self.finish(model, metrics)
         except Exception as error:
@@ -76,15 +88,21 @@ class Evaluator:
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
         seconds = time.perf_counter() - start
-        return Evaluation(id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history), trained
+        return Evaluation(
+            id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history
+        ), trained
 
     def facts(self, genotype: Genotype) -> Facts:
-        """What a candidate costs, as far as it can be told without training it, and always the same: without measured times."""
+        """What a candidate costs, as far as it can be told without training it, and always the
+        same: without measured times.
+        """
         device = None if isinstance(self.device, Measuring) else self.device
         try:
             with seeded(candidate_seed(self.seed, genotype)):
                 costs = self._cost(self._untrained(self.space.choices.decode(genotype))[1], device)
-        except Exception:  # the evaluation tells the reason, should a strategy propose it all the same
+        except (
+            Exception
+        ):  # the evaluation tells the reason, should a strategy propose it all the same
             return Facts({}, math.inf)
         known = Budget({name: limit for name, limit in self.budget.limits.items() if name in costs})
         return Facts(costs, known.excess(costs))
@@ -112,19 +130,28 @@ class Evaluator:
         return built, compress(built, design, self.compressors, self.task.example)
 
     def _cost(self, model: nn.Module, device: Device | None) -> dict[str, float]:
-        """What a compressed network costs, trained or not; its size is the most that its file can have.
+        """What a compressed network costs, trained or not; its size is the most that its file can
+        have.
 
         Raises:
-            ValueError: if the network has no integer form, or its logits have another shape than the task's classes.
+            ValueError: if the network has no integer form, or its logits have another shape than
+                the task's classes.
         """
         program = lower(model, self.task.example, keep_dead=True)
         if program.tensors[-1].shape != (self.task.classes,):
             found = program.tensors[-1].shape
-            raise ValueError(f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(found)}")
+            raise ValueError(
+                f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(found)}"
+            )
         return costs(model, program, device)
 
     def train(
-        self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None, stop: Stop = never
+        self,
+        model: nn.Module,
+        design: Design,
+        genotype: Genotype,
+        epochs: float | None,
+        stop: Stop = never,
     ) -> tuple[nn.Module, tuple[Epoch, ...]]:
         """Fits the network, compresses it and fits it again, unless `stop` ends it before.
 
@@ -142,19 +169,33 @@ class Evaluator:
             return stop((*history, *reached))
 
         model = compress(model, design, self.compressors, self._calibration)
-        return model, history + fitted(model, epochs=after, lr=self.recipe.finetune_lr, loss=self.loss, stop=in_all)
+        return model, history + fitted(
+            model, epochs=after, lr=self.recipe.finetune_lr, loss=self.loss, stop=in_all
+        )
 
-    def finish(self, model: nn.Module, counted: Mapping[str, float]) -> tuple[Trained, dict[str, float]]:
-        """The file that a trained network becomes, and the metrics: the length of that file, and its accuracy when loaded.
+    def finish(
+        self, model: nn.Module, counted: Mapping[str, float]
+    ) -> tuple[TrainedCandidate, dict[str, float]]:
+        """The file that a trained network becomes, and the metrics: the length of that file, and
+        its accuracy when loaded.
 
         Raises:
             ValueError: if the network is not what its costs were counted for.
         """
-        program = lower(settled(model, self.task.example), self._calibration)
+        program = lower(snapped(model, self.task.example), self._calibration)
         packed = pack(program)
-        found = {"flash_bytes": flash_bytes(program), "macs": program.macs, "peak_memory_bytes": program.peak_memory}
-        # Training may leave dead channels, which are taken out. But more than was counted could be over budget.
-        changed = [f"{name} {counted[name]:g} became {value:g}" for name, value in found.items() if value > counted[name]]
+        found = {
+            "flash_bytes": flash_bytes(program),
+            "macs": program.macs,
+            "peak_memory_bytes": program.peak_memory,
+        }
+        # Training may leave dead channels, which are taken out. But more than was counted could be
+        # over budget.
+        changed = [
+            f"{name} {counted[name]:g} became {value:g}"
+            for name, value in found.items()
+            if value > counted[name]
+        ]
         if changed:
             raise ValueError(f"costs must not rise in training, but {', '.join(changed)}")
         reached = {
@@ -162,7 +203,12 @@ class Evaluator:
             "accuracy_fake_quant": accuracy(model, self.task.validation),
         }
         measured = {name: float(value) for name, value in found.items()}
-        return Trained(model, packed), {**reached, **counted, **measured, "size_bytes": float(len(packed))}
+        return TrainedCandidate(model, packed), {
+            **reached,
+            **counted,
+            **measured,
+            "size_bytes": float(len(packed)),
+        }
 
     @property
     def _calibration(self) -> Tensor:
@@ -186,7 +232,9 @@ class _Reads(Mapping[str, Hashable]):
         return len(self._design)
 
 
-def check_kinds(space: SearchSpace, compressors: Sequence[Compressor], task: Task, rng: np.random.Generator) -> None:
+def check_kinds(
+    space: SearchSpace, compressors: Sequence[Compressor], task: Task, rng: np.random.Generator
+) -> None:
     """Builds a few designs, to see that every kind of choice has somebody who heeds it.
 
     Raises:

@@ -24,10 +24,12 @@ def uniform(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 def log_uniform(low: float, high: float, count: int) -> tuple[float, ...]:
-    """`count` numbers from `low` to `high`, both included, each the same multiple of the one before.
+    """`count` numbers from `low` to `high`, both included, each the same multiple of the one
+    before.
 
     Raises:
-        ValueError: if `low` is not positive, the range is empty or not finite, or `count` does not fit it.
+        ValueError: if `low` is not positive, the range is empty or not finite, or `count` does not
+            fit it.
     """
     _check(count, low, high)
     if low <= 0:
@@ -42,5 +44,7 @@ def integers(low: int, high: int, step: int = 1) -> tuple[int, ...]:
         ValueError: if the range is empty or `step` not positive.
     """
     if step < 1 or low > high:
-        raise ValueError(f"an integer grid needs step >= 1 and low <= high, but got {step}, {low}, {high}")
+        raise ValueError(
+            f"an integer grid needs step >= 1 and low <= high, but got {step}, {low}, {high}"
+        )
     return tuple(range(low, high + 1, step))

@@ -7,22 +7,29 @@ import torch
 from torch import Tensor, nn
 
 Schedule = Callable[[float], float]
-"""From the share of a training phase's steps that are done to the share of the weights to remove that are removed, 0 to 1."""
+"""From the share of a training phase's steps that are done to the share of the weights to remove
+that are removed, 0 to 1.
+"""
 
 
 class WeightMask(nn.Module):
-    """Keeps the weights of a layer that matter, `keep` of every `block` along the inputs or of all; the others are 0.
+    """Keeps the weights of a layer that matter, `keep` of every `block` along the inputs or of all;
+    the others are 0.
 
-    It is a child of the layer. `scores`, one for each weight, say what is kept. Where `schedule` does not begin with 1, nothing
-    is removed before training, which then removes the smallest of the weights that are left until the schedule gets to 1,
-    or training ends: `kept` tells before how many weights there will be.
+    It is a child of the layer. `scores`, one for each weight, say what is kept. Where `schedule`
+    does not begin with 1, nothing is removed before training, which then removes the smallest of
+    the weights that are left until the schedule gets to 1, or training ends: `kept` tells before
+    how many weights there will be.
     """
 
     kept: Tensor
 
-    def __init__(self, weight: nn.Parameter, scores: Tensor, keep: int, block: int | None, schedule: Schedule) -> None:
+    def __init__(
+        self, weight: nn.Parameter, scores: Tensor, keep: int, block: int | None, schedule: Schedule
+    ) -> None:
         super().__init__()
-        # In a list, or it would be registered as a parameter a second time. A copy of the layer has a copy of both.
+        # In a list, or it would be registered as a parameter a second time. A copy of the layer has
+        # a copy of both.
         self._weight = [weight]
         self.keep, self.block, self.schedule = keep, block, schedule
         self.register_buffer("kept", _largest(scores, keep, block))
@@ -32,7 +39,9 @@ class WeightMask(nn.Module):
             self._hold()
 
     def follow(self, weight: nn.Parameter) -> None:
-        """Keeps these weights from now on, of the same shape, and no longer those that it was made for."""
+        """Keeps these weights from now on, of the same shape, and no longer those that it was made
+        for.
+        """
         self._weight = [weight]
 
     def stepped(self, progress: float) -> None:
@@ -57,7 +66,11 @@ class WeightMask(nn.Module):
 def _largest(scores: Tensor, keep: int, block: int | None) -> Tensor:
     """Where the `keep` largest scores are, of each block along dimension 1 or of all."""
     places = torch.arange(scores.numel())
-    rows = places[None] if block is None else places.view(scores.shape).movedim(1, -1).reshape(-1, block)
+    rows = (
+        places[None]
+        if block is None
+        else places.view(scores.shape).movedim(1, -1).reshape(-1, block)
+    )
     # A tenth of the time of sorting, and this happens as often as a gradual schedule says.
     best = scores.flatten()[rows].topk(keep, 1, sorted=False).indices
     kept = torch.zeros(scores.numel(), dtype=torch.bool)

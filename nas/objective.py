@@ -8,7 +8,7 @@ from enum import StrEnum
 import moocore
 import numpy as np
 
-from nas.soft import SoftTarget
+from nas.soft_target import SoftTarget
 from nas.space import Genotype
 
 Metrics = Mapping[str, float]
@@ -26,7 +26,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training data: its mean loss, and the validation accuracy (0 to 1) after it."""
+    """One pass over the training data: its mean loss, and the validation accuracy (0 to 1) after
+    it.
+    """
 
     loss: float
     accuracy: float
@@ -38,11 +40,13 @@ Curve = Sequence[Epoch]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything measured about one candidate; no fitness, so that another objective can judge it again.
+    """Everything measured about one candidate; no fitness, so that another objective can judge it
+    again.
 
-    `id` counts the candidates of a run from 0; `epochs` is the fidelity that the strategy asked for (None: the recipe's
-    own); `reason` says why the status is not OK; `seconds` is how long it took. A STOPPED candidate, whose training was
-    given up, has its costs and its history, but no accuracy, for no file was made of it.
+    `id` counts the candidates of a run from 0; `epochs` is the fidelity that the strategy asked for
+    (None: the recipe's own); `reason` says why the status is not OK; `seconds` is how long it took.
+    A STOPPED candidate, whose training was given up, has its costs and its history, but no
+    accuracy, for no file was made of it.
 
     Raises:
         ValueError: if a metric is not a finite number.
@@ -62,7 +66,9 @@ class Evaluation:
         for name, value in self.metrics.items():
             # No comparison is true of NaN: it would meet every budget.
             if not math.isfinite(value):
-                raise ValueError(f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}")
+                raise ValueError(
+                    f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}"
+                )
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,9 @@ class Budget:
     def __post_init__(self) -> None:
         for name, limit in self.limits.items():
             if not (math.isfinite(limit) and limit > 0):
-                raise ValueError(f"the budget of {name!r} must be a positive number, but got {limit}")
+                raise ValueError(
+                    f"the budget of {name!r} must be a positive number, but got {limit}"
+                )
 
     def excess(self, metrics: Metrics) -> float:
         """How far the worst cost lies over its limit, relative to the limit; 0 within the budget.
@@ -90,18 +98,24 @@ class Budget:
 
     def broken(self, metrics: Metrics) -> str:
         """The limits that `metrics` exceed, in words; empty within the budget."""
-        over = [f"{name} {metrics[name]:g} > {limit:g}" for name, limit in self.limits.items() if metrics[name] > limit]
+        over = [
+            f"{name} {metrics[name]:g} > {limit:g}"
+            for name, limit in self.limits.items()
+            if metrics[name] > limit
+        ]
         return ", ".join(over)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is wanted: metrics to maximise (each within 0 to 1), costs to minimise (each 0 or more), and a budget.
+    """What is wanted: metrics to maximize (each within 0 to 1), costs to minimize (each 0 or more),
+    and a budget.
 
-    With a `soft` target the first metric to maximise is weighed by a cost.
+    With a `soft` target the first metric to maximize is weighed by a cost.
 
     Raises:
-        ValueError: if nothing is wanted, one metric both ways, or there is nothing for a soft target to weigh.
+        ValueError: if nothing is wanted, one metric both ways, or there is nothing for a soft
+            target to weigh.
     """
 
     maximize: tuple[str, ...] = ("accuracy",)
@@ -112,21 +126,28 @@ class Objective:
     def __post_init__(self) -> None:
         wanted = self.maximize + self.minimize
         if not wanted or len(set(wanted)) < len(wanted):
-            raise ValueError(f"an objective must name at least one metric and none twice, but got {wanted}")
+            raise ValueError(
+                f"an objective must name at least one metric and none twice, but got {wanted}"
+            )
         if self.soft is not None and not self.maximize:
-            raise ValueError(f"a soft target must have a metric to maximise that it weighs, but the objective is {wanted}")
+            raise ValueError(
+                f"a soft target must have a metric to maximize that it weighs, but the objective is {wanted}"
+            )
 
     def fitness(self, evaluation: Evaluation) -> Fitness:
-        """One finite number for each objective, all to be maximised; the first is the one that ranks candidates.
+        """One finite number for each objective, all to be maximized; the first is the one that
+        ranks candidates.
 
-        Within the budget each lies in [0, 1], where a cost c counts as 1 - c / limit, or 1 / (1 + c) without a limit;
-        over the budget each is minus the relative excess, at least -1; of a failed candidate each is -1. The accuracy of a
-        stopped candidate is taken to be the last of its history: too low, as it would have learnt on, but on the scale of
-        the others, where -1 would call it useless.
+        Within the budget each lies in [0, 1], where a cost c counts as 1 - c / limit, or 1 / (1 +
+        c) without a limit; over the budget each is minus the relative excess, at least -1; of a
+        failed candidate each is -1. The accuracy of a stopped candidate is taken to be the last of
+        its history: too low, as it would have learnt on, but on the scale of the others, where -1
+        would call it useless.
 
         Raises:
-            ValueError: if a metric to maximise lies outside [0, 1] or a cost below 0.
-            KeyError: if a metric was not measured, as the accuracy of what another budget kept from training.
+            ValueError: if a metric to maximize lies outside [0, 1] or a cost below 0.
+            KeyError: if a metric was not measured, as the accuracy of what another budget kept from
+                training.
         """
         count = len(self.maximize) + len(self.minimize)
         if evaluation.status is Status.FAILED:
@@ -142,7 +163,9 @@ class Objective:
         fitness = (*gains, *savings)
         for name, value in zip(self.maximize + self.minimize, fitness, strict=True):
             if not 0.0 <= value <= 1.0:
-                raise ValueError(f"the fitness of {name!r} must lie in [0, 1], but got {value} from {metrics[name]}")
+                raise ValueError(
+                    f"the fitness of {name!r} must lie in [0, 1], but got {value} from {metrics[name]}"
+                )
         if self.soft is None:
             return fitness
         return (self.soft.reward(fitness[0], metrics), *fitness[1:])
@@ -155,9 +178,12 @@ class Objective:
 def _ranked(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:
     """The trained candidates within the budget, of the highest fidelity that any of them has.
 
-    What a few epochs reach is a step of a search towards its result, and no match for what the recipe's own reach.
+    What a few epochs reach is a step of a search towards its result, and no match for what the
+    recipe's own reach.
     """
-    within = [e for e in evaluations if e.status is Status.OK and objective.budget.excess(e.metrics) == 0]
+    within = [
+        e for e in evaluations if e.status is Status.OK and objective.budget.excess(e.metrics) == 0
+    ]
     highest = max(map(_fidelity, within), default=math.inf)
     return [e for e in within if _fidelity(e) == highest]
 
@@ -167,33 +193,45 @@ def _fidelity(evaluation: Evaluation) -> float:
 
 
 def best(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:
-    """The trained candidate of highest fitness within the budget, the earliest of equals; None if there is none.
+    """The trained candidate of highest fitness within the budget, the earliest of equals; None if
+    there is none.
 
-    Where candidates were trained for different numbers of epochs, only those of the most count: None, then the highest.
+    Where candidates were trained for different numbers of epochs, only those of the most count:
+    None, then the highest.
     """
     return max(_ranked(evaluations, objective), key=objective.fitness, default=None)
 
 
 def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:
-    """Those that `best` chooses from and no other one beats in every objective, best first; of equals the earliest."""
+    """Those that `best` chooses from and no other one beats in every objective, best first; of
+    equals the earliest.
+    """
     ranked = _ranked(evaluations, objective)
     front: list[Evaluation] = []
     # In falling order only earlier ones can dominate later ones.
     for candidate in sorted(ranked, key=lambda e: (objective.fitness(e), -e.id), reverse=True):
         fitness = objective.fitness(candidate)
-        if not any(all(a >= b for a, b in zip(objective.fitness(kept), fitness, strict=True)) for kept in front):
+        if not any(
+            all(a >= b for a, b in zip(objective.fitness(kept), fitness, strict=True))
+            for kept in front
+        ):
             front.append(candidate)
     return front
 
 
 def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> float:
-    """The share, 0 to 1, of all possible fitnesses that those `best` chooses from dominate (Zitzler & Thiele 1998), exact.
+    """The share, 0 to 1, of all possible fitnesses that those `best` chooses from dominate (Zitzler
+    & Thiele 1998), exact.
 
     The reference point is a fitness of 0 in every objective, the edge of the budget.
     """
     points = [objective.fitness(evaluation) for evaluation in _ranked(evaluations, objective)]
     count = len(objective.maximize) + len(objective.minimize)
-    return float(moocore.hypervolume(np.array(points), ref=[0.0] * count, maximise=True)) if points else 0.0
+    return (
+        float(moocore.hypervolume(np.array(points), ref=[0.0] * count, maximise=True))
+        if points
+        else 0.0
+    )
 
 
 def nearest(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:

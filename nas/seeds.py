@@ -25,13 +25,17 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def candidate_seed(seed: int, genotype: Sequence[int]) -> int:
-    """The seed of one candidate: it depends on what the candidate is, never on when it was proposed."""
+    """The seed of one candidate: it depends on what the candidate is, never on when it was
+    proposed.
+    """
     return derive(seed, "candidate", ",".join(map(str, genotype)))
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds the global generators that torch layers initialise from, and puts their old states back afterwards."""
+    """Seeds the global generators that torch layers initialize from, and puts their old states back
+    afterwards.
+    """
     import torch  # here, because a search without networks must not pay for this import
 
     with torch.random.fork_rng(devices=[]):

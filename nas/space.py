@@ -24,12 +24,13 @@ Design = Mapping[str, Hashable]
 class Choice:
     """One decision at one place of the network.
 
-    `site` is the dotted name of the module it concerns ("" for the network as a whole) and `kind` says what is decided
-    there ("op", "width", "prune", "bits", …). `when` names an earlier choice and the options of it under which this one
-    is active; elsewhere it is left out of the design.
+    `site` is the dotted name of the module it concerns ("" for the network as a whole) and `kind`
+    says what is decided there ("op", "width", "prune", "bits", …). `when` names an earlier choice
+    and the options of it under which this one is active; elsewhere it is left out of the design.
 
     Raises:
-        ValueError: if the kind is empty or has a dot, an option is no plain value, or there is no option or one twice.
+        ValueError: if the kind is empty or has a dot, an option is no plain value, or there is no
+            option or one twice.
     """
 
     site: str
@@ -39,14 +40,18 @@ class Choice:
 
     def __post_init__(self) -> None:
         if not self.kind or "." in self.kind:
-            raise ValueError(f"the kind of a choice must be a name without dots, but got {self.kind!r} at site {self.site!r}")
+            raise ValueError(
+                f"the kind of a choice must be a name without dots, but got {self.kind!r} at site {self.site!r}"
+            )
         if not self.options:
             raise ValueError(f"a choice must have at least one option, but {self.name!r} has none")
         for option in self.options:
             _check_option(option, self.name)
         # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
         if len(set(self.options)) < len(self.options):
-            raise ValueError(f"the options of {self.name!r} must differ from one another, but got {self.options}")
+            raise ValueError(
+                f"the options of {self.name!r} must differ from one another, but got {self.options}"
+            )
 
     @property
     def name(self) -> str:
@@ -55,33 +60,44 @@ class Choice:
 
 
 def _check_option(option: Hashable, name: str) -> None:
-    """An option must look the same in every process: a run directory remembers what it was searched over."""
+    """An option must look the same in every process: a run directory remembers what it was searched
+    over.
+    """
     if isinstance(option, tuple):
         for part in option:
             _check_option(part, name)
     elif option is not None and not isinstance(option, (str, int, float, bool)):
-        raise ValueError(f"options must be texts, numbers, truth values, None or tuples of these, but {name!r} has {option!r}")
+        raise ValueError(
+            f"options must be texts, numbers, truth values, None or tuples of these, but {name!r} has {option!r}"
+        )
 
 
 class Choices(tuple[Choice, ...]):
     """All choices of a space, in the order of their genes.
 
     Raises:
-        ValueError: if two choices have one name, or `when` names no earlier choice or an option that it lacks.
+        ValueError: if two choices have one name, or `when` names no earlier choice or an option
+            that it lacks.
     """
 
     def __new__(cls, choices: Iterable[Choice] = ()) -> Choices:  # noqa: D102
         known: dict[str, Choice] = {}
         for choice in choices:
             if choice.name in known:
-                raise ValueError(f"the names of choices must be unique, but {choice.name!r} is there twice")
+                raise ValueError(
+                    f"the names of choices must be unique, but {choice.name!r} is there twice"
+                )
             if choice.when is not None:
                 parent, values = choice.when
                 if parent not in known:
-                    raise ValueError(f"'when' of {choice.name!r} must name an earlier choice of {tuple(known)}, but got {parent!r}")
+                    raise ValueError(
+                        f"'when' of {choice.name!r} must name an earlier choice of {tuple(known)}, but got {parent!r}"
+                    )
                 if not values or not values <= set(known[parent].options):
                     options = known[parent].options
-                    raise ValueError(f"'when' of {choice.name!r} must list options of {parent!r}, {options}, but got {set(values)}")
+                    raise ValueError(
+                        f"'when' of {choice.name!r} must list options of {parent!r}, {options}, but got {set(values)}"
+                    )
             known[choice.name] = choice
         if not known:
             raise ValueError("a space must have at least one choice, but got none")
@@ -94,7 +110,9 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def _parents(self) -> tuple[tuple[int, frozenset[int]] | None, ...]:
-        """For each choice the index of the choice that it hangs on and the genes of that one that activate it."""
+        """For each choice the index of the choice that it hangs on and the genes of that one that
+        activate it.
+        """
         index = {choice.name: i for i, choice in enumerate(self)}
 
         def parent(choice: Choice) -> tuple[int, frozenset[int]] | None:
@@ -102,7 +120,9 @@ class Choices(tuple[Choice, ...]):
                 return None
             name, values = choice.when
             above = index[name]
-            return above, frozenset(gene for gene, option in enumerate(self[above].options) if option in values)
+            return above, frozenset(
+                gene for gene, option in enumerate(self[above].options) if option in values
+            )
 
         return tuple(map(parent, self))
 
@@ -113,10 +133,14 @@ class Choices(tuple[Choice, ...]):
             ValueError: if it has another length than the space, or a gene without an option.
         """
         if len(genotype) != len(self):
-            raise ValueError(f"a genotype of this space must have {len(self)} genes, but got {len(genotype)}")
+            raise ValueError(
+                f"a genotype of this space must have {len(self)} genes, but got {len(genotype)}"
+            )
         for index, (arity, gene) in enumerate(zip(self.arities, genotype, strict=True)):
             if not 0 <= gene < arity:
-                raise ValueError(f"the gene of {self[index].name!r} must be in 0 … {arity - 1}, but got {gene}")
+                raise ValueError(
+                    f"the gene of {self[index].name!r} must be in 0 … {arity - 1}, but got {gene}"
+                )
         return tuple(map(operator.index, genotype))
 
     def is_active(self, index: int, genotype: Sequence[int]) -> bool:
@@ -139,7 +163,9 @@ class Choices(tuple[Choice, ...]):
         """For each choice whether it is active, in one pass, because parents come first."""
         activity: list[bool] = []
         for parent in self._parents:
-            activity.append(parent is None or (activity[parent[0]] and genotype[parent[0]] in parent[1]))
+            activity.append(
+                parent is None or (activity[parent[0]] and genotype[parent[0]] in parent[1])
+            )
         return activity
 
     @cached_property
@@ -147,36 +173,50 @@ class Choices(tuple[Choice, ...]):
         return not any(self._parents)
 
     def canonical(self, genotype: Sequence[int]) -> Genotype:
-        """The genotype with every inactive gene set to 0, so that equal designs are equal genotypes."""
+        """The genotype with every inactive gene set to 0, so that equal designs are equal
+        genotypes.
+        """
         checked = self.check(genotype)
         if self._unconditional:
             return checked
-        return tuple(gene if active else 0 for gene, active in zip(checked, self._activity(checked), strict=True))
+        return tuple(
+            gene if active else 0
+            for gene, active in zip(checked, self._activity(checked), strict=True)
+        )
 
     def decode(self, genotype: Sequence[int]) -> Design:
         """The chosen option of every active choice, by name."""
         checked = self.check(genotype)
-        return {self[index].name: self[index].options[checked[index]] for index in self.active(checked)}
+        return {
+            self[index].name: self[index].options[checked[index]] for index in self.active(checked)
+        }
 
     def encode(self, design: Design) -> Genotype:
         """The canonical genotype of a design.
 
         Raises:
-            ValueError: if a name or an option is unknown, an active choice is missing or an inactive one is given.
+            ValueError: if a name or an option is unknown, an active choice is missing or an
+                inactive one is given.
         """
         genes: list[int] = []
         for index, choice in enumerate(self):
             if not self.is_active(index, genes):
                 genes.append(0)
             elif choice.name not in design:
-                raise ValueError(f"the design must say which {choice.name!r} of {choice.options}, but names only {tuple(design)}")
+                raise ValueError(
+                    f"the design must say which {choice.name!r} of {choice.options}, but names only {tuple(design)}"
+                )
             elif (option := design[choice.name]) not in choice.options:
-                raise ValueError(f"{choice.name!r} must be one of {choice.options}, but got {option!r}")
+                raise ValueError(
+                    f"{choice.name!r} must be one of {choice.options}, but got {option!r}"
+                )
             else:
                 genes.append(choice.options.index(option))
         unknown = set(design) - {self[index].name for index in self.active(genes)}
         if unknown:
-            raise ValueError(f"the design must name only active choices, but also has {sorted(unknown)}")
+            raise ValueError(
+                f"the design must name only active choices, but also has {sorted(unknown)}"
+            )
         return tuple(genes)
 
     def sample(self, rng: np.random.Generator) -> Genotype:
@@ -185,8 +225,11 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def below(self) -> tuple[tuple[int, ...], ...]:
-        """For each option of each choice how many different ways there are to decide all that hangs on it."""
-        # A condition names one earlier choice, so the choices form trees, and children come after their parents.
+        """For each option of each choice how many different ways there are to decide all that hangs
+        on it.
+        """
+        # A condition names one earlier choice, so the choices form trees, and children come after
+        # their parents.
         below = [[1] * arity for arity in self.arities]
         for index in reversed(range(len(self))):
             parent = self._parents[index]
@@ -199,7 +242,11 @@ class Choices(tuple[Choice, ...]):
     @cached_property
     def size(self) -> int:
         """The exact number of different designs."""
-        return math.prod(sum(own) for own, parent in zip(self.below, self._parents, strict=True) if parent is None)
+        return math.prod(
+            sum(own)
+            for own, parent in zip(self.below, self._parents, strict=True)
+            if parent is None
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -225,7 +272,8 @@ class SearchSpace(Protocol):
         ...
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """A network for inputs like `example`, [N, …], with `classes` logits, before the run trains it.
+        """A network for inputs like `example`, [N, …], with `classes` logits, before the run trains
+        it.
 
         Everything random about it comes from torch's global generator, which the caller has seeded.
         """

@@ -11,13 +11,20 @@ from nas.space import Choice, Choices, Design
 SKIP = "skip"
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(outputs)]
+def _convolution(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
 
 
 def plain(kernel: int) -> Callable[[int, int, int], nn.Module]:
     """A convolution with a square kernel."""
-    return lambda inputs, outputs, stride: nn.Sequential(*_convolution(inputs, outputs, kernel, stride), nn.ReLU())
+    return lambda inputs, outputs, stride: nn.Sequential(
+        *_convolution(inputs, outputs, kernel, stride), nn.ReLU()
+    )
 
 
 def separable(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -29,7 +36,9 @@ def separable(inputs: int, outputs: int, stride: int) -> nn.Module:
 class InvertedResidual(nn.Module):
     """Widen by `expansion`, convolve depthwise, narrow again (MobileNetV2; Sandler et al., 2018)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, residual: bool, expansion: int = 3) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, residual: bool, expansion: int = 3
+    ) -> None:
         super().__init__()
         hidden = inputs * expansion
         widen = [*_convolution(inputs, hidden, 1), nn.ReLU()]
@@ -47,17 +56,21 @@ BLOCKS: dict[Hashable, Callable[[int, int, int], nn.Module]] = {
     "conv3x3": plain(3),
     "conv5x5": plain(5),
     "separable": separable,
-    "inverted": lambda inputs, outputs, stride: InvertedResidual(inputs, outputs, stride, residual=False),
+    "inverted": lambda inputs, outputs, stride: InvertedResidual(
+        inputs, outputs, stride, residual=False
+    ),
 }
 
 
 @dataclass(frozen=True)
 class ConvStages:
-    """A stem, one stage for each of `strides`, global pooling and a linear head, for images [N, C, H, W].
+    """A stem, one stage for each of `strides`, global pooling and a linear head, for images [N, C,
+    H, W].
 
-    A stage repeats one operator `depth` times, the first time with its stride, at one width and pruning ratio, and with
-    a bit-width for each block. Skipped, it is a pooling of its stride and has no other choices; the first stage is
-    never skipped. Two genotypes that are both canonical never stand for the same network.
+    A stage repeats one operator `depth` times, the first time with its stride, at one width and
+    pruning ratio, and with a bit-width for each block. Skipped, it is a pooling of its stride and
+    has no other choices; the first stage is never skipped. Two genotypes that are both canonical
+    never stand for the same network.
     """
 
     strides: tuple[int, ...] = (1, 2, 2)
@@ -69,23 +82,32 @@ class ConvStages:
 
     @property
     def choices(self) -> Choices:
-        """For each stage operator, width, depth, pruning ratio and the bits of each block; bits of stem and head."""
+        """For each stage operator, width, depth, pruning ratio and the bits of each block; bits of
+        stem and head.
+        """
         choices = [Choice("stem", "bits", self.bits)]
         for stage in range(len(self.strides)):
             site, operators = f"stage{stage}", tuple(BLOCKS)
             choices.append(Choice(site, "op", (*operators, SKIP) if stage else operators))
             kept: tuple[str, frozenset[Hashable]] = (f"{site}.op", frozenset(operators))
-            choices += [Choice(site, "width", self.widths, kept), Choice(site, "depth", self.depths, kept)]
+            choices += [
+                Choice(site, "width", self.widths, kept),
+                Choice(site, "depth", self.depths, kept),
+            ]
             choices.append(Choice(site, "prune", self.ratios, kept))
             for block in range(max(self.depths)):
                 deep = frozenset[Hashable](depth for depth in self.depths if depth > block)
-                choices.append(Choice(f"{site}.block{block}", "bits", self.bits, (f"{site}.depth", deep)))
+                choices.append(
+                    Choice(f"{site}.block{block}", "bits", self.bits, (f"{site}.depth", deep))
+                )
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """The network of a design, with batch normalisation behind every convolution."""
+        """The network of a design, with batch normalization behind every convolution."""
         model = nn.Sequential()
-        model.add_module("stem", nn.Sequential(*_convolution(example.shape[1], self.stem, 3), nn.ReLU()))
+        model.add_module(
+            "stem", nn.Sequential(*_convolution(example.shape[1], self.stem, 3), nn.ReLU())
+        )
         channels = self.stem
         for stage, stride in enumerate(self.strides):
             site = f"stage{stage}"
@@ -106,7 +128,12 @@ def _stage(operator: Hashable, inputs: int, width: int, depth: int, stride: int)
     blocks = nn.Sequential()
     blocks.add_module("block0", BLOCKS[operator](inputs, width, stride))
     for block in range(1, depth):
-        # The first block has no residual sum: it would tie the channels of two stages, which are pruned by two ratios.
-        repeated = InvertedResidual(width, width, 1, residual=True) if operator == "inverted" else BLOCKS[operator](width, width, 1)
+        # The first block has no residual sum: it would tie the channels of two stages, which are
+        # pruned by two ratios.
+        repeated = (
+            InvertedResidual(width, width, 1, residual=True)
+            if operator == "inverted"
+            else BLOCKS[operator](width, width, 1)
+        )
         blocks.add_module(f"block{block}", repeated)
     return blocks

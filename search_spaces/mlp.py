@@ -10,10 +10,11 @@ from nas.space import Choice, Choices, Design
 
 @dataclass(frozen=True)
 class Mlp:
-    """Up to `layers` hidden layers, each with a width, a pruning ratio and a bit-width, and a bit-width for the head.
+    """Up to `layers` hidden layers, each with a width, a pruning ratio and a bit-width, and a
+    bit-width for the head.
 
-    Inputs of any shape [N, …] are flattened. Where `features` has numbers of them, how many the first layer reads is a
-    choice too.
+    Inputs of any shape [N, …] are flattened. Where `features` has numbers of them, how many the
+    first layer reads is a choice too.
     """
 
     layers: int = 3
@@ -32,12 +33,15 @@ class Mlp:
         for layer in range(self.layers):
             when: tuple[str, frozenset[Hashable]] = ("depth", frozenset(depths[layer:]))
             site = f"hidden{layer}"
-            choices += [Choice(site, "width", self.widths, when), Choice(site, "prune", self.ratios, when)]
+            choices += [
+                Choice(site, "width", self.widths, when),
+                Choice(site, "prune", self.ratios, when),
+            ]
             choices.append(Choice(site, "bits", self.bits, when))
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """Hidden layers of linear, batch normalisation and ReLU under a linear head."""
+        """Hidden layers of linear, batch normalization and ReLU under a linear head."""
         features = example[0].numel()
         model = nn.Sequential()
         model.add_module("flatten", nn.Flatten())
@@ -47,7 +51,10 @@ class Mlp:
             width = design[f"hidden{layer}.width"]
             assert isinstance(width, int)
             model.add_module(
-                f"hidden{layer}", nn.Sequential(nn.Linear(features, width, bias=False), nn.BatchNorm1d(width), nn.ReLU())
+                f"hidden{layer}",
+                nn.Sequential(
+                    nn.Linear(features, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()
+                ),
             )
             features = width
         model.add_module("head", nn.Linear(features, classes))

@@ -5,19 +5,21 @@ from itertools import count
 import numpy as np
 
 from nas.objective import Fitness
-from nas.search import Proposal
 from nas.seeds import derive
 from nas.space import Choices, Genotype
+from nas.strategy import Proposal
 
 
 class Grid:
-    """Exhaustive, in an order of which every beginning is spread out over the space, however large that is.
+    """Exhaustive, in an order of which every beginning is spread out over the space, however large
+    that is.
 
-    The number of a proposal is read as digits, one a choice, the first digit first: so the options of the first choice
-    take turns, under each of them those of the second, and so on (van der Corput 1935). Each turn starts from an
-    option that depends on the decisions before it and on `rng`, so that choices whose turn has not come yet vary too
-    (nested scrambling, Owen 1995). An option with fewer designs below it drops out when they are all proposed. After the
-    last design the first one comes again.
+    The number of a proposal is read as digits, one a choice, the first digit first: so the options
+    of the first choice take turns, under each of them those of the second, and so on (van der
+    Corput 1935). Each turn starts from an option that depends on the decisions before it and on
+    `rng`, so that choices whose turn has not come yet vary too (nested scrambling, Owen 1995). An
+    option with fewer designs below it drops out when they are all proposed. After the last design
+    the first one comes again.
     """
 
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
@@ -48,7 +50,9 @@ class Grid:
 
 
 def _turn(number: int, sizes: list[int]) -> tuple[list[int], int, int]:
-    """Where options take turns until each has had as many as its size: those with a turn left, which turn, whose place."""
+    """Where options take turns until each has had as many as its size: those with a turn left,
+    which turn, whose place.
+    """
     done = 0
     for size in sorted(set(sizes)):
         options = [option for option, own in enumerate(sizes) if own >= size]

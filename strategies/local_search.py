@@ -1,4 +1,4 @@
-"""Local search: climb to a neighbour that is better, and start elsewhere where none is."""
+"""Local search: climb to a neighbor that is better, and start elsewhere where none is."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -6,26 +6,30 @@ from itertools import islice
 import numpy as np
 
 from nas.objective import Fitness
-from nas.search import Proposal
 from nas.space import Choices, Genotype
-from strategies.founders import Founders
-from strategies.individual import Individual, Values
-from strategies.novelty import Unseen
-from strategies.variation import neighbours
+from nas.strategy import Proposal
+from strategies.candidates.individual import DeapFitness, Individual
+from strategies.candidates.initial_population import InitialPopulation
+from strategies.candidates.unseen import Unseen
+from strategies.candidates.variation import neighbors
 
 BEHIND = 10
-"""How many neighbours of a neighbour over budget are tried, of perhaps a hundred: a space has many such neighbours."""
+"""How many neighbors of a neighbor over budget are tried, of perhaps a hundred: a space has many
+such neighbors.
+"""
 
 
 class LocalSearch:
-    """White et al. 2021: from a random genotype, its neighbours in random order until one is better, and on from there.
+    """White et al. 2021: from a random genotype, its neighbors in random order until one is better,
+    and on from there.
 
-    Candidates are ranked by the first component of the fitness, and a climb starts from the best of `starts` random ones
-    within the budget (`Founders`).
-    Where no neighbour is better, those over budget are looked behind, at `BEHIND` of their own neighbours each: to give in one
-    place and take in another needs two steps, and the first of them is never trained. Then the next climb starts. What is
-    known is never proposed again but remembered. With several proposals outstanding, those that find all neighbours
-    asked for already are random, and the best of them starts the next climb.
+    Candidates are ranked by the first component of the fitness, and a climb starts from the best of
+    `starts` random ones within the budget (`InitialPopulation`). Where no neighbor is better, those
+    over budget are looked behind, at `BEHIND` of their own neighbors each: to give in one place and
+    take in another needs two steps, and the first of them is never trained. Then the next climb
+    starts. What is known is never proposed again but remembered. With several proposals
+    outstanding, those that find all neighbors asked for already are random, and the best of them
+    starts the next climb.
 
     Raises:
         ValueError: if `starts` is below 1.
@@ -37,15 +41,15 @@ class LocalSearch:
         self._unseen = Unseen(choices, redraws=100)
         self._scores: dict[Genotype, float] = {}
         self._starts = starts
-        self._founders = Founders(starts)
-        self._centre: Genotype | None = None
+        self._initial = InitialPopulation(starts)
+        self._center: Genotype | None = None
         self._around: Iterator[Genotype] = iter(())
         self._awaited: set[Genotype] = set()
         self._spare: list[Genotype] = []
 
     def ask(self) -> Proposal:
-        """A neighbour of the best of this climb, or a random genotype."""
-        while self._centre is not None:
+        """A neighbor of the best of this climb, or a random genotype."""
+        while self._center is not None:
             for genotype in self._around:
                 score = self._scores.get(genotype)
                 if score is None:
@@ -53,7 +57,7 @@ class LocalSearch:
                     if genotype not in self._unseen:
                         self._unseen.add(genotype)
                         return Proposal(genotype)
-                elif score > self._scores[self._centre]:
+                elif score > self._scores[self._center]:
                     self._move(genotype)
                     break
             else:
@@ -65,35 +69,35 @@ class LocalSearch:
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """A better one is where the climb goes on from."""
         genotype = proposal.genotype
-        neighbour = genotype in self._awaited
+        neighbor = genotype in self._awaited
         self._awaited.discard(genotype)
         self._scores[genotype] = fitness[0]
-        if self._centre is None:
-            self._start(Individual(genotype, Values(fitness)))
-        elif fitness[0] > self._scores[self._centre]:
+        if self._center is None:
+            self._start(Individual(genotype, DeapFitness(fitness)))
+        elif fitness[0] > self._scores[self._center]:
             self._move(genotype)
-        elif not neighbour:
+        elif not neighbor:
             self._spare.append(genotype)
 
     def _start(self, candidate: Individual) -> None:
-        if founders := self._founders.joined_by(candidate):
+        if founders := self._initial.joined_by(candidate):
             self._move(max(founders, key=lambda founder: founder.score).genotype)
 
     def _move(self, genotype: Genotype) -> None:
-        self._centre, self._around = genotype, self._neighbourhood(genotype)
+        self._center, self._around = genotype, self._neighborhood(genotype)
 
-    def _neighbourhood(self, centre: Genotype) -> Iterator[Genotype]:
-        """The neighbours, then what lies behind those over budget, as far as they were told by then."""
+    def _neighborhood(self, center: Genotype) -> Iterator[Genotype]:
+        """The neighbors, then what lies behind those over budget, as far as they were told by then."""
         ring = []
-        for genotype in neighbours(self._choices, centre, self._rng):
+        for genotype in neighbors(self._choices, center, self._rng):
             ring.append(genotype)
             yield genotype
         for genotype in ring:
-            if self._scores.get(genotype, 0.0) < 0 <= self._scores[centre]:
-                yield from islice(neighbours(self._choices, genotype, self._rng), BEHIND)
+            if self._scores.get(genotype, 0.0) < 0 <= self._scores[center]:
+                yield from islice(neighbors(self._choices, genotype, self._rng), BEHIND)
 
     def _restart(self) -> None:
-        self._centre, self._founders = None, Founders(self._starts)
+        self._center, self._initial = None, InitialPopulation(self._starts)
         if self._spare:
             start = max(self._spare, key=self._scores.__getitem__)
             self._spare.clear()

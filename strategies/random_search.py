@@ -3,13 +3,15 @@
 import numpy as np
 
 from nas.objective import Fitness
-from nas.search import Proposal
 from nas.space import Choices
-from strategies.novelty import Unseen
+from nas.strategy import Proposal
+from strategies.candidates.unseen import Unseen
 
 
 class RandomSearch:
-    """Every active choice uniform over its options; a design comes twice only once the space is nearly exhausted."""
+    """Every active choice uniform over its options; a design comes twice only once the space is
+    nearly exhausted.
+    """
 
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
         self._choices = choices

@@ -18,10 +18,12 @@ _TEST = ["test_batch.bin"]
 
 
 def read_cifar10(folder: Path) -> tuple[Split, Split]:
-    """The training and the test images, [N, 3, 32, 32] in 0 to 1, of the folder cifar-10-batches-bin.
+    """The training and the test images, [N, 3, 32, 32] in 0 to 1, of the folder
+    cifar-10-batches-bin.
 
     Raises:
-        DataError: if a file is missing or is not a whole number of records, or the folder has the python version.
+        DataError: if a file is missing or is not a whole number of records, or the folder has the
+            python version.
     """
     names = _TRAIN + _TEST
     if missing := [name for name in names if not (folder / name).is_file()]:
@@ -36,13 +38,18 @@ def read_cifar10(folder: Path) -> tuple[Split, Split]:
 
 def _split(folder: Path, names: list[str]) -> Split:
     records = np.concatenate([_records(folder / name) for name in names])
-    return Split(scaled(records[:, 1:].reshape(-1, *_IMAGE_SHAPE)), torch.from_numpy(records[:, 0].astype(np.int64)))
+    return Split(
+        scaled(records[:, 1:].reshape(-1, *_IMAGE_SHAPE)),
+        torch.from_numpy(records[:, 0].astype(np.int64)),
+    )
 
 
 def _records(path: Path) -> NDArray[np.uint8]:
     with reading(path, "a batch of CIFAR-10"):
         size = path.stat().st_size
         if size == 0 or size % _RECORD_BYTES:
-            raise DataError(f"{path} must be records of {_RECORD_BYTES} bytes each, but holds {size} bytes")
+            raise DataError(
+                f"{path} must be records of {_RECORD_BYTES} bytes each, but holds {size} bytes"
+            )
         check_size(path, (size,))
         return np.fromfile(path, np.uint8, count=size).reshape(-1, _RECORD_BYTES)

@@ -1,4 +1,6 @@
-"""Data files are not trusted: what is wrong with one is said with its path, and none can exhaust the memory."""
+"""Data files are not trusted: what is wrong with one is said with its path, and none can exhaust
+the memory.
+"""
 
 import math
 import struct
@@ -17,7 +19,8 @@ from torch import Tensor
 
 MOST_BYTES = 4 * 2**30
 
-# What gzip, zipfile, NumPy's header parser and Pillow raise when they are given other bytes than they expect.
+# What gzip, zipfile, NumPy's header parser and Pillow raise when they are given other bytes than
+# they expect.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -50,7 +53,9 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     try:
         # A pipe would be waited for, and a device never ends.
         if not path.is_file():
-            raise DataError(f"{path} must be {kind}, but it is {'not a file' if path.exists() else 'missing'}")
+            raise DataError(
+                f"{path} must be {kind}, but it is {'not a file' if path.exists() else 'missing'}"
+            )
         yield
     except DataError:
         raise

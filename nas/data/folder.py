@@ -17,18 +17,24 @@ _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 _MODES = {1: "L", 3: "RGB"}
 
 
-def read_images(folder: Path, size: tuple[int, int], channels: int = 3) -> tuple[Split, tuple[str, ...]]:
-    """The images below `folder`, [N, C, H, W] in 0 to 1, and the names of the classes in the order of their labels.
+def read_images(
+    folder: Path, size: tuple[int, int], channels: int = 3
+) -> tuple[Split, tuple[str, ...]]:
+    """The images below `folder`, [N, C, H, W] in 0 to 1, and the names of the classes in the order
+    of their labels.
 
-    Each sub-folder is a class, in the order of the names. Images are converted to 1 (grey) or 3 (colour) channels and
-    resized to `size`, height first. Hidden files are passed over.
+    Each sub-folder is a class, in the order of the names. Images are converted to 1 (grey) or 3
+    (color) channels and resized to `size`, height first. Hidden files are passed over.
 
     Raises:
         ValueError: if `size` or `channels` is out of range.
-        DataError: if there is no class, a class is empty, a file is no readable image or a link leaves the folder.
+        DataError: if there is no class, a class is empty, a file is no readable image or a link
+            leaves the folder.
     """
     if channels not in _MODES or min(size) < 1:
-        raise ValueError(f"channels must be 1 or 3 and size at least (1, 1), but got {channels} and {size}")
+        raise ValueError(
+            f"channels must be 1 or 3 and size at least (1, 1), but got {channels} and {size}"
+        )
     classes = _entries(folder, folder)
     if not classes:
         raise DataError(f"{folder} must hold a folder for each class, but holds none")
@@ -51,22 +57,33 @@ def read_images(folder: Path, size: tuple[int, int], channels: int = 3) -> tuple
 def _entries(root: Path, folder: Path) -> list[Path]:
     """What a folder holds, by name."""
     if not folder.is_dir():
-        raise DataError(f"{folder} must be a folder, but it is {'a file' if folder.exists() else 'missing'}")
+        raise DataError(
+            f"{folder} must be a folder, but it is {'a file' if folder.exists() else 'missing'}"
+        )
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in entries:
-        if path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(root.resolve())):
-            raise DataError(f"{path} must be a link to something inside {root}, but leads to {path.readlink()}")
+        if path.is_symlink() and not (
+            path.exists() and path.resolve().is_relative_to(root.resolve())
+        ):
+            raise DataError(
+                f"{path} must be a link to something inside {root}, but leads to {path.readlink()}"
+            )
     return entries
 
 
 def _pixels(path: Path, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
     if path.suffix.lower() not in _SUFFIXES:
-        raise DataError(f"{path} must be an image ({', '.join(_SUFFIXES)}), but its name says otherwise")
+        raise DataError(
+            f"{path} must be an image ({', '.join(_SUFFIXES)}), but its name says otherwise"
+        )
     with reading(path, "an image"), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=_FORMATS) as image:
-            # Pillow clips these to 8 bits instead of scaling them: nearly all of the picture would be white.
+            # Pillow clips these to 8 bits instead of scaling them: nearly all of the picture would
+            # be white.
             if image.mode.startswith(("I", "F")):
-                raise DataError(f"{path} must be an image of 8 bits a channel, but its mode is {image.mode}")
+                raise DataError(
+                    f"{path} must be an image of 8 bits a channel, but its mode is {image.mode}"
+                )
             resized = image.convert(mode).resize(size[::-1], Image.Resampling.BILINEAR)
     return np.atleast_3d(np.asarray(resized, np.uint8)).transpose(2, 0, 1)

@@ -18,33 +18,48 @@ _CHANNELS = (1, 3)
 
 
 def read_npz(path: Path, inputs: str, labels: str) -> Split:
-    """The arrays called `inputs` and `labels` of an archive that `numpy.savez` or `numpy.savez_compressed` wrote.
+    """The arrays called `inputs` and `labels` of an archive that `numpy.savez` or
+    `numpy.savez_compressed` wrote.
 
-    Inputs may be a table [N, F], grey images [N, H, W], or images of 1 or 3 channels, [N, C, H, W] or [N, H, W, C]; bytes
-    are scaled to 0 to 1, floating point numbers taken as they are.
+    Inputs may be a table [N, F], grey images [N, H, W], or images of 1 or 3 channels, [N, C, H, W]
+    or [N, H, W, C]; bytes are scaled to 0 to 1, floating point numbers taken as they are.
 
     Raises:
-        DataError: if the archive is damaged or too large, a name is missing, or an array has another type or shape.
+        DataError: if the archive is damaged or too large, a name is missing, or an array has
+            another type or shape.
     """
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
-        samples, classes = _channels_first(path, inputs, _read(path, archive, inputs)), _read(path, archive, labels)
+        samples, classes = (
+            _channels_first(path, inputs, _read(path, archive, inputs)),
+            _read(path, archive, labels),
+        )
     if classes.ndim != 1 or classes.dtype.kind not in "iu":
-        raise DataError(f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}")
+        raise DataError(
+            f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}"
+        )
     if len(samples) != len(classes):
-        raise DataError(f"{path} must hold a label for each input, but has {len(samples)} inputs and {len(classes)} labels")
+        raise DataError(
+            f"{path} must hold a label for each input, but has {len(samples)} inputs and {len(classes)} labels"
+        )
     return Split(_numbers(path, inputs, samples), torch.from_numpy(classes.astype(np.int64)))
 
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    members = {member.filename.removesuffix(".npy"): member for member in archive.infolist() if member.filename.endswith(".npy")}
+    members = {
+        member.filename.removesuffix(".npy"): member
+        for member in archive.infolist()
+        if member.filename.endswith(".npy")
+    }
     if name not in members:
         raise DataError(f"{path} must hold an array called {name!r}, but holds {sorted(members)}")
     with archive.open(members[name]) as file:
-        # Read first, because NumPy takes the memory for whatever shape a header claims. Later versions of the format are
-        # for structured types only.
+        # Read first, because NumPy takes the memory for whatever shape a header claims. Later
+        # versions of the format are for structured types only.
         version = npy.read_magic(file)
         if version != (1, 0):
-            raise DataError(f"{name!r} in {path} must be of version (1, 0) of the .npy format, but is of {version}")
+            raise DataError(
+                f"{name!r} in {path} must be of version (1, 0) of the .npy format, but is of {version}"
+            )
         shape, _, dtype = npy.read_array_header_1_0(file)
         if dtype.hasobject:
             raise DataError(
@@ -54,7 +69,9 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         check_size(path, shape, dtype.itemsize)
         promised, held = math.prod(shape) * dtype.itemsize, members[name].file_size - file.tell()
         if promised != held:
-            raise DataError(f"{name!r} in {path} must hold {promised} bytes for its shape {shape} of {dtype}, but holds {held}")
+            raise DataError(
+                f"{name!r} in {path} must hold {promised} bytes for its shape {shape} of {dtype}, but holds {held}"
+            )
         file.seek(0)
         array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
     return array
@@ -78,7 +95,9 @@ def _numbers(path: Path, name: str, array: NDArray[Any]) -> Tensor:
     if array.dtype == np.uint8:
         return scaled(array)
     if array.dtype.kind != "f":
-        raise DataError(f"{name!r} in {path} must be uint8 or floating point numbers, but is {array.dtype}")
+        raise DataError(
+            f"{name!r} in {path} must be uint8 or floating point numbers, but is {array.dtype}"
+        )
     # What float32 cannot hold becomes infinite, and a task refuses that.
     with np.errstate(over="ignore", invalid="ignore"):
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

@@ -1,4 +1,6 @@
-"""Tasks from data that comes without a validation or a test split: random ones, stratified by class."""
+"""Tasks from data that comes without a validation or a test split: random ones, stratified by
+class.
+"""
 
 import numpy as np
 import torch
@@ -6,23 +8,43 @@ import torch
 from nas.data.task import Split, Task, check
 
 
-def split(name: str, data: Split, classes: int, rng: np.random.Generator, validation: float = 0.2, test: float = 0.2) -> Task:
-    """A task from data without a test set of its own; `validation` and `test` are fractions of all samples.
+def split(
+    name: str,
+    data: Split,
+    classes: int,
+    rng: np.random.Generator,
+    validation: float = 0.2,
+    test: float = 0.2,
+) -> Task:
+    """A task from data without a test set of its own; `validation` and `test` are fractions of all
+    samples.
 
     Raises:
-        ValueError: if the fractions leave nothing to train on, a class has too few samples, or `Task` refuses the data.
+        ValueError: if the fractions leave nothing to train on, a class has too few samples, or
+            `Task` refuses the data.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
-        raise ValueError(f"validation and test must be above 0 and below 1 together, but got {validation} and {test}")
+        raise ValueError(
+            f"validation and test must be above 0 and below 1 together, but got {validation} and {test}"
+        )
     rest, held = _hold(name, data, classes, test, rng)
     return hold_out(name, rest, held, classes, rng, validation / (1 - test))
 
 
-def hold_out(name: str, train: Split, test: Split, classes: int, rng: np.random.Generator, validation: float = 0.1) -> Task:
-    """A task from data with a test set of its own; `validation` is a fraction of the training samples.
+def hold_out(
+    name: str,
+    train: Split,
+    test: Split,
+    classes: int,
+    rng: np.random.Generator,
+    validation: float = 0.1,
+) -> Task:
+    """A task from data with a test set of its own; `validation` is a fraction of the training
+    samples.
 
     Raises:
-        ValueError: if the fraction is not between 0 and 1, a class has too few samples, or `Task` refuses the data.
+        ValueError: if the fraction is not between 0 and 1, a class has too few samples, or `Task`
+            refuses the data.
     """
     if not 0 < validation < 1:
         raise ValueError(f"validation must be above 0 and below 1, but got {validation}")
@@ -30,18 +52,25 @@ def hold_out(name: str, train: Split, test: Split, classes: int, rng: np.random.
     return Task(name, rest, held, test, classes)
 
 
-def _hold(name: str, data: Split, classes: int, fraction: float, rng: np.random.Generator) -> tuple[Split, Split]:
+def _hold(
+    name: str, data: Split, classes: int, fraction: float, rng: np.random.Generator
+) -> tuple[Split, Split]:
     """The samples that remain and those held back, each in the order of the data."""
     check(f"the data of {name!r}", data, classes)
     labels = data.labels.numpy()
     shuffled = rng.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    # Every 1/fraction-th sample, class after class: each class gives its share to within one sample, and so do all together.
+    # Every 1/fraction-th sample, class after class: each class gives its share to within one
+    # sample, and so do all together.
     steps = np.floor(np.arange(len(labels) + 1) * fraction + 0.5)
     held = torch.zeros(len(labels), dtype=torch.bool)
     held[by_class[np.diff(steps) > 0]] = True
     lost = np.setdiff1d(labels, labels[~held.numpy()])
     if lost.size:
         count = np.count_nonzero(labels == lost[0])
-        raise ValueError(f"each class of {name!r} must keep a sample to train on, but all {count} of class {lost[0]} are held back")
-    return Split(data.inputs[~held], data.labels[~held]), Split(data.inputs[held], data.labels[held])
+        raise ValueError(
+            f"each class of {name!r} must keep a sample to train on, but all {count} of class {lost[0]} are held back"
+        )
+    return Split(data.inputs[~held], data.labels[~held]), Split(
+        data.inputs[held], data.labels[held]
+    )

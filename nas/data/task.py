@@ -18,12 +18,13 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A data set for classification: networks learn from `train`, are chosen by `validation` and reported on `test`.
+    """A data set for classification: networks learn from `train`, are chosen by `validation` and
+    reported on `test`.
 
     Raises:
-        ValueError: if there are fewer than 2 classes, a split is empty, has the wrong types or shapes, inputs that are not
-            finite or labels outside 0 … classes - 1, if samples of two splits differ in shape, or if the training split
-            holds fewer than two classes.
+        ValueError: if there are fewer than 2 classes, a split is empty, has the wrong types or
+            shapes, inputs that are not finite or labels outside 0 … classes - 1, if samples of two
+            splits differ in shape, or if the training split holds fewer than two classes.
     """
 
     name: str
@@ -57,10 +58,17 @@ class Task:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change when the name, the number of classes, a shape or a value does."""
-        tensors = [tensor for split in self._splits.values() for tensor in (split.inputs, split.labels)]
-        # The shapes come first and say where each tensor ends, so that no two tasks feed the same bytes.
-        digest = hashlib.sha256(repr((self.name, self.classes, [tuple(tensor.shape) for tensor in tensors])).encode())
+        """Sixteen hexadecimal digits that change when the name, the number of classes, a shape or a
+        value does.
+        """
+        tensors = [
+            tensor for split in self._splits.values() for tensor in (split.inputs, split.labels)
+        ]
+        # The shapes come first and say where each tensor ends, so that no two tasks feed the same
+        # bytes.
+        digest = hashlib.sha256(
+            repr((self.name, self.classes, [tuple(tensor.shape) for tensor in tensors])).encode()
+        )
         for tensor in tensors:
             digest.update(tensor.contiguous().numpy().data)
         return digest.hexdigest()[:16]
@@ -79,18 +87,29 @@ def check(subject: str, split: Split, classes: int) -> None:
         if tensor.dtype != dtype:
             raise ValueError(f"the {kind} of {subject} must be {dtype}, but are {tensor.dtype}")
     if inputs.ndim < 2 or 0 in inputs.shape[1:]:
-        raise ValueError(f"the inputs of {subject} must have a shape [N, …], but have {list(inputs.shape)}")
+        raise ValueError(
+            f"the inputs of {subject} must have a shape [N, …], but have {list(inputs.shape)}"
+        )
     if labels.ndim != 1:
-        raise ValueError(f"the labels of {subject} must have a shape [N], but have {list(labels.shape)}")
+        raise ValueError(
+            f"the labels of {subject} must have a shape [N], but have {list(labels.shape)}"
+        )
     if len(inputs) != len(labels):
-        raise ValueError(f"{subject} must have a label for each input, but has {len(inputs)} inputs and {len(labels)} labels")
+        raise ValueError(
+            f"{subject} must have a label for each input, but has {len(inputs)} inputs and {len(labels)} labels"
+        )
     if not len(labels):
         raise ValueError(f"{subject} must hold at least one sample, but is empty")
-    # The extremes tell in a tenth of the time of isfinite(): a NaN is both the least and the greatest.
+    # The extremes tell in a tenth of the time of isfinite(): a NaN is both the least and the
+    # greatest.
     if not torch.stack(inputs.aminmax()).isfinite().all():
         place = inputs.isfinite().logical_not().nonzero()[0]
-        raise ValueError(f"the inputs of {subject} must be finite, but sample {place[0]} holds {inputs[tuple(place)]}")
+        raise ValueError(
+            f"the inputs of {subject} must be finite, but sample {place[0]} holds {inputs[tuple(place)]}"
+        )
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         index = int(outside.nonzero()[0])
-        raise ValueError(f"the labels of {subject} must lie in 0 … {classes - 1}, but label {index} is {labels[index].item()}")
+        raise ValueError(
+            f"the labels of {subject} must lie in 0 … {classes - 1}, but label {index} is {labels[index].item()}"
+        )

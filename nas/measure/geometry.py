@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from nas.artifact.operations import AvgPool, Conv, Flatten, Linear, MaxPool, Operation, TensorType
-from nas.artifact.program import Program
+from nas.program.operations import AvgPool, Conv, Flatten, Linear, MaxPool, Operation, TensorType
+from nas.program.program import Program
 
 
 def macs(operation: Operation, result: TensorType) -> int:
     """Multiply-accumulates for one sample."""
-    return result.size * prod(operation.weights.shape[1:]) if isinstance(operation, (Conv, Linear)) else 0
+    return (
+        result.size * prod(operation.weights.shape[1:])
+        if isinstance(operation, (Conv, Linear))
+        else 0
+    )
 
 
 def traffic(sources: Sequence[TensorType], result: TensorType) -> int:
@@ -20,9 +24,11 @@ def traffic(sources: Sequence[TensorType], result: TensorType) -> int:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The sort of an operation, the shapes that it deals with, and what that amounts to for one sample.
+    """The sort of an operation, the shapes that it deals with, and what that amounts to for one
+    sample.
 
-    `bytes` counts one for each element of its tensors and weights: weights of any bits are held as 8-bit integers.
+    `bytes` counts one for each element of its tensors and weights: weights of any bits are held as
+    8-bit integers.
     """
 
     kind: str
@@ -32,7 +38,9 @@ class Geometry:
 
 
 def geometry(operation: Operation, sources: Sequence[TensorType], result: TensorType) -> Geometry:
-    """The geometry of an operation; convolutions in groups, which run at other rates, are a kind of their own."""
+    """The geometry of an operation; convolutions in groups, which run at other rates, are a kind of
+    their own.
+    """
     kind, held = type(operation).__name__, 0
     shapes = f"{' and '.join(_by(source.shape) for source in sources)} to {_by(result.shape)}"
     if isinstance(operation, (Conv, Linear)):

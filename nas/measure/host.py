@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nas.artifact.operations import Linear, Scaling, TensorType
-from nas.artifact.program import Program
+from nas.program.operations import Linear, Scaling, TensorType
+from nas.program.program import Program
 
-# ONNX and its runtime are imported where they are used: searches that time nothing on this host do without them.
+# ONNX and its runtime are imported where they are used: searches that time nothing on this host do
+# without them.
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -27,7 +28,8 @@ WARM_UP = 5
 
 @dataclass(frozen=True)
 class OnnxRuntimeCpu:
-    """This host, measured: what it says differs from call to call, by some percent where nothing else runs.
+    """This host, measured: what it says differs from call to call, by some percent where nothing
+    else runs.
 
     A latency is the median of `rounds` blocks of runs on one sample, a millisecond each.
 
@@ -51,12 +53,13 @@ class OnnxRuntimeCpu:
         return seconds([program], self.rounds)[0]
 
     def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
-        """Seconds for one sample, and how many times as long as the float network that is: medians of the same rounds.
+        """Seconds for one sample, and how many times as long as the float network that is: medians
+        of the same rounds.
 
         Raises:
             UnsupportedError: if the network has no ONNX form in floats.
         """
-        from nas.artifact.onnx import float_to_onnx, to_onnx
+        from nas.onnx import float_to_onnx, to_onnx
 
         float_model = float_to_onnx(model, torch.zeros(1, *program.tensors[0].shape))
         both = blocks([to_onnx(program), float_model], self.rounds)
@@ -65,18 +68,28 @@ class OnnxRuntimeCpu:
 
 def seconds(programs: Sequence[Program], rounds: int) -> list[float]:
     """The latency of each program for one sample, by its median over rounds in which all run."""
-    from nas.artifact.onnx import to_onnx
+    from nas.onnx import to_onnx
 
-    return [float(median) for median in np.median(blocks([to_onnx(program) for program in programs], rounds), axis=0)]
+    return [
+        float(median)
+        for median in np.median(blocks([to_onnx(program) for program in programs], rounds), axis=0)
+    ]
 
 
 def blocks(models: Sequence["ModelProto"], rounds: int) -> NDArray[np.float64]:
-    """Seconds for one sample, [rounds, models]; every round runs every model, so that drift meets all of them alike."""
+    """Seconds for one sample, [rounds, models]; every round runs every model, so that drift meets
+    all of them alike.
+    """
     runs = [_bound(model) for model in models]
     for run in runs:
         _each(run, WARM_UP)
     counts = [max(1, round(BLOCK_SECONDS / _each(run, WARM_UP))) for run in runs]
-    return np.array([[_each(run, count) for run, count in zip(runs, counts, strict=True)] for _ in range(rounds)])
+    return np.array(
+        [
+            [_each(run, count) for run, count in zip(runs, counts, strict=True)]
+            for _ in range(rounds)
+        ]
+    )
 
 
 def _each(run: Callable[[], object], count: int) -> float:
@@ -87,14 +100,22 @@ def _each(run: Callable[[], object], count: int) -> float:
 
 
 def _bound(model: "ModelProto") -> Callable[[], object]:
-    """Runs a model on one sample that stays in its place, as its logits do: finding places takes two microseconds a run."""
+    """Runs a model on one sample that stays in its place, as its logits do: finding places takes
+    two microseconds a run.
+    """
     from onnxruntime import OrtValue
 
     running = session(model)
-    (source,), (target,), binding = running.get_inputs(), running.get_outputs(), running.io_binding()
+    (source,), (target,), binding = (
+        running.get_inputs(),
+        running.get_outputs(),
+        running.io_binding(),
+    )
     sample = np.random.default_rng(0).random((1, *source.shape[1:]), np.float32)
     binding.bind_ortvalue_input(source.name, OrtValue.ortvalue_from_numpy(sample))
-    binding.bind_ortvalue_output(target.name, OrtValue.ortvalue_from_numpy(np.zeros((1, *target.shape[1:]), np.float32)))
+    binding.bind_ortvalue_output(
+        target.name, OrtValue.ortvalue_from_numpy(np.zeros((1, *target.shape[1:]), np.float32))
+    )
     return lambda: running.run_with_iobinding(binding)
 
 
@@ -115,7 +136,9 @@ def run_onnx(model: "ModelProto", inputs: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def session(model: "ModelProto") -> Any:
-    """An onnxruntime.InferenceSession on one thread of this processor, whose integer products do not saturate."""
+    """An onnxruntime.InferenceSession on one thread of this processor, whose integer products do
+    not saturate.
+    """
     return _session(model, exact=saturates())
 
 
@@ -127,19 +150,26 @@ def _session(model: "ModelProto", exact: bool) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors only
     if exact:
-        # Weights become unsigned when the model is loaded, which costs a sixth to a third of the speed.
+        # Weights become unsigned when the model is loaded, which costs a sixth to a third of the
+        # speed.
         options.add_session_config_entry("session.x64quantprecision", "1")
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
 
 
 @functools.cache
 def saturates() -> bool:
-    """Whether ONNX Runtime adds products of 8-bit integers in 16 bits on this processor, as on x86 without VNNI."""
-    from nas.artifact.onnx import to_onnx
+    """Whether ONNX Runtime adds products of 8-bit integers in 16 bits on this processor, as on x86
+    without VNNI.
+    """
+    from nas.onnx import to_onnx
 
     size, wanted = 256, 200
     tensors = TensorType((size,), 1.0, 0), TensorType((1,), 1.0, 0)
     scaling = Scaling(np.array([round(wanted / (size * 255 * 127) * 2**30)], np.uint16), 30, 0, 255)
     layer = Linear("", (0,), np.full((1, size), 127, np.int8), 8, np.zeros(1, np.int32), scaling)
-    (found,) = _session(to_onnx(Program(tensors, (layer,))), exact=False).run(None, {"input": np.full((1, size), 255, np.float32)})
+    (found,) = _session(to_onnx(Program(tensors, (layer,))), exact=False).run(
+        None, {"input": np.full((1, size), 255, np.float32)}
+    )
     return bool(found != wanted)

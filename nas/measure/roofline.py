@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from math import inf
 
-from nas.artifact.operations import Conv, Linear
-from nas.artifact.program import Program
 from nas.measure.geometry import macs, traffic
+from nas.program.operations import Conv, Linear
+from nas.program.program import Program
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """A device on which each operation takes as long as its arithmetic or its traffic, whichever is slower.
+    """A device on which each operation takes as long as its arithmetic or its traffic, whichever is
+    slower.
 
-    After the roofline model (Williams et al., 2009), summed over operations that run one after the other. The traffic is
-    that of tensors and of packed weights.
+    After the roofline model (Williams et al., 2009), summed over operations that run one after the
+    other. The traffic is that of tensors and of packed weights.
 
     Raises:
         ValueError: if a rate is not positive and finite.
@@ -34,5 +35,7 @@ class Roofline:
             moved = traffic([program.tensors[source] for source in operation.inputs], result)
             if isinstance(operation, (Conv, Linear)):
                 moved += (operation.weights.size * operation.bits + 7) // 8
-            total += max(macs(operation, result) / self.macs_per_second, moved / self.bytes_per_second)
+            total += max(
+                macs(operation, result) / self.macs_per_second, moved / self.bytes_per_second
+            )
         return total

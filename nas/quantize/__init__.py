@@ -1,27 +1,36 @@
-"""Fake quantisation: networks that compute in floats what their integer program computes in integers."""
+"""Fake quantization: networks that compute in floats what their integer program computes in
+integers.
+"""
 
+from nas.quantize.activation_quantizers import ActivationQuantizer, FusedReLU
 from nas.quantize.calibrate import calibrate
 from nas.quantize.correct import correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
-from nas.quantize.insert import insert_ranges, traced_network
-from nas.quantize.layers import QuantizedConv2d, QuantizedLinear, has_zero_points, layer_entries, layer_levels, rescale
-from nas.quantize.learned_ranges import Activations, DynamicRange
-from nas.quantize.quantizers import WeightQuantizer, weight_quantizer
-from nas.quantize.ranges import FusedReLU, Range
+from nas.quantize.insert import insert_quantizers, traced_network
+from nas.quantize.layers import (
+    QuantizedConv2d,
+    QuantizedLinear,
+    has_zero_points,
+    layer_entries,
+    layer_levels,
+    rescale,
+)
+from nas.quantize.learned_quantizers import Activations, DynamicQuantizer
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
-from nas.quantize.shared import Codebook, SharedConv2d, SharedLinear, with_positive_gains, written_out
-from nas.quantize.weights import weight_levels
+from nas.quantize.shared import Codebook, SharedConv2d, SharedLinear, dense, with_positive_gains
+from nas.quantize.weight_levels import weight_levels
+from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
 
 __all__ = [
+    "ActivationQuantizer",
     "Activations",
     "Codebook",
-    "DynamicRange",
+    "DynamicQuantizer",
     "FusedReLU",
     "QuantizedConv2d",
     "QuantizedLinear",
-    "Range",
     "Role",
     "Select",
     "SharedConv2d",
@@ -30,10 +39,11 @@ __all__ = [
     "WeightQuantizer",
     "calibrate",
     "correct_biases",
+    "dense",
     "equalized",
     "folded",
     "has_zero_points",
-    "insert_ranges",
+    "insert_quantizers",
     "layer_entries",
     "layer_levels",
     "rescale",
@@ -42,5 +52,4 @@ __all__ = [
     "weight_levels",
     "weight_quantizer",
     "with_positive_gains",
-    "written_out",
 ]

@@ -9,21 +9,26 @@ from nas.quantize.roles import Role, role
 
 
 def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) -> None:
-    """Moves the biases of a quantised network, in place, to where its channels have the means that they have in floats.
+    """Moves the biases of a quantized network, in place, to where its channels have the means that
+    they have in floats.
 
-    `floating` is the network that was quantised, and has layers of the same names. Layer by layer, those before corrected
-    first, the expected error on `inputs`, a batch [N, …], is taken off the bias (Nagel et al., 2019), of the
-    normalisation behind the layer where there is one.
+    `floating` is the network that was quantized, and has layers of the same names. Layer by layer,
+    those before corrected first, the expected error on `inputs`, a batch [N, …], is taken off the
+    bias (Nagel et al., 2019), of the normalization behind the layer where there is one.
 
     Raises:
         ValueError: if `quantized` is not traced, or `floating` does not have its layers.
     """
     if not isinstance(quantized, fx.GraphModule):
-        raise ValueError(f"a quantised network must be one that insert_ranges() traced, but is a {type(quantized).__name__}")
+        raise ValueError(
+            f"a quantized network must be one that insert_quantizers() traced, but is a {type(quantized).__name__}"
+        )
     ends = _ends(quantized)
     known = dict(floating.named_modules())
     if missing := [end for _, end in ends if end not in known]:
-        raise ValueError(f"the network in floats must have the layers of the quantised one, but {missing} are missing")
+        raise ValueError(
+            f"the network in floats must have the layers of the quantized one, but {missing} are missing"
+        )
     wanted = _means(floating, [end for _, end in ends], inputs)
     for layer, end in ends:
         error = _means(quantized, [end], inputs)[end] - wanted[end]
@@ -31,13 +36,16 @@ def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) ->
 
 
 def _ends(quantized: fx.GraphModule) -> list[tuple[str, str]]:
-    """The name of each layer, and of the normalisation behind it or else its own."""
+    """The name of each layer, and of the normalization behind it or else its own."""
     found = dict[str, str]()
     for node in quantized.graph.nodes:
         if role(node, quantized) is Role.LAYER:
             behind = next(iter(node.users), None)
             normed = behind is not None and role(behind, quantized) is Role.NORM
-            found.setdefault(str(node.target), str(behind.target if normed and behind is not None else node.target))
+            found.setdefault(
+                str(node.target),
+                str(behind.target if normed and behind is not None else node.target),
+            )
     return list(found.items())
 
 

@@ -12,11 +12,13 @@ SMOOTHING = 1e-4
 
 
 def entropy(values: Tensor, levels: int) -> tuple[float, float]:
-    """The clipped range whose levels diverge least from the values, by Kullback and Leibler, out of 100.
+    """The clipped range whose levels diverge least from the values, by Kullback and Leibler, out of
+    100.
 
-    As TensorRT calibrates (Migacz, 2017): the histogram of magnitudes is cut, what lies beyond is added to its last bin, and
-    the levels share their counts among the bins that were not empty. Where there are negative values, half of the levels
-    are for magnitudes, and both ends are clipped.
+    As TensorRT calibrates (Migacz, 2017): the histogram of magnitudes is cut, what lies beyond is
+    added to its last bin, and the levels share their counts among the bins that were not empty.
+    Where there are negative values, half of the levels are for magnitudes, and both ends are
+    clipped.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     largest = max(-low, high)
@@ -32,7 +34,9 @@ def entropy(values: Tensor, levels: int) -> tuple[float, float]:
 
 
 def _divergence(counts: NDArray[np.float64], edge: int, levels: int) -> float:
-    """From the histogram cut at a bin, with what lies beyond in its last bin, to that of its levels."""
+    """From the histogram cut at a bin, with what lies beyond in its last bin, to that of its
+    levels.
+    """
     inside = counts[:edge]
     wanted = inside.copy()
     wanted[-1] += counts[edge:].sum()

@@ -1,4 +1,4 @@
-"""Cross-layer equalisation: channels of consecutive layers given weights of like magnitudes."""
+"""Cross-layer equalization: channels of consecutive layers given weights of like magnitudes."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,18 @@ from nas.quantize.roles import Role, role
 ROUNDS = 20
 
 Layer = nn.Conv2d | nn.Linear
-# What multiplies its result where its input is multiplied by a positive number, and keeps channels apart.
-_MODULES = (nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
+# What multiplies its result where its input is multiplied by a positive number, and keeps channels
+# apart.
+_MODULES = (
+    nn.ReLU,
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout2d,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.Flatten,
+)
 _FUNCTIONS = (
     *(torch.relu, functional.relu, "relu", torch.flatten, "flatten"),
     *(functional.max_pool2d, functional.avg_pool2d, functional.adaptive_avg_pool2d),
@@ -21,13 +31,16 @@ _FUNCTIONS = (
 
 
 def equalized(model: nn.Module) -> fx.GraphModule:
-    """A copy of a network with the same outputs, batch normalisation folded in, made for one scale for all of a tensor.
+    """A copy of a network with the same outputs, batch normalization folded in, made for one scale
+    for all of a tensor.
 
-    Where a layer is read by one other, through nothing but ReLUs and pooling, each channel between them is divided by
-    √(r1 · r2) / r2, of the largest weights r1 that make it and r2 that read it, until nothing moves (Nagel et al., 2019).
+    Where a layer is read by one other, through nothing but ReLUs and pooling, each channel between
+    them is divided by √(r1 · r2) / r2, of the largest weights r1 that make it and r2 that read it,
+    until nothing moves (Nagel et al., 2019).
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, or normalisation does not follow a layer of its own.
+        UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
+            layer of its own.
     """
     traced = folded(model)
     pairs = list(_pairs(traced))
@@ -46,9 +59,16 @@ def _pairs(traced: fx.GraphModule) -> Iterator[tuple[Layer, Tensor]]:
             reader = node
             while len(reader.users) == 1 and (reader is node or _homogeneous(reader, traced)):
                 reader = next(iter(reader.users))
-            if reader is node or role(reader, traced) is not Role.LAYER or targets.count(reader.target) > 1:
+            if (
+                reader is node
+                or role(reader, traced) is not Role.LAYER
+                or targets.count(reader.target) > 1
+            ):
                 continue
-            first, second = traced.get_submodule(str(node.target)), traced.get_submodule(str(reader.target))
+            first, second = (
+                traced.get_submodule(str(node.target)),
+                traced.get_submodule(str(reader.target)),
+            )
             assert isinstance(first, (nn.Conv2d, nn.Linear))
             assert isinstance(second, (nn.Conv2d, nn.Linear))
             read = _by_input(second, len(first.weight))

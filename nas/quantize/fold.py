@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the layers before it."""
+"""Batch normalization folded into the layers before it."""
 
 import copy
 
@@ -13,29 +13,47 @@ from nas.quantize.shared import SharedConv2d, SharedLinear
 
 
 def folded(model: nn.Module) -> fx.GraphModule:
-    """A traced copy of a network, in evaluation mode and with the same outputs, whose layers have taken up normalisation.
+    """A traced copy of a network, in evaluation mode and with the same outputs, whose layers have
+    taken up normalization.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, or normalisation does not follow a layer of its own.
+        UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
+            layer of its own.
     """
     traced = traced_network(copy.deepcopy(model).eval())
     targets = [node.target for node in traced.graph.nodes if node.op == "call_module"]
     for node in list(traced.graph.nodes):
         if role(node, traced) is Role.NORM:
             before = node.all_input_nodes[0]
-            if role(before, traced) is not Role.LAYER or len(before.users) > 1 or targets.count(before.target) > 1:
+            if (
+                role(before, traced) is not Role.LAYER
+                or len(before.users) > 1
+                or targets.count(before.target) > 1
+            ):
                 raise UnsupportedError(
-                    f"{str(node.target)!r}: batch normalisation must follow a convolution or linear layer that nothing else reads "
+                    f"{str(node.target)!r}: batch normalization must follow a convolution or linear layer that nothing else reads "
                     "and that is called once"
                 )
-            layer, norm = traced.get_submodule(str(before.target)), traced.get_submodule(str(node.target))
+            layer, norm = (
+                traced.get_submodule(str(before.target)),
+                traced.get_submodule(str(node.target)),
+            )
             assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
             assert isinstance(layer, (nn.Conv2d, nn.Linear))
             if isinstance(layer, (SharedConv2d, SharedLinear)):
-                raise UnsupportedError(f"{str(before.target)!r}: fold normalisation before weights share values, not after")
+                raise UnsupportedError(
+                    f"{str(before.target)!r}: fold normalization before weights share values, not after"
+                )
             if norm.weight is None:  # which torch's fusion needs
-                norm.weight, norm.bias = nn.Parameter(torch.ones(norm.num_features)), nn.Parameter(torch.zeros(norm.num_features))
-            fused = fuse_conv_bn_eval(layer, norm) if isinstance(layer, nn.Conv2d) else fuse_linear_bn_eval(layer, norm)
+                norm.weight, norm.bias = (
+                    nn.Parameter(torch.ones(norm.num_features)),
+                    nn.Parameter(torch.zeros(norm.num_features)),
+                )
+            fused = (
+                fuse_conv_bn_eval(layer, norm)
+                if isinstance(layer, nn.Conv2d)
+                else fuse_linear_bn_eval(layer, norm)
+            )
             if (mask := mask_of(fused)) is not None:
                 assert isinstance(fused.weight, nn.Parameter)
                 mask.follow(fused.weight)  # its copy still follows the weights before fusion

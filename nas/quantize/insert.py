@@ -1,18 +1,26 @@
-"""Quantisers placed exactly where the integer program has integers."""
+"""Quantizers placed exactly where the integer program has integers."""
 
 from collections.abc import Iterator, Mapping
 
 from torch import fx, nn
 
+from nas.quantize.activation_quantizers import FusedReLU
 from nas.quantize.layers import QuantizedConv2d, QuantizedLinear
-from nas.quantize.learned_ranges import Activations, activation_range
-from nas.quantize.ranges import FusedReLU
+from nas.quantize.learned_quantizers import Activations, activation_quantizer
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
 from nas.quantize.shared import PositiveNorm1d, PositiveNorm2d, SharedConv2d, SharedLinear
 
 # Layers that are not torch's own, which are not traced into.
-_WHOLE = (QuantizedConv2d, QuantizedLinear, SharedConv2d, SharedLinear, PositiveNorm1d, PositiveNorm2d, Select)
+_WHOLE = (
+    QuantizedConv2d,
+    QuantizedLinear,
+    SharedConv2d,
+    SharedLinear,
+    PositiveNorm1d,
+    PositiveNorm2d,
+    Select,
+)
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
 
 
@@ -22,7 +30,7 @@ class _Tracer(fx.Tracer):
 
 
 def traced_network(model: nn.Module) -> fx.GraphModule:
-    """`model` traced, quantised layers left whole; modules are shared with it.
+    """`model` traced, quantized layers left whole; modules are shared with it.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network.
@@ -30,15 +38,20 @@ def traced_network(model: nn.Module) -> fx.GraphModule:
     try:
         graph = _Tracer().trace(model)
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise UnsupportedError(f"a network must be traceable by torch.fx, without branches on values, but: {error}") from error
+        raise UnsupportedError(
+            f"a network must be traceable by torch.fx, without branches on values, but: {error}"
+        ) from error
     return fx.GraphModule(model, graph, type(model).__name__)
 
 
-def insert_ranges(model: nn.Module, bits: int, activations: Activations = "widest") -> fx.GraphModule:
-    """`model` traced, with a `Range` behind its input and each result: a layer with what is fused into it, a sum, a mean, …
+def insert_quantizers(
+    model: nn.Module, bits: int, activations: Activations = "widest"
+) -> fx.GraphModule:
+    """`model` traced, with a `ActivationQuantizer` behind its input and each result: a layer with
+    what is fused into it, a sum, a mean, …
 
-    The layers keep their names; the ranges are in `ranges`, named after the node that they follow. Modules are shared
-    with `model`.
+    The layers keep their names; the ranges are in `ranges`, named after the node that they follow.
+    Modules are shared with `model`.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
@@ -47,7 +60,10 @@ def insert_ranges(model: nn.Module, bits: int, activations: Activations = "wides
     fused = dict(_fused(traced))
     names = _range_names(fused, traced)
     rectified = _rectified(names, traced)
-    ranges = {name: activation_range(bits, activations, rectified=name in rectified) for name in names.values()}
+    ranges = {
+        name: activation_quantizer(bits, activations, rectified=name in rectified)
+        for name in names.values()
+    }
     traced.add_module("ranges", nn.ModuleDict(ranges))
     for end, name in names.items():
         if name in rectified:
@@ -69,11 +85,13 @@ def _fused(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
             continue
         if found is Role.NORM:
             raise UnsupportedError(
-                f"{str(node.target)!r}: batch normalisation must follow a convolution or linear layer that nothing else reads"
+                f"{str(node.target)!r}: batch normalization must follow a convolution or linear layer that nothing else reads"
             )
         if node.op == "placeholder" or found in _RESULTS or found is Role.CLAMP:
             end = node
-            while (following := _only_user(end)) is not None and role(following, traced) in _fusible(end, found, traced):
+            while (following := _only_user(end)) is not None and role(
+                following, traced
+            ) in _fusible(end, found, traced):
                 end = following
                 inner.add(end)
             yield end, node
@@ -91,8 +109,9 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 
 def _range_names(fused: Mapping[fx.Node, fx.Node], traced: fx.GraphModule) -> dict[fx.Node, str]:
-    """The range of each end. Summands and their sum share one, as do parts and what they are joined to: integers then
-    simply add, and nothing is rounded."""
+    """The range of each end. Summands and their sum share one, as do parts and what they are joined
+    to: integers then simply add, and nothing is rounded.
+    """
     group = {end: [end] for end in fused}
     for end, first in fused.items():
         if role(first, traced) in (Role.SUM, Role.CONCAT):

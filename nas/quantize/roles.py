@@ -7,12 +7,12 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from nas.quantize.ranges import Range
+from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.select import Select
 
 
 class Role(Enum):
-    """How a node is quantised."""
+    """How a node is quantized."""
 
     LAYER = auto()  # weights; its sums are brought to the scale of its result
     NORM = auto()  # folded into the layer before it
@@ -30,8 +30,32 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
     (Role.NORM, (nn.BatchNorm2d, nn.BatchNorm1d)),
     (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
     (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
-    (Role.UNARY, (nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.GELU, nn.ELU, nn.LeakyReLU, nn.Hardtanh)),
-    (Role.KEEP, (nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.UpsamplingNearest2d, Select)),
+    (
+        Role.UNARY,
+        (
+            nn.Sigmoid,
+            nn.Tanh,
+            nn.Hardswish,
+            nn.Hardsigmoid,
+            nn.SiLU,
+            nn.GELU,
+            nn.ELU,
+            nn.LeakyReLU,
+            nn.Hardtanh,
+        ),
+    ),
+    (
+        Role.KEEP,
+        (
+            nn.MaxPool2d,
+            nn.Flatten,
+            nn.Identity,
+            nn.Dropout,
+            nn.Dropout2d,
+            nn.UpsamplingNearest2d,
+            Select,
+        ),
+    ),
 )
 
 _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
@@ -40,7 +64,17 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
     (Role.PRODUCT, (operator.mul, operator.imul, torch.mul, "mul")),
     (Role.CONCAT, (torch.cat, torch.concat)),
     (Role.MEAN, (functional.adaptive_avg_pool2d, functional.avg_pool2d)),
-    (Role.UNARY, (torch.sigmoid, torch.tanh, functional.hardswish, functional.hardsigmoid, functional.silu, functional.gelu)),
+    (
+        Role.UNARY,
+        (
+            torch.sigmoid,
+            torch.tanh,
+            functional.hardswish,
+            functional.hardsigmoid,
+            functional.silu,
+            functional.gelu,
+        ),
+    ),
     (Role.UNARY, ("sigmoid", "tanh")),
     (Role.KEEP, (torch.flatten, functional.max_pool2d, "flatten")),
 )
@@ -53,7 +87,7 @@ class UnsupportedError(ValueError):
 
 
 def role(node: fx.Node, model: nn.Module) -> Role | None:
-    """The role of a node; None for inputs, outputs and what is already a quantiser.
+    """The role of a node; None for inputs, outputs and what is already a quantizer.
 
     Raises:
         UnsupportedError: if the operation has no integer form.
@@ -62,14 +96,22 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         return None
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
-        if isinstance(module, Range):
+        if isinstance(module, ActivationQuantizer):
             return None
         for found, kinds in _MODULES:
             if isinstance(module, kinds):
                 return found
-        raise UnsupportedError(f"{str(node.target)!r}, a {type(module).__name__}, has no integer form; these have one: {SUPPORTED}")
+        raise UnsupportedError(
+            f"{str(node.target)!r}, a {type(module).__name__}, has no integer form; these have one: {SUPPORTED}"
+        )
     for found, functions in _FUNCTIONS:
         if node.target in functions:
             return found
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-    raise UnsupportedError(f"{node.name!r}, a call of {name}, has no integer form; use one of these modules instead: {SUPPORTED}")
+    name = (
+        node.target
+        if isinstance(node.target, str)
+        else getattr(node.target, "__name__", str(node.target))
+    )
+    raise UnsupportedError(
+        f"{node.name!r}, a call of {name}, has no integer form; use one of these modules instead: {SUPPORTED}"
+    )

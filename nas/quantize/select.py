@@ -18,7 +18,9 @@ class Select(nn.Module):
     def __init__(self, indices: Sequence[int]) -> None:
         super().__init__()
         if not indices or min(indices) < 0:
-            raise ValueError(f"indices must be 0 or more, and one at least, but got {list(indices)}")
+            raise ValueError(
+                f"indices must be 0 or more, and one at least, but got {list(indices)}"
+            )
         self.register_buffer("indices", torch.tensor(indices, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:

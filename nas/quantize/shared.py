@@ -1,4 +1,6 @@
-"""Layers whose weights are few values: a codebook, and for each weight the index of its value (Han et al., 2016)."""
+"""Layers whose weights are few values: a codebook, and for each weight the index of its value (Han
+et al., 2016).
+"""
 
 from typing import Self
 
@@ -6,26 +8,31 @@ import torch
 from torch import Tensor, nn
 
 from nas.mask import carry_mask
-from nas.quantize.weights import affine_levels, straight_through, weight_levels
+from nas.quantize.weight_levels import affine_levels, straight_through, weight_levels
 
 # A gain of exactly 0 could not be scaled to what 16 bits hold.
 SMALLEST_GAIN = 1e-6
 
 
 class Codebook(nn.Module):
-    """The weights `values[assignments]`; values that are 0 stay 0, and the gradient of a value is the sum of its weights'.
+    """The weights `values[assignments]`; values that are 0 stay 0, and the gradient of a value is
+    the sum of its weights'.
 
-    The values are rounded to levels of `bits` bits, symmetric or affine ones, with one scale for all of them.
+    The values are rounded to levels of `bits` bits, symmetric or affine ones, with one scale for
+    all of them.
     """
 
     assignments: Tensor
     free: Tensor
 
-    def __init__(self, values: Tensor, assignments: Tensor, bits: int, affine: bool = False) -> None:
+    def __init__(
+        self, values: Tensor, assignments: Tensor, bits: int, affine: bool = False
+    ) -> None:
         super().__init__()
         self.shape, self.bits, self.affine = assignments.shape, bits, affine
         self.values = nn.Parameter(values.detach().clone())
-        # Flat, because layers are turned to have their channels last, and in the narrowest integers that select.
+        # Flat, because layers are turned to have their channels last, and in the narrowest integers
+        # that select.
         self.register_buffer("assignments", assignments.flatten().to(torch.int32))
         self.register_buffer("free", (values != 0).to(values.dtype))
 
@@ -33,8 +40,13 @@ class Codebook(nn.Module):
         """The rounded weights, with a gradient that passes straight through the rounding."""
         row = (self.values * self.free)[None]
         weights = self._selected(straight_through(row, *self._rounded(row)))
-        # Convolutions take their layout from that of the weights, and with channels last they run a quarter faster.
-        return torch.empty(self.shape, memory_format=torch.channels_last).copy_(weights) if weights.ndim == 4 else weights
+        # Convolutions take their layout from that of the weights, and with channels last they run a
+        # quarter faster.
+        return (
+            torch.empty(self.shape, memory_format=torch.channels_last).copy_(weights)
+            if weights.ndim == 4
+            else weights
+        )
 
     def unrounded(self) -> Tensor:
         """The weights before they are rounded."""
@@ -56,8 +68,21 @@ class SharedConv2d(nn.Conv2d):
     """A convolution whose weights are `codebook[assignments]`."""
 
     def __init__(self, layer: nn.Conv2d, codebook: Codebook) -> None:
-        geometry = (layer.stride, layer.padding, layer.dilation, layer.groups, layer.bias is not None, layer.padding_mode)
-        super().__init__(layer.in_channels, layer.out_channels, layer.kernel_size, *geometry, device="meta")  # type: ignore[arg-type]
+        geometry = (
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            layer.groups,
+            layer.bias is not None,
+            layer.padding_mode,
+        )
+        super().__init__(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,  # type: ignore[arg-type]
+            *geometry,  # type: ignore[arg-type]
+            device="meta",
+        )
         del self._parameters["weight"]
         self.bias, self.codebook = layer.bias, codebook
         carry_mask(layer, self)
@@ -77,7 +102,9 @@ class SharedLinear(nn.Linear):
     """A linear layer whose weights are `codebook[assignments]`."""
 
     def __init__(self, layer: nn.Linear, codebook: Codebook) -> None:
-        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+        super().__init__(
+            layer.in_features, layer.out_features, layer.bias is not None, device="meta"
+        )
         del self._parameters["weight"]
         self.bias, self.codebook = layer.bias, codebook
         carry_mask(layer, self)
@@ -92,14 +119,29 @@ class SharedLinear(nn.Linear):
         return nn.functional.linear(input, self.codebook(), self.bias)
 
 
-def written_out(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+def dense(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
     """The layer with weights of its own, unrounded, if it is one that shares them, or else itself."""
     made: nn.Conv2d | nn.Linear
     if isinstance(layer, SharedConv2d):
-        geometry = (layer.stride, layer.padding, layer.dilation, layer.groups, layer.bias is not None, layer.padding_mode)
-        made = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, *geometry, device="meta")  # type: ignore[arg-type]
+        geometry = (
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            layer.groups,
+            layer.bias is not None,
+            layer.padding_mode,
+        )
+        made = nn.Conv2d(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,  # type: ignore[arg-type]
+            *geometry,  # type: ignore[arg-type]
+            device="meta",
+        )
     elif isinstance(layer, SharedLinear):
-        made = nn.Linear(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+        made = nn.Linear(
+            layer.in_features, layer.out_features, layer.bias is not None, device="meta"
+        )
     else:
         return layer
     made.weight, made.bias = nn.Parameter(layer.weight.detach()), layer.bias
@@ -107,29 +149,37 @@ def written_out(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
 
 
 class PositiveNorm1d(nn.BatchNorm1d):
-    """Batch normalisation with positive gains: negative ones would turn the signs of channels and so double a codebook."""
+    """Batch normalization with positive gains: negative ones would turn the signs of channels and
+    so double a codebook.
+    """
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode or evaluation mode, in which a network is lowered; gains that a step made negative are raised first."""
+        """Training mode or evaluation mode, in which a network is lowered; gains that a step made
+        negative are raised first.
+        """
         _raise_gains(self)
         return super().train(mode)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
-        """The normalised input; gains that a step made negative are raised first."""
+        """The normalized input; gains that a step made negative are raised first."""
         _raise_gains(self)
         return super().forward(input)
 
 
 class PositiveNorm2d(nn.BatchNorm2d):
-    """Batch normalisation with positive gains: negative ones would turn the signs of channels and so double a codebook."""
+    """Batch normalization with positive gains: negative ones would turn the signs of channels and
+    so double a codebook.
+    """
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode or evaluation mode, in which a network is lowered; gains that a step made negative are raised first."""
+        """Training mode or evaluation mode, in which a network is lowered; gains that a step made
+        negative are raised first.
+        """
         _raise_gains(self)
         return super().train(mode)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
-        """The normalised input; gains that a step made negative are raised first."""
+        """The normalized input; gains that a step made negative are raised first."""
         _raise_gains(self)
         return super().forward(input)
 
@@ -139,8 +189,12 @@ def _raise_gains(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         norm.weight.clamp_min_(SMALLEST_GAIN)
 
 
-def with_positive_gains(norm: nn.BatchNorm1d | nn.BatchNorm2d, layer: nn.Conv2d | nn.Linear) -> nn.Module:
-    """The same normalisation with positive gains; channels of negative ones are turned in place, in the layer before it too."""
+def with_positive_gains(
+    norm: nn.BatchNorm1d | nn.BatchNorm2d, layer: nn.Conv2d | nn.Linear
+) -> nn.Module:
+    """The same normalization with positive gains; channels of negative ones are turned in place, in
+    the layer before it too.
+    """
     kind = PositiveNorm1d if isinstance(norm, nn.BatchNorm1d) else PositiveNorm2d
     made = kind(norm.num_features, norm.eps, norm.momentum, True, norm.track_running_stats)
     with torch.no_grad():
@@ -151,5 +205,9 @@ def with_positive_gains(norm: nn.BatchNorm1d | nn.BatchNorm2d, layer: nn.Conv2d 
             if tensor is not None:
                 tensor.mul_(signs)
     made.weight, made.bias = norm.weight, norm.bias
-    made.running_mean, made.running_var, made.num_batches_tracked = norm.running_mean, norm.running_var, norm.num_batches_tracked
+    made.running_mean, made.running_var, made.num_batches_tracked = (
+        norm.running_mean,
+        norm.running_var,
+        norm.num_batches_tracked,
+    )
     return made.train(norm.training)

@@ -1,5 +1,6 @@
 """The contracts that types cannot state, as checks to run on one's own parts."""
 
-from nas.testing.strategy import check_strategy
+import lazy_loader
 
-__all__ = ["check_strategy"]
+# Lazily, because the check of a strategy needs no torch.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

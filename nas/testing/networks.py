@@ -1,4 +1,6 @@
-"""Networks under observation: what each must do, whether a space built it or a compressor changed it."""
+"""Networks under observation: what each must do, whether a space built it or a compressor changed
+it.
+"""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -8,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.artifact import lower
+from nas.lowering import lower
 from nas.measure import costs
 from nas.testing.proposals import require
 
@@ -20,7 +22,11 @@ def untouched(subject: str, *besides: str) -> Iterator[None]:
     yield
     guess = "it seeds, draws or sets something there, where it should draw with torch alone and only where that is seeded for it"
     for name, state in _global_states().items():
-        require(name in besides or state == before[name], f"{subject} must leave the global state of {name} alone", guess)
+        require(
+            name in besides or state == before[name],
+            f"{subject} must leave the global state of {name} alone",
+            guess,
+        )
 
 
 def _global_states() -> dict[str, object]:
@@ -77,14 +83,24 @@ def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) 
     for inputs in (example[:1], batch_like(example)):
         said = answer(model, inputs, subject)
         breach = f"{subject} must give logits [N, {classes}], but for {list(inputs.shape)} gave "
-        require(isinstance(said, Tensor), breach + type(said).__name__, "it returns a tuple, with the features besides the logits")
+        require(
+            isinstance(said, Tensor),
+            breach + type(said).__name__,
+            "it returns a tuple, with the features besides the logits",
+        )
         guess = "the last layer does not use `classes`, or a dimension of size 1 is squeezed away with the batch"
         require(tuple(said.shape) == (len(inputs), classes), breach + str(list(said.shape)), guess)
-        guess = "a layer divides by 0 or takes the logarithm of it, or its weights are not initialised"
+        guess = (
+            "a layer divides by 0 or takes the logarithm of it, or its weights are not initialized"
+        )
         require(bool(said.isfinite().all()), f"{breach}some that are not finite", guess)
         again = answer(model, inputs, subject)
         guess = "functional dropout lacks training=self.training"
-        require(torch.equal(said, again), f"{subject} must give the same logits twice in evaluation mode, but did not", guess)
+        require(
+            torch.equal(said, again),
+            f"{subject} must give the same logits twice in evaluation mode, but did not",
+            guess,
+        )
 
 
 def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
@@ -92,15 +108,27 @@ def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, flo
     try:
         return costs(model, lower(model, example, keep_dead=True))
     except Exception as error:
-        guess = "forward() branches on values or shapes of its input; decide in the constructor instead"
-        raise AssertionError(f"{subject} must have costs that can be counted, but raised {error!r}: perhaps {guess}") from error
+        guess = (
+            "forward() branches on values or shapes of its input; decide in the constructor instead"
+        )
+        raise AssertionError(
+            f"{subject} must have costs that can be counted, but raised {error!r}: perhaps {guess}"
+        ) from error
 
 
-def check_training(model: nn.Module, example: Tensor, classes: int, subject: str, steps: int = 1) -> None:
+def check_training(
+    model: nn.Module, example: Tensor, classes: int, subject: str, steps: int = 1
+) -> None:
     """Trains the network a little and requires a finite gradient at every parameter."""
     model.train()
-    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    require(bool(parameters), f"{subject} must have parameters to train, but has none", "tensors are not nn.Parameter")
+    parameters = {
+        name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad
+    }
+    require(
+        bool(parameters),
+        f"{subject} must have parameters to train, but has none",
+        "tensors are not nn.Parameter",
+    )
     inputs, labels = batch_like(example), torch.arange(3) % classes
     optimizer = torch.optim.SGD(parameters.values(), lr=0.1)
     for _ in range(steps):
@@ -108,12 +136,18 @@ def check_training(model: nn.Module, example: Tensor, classes: int, subject: str
         try:
             nn.functional.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
         except Exception as error:
-            guess = "it detaches its result, works in place on what is needed again, or normalises over a single value"
-            raise AssertionError(f"{subject} must train on a batch, but raised {error!r}: perhaps {guess}") from error
+            guess = "it detaches its result, works in place on what is needed again, or normalizes over a single value"
+            raise AssertionError(
+                f"{subject} must train on a batch, but raised {error!r}: perhaps {guess}"
+            ) from error
         for name, parameter in parameters.items():
             breach = f"the gradient must reach every parameter of {subject}, but "
             guess = "forward() does not use that layer, so build it only where it is used, or something is detached before it"
             require(parameter.grad is not None, f"{breach}{name!r} has none", guess)
             guess = "something divides by 0 or takes the root of it"
-            require(bool(parameter.grad.isfinite().all()), f"{breach}that of {name!r} is not finite", guess)  # type: ignore[union-attr]
+            require(
+                bool(parameter.grad.isfinite().all()),  # type: ignore[union-attr]
+                f"{breach}that of {name!r} is not finite",
+                guess,
+            )
         optimizer.step()

@@ -12,18 +12,32 @@ from nas.data import Split, Task
 from nas.evaluate import check_kinds
 from nas.seeds import seeded
 from nas.space import Choices, Design, SearchSpace
-from nas.testing.networks import answer, batch_like, check_cost, check_logits, check_training, difference, require_same, untouched
+from nas.testing.networks import (
+    answer,
+    batch_like,
+    check_cost,
+    check_logits,
+    check_training,
+    difference,
+    require_same,
+    untouched,
+)
 from nas.testing.proposals import require
 
 DESIGNS = 20
 
 
 def check_space(
-    space: SearchSpace, example: Tensor, classes: int, rng: np.random.Generator, compressors: Sequence[Compressor] = ()
+    space: SearchSpace,
+    example: Tensor,
+    classes: int,
+    rng: np.random.Generator,
+    compressors: Sequence[Compressor] = (),
 ) -> None:
     """Builds 20 random networks of a space, and says what they do that a run could not live with.
 
-    `example` is a batch of inputs, [N, …]; `compressors` are those that the space is to be searched with.
+    `example` is a batch of inputs, [N, …]; `compressors` are those that the space is to be searched
+    with.
 
     Raises:
         AssertionError: at the first breach, with its likely cause.
@@ -47,15 +61,26 @@ def _check_choices(space: SearchSpace) -> None:
     breach = f"the choices of a space must be Choices, but are {type(choices).__name__}"
     require(isinstance(choices, Choices), breach, "Choices([...]) around them is missing")
     guess = "they are drawn at random or come out of a set, which has no order"
-    require(space.choices.digest == space.choices.digest, "choices must be the same each time, but changed", guess)
+    require(
+        space.choices.digest == space.choices.digest,
+        "choices must be the same each time, but changed",
+        guess,
+    )
 
 
 def _design(choices: Choices, rng: np.random.Generator) -> Design:
     genotype = choices.sample(rng)
     design = choices.decode(genotype)
     guess = "an option is not equal to itself, or a method of Choices is overridden"
-    for name, again in (("canonical()", choices.canonical(genotype)), ("encode() of decode()", choices.encode(design))):
-        require(again == genotype, f"{name} must give back the genotype {genotype}, but gave {again}", guess)
+    for name, again in (
+        ("canonical()", choices.canonical(genotype)),
+        ("encode() of decode()", choices.encode(design)),
+    ):
+        require(
+            again == genotype,
+            f"{name} must give back the genotype {genotype}, but gave {again}",
+            guess,
+        )
     return design
 
 
@@ -65,12 +90,20 @@ def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: i
     again, _ = _build(space, design, example, classes, seed=0)
     shared = {id(part) for part in model.parameters()} & {id(part) for part in again.parameters()}
     guess = "it keeps modules from an earlier call, and training one candidate would change another"
-    require(model is not again and not shared, "build() must give a network of its own each time, but gave weights twice", guess)
+    require(
+        model is not again and not shared,
+        "build() must give a network of its own each time, but gave weights twice",
+        guess,
+    )
     guess = "something is drawn from a generator of its own, or left as it is found in memory"
-    require_same(model, again, f"build() must give the same network for the same seed, for {design}", guess)
+    require_same(
+        model, again, f"build() must give the same network for the same seed, for {design}", guess
+    )
     turned, _ = _build(space, dict(reversed(list(design.items()))), example, classes, seed=0)
     guess = "build() goes through the design in its order; look choices up by name"
-    require_same(model, turned, f"build() must not depend on the order of a design, {design}", guess)
+    require_same(
+        model, turned, f"build() must not depend on the order of a design, {design}", guess
+    )
     other, _ = _build(space, design, example, classes, seed=1)
     # What draws nothing, as a copy of a trained network, owes nothing to the seed.
     guess = "build() seeds torch itself, or puts given weights over drawn ones, where it should copy a network"
@@ -82,7 +115,9 @@ def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: i
     return model
 
 
-def _build(space: SearchSpace, design: Design, example: Tensor, classes: int, seed: int) -> tuple[nn.Module, bool]:
+def _build(
+    space: SearchSpace, design: Design, example: Tensor, classes: int, seed: int
+) -> tuple[nn.Module, bool]:
     """The network, and whether torch's generator was used for it."""
     given, inputs = dict(design), example.clone()
     with untouched("build()", "torch"), seeded(seed):
@@ -91,18 +126,34 @@ def _build(space: SearchSpace, design: Design, example: Tensor, classes: int, se
             model: object = space.build(given, inputs, classes)
         except Exception as error:
             guess = "layers do not fit together for these options"
-            if isinstance(error, KeyError) and error.args and error.args[0] in {choice.name for choice in space.choices}:
+            if (
+                isinstance(error, KeyError)
+                and error.args
+                and error.args[0] in {choice.name for choice in space.choices}
+            ):
                 guess = "it reads a choice that is not active; look first at the choice that its `when` names"
             raise AssertionError(
                 f"build() must make a network of every design, but raised {error!r} for {design}: {guess}"
             ) from error
         drew = not torch.equal(before, torch.get_rng_state())
     breach = "build() must return a module, but returned "
-    require(isinstance(model, nn.Module), f"{breach}{type(model).__name__}", "`return model` is missing, or it is a class")
+    require(
+        isinstance(model, nn.Module),
+        f"{breach}{type(model).__name__}",
+        "`return model` is missing, or it is a class",
+    )
     assert isinstance(model, nn.Module)
     guess = "it pops entries or fills in defaults; copy the design first"
-    require(given == design, f"build() must leave the design as it is, but made {given} of {design}", guess)
-    require(torch.equal(inputs, example), "build() must leave the example as it is, but changed it", "a layer works in place on it")
+    require(
+        given == design,
+        f"build() must leave the design as it is, but made {given} of {design}",
+        guess,
+    )
+    require(
+        torch.equal(inputs, example),
+        "build() must leave the example as it is, but changed it",
+        "a layer works in place on it",
+    )
     return model, drew
 
 
@@ -112,10 +163,18 @@ def _check_samples_apart(model: nn.Module, example: Tensor, subject: str) -> Non
     alone = torch.cat([answer(model, inputs[i : i + 1], subject) for i in range(len(inputs))])
     error, scale = float((together - alone).abs().max()), float(alone.abs().max())
     breach = f"the logits of a sample must not depend on the others in its batch, but {error:.3g} of {scale:.3g} does in {subject}"
-    require(error <= 1e-3 * scale + 1e-6, breach, "it reshapes across samples, or normalises over the batch while evaluated")
+    require(
+        error <= 1e-3 * scale + 1e-6,
+        breach,
+        "it reshapes across samples, or normalizes over the batch while evaluated",
+    )
     total = together.exp().sum(1) if bool((together <= 0).all()) else together.sum(1)
     normal = torch.allclose(total, torch.ones_like(total)) and bool((together <= 1).all())
-    require(not normal, f"{subject} must give logits, but gave probabilities", "a softmax at its end, which the loss has already")
+    require(
+        not normal,
+        f"{subject} must give logits, but gave probabilities",
+        "a softmax at its end, which the loss has already",
+    )
 
 
 def _check_sites(model: nn.Module, design: Design, compressors: Sequence[Compressor]) -> None:
@@ -128,19 +187,31 @@ def _check_sites(model: nn.Module, design: Design, compressors: Sequence[Compres
             require(site in modules, breach, guess)
 
 
-def _check_compressed(model: nn.Module, design: Design, compressors: Sequence[Compressor], example: Tensor, classes: int) -> None:
+def _check_compressed(
+    model: nn.Module,
+    design: Design,
+    compressors: Sequence[Compressor],
+    example: Tensor,
+    classes: int,
+) -> None:
     subject = f"the compressed network of {design}"
     try:
         compressed = compress(model, design, compressors, example)
     except Exception as error:
         guess = "two sites share channels or a site holds no layer of that sort; choose such things together or not at all"
-        raise AssertionError(f"every design must suit the compressors, but {design} raised {error!r}: perhaps {guess}") from error
+        raise AssertionError(
+            f"every design must suit the compressors, but {design} raised {error!r}: perhaps {guess}"
+        ) from error
     check_logits(compressed, example, classes, subject)
     check_cost(compressed, example, subject)
 
 
 def _check_kinds(
-    space: SearchSpace, compressors: Sequence[Compressor], example: Tensor, classes: int, rng: np.random.Generator
+    space: SearchSpace,
+    compressors: Sequence[Compressor],
+    example: Tensor,
+    classes: int,
+    rng: np.random.Generator,
 ) -> None:
     two = Split(torch.cat([example[:1], example[:1]]), torch.tensor([0, 1]))
     try:

@@ -2,32 +2,35 @@
 
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from nas.objective import Budget, Evaluation, Objective, Status
-from nas.search import Facts, Pending, Proposal, Strategy, search
+from nas.search_loop import Pending, search
 from nas.seeds import derive
 from nas.space import Choice, Choices, Genotype
+from nas.strategy import Facts, Proposal, StrategyFactory
 from nas.testing.proposals import Bounded, Copying, Watched, require
-
-Make = Callable[[Choices, np.random.Generator], Strategy]
 
 _TRIALS = 40
 _BUDGET = 100.0
-_OBJECTIVE = Objective(maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": _BUDGET}))
+_OBJECTIVE = Objective(
+    maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": _BUDGET})
+)
 # What becomes of candidates: each meets one of these, by its genotype.
 _MIXED = (Status.OK,) * 6 + (Status.OVER_BUDGET,) * 3 + (Status.FAILED,)
 
 
-def check_strategy(make: Make, choices: Choices | None = None) -> None:
-    """Searches a space with made-up evaluations, and says what a strategy does that a run could not live with.
+def check_strategy(make: StrategyFactory, choices: Choices | None = None) -> None:
+    """Searches a space with made-up evaluations, and says what a strategy does that a run could not
+    live with.
 
-    `make` is called with a space and a generator whenever a fresh strategy is needed; `choices` replaces the small
-    conditional space that is used otherwise. The fitness has two components. A strategy that draws nothing, such as a
-    grid, breaks one part of the contract on purpose: its sequence is the same under every seed. More epochs make a
-    candidate better here; one that wants facts is told its made-up costs.
+    `make` is called with a space and a generator whenever a fresh strategy is needed; `choices`
+    replaces the small conditional space that is used otherwise. The fitness has two components. A
+    strategy that draws nothing, such as a grid, breaks one part of the contract on purpose: its
+    sequence is the same under every seed. More epochs make a candidate better here; one that wants
+    facts is told its made-up costs.
 
     Raises:
         AssertionError: at the first breach, with its likely cause.
@@ -37,35 +40,69 @@ def check_strategy(make: Make, choices: Choices | None = None) -> None:
         where = f"with {window} outstanding"
         first = _proposals(make, space, window)
         guess = "it draws from a generator of its own, or its instances share state"
-        require(_proposals(make, space, window) == first, f"one seed must give one sequence, but gave two {where}", guess)
+        require(
+            _proposals(make, space, window) == first,
+            f"one seed must give one sequence, but gave two {where}",
+            guess,
+        )
         short = _proposals(make, space, window, trials=_TRIALS // 2)
-        require(short == first[: len(short)], f"a longer search must begin like a shorter one, but did not {where}", guess)
+        require(
+            short == first[: len(short)],
+            f"a longer search must begin like a shorter one, but did not {where}",
+            guess,
+        )
         guess = "it tells proposals apart by identity, where equal ones are the same"
         replayed = _proposals(make, space, window, watch=Copying)
-        require(replayed == first, f"results told again after a restart must lead on as before, but did not {where}", guess)
+        require(
+            replayed == first,
+            f"results told again after a restart must lead on as before, but did not {where}",
+            guess,
+        )
         guess = "it does not use the rng that it is given"
         other = _proposals(make, space, window, seed=2)
-        require(other != first or space.size == 1, f"two seeds must give two sequences, but gave one {where}", guess)
+        require(
+            other != first or space.size == 1,
+            f"two seeds must give two sequences, but gave one {where}",
+            guess,
+        )
         for status in (Status.OVER_BUDGET, Status.FAILED):
-            # Bounding is slow, and what is outstanding does not change who waits for a design that fits.
-            _proposals(make, space, window, statuses=(status,), watch=Bounded if window == 1 else Watched)
+            # Bounding is slow, and what is outstanding does not change who waits for a design that
+            # fits.
+            _proposals(
+                make, space, window, statuses=(status,), watch=Bounded if window == 1 else Watched
+            )
         for designs in (1, 2):
-            _proposals(make, Choices([Choice("", "op", tuple(range(designs)))]), window, watch=Bounded)
+            _proposals(
+                make, Choices([Choice("", "op", tuple(range(designs)))]), window, watch=Bounded
+            )
 
 
 def _conditional() -> Choices:
     """A stem without a choice, and three stages of which as many are there as the depth says."""
     choices = [Choice("", "depth", (1, 2, 3)), Choice("", "stem", ("plain",))]
-    for stage, above in (("s0", None), ("s1", ("depth", frozenset({2, 3}))), ("s2", ("depth", frozenset({3})))):
+    for stage, above in (
+        ("s0", None),
+        ("s1", ("depth", frozenset({2, 3}))),
+        ("s2", ("depth", frozenset({3}))),
+    ):
         choices.append(Choice(stage, "op", ("identity", "conv", "separable"), above))
-        choices.append(Choice(stage, "width", (8, 16, 24, 32, 48), (f"{stage}.op", frozenset({"conv", "separable"}))))
-        choices.append(Choice(stage, "kernel", (3, 5), (f"{stage}.op", frozenset({"conv", "separable"}))))
+        choices.append(
+            Choice(
+                stage,
+                "width",
+                (8, 16, 24, 32, 48),
+                (f"{stage}.op", frozenset({"conv", "separable"})),
+            )
+        )
+        choices.append(
+            Choice(stage, "kernel", (3, 5), (f"{stage}.op", frozenset({"conv", "separable"})))
+        )
         choices.append(Choice(stage, "bits", (2, 4, 8), (f"{stage}.kernel", frozenset({5}))))
     return Choices(choices)
 
 
 def _proposals(
-    make: Make,
+    make: StrategyFactory,
     choices: Choices,
     window: int,
     seed: int = 1,
@@ -73,7 +110,9 @@ def _proposals(
     statuses: tuple[Status, ...] = _MIXED,
     watch: type[Watched] = Watched,
 ) -> list[Proposal]:
-    """All that a fresh strategy proposes in one search, in which the global generators must be left alone."""
+    """All that a fresh strategy proposes in one search, in which the global generators must be left
+    alone.
+    """
 
     def status_of(genotype: Genotype) -> Status:
         return statuses[derive(0, "status", str(genotype)) % len(statuses)]
@@ -88,7 +127,16 @@ def _proposals(
         learnt = 1.0 if epochs is None else epochs / (1 + epochs)
         accuracy = learnt * (1 + sum(genotype)) / (1 + sum(choices.arities))
         metrics = {"accuracy": accuracy, **facts(genotype).costs}
-        evaluation = Evaluation(number, genotype, choices.decode(genotype), status_of(genotype), "", metrics, 0.0, epochs)
+        evaluation = Evaluation(
+            number,
+            genotype,
+            choices.decode(genotype),
+            status_of(genotype),
+            "",
+            metrics,
+            0.0,
+            epochs,
+        )
         return lambda: evaluation
 
     before = _global_states()
@@ -96,15 +144,27 @@ def _proposals(
     for _ in search(watched, submit, _OBJECTIVE, trials, window, patience=100, facts=facts):
         pass
     for name, state in _global_states().items():
-        guess = "a layer is initialised outside nas.seeds.seeded()" if name == "torch" else "something was not drawn from the rng"
-        require(before.get(name, state) == state, f"the global generator of {name} must be left alone, but was used", guess)
+        guess = (
+            "a layer is initialized outside nas.seeds.seeded()"
+            if name == "torch"
+            else "something was not drawn from the rng"
+        )
+        require(
+            before.get(name, state) == state,
+            f"the global generator of {name} must be left alone, but was used",
+            guess,
+        )
     return watched.proposals
 
 
 def _global_states() -> Mapping[str, object]:
     """The states of the global generators, in a form that can be compared."""
-    states: dict[str, object] = {"random": random.getstate(), "numpy.random": str(np.random.get_state())}  # noqa: NPY002
-    # Only where it is loaded already: a check of a strategy without networks must not pay for this import.
+    states: dict[str, object] = {
+        "random": random.getstate(),
+        "numpy.random": str(np.random.get_state()),  # noqa: NPY002
+    }
+    # Only where it is loaded already: a check of a strategy without networks must not pay for this
+    # import.
     torch = sys.modules.get("torch")
     if torch is not None:
         states["torch"] = torch.random.get_rng_state().tolist()

@@ -19,7 +19,9 @@ IMAGES = torch.randn(4, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.inner = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
+        self.inner = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.inner(x))
@@ -28,7 +30,12 @@ class Residual(nn.Module):
 def network() -> nn.Sequential:
     with seeded(0):
         model = nn.Sequential()
-        layers: dict[str, nn.Module] = {"stem": nn.Conv2d(1, 4, 3), "relu": nn.ReLU(), "one": Residual(4), "two": Residual(4)}
+        layers: dict[str, nn.Module] = {
+            "stem": nn.Conv2d(1, 4, 3),
+            "relu": nn.ReLU(),
+            "one": Residual(4),
+            "two": Residual(4),
+        }
         for name, layer in {**layers, "flatten": nn.Flatten(), "head": nn.Linear(64, 3)}.items():
             model.add_module(name, layer)
     return model.eval()
@@ -54,7 +61,13 @@ def test_blocks_that_keep_the_shape_can_be_dropped() -> None:
             return self.within(super().forward(x))  # type: ignore[no-any-return]
 
     assert droppable(network(), IMAGES) == ["one", "two"]
-    layers = [nn.Conv2d(1, 4, 3), nn.Sequential(Residual(4)), Nested(), nn.Sequential(nn.Conv2d(4, 4, 1)), Widening(4)]
+    layers = [
+        nn.Conv2d(1, 4, 3),
+        nn.Sequential(Residual(4)),
+        Nested(),
+        nn.Sequential(nn.Conv2d(4, 4, 1)),
+        Widening(4),
+    ]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 3))
     assert droppable(model, IMAGES) == ["1.0", "2"]
     assert drop_blocks(model, ["1.0", "2"], IMAGES)(IMAGES).shape == (4, 3)
@@ -125,9 +138,13 @@ def test_what_is_given_more_than_one_tensor_is_refused() -> None:
             return gated
 
     model = Gated()
-    with pytest.raises(ValueError, match=r"'gate' makes \[2, 1, 6, 6\] of \[2, 1, 6, 6\] and \[2, 1, 6, 6\]"):
+    with pytest.raises(
+        ValueError, match=r"'gate' makes \[2, 1, 6, 6\] of \[2, 1, 6, 6\] and \[2, 1, 6, 6\]"
+    ):
         BlockPruning().apply(model, {"gate": True}, IMAGES)
-    with pytest.raises(ValueError, match=r"must take part in the network to be dropped, but \['unused'\] do not"):
+    with pytest.raises(
+        ValueError, match=r"must take part in the network to be dropped, but \['unused'\] do not"
+    ):
         BlockPruning().apply(model, {"unused": True}, IMAGES)
     assert not any(module._forward_hooks for module in model.modules())
 
@@ -140,13 +157,18 @@ def test_other_options_are_refused_with_their_site(option: Any) -> None:
 
 @pytest.mark.parametrize("site", ["", "three"])
 def test_a_site_that_is_no_block_is_refused(site: str) -> None:
-    with pytest.raises(ValueError, match=rf"must be a module of the network, one of \['stem', .*\], but got '{site}'"):
+    with pytest.raises(
+        ValueError,
+        match=rf"must be a module of the network, one of \['stem', .*\], but got '{site}'",
+    ):
         drop_blocks(network(), [site], IMAGES)
 
 
 def test_it_keeps_the_contract_of_compressors() -> None:
     class Space:
-        choices = Choices([Choice("one", "drop", (False, True)), Choice("two", "drop", (False, True))])
+        choices = Choices(
+            [Choice("one", "drop", (False, True)), Choice("two", "drop", (False, True))]
+        )
 
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
             return copy.deepcopy(network())

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import APOZ, FPGM, GAMMA, L1, L2, Criterion, random, taylor
+from compressors.criteria import APOZ, FPGM, GAMMA, L1, L2, PruningCriterion, random, taylor
 from compressors.groups import Group
 from compressors.pruning import ChannelPruning
 from compressors.removal import shrink
@@ -23,7 +23,9 @@ TAYLOR = taylor(partial(loss_on, IMAGES, LABELS))
 
 
 def network() -> nn.Sequential:
-    """One group of 4 channels: those of two convolutions, the second depthwise, and a layer that reads 4 pixels of each."""
+    """One group of 4 channels: those of two convolutions, the second depthwise, and a layer that
+    reads 4 pixels of each.
+    """
     with seeded(0):
         model = nn.Sequential(
             nn.Conv2d(2, 4, 3),
@@ -38,7 +40,9 @@ def network() -> nn.Sequential:
     return model.eval()
 
 
-def importance(model: nn.Module, criterion: Criterion, example: Tensor = IMAGES) -> list[Tensor]:
+def importance(
+    model: nn.Module, criterion: PruningCriterion, example: Tensor = IMAGES
+) -> list[Tensor]:
     """That of each group of a network."""
     seen: list[Tensor] = []
 
@@ -51,16 +55,26 @@ def importance(model: nn.Module, criterion: Criterion, example: Tensor = IMAGES)
 
 
 def parts(model: nn.Module, channel: int) -> list[Tensor]:
-    """The weights of a channel: in the layer that makes it, its normalisation, its depthwise filter, and where it is read."""
+    """The weights of a channel: in the layer that makes it, its normalization, its depthwise
+    filter, and where it is read.
+    """
     weights = [model.get_parameter(f"{layer}.weight") for layer in (0, 1, 3)]
-    return [*(weight[channel] for weight in weights), model.get_parameter("6.weight")[:, 4 * channel : 4 * channel + 4]]
+    return [
+        *(weight[channel] for weight in weights),
+        model.get_parameter("6.weight")[:, 4 * channel : 4 * channel + 4],
+    ]
 
 
 @pytest.mark.parametrize(("criterion", "power"), [(L1, 1), (L2, 2)])
-def test_a_magnitude_is_the_mean_of_those_in_all_tied_layers(criterion: Criterion, power: int) -> None:
+def test_a_magnitude_is_the_mean_of_those_in_all_tied_layers(
+    criterion: PruningCriterion, power: int
+) -> None:
     model = network()
     (found,) = importance(model, criterion)
-    expected = [sum(float((part.detach().abs() ** power).sum()) for part in parts(model, channel)) / 4 for channel in range(4)]
+    expected = [
+        sum(float((part.detach().abs() ** power).sum()) for part in parts(model, channel)) / 4
+        for channel in range(4)
+    ]
     assert found.tolist() == pytest.approx(expected, rel=1e-5)
 
 
@@ -71,9 +85,12 @@ def test_taylor_is_the_sum_of_weights_times_gradients_in_all_tied_layers() -> No
         assert parameter.grad is None
     loss_on(IMAGES, LABELS, model).backward()  # type: ignore[no-untyped-call]
     weights = [model.get_parameter(f"{layer}.weight") for layer in (0, 1, 3, 6)]
-    products = [(weight * weight.grad).abs().detach() for weight in weights if weight.grad is not None]
+    products = [
+        (weight * weight.grad).abs().detach() for weight in weights if weight.grad is not None
+    ]
     expected = [
-        sum(float(product[channel].sum()) for product in products[:3]) + float(products[3][:, 4 * channel : 4 * channel + 4].sum())
+        sum(float(product[channel].sum()) for product in products[:3])
+        + float(products[3][:, 4 * channel : 4 * channel + 4].sum())
         for channel in range(4)
     ]
     assert found.tolist() == pytest.approx([total / 4 for total in expected], rel=1e-4)
@@ -94,7 +111,9 @@ def test_taylor_tells_what_a_linear_loss_changes_by_without_each_weight() -> Non
         for place in ((0, 0), (0, 30), (0, 71), (1, 5)):
             kept = weight[place].clone()
             weight[place] = 0.0
-            assert float(judged[place]) == pytest.approx(float((before - loss(model)).abs()), abs=1e-4)
+            assert float(judged[place]) == pytest.approx(
+                float((before - loss(model)).abs()), abs=1e-4
+            )
             weight[place] = kept
 
 
@@ -129,9 +148,11 @@ def test_gamma_is_the_magnitude_of_gains_below_zero_too() -> None:
     assert pruned.get_parameter("1.weight").tolist() == [-2.0, -0.5]
 
 
-def test_gamma_needs_batch_normalisation_at_every_group() -> None:
+def test_gamma_needs_batch_normalization_at_every_group() -> None:
     model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(64, 3))
-    with pytest.raises(ValueError, match=r"'gamma' must find something to judge at tied layers, but not at \['0'\]"):
+    with pytest.raises(
+        ValueError, match=r"'gamma' must find something to judge at tied layers, but not at \['0'\]"
+    ):
         ChannelPruning(GAMMA).apply(model, {"0": 0.5}, IMAGES)
 
 
@@ -144,17 +165,23 @@ def test_filters_near_the_geometric_median_can_go() -> None:
         model.get_parameter("1.weight").fill_(1.0)
     inputs = torch.eye(2)
     distances = [float((filters - row).norm(dim=1).sum()) for row in filters]
-    assert importance(model, FPGM, inputs)[0].tolist() == pytest.approx([distance / 2 for distance in distances])
+    assert importance(model, FPGM, inputs)[0].tolist() == pytest.approx(
+        [distance / 2 for distance in distances]
+    )
     pruned = ChannelPruning(FPGM).apply(model, {"0": 0.2}, inputs)
     assert pruned.get_parameter("0.weight")[:, 0].tolist() == [4.0, 1.0, 0.0, 5.0]
 
 
-def test_batch_normalisation_says_nothing_of_distances() -> None:
+def test_batch_normalization_says_nothing_of_distances() -> None:
     model = network()
-    made, _, filters, read = (model.get_parameter(f"{layer}.weight").detach() for layer in (0, 1, 3, 6))
+    made, _, filters, read = (
+        model.get_parameter(f"{layer}.weight").detach() for layer in (0, 1, 3, 6)
+    )
     rows = [made.flatten(1), filters.flatten(1), read.reshape(3, 4, 4).transpose(0, 1).flatten(1)]
     expected = sum(torch.cdist(row, row).sum(1) for row in rows) / 3
-    assert importance(model, FPGM)[0].tolist() == pytest.approx(torch.as_tensor(expected).tolist(), rel=1e-4)
+    assert importance(model, FPGM)[0].tolist() == pytest.approx(
+        torch.as_tensor(expected).tolist(), rel=1e-4
+    )
 
 
 class Twice(nn.Module):
@@ -193,7 +220,9 @@ def test_activity_is_that_on_the_example() -> None:
     inputs = torch.tensor([[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0], [0.5, 1.0]])
     assert importance(model, APOZ, inputs)[0].tolist() == [0.75, 0.25, 0.75]
     assert importance(model, APOZ, -inputs)[0].tolist() == [0.25, 0.75, 0.25]
-    assert ChannelPruning(APOZ).apply(model, {"0": 0.34}, inputs).get_parameter("0.weight")[:, 0].tolist() == [1.0, 1.0]
+    assert ChannelPruning(APOZ).apply(model, {"0": 0.34}, inputs).get_parameter("0.weight")[
+        :, 0
+    ].tolist() == [1.0, 1.0]
 
 
 def test_random_importance_follows_from_the_seed_alone() -> None:
@@ -217,7 +246,11 @@ class Sum(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b, self.head = (nn.Linear(2, 3, bias=False), nn.Linear(2, 3, bias=False), nn.Linear(3, 2, bias=False))
+        self.a, self.b, self.head = (
+            nn.Linear(2, 3, bias=False),
+            nn.Linear(2, 3, bias=False),
+            nn.Linear(3, 2, bias=False),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         said: Tensor = self.head(torch.relu(self.a(x) + self.b(x)))
@@ -225,7 +258,7 @@ class Sum(nn.Module):
 
 
 @pytest.mark.parametrize("criterion", [L1, L2], ids=lambda criterion: criterion.name)
-def test_every_layer_of_a_group_has_its_say(criterion: Criterion) -> None:
+def test_every_layer_of_a_group_has_its_say(criterion: PruningCriterion) -> None:
     model = Sum()
     with torch.no_grad():
         model.head.weight.fill_(1.0)
@@ -235,16 +268,25 @@ def test_every_layer_of_a_group_has_its_say(criterion: Criterion) -> None:
     assert pruned.get_parameter("a.weight")[:, 0].tolist() == pytest.approx([0.1, 1.0])
 
 
-@pytest.mark.parametrize("criterion", [L1, L2, FPGM, GAMMA, APOZ, TAYLOR, random(0)], ids=lambda criterion: criterion.name)
-def test_a_criterion_leaves_the_network_as_it_was(criterion: Criterion) -> None:
+@pytest.mark.parametrize(
+    "criterion",
+    [L1, L2, FPGM, GAMMA, APOZ, TAYLOR, random(0)],
+    ids=lambda criterion: criterion.name,
+)
+def test_a_criterion_leaves_the_network_as_it_was(criterion: PruningCriterion) -> None:
     model, before = network().train(), network()
     criterion.judged(model, IMAGES)
-    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), before.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(model.state_dict().values(), before.state_dict().values(), strict=True)
+    )
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
-@pytest.mark.parametrize("criterion", [L1, L2, TAYLOR, random(0)], ids=lambda criterion: criterion.name)
-def test_some_criteria_judge_single_weights(criterion: Criterion) -> None:
+@pytest.mark.parametrize(
+    "criterion", [L1, L2, TAYLOR, random(0)], ids=lambda criterion: criterion.name
+)
+def test_some_criteria_judge_single_weights(criterion: PruningCriterion) -> None:
     model = network()
     judged = criterion.judged(model, IMAGES)
     assert criterion.single_weights

@@ -5,15 +5,24 @@ import pytest
 import torch
 from torch import nn
 
-from compressors.features import Criterion, FeatureSelection, l1, mutual_information, ranked, tree_importance
+from compressors.features import (
+    FeatureCriterion,
+    FeatureSelection,
+    l1,
+    mutual_information,
+    ranked,
+    tree_importance,
+)
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.artifact import Interpreter, lower, pack, settled, unpack
-from nas.artifact.onnx import float_to_onnx, to_onnx
-from nas.artifact.operations import Gather
 from nas.compress import compress
 from nas.data import Split, breast_cancer
+from nas.lowering import lower, snapped
 from nas.measure.host import run_onnx
+from nas.onnx import float_to_onnx, to_onnx
+from nas.packed import pack, unpack
+from nas.program import Interpreter
+from nas.program.operations import Gather
 from nas.seeds import generator, seeded
 from nas.testing.compressor import check_compressor
 from nas.testing.space import check_space
@@ -29,11 +38,14 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 @pytest.mark.parametrize("criterion", [mutual_information, l1, tree_importance])
-def test_what_tells_the_class_comes_first(criterion: Criterion) -> None:
+def test_what_tells_the_class_comes_first(criterion: FeatureCriterion) -> None:
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(300, 8, generator=generator)
-    # Feature 5 tells the class but for a little noise, feature 2 a good deal of it, the others nothing.
-    labels = (inputs[:, 5] + 0.5 * inputs[:, 2] + 0.1 * torch.randn(300, generator=generator) > 0).long()
+    # Feature 5 tells the class but for a little noise, feature 2 a good deal of it, the others
+    # nothing.
+    labels = (
+        inputs[:, 5] + 0.5 * inputs[:, 2] + 0.1 * torch.randn(300, generator=generator) > 0
+    ).long()
     assert ranked(Split(inputs, labels), criterion, rng())[:2] == (5, 2)
 
 
@@ -63,11 +75,20 @@ def test_all_features_change_nothing() -> None:
 
 
 def test_the_file_gathers_the_features_that_are_read() -> None:
-    design = {"hidden0.features": 3, "hidden0.width": 8, "hidden0.prune": 0.5, "hidden0.bits": 4, "depth": 1, "head.bits": 8}
+    design = {
+        "hidden0.features": 3,
+        "hidden0.width": 8,
+        "hidden0.prune": 0.5,
+        "hidden0.bits": 4,
+        "depth": 1,
+        "head.bits": 8,
+    }
     with seeded(0):
         model = SPACE.build(design, TABLE, 3)
-    squeezed = compress(model, design, (ChannelPruning(), FeatureSelection(ORDER), Quantization()), TABLE)
-    program = unpack(pack(lower(settled(squeezed, TABLE), TABLE)))
+    squeezed = compress(
+        model, design, (ChannelPruning(), FeatureSelection(ORDER), Quantization()), TABLE
+    )
+    program = unpack(pack(lower(snapped(squeezed, TABLE), TABLE)))
     gather = program.operations[0]
     assert isinstance(gather, Gather)
     assert gather.indices.tolist() == [1, 4, 5]
@@ -76,7 +97,9 @@ def test_the_file_gathers_the_features_that_are_read() -> None:
     with torch.no_grad():
         said = squeezed.eval()(TABLE)
     assert ((Interpreter(program)(TABLE) - said).abs() < 1.01 * program.tensors[-1].scale).all()
-    assert (run_onnx(to_onnx(program), TABLE.numpy()).argmax(1) == said.argmax(1).numpy()).mean() > 0.9
+    assert (
+        run_onnx(to_onnx(program), TABLE.numpy()).argmax(1) == said.argmax(1).numpy()
+    ).mean() > 0.9
     changed = TABLE.clone()
     changed[:, [0, 2, 3]] += 100.0
     floating = float_to_onnx(squeezed, TABLE)
@@ -91,7 +114,9 @@ def test_a_number_of_features_out_of_range_is_refused(count: Any) -> None:
 
 def test_a_layer_that_does_not_read_the_features_is_refused() -> None:
     for layer in (nn.Linear(5, 3), nn.Conv2d(6, 3, 1)):
-        with pytest.raises(ValueError, match="the first layer at '0' must be linear and read 6 features, but is"):
+        with pytest.raises(
+            ValueError, match="the first layer at '0' must be linear and read 6 features, but is"
+        ):
             FeatureSelection(ORDER).apply(nn.Sequential(layer), {"0": 2}, TABLE)
 
 
@@ -103,10 +128,16 @@ def test_an_order_names_every_feature_once(order: tuple[int, ...]) -> None:
 
 def test_the_space_and_the_compressor_keep_their_contracts() -> None:
     check_compressor(FeatureSelection(ORDER), SPACE, TABLE, 3, rng())
-    check_space(SPACE, TABLE, 3, rng(), compressors=(ChannelPruning(), FeatureSelection(ORDER), Quantization()))
+    check_space(
+        SPACE,
+        TABLE,
+        3,
+        rng(),
+        compressors=(ChannelPruning(), FeatureSelection(ORDER), Quantization()),
+    )
 
 
-def test_the_table_is_standardised_by_its_training_split() -> None:
+def test_the_table_is_standardized_by_its_training_split() -> None:
     task = breast_cancer(rng())
     assert task.train.inputs.shape[1:] == (30,)
     assert sum(len(split.labels) for split in (task.train, task.validation, task.test)) == 569

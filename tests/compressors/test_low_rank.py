@@ -9,10 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from compressors import low_rank
-from compressors.low_rank import LowRank, Method, by_energy, by_ratio, factorizable, factorize, factorized
+from compressors.low_rank import (
+    LowRank,
+    Method,
+    by_energy,
+    by_ratio,
+    factorizable,
+    factorize,
+    factorized,
+)
 from compressors.quantization import Quantization
-from nas.artifact import Interpreter, lower, pack, settled, unpack
 from nas.compress import compress
+from nas.lowering import lower, snapped
+from nas.packed import pack, unpack
+from nas.program import Interpreter
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
 
@@ -25,7 +35,11 @@ def seeded(make: Any) -> Any:
 
 
 def weights(module: nn.Module) -> list[tuple[int, ...]]:
-    return [tuple(layer.weight.shape) for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    return [
+        tuple(layer.weight.shape)
+        for layer in module.modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear))
+    ]
 
 
 def test_a_linear_layer_of_low_rank_is_reproduced_exactly() -> None:
@@ -40,9 +54,14 @@ def test_a_linear_layer_of_low_rank_is_reproduced_exactly() -> None:
 
 @pytest.mark.parametrize(
     ("method", "shapes"),
-    [("spatial", [(6, 3, 3, 1), (16, 6, 1, 3)]), ("tucker", [(2, 3, 1, 1), (10, 2, 3, 3), (16, 10, 1, 1)])],
+    [
+        ("spatial", [(6, 3, 3, 1), (16, 6, 1, 3)]),
+        ("tucker", [(2, 3, 1, 1), (10, 2, 3, 3), (16, 10, 1, 1)]),
+    ],
 )
-def test_a_convolution_becomes_thinner_ones_with_its_geometry(method: Method, shapes: list[tuple[int, ...]]) -> None:
+def test_a_convolution_becomes_thinner_ones_with_its_geometry(
+    method: Method, shapes: list[tuple[int, ...]]
+) -> None:
     layer = seeded(lambda: nn.Conv2d(3, 16, 3, stride=(2, 1), padding=(1, 2), dilation=(1, 2)))
     factors = factorized(layer, by_ratio(0.67), method)
     assert weights(factors) == shapes
@@ -59,7 +78,9 @@ def test_a_convolution_becomes_thinner_ones_with_its_geometry(method: Method, sh
 def test_a_pointwise_convolution_is_a_linear_layer_for_every_method() -> None:
     layer = seeded(lambda: nn.Conv2d(16, 16, 1))
     x = torch.rand(2, 16, 3, 3)
-    results = [factorized(copy.deepcopy(layer), by_ratio(0.25), method) for method in ("spatial", "tucker")]
+    results = [
+        factorized(copy.deepcopy(layer), by_ratio(0.25), method) for method in ("spatial", "tucker")
+    ]
     assert weights(results[0]) == weights(results[1]) == [(4, 16, 1, 1), (16, 4, 1, 1)]
     assert torch.equal(results[0](x), results[1](x))
 
@@ -77,9 +98,14 @@ def test_the_singular_vectors_kept_are_the_best_ones() -> None:
 def test_higher_order_iteration_is_no_worse_than_two_separate_decompositions() -> None:
     layer = seeded(lambda: nn.Conv2d(8, 12, 3, bias=False))
     weight = layer.weight.detach().double()
-    outer, inner = (low_rank._basis(m, by_ratio(0.5)) for m in (weight.flatten(1), weight.transpose(0, 1).flatten(1)))
+    outer, inner = (
+        low_rank._basis(m, by_ratio(0.5))
+        for m in (weight.flatten(1), weight.transpose(0, 1).flatten(1))
+    )
     separate = torch.einsum("oihw,or,is,pr,qs->pqhw", weight, outer, inner, outer, inner)
-    reduce, middle, expand = (factor.weight.double() for factor in low_rank._tucker(layer, by_ratio(0.5)))
+    reduce, middle, expand = (
+        factor.weight.double() for factor in low_rank._tucker(layer, by_ratio(0.5))
+    )
     joint = torch.einsum("rshw,or,si->oihw", middle, expand[:, :, 0, 0], reduce[:, :, 0, 0])
     assert (joint - weight).norm() < (separate - weight).norm()
 
@@ -90,14 +116,18 @@ def test_nothing_grows() -> None:
     assert weights(factorized(layer, by_ratio(0.49))) == [(3, 8), (8, 3)]
 
 
-@pytest.mark.parametrize(("energy", "kept"), [(0.5, 1), (0.66, 1), (0.67, 2), (0.83, 2), (0.84, 3), (1.0, 3)])
+@pytest.mark.parametrize(
+    ("energy", "kept"), [(0.5, 1), (0.66, 1), (0.67, 2), (0.83, 2), (0.84, 3), (1.0, 3)]
+)
 def test_an_energy_is_a_share_of_the_squares(energy: float, kept: int) -> None:
     assert by_energy(energy)(torch.tensor([2.0, 1.0, 1.0])) == kept
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.1, -1.0, "half", True, float("nan")])
 def test_a_ratio_out_of_range_is_refused(ratio: Any) -> None:
-    with pytest.raises(ValueError, match="a ratio of the rank must be above 0 and at most 1, but got"):
+    with pytest.raises(
+        ValueError, match="a ratio of the rank must be above 0 and at most 1, but got"
+    ):
         by_ratio(ratio)
     with pytest.raises(ValueError, match="a ratio of the rank must be above 0"):
         LowRank().apply(nn.Sequential(nn.Linear(9, 9)), {"0": ratio}, torch.rand(1, 9))
@@ -110,13 +140,21 @@ def test_an_energy_out_of_range_is_refused(energy: float) -> None:
 
 
 def test_what_has_no_rank_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"must have one group to be factorised, but has 4: .* leave it out"):
+    with pytest.raises(
+        ValueError, match=r"must have one group to be factorized, but has 4: .* leave it out"
+    ):
         factorized(nn.Conv2d(4, 4, 3, groups=4), by_ratio(0.5))
-    with pytest.raises(ValueError, match="must be a convolution or linear to be factorised, but is a ReLU"):
+    with pytest.raises(
+        ValueError, match="must be a convolution or linear to be factorized, but is a ReLU"
+    ):
         factorized(nn.ReLU(), by_ratio(0.5))
-    with pytest.raises(ValueError, match="must pad with a number of zeros to be factorised, but has 'circular'"):
+    with pytest.raises(
+        ValueError, match="must pad with a number of zeros to be factorized, but has 'circular'"
+    ):
         factorized(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"), by_ratio(0.5))
-    with pytest.raises(ValueError, match="must hold a layer without groups to have a rank, but 'a' has none"):
+    with pytest.raises(
+        ValueError, match="must hold a layer without groups to have a rank, but 'a' has none"
+    ):
         LowRank().apply(grouped(), {"a": 0.5}, IMAGES)
 
 
@@ -129,7 +167,10 @@ def grouped() -> nn.Module:
 class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.mix = nn.Conv2d(3, 24, 3, padding=1, bias=False), nn.Conv2d(24, 24, 3, padding=1, groups=24)
+        self.stem, self.mix = (
+            nn.Conv2d(3, 24, 3, padding=1, bias=False),
+            nn.Conv2d(24, 24, 3, padding=1, groups=24),
+        )
         self.norm, self.head = nn.BatchNorm2d(24), nn.Linear(24, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -139,17 +180,32 @@ class Network(nn.Module):
 
 
 @pytest.mark.parametrize("method", ["spatial", "tucker"])
-def test_a_factorised_network_is_quantised_and_packed(method: Method) -> None:
+def test_a_factorized_network_is_quantized_and_packed(method: Method) -> None:
     model = seeded(Network)
     design = {"stem.rank": 0.5, "head.rank": 0.3, "bits": 8}
     squeezed = compress(model, design, [LowRank(method), Quantization()], IMAGES)
-    names = [name for name, layer in squeezed.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    assert names == ["stem.0", "stem.1", *(["stem.2"] if method == "tucker" else []), "mix", "head.0", "head.1"]
-    program = unpack(pack(lower(settled(squeezed, IMAGES), IMAGES)))
+    names = [
+        name
+        for name, layer in squeezed.named_modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear))
+    ]
+    assert names == [
+        "stem.0",
+        "stem.1",
+        *(["stem.2"] if method == "tucker" else []),
+        "mix",
+        "head.0",
+        "head.1",
+    ]
+    program = unpack(pack(lower(snapped(squeezed, IMAGES), IMAGES)))
     with torch.no_grad():
-        steps = (Interpreter(program)(IMAGES) - squeezed.eval()(IMAGES)).abs() / program.tensors[-1].scale
+        steps = (Interpreter(program)(IMAGES) - squeezed.eval()(IMAGES)).abs() / program.tensors[
+            -1
+        ].scale
     assert (steps < 1.01).all()
-    assert sum(p.numel() for p in squeezed.parameters()) < sum(p.numel() for p in model.parameters())
+    assert sum(p.numel() for p in squeezed.parameters()) < sum(
+        p.numel() for p in model.parameters()
+    )
 
 
 def test_a_rank_of_1_leaves_a_layer_whole() -> None:
@@ -159,7 +215,7 @@ def test_a_rank_of_1_leaves_a_layer_whole() -> None:
     assert isinstance(model.head, nn.Linear)
 
 
-def test_a_layer_with_two_names_is_factorised_under_both() -> None:
+def test_a_layer_with_two_names_is_factorized_under_both() -> None:
     model = nn.ModuleDict({"a": nn.Linear(30, 30)})
     model["b"] = model["a"]
     factorize(model, by_ratio(0.2))
@@ -168,7 +224,9 @@ def test_a_layer_with_two_names_is_factorised_under_both() -> None:
 
 
 class Ranks:
-    choices = Choices([Choice("stem", "rank", (0.25, 0.5, 1.0)), Choice("head", "rank", (0.1, 0.3))])
+    choices = Choices(
+        [Choice("stem", "rank", (0.25, 0.5, 1.0)), Choice("head", "rank", (0.1, 0.3))]
+    )
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         return Network()
@@ -185,13 +243,19 @@ def test_the_examples_in_the_documentation_are_true() -> None:
 
 
 def test_layers_whose_factors_are_smaller_are_listed() -> None:
-    convolutions = [nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3, groups=16), nn.Conv2d(16, 16, 3, padding_mode="circular")]
+    convolutions = [
+        nn.Conv2d(3, 16, 3),
+        nn.Conv2d(16, 16, 3, groups=16),
+        nn.Conv2d(16, 16, 3, padding_mode="circular"),
+    ]
     model = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(96, 40), nn.Linear(40, 1))
     assert factorizable(model, 0.25) == ["0", "4"]
     assert factorizable(model, 0.75, "tucker") == ["0"]
     assert factorizable(model, 1.0) == []
     for name in ("0", "4"):
         smaller = LowRank().apply(copy.deepcopy(model), {name: 0.25}, IMAGES).get_submodule(name)
-        assert sum(map(math.prod, weights(smaller))) < math.prod(weights(model.get_submodule(name))[0])
+        assert sum(map(math.prod, weights(smaller))) < math.prod(
+            weights(model.get_submodule(name))[0]
+        )
     with pytest.raises(ValueError, match="a ratio of the rank must be above 0"):
         factorizable(model, 0.0)

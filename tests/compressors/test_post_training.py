@@ -9,15 +9,18 @@ from compressors.post_training import PostTraining, quantize_dynamic, quantize_t
 from compressors.quantization import Quantization, quantize
 from compressors.sharing import Sharing
 from compressors.sparsity import WeightPruning, sparsify, sparsities
-from nas.artifact import Conv, Linear, flash_bytes, logits, lower, pack, settled, unpack
 from nas.compress import compress
 from nas.data import digits
+from nas.lowering import lower, snapped
+from nas.packed import flash_bytes, pack, unpack
+from nas.program import Conv, Linear, logits
 from nas.quantize import UnsupportedError, correct_biases, equalized
-from nas.quantize.quantizers import WeightMethod
+from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import generator, seeded
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
-from nas.train import Recipe, accuracy, cross_entropy, fit
+from nas.training.fit import accuracy, cross_entropy, fit
+from nas.training.recipe import Recipe
 
 TASK = digits(generator(0, "digits"))
 
@@ -48,9 +51,13 @@ def uneven(model: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("weights", ["max", "affine"])
-def test_equalising_and_correcting_help_where_one_scale_does_not(trained: nn.Module, weights: WeightMethod) -> None:
+def test_equalizing_and_correcting_help_where_one_scale_does_not(
+    trained: nn.Module, weights: WeightMethod
+) -> None:
     model = uneven(copy.deepcopy(trained))
-    assert accuracy(model, TASK.validation) == pytest.approx(accuracy(trained, TASK.validation), abs=0.01)
+    assert accuracy(model, TASK.validation) == pytest.approx(
+        accuracy(trained, TASK.validation), abs=0.01
+    )
     method = Quantization(weights=weights, weight_scales="tensor", activations="fixed")
     examples = TASK.train.inputs[:256]
     plain = accuracy(quantize(model, 4, examples, method), TASK.validation)
@@ -61,19 +68,23 @@ def test_equalising_and_correcting_help_where_one_scale_does_not(trained: nn.Mod
 
 
 @pytest.mark.parametrize("weights", ["max", "affine"])
-def test_pruned_weights_stay_zero_and_are_counted_so(trained: nn.Module, weights: WeightMethod) -> None:
+def test_pruned_weights_stay_zero_and_are_counted_so(
+    trained: nn.Module, weights: WeightMethod
+) -> None:
     examples = TASK.train.inputs[:256]
     method = Quantization(weights=weights)
     dense = lower(quantize_trained(trained, 4, examples, method), examples, keep_dead=True)
     small = quantize_trained(sparsify(trained, 0.75, examples), 4, examples, method)
     program = lower(small, examples, keep_dead=True)
-    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    layers = [
+        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
+    ]
     for layer in layers:
         assert layer.kept is not None
         assert layer.kept.mean() == 0.25
         assert not layer.levels[~layer.kept].any()
     assert len(pack(program)) <= flash_bytes(program) < 0.75 * flash_bytes(dense)
-    # They stay zero when what was quantised is trained on.
+    # They stay zero when what was quantized is trained on.
     shuffle = torch.Generator().manual_seed(0)
     fit(small, TASK, Recipe(), epochs=1, lr=1e-3, loss=cross_entropy, generator=shuffle)
     assert set(sparsities(small).values()) == {0.75}
@@ -90,7 +101,11 @@ def test_the_given_network_is_left_alone(trained: nn.Module) -> None:
 def test_dynamic_ranges_need_no_calibration_and_have_no_program(trained: nn.Module) -> None:
     def error(inputs: Tensor, bits: int) -> float:
         expected = trained(inputs)
-        return float(((quantize_dynamic(trained, 8, bits)(inputs) - expected).norm() / expected.norm()).detach())
+        return float(
+            (
+                (quantize_dynamic(trained, 8, bits)(inputs) - expected).norm() / expected.norm()
+            ).detach()
+        )
 
     for inputs in (TASK.validation.inputs, 50.0 * TASK.validation.inputs):
         assert error(inputs, 8) < 0.05
@@ -107,26 +122,52 @@ def test_bits_that_do_not_exist_are_refused(trained: nn.Module) -> None:
 
 
 class Networks:
-    """What normalisation is folded into: a convolution, a depthwise one, and a residual sum."""
+    """What normalization is folded into: a convolution, a depthwise one, and a residual sum."""
 
-    choices = Choices([Choice("", "bits", (3, 8)), Choice("head", "bits", (1, 2, 8)), Choice("body", "bits", (4, 8))])
+    choices = Choices(
+        [
+            Choice("", "bits", (3, 8)),
+            Choice("head", "bits", (1, 2, 8)),
+            Choice("body", "bits", (4, 8)),
+        ]
+    )
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         model = nn.Sequential()
-        body = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU())
+        body = nn.Sequential(
+            nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()
+        )
         stem = nn.Sequential(nn.Conv2d(example.shape[1], 6, 3), nn.BatchNorm2d(6), nn.ReLU())
-        for name, layer in {"stem": stem, "body": body, "flatten": nn.Flatten(), "head": nn.Linear(6 * 36, classes)}.items():
+        for name, layer in {
+            "stem": stem,
+            "body": body,
+            "flatten": nn.Flatten(),
+            "head": nn.Linear(6 * 36, classes),
+        }.items():
             model.add_module(name, layer)
         return model
 
 
-@pytest.mark.parametrize("method", [Quantization(), Quantization(weight_scales="tensor", activations="fixed", ranges="percentile")])
+@pytest.mark.parametrize(
+    "method",
+    [
+        Quantization(),
+        Quantization(weight_scales="tensor", activations="fixed", ranges="percentile"),
+    ],
+)
 def test_the_compressor_keeps_its_contract(method: Quantization) -> None:
-    check_compressor(PostTraining(method), Networks(), TASK.train.inputs[:8], 10, np.random.default_rng(0))
+    check_compressor(
+        PostTraining(method), Networks(), TASK.train.inputs[:8], 10, np.random.default_rng(0)
+    )
 
 
-def test_the_compressor_and_the_function_fold_equalise_quantise_and_correct(trained: nn.Module) -> None:
-    examples, method = TASK.train.inputs[:64], Quantization(weight_scales="tensor", activations="fixed")
+def test_the_compressor_and_the_function_fold_equalize_quantize_and_correct(
+    trained: nn.Module,
+) -> None:
+    examples, method = (
+        TASK.train.inputs[:64],
+        Quantization(weight_scales="tensor", activations="fixed"),
+    )
     bits = {"": 4, "7": 3}
     floating = equalized(trained)
     expected = quantize(floating, bits, examples, method)
@@ -138,20 +179,30 @@ def test_the_compressor_and_the_function_fold_equalise_quantise_and_correct(trai
         assert not torch.equal(model(examples), uncorrected)
 
 
-def test_pruned_weights_stay_zero_when_normalisation_is_folded_into_them(trained: nn.Module) -> None:
+def test_pruned_weights_stay_zero_when_normalization_is_folded_into_them(
+    trained: nn.Module,
+) -> None:
     design: Design = {"0.sparsity": 0.5, "7.sparsity": 0.75, "bits": 4}
     model = compress(trained, design, [WeightPruning(), PostTraining()], TASK.train.inputs[:64])
     assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
     shuffle = torch.Generator().manual_seed(0)
     fit(model, TASK, Recipe(), epochs=1, lr=1e-2, loss=cross_entropy, generator=shuffle)
     assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
-    settled(model, TASK.train.inputs[:64])
-    assert len(pack(lower(model, TASK.train.inputs[:64]))) <= flash_bytes(lower(model, TASK.train.inputs[:64], keep_dead=True))
+    snapped(model, TASK.train.inputs[:64])
+    assert len(pack(lower(model, TASK.train.inputs[:64]))) <= flash_bytes(
+        lower(model, TASK.train.inputs[:64], keep_dead=True)
+    )
 
 
 def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> None:
-    shared = compress(trained, {"7.codes": 4, "bits": 8}, [PostTraining(), Sharing()], TASK.train.inputs[:64])
+    shared = compress(
+        trained, {"7.codes": 4, "bits": 8}, [PostTraining(), Sharing()], TASK.train.inputs[:64]
+    )
     assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[operator]
     assert len(pack(lower(shared, TASK.train.inputs[:64]))) < 1000
-    with pytest.raises(UnsupportedError, match="'0': fold normalisation before weights share values"):
-        compress(trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8])
+    with pytest.raises(
+        UnsupportedError, match="'0': fold normalization before weights share values"
+    ):
+        compress(
+            trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8]
+        )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors import pruning
-from compressors.criteria import GAMMA, L1, Criterion
+from compressors.criteria import GAMMA, L1, PruningCriterion
 from compressors.pruning import ChannelPruning, prune, prune_below, prune_globally, widths
 from compressors.removal import shrink
 from nas.mask import WeightMask
@@ -31,7 +31,7 @@ def network() -> nn.Sequential:
 
 
 def gained(*gains: float) -> nn.Sequential:
-    """Two normalised layers of as many channels, with these gains together."""
+    """Two normalized layers of as many channels, with these gains together."""
     half = len(gains) // 2
     with seeded(0):
         model = nn.Sequential(
@@ -80,9 +80,13 @@ def test_ratios_that_leave_no_channel_are_refused(ratio: float) -> None:
 
 
 def test_the_layer_that_gives_the_logits_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"give the logits keep their channels, but 'head' has only \['head'\]"):
+    with pytest.raises(
+        ValueError, match=r"give the logits keep their channels, but 'head' has only \['head'\]"
+    ):
         prune(network(), {"a": 0.5, "head": 0.5}, IMAGES)
-    with pytest.raises(ValueError, match=r"give the logits keep their channels, but 'head' has only \['head'\]"):
+    with pytest.raises(
+        ValueError, match=r"give the logits keep their channels, but 'head' has only \['head'\]"
+    ):
         ChannelPruning().apply(network(), {"head": 0.25}, IMAGES)
     with pytest.raises(ValueError, match="give the logits keep their channels"):
         prune_below(network(), 0.1, IMAGES, sites=("head",))
@@ -99,7 +103,10 @@ def test_a_global_ratio_takes_the_least_of_all_layers_together() -> None:
 
 def test_a_global_ranking_does_not_depend_on_the_scale_of_a_layer() -> None:
     small = gained(*(1.0, 0.8, 0.1, 0.9), *(0.01, 0.0001, 0.008, 0.009))
-    assert left(prune_globally(small, 0.25, IMAGES, criterion=GAMMA)) == ([1.0, 0.8, 0.9], [0.01, 0.008, 0.009])
+    assert left(prune_globally(small, 0.25, IMAGES, criterion=GAMMA)) == (
+        [1.0, 0.8, 0.9],
+        [0.01, 0.008, 0.009],
+    )
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.1, 0.25, 0.5, 0.75])
@@ -116,9 +123,14 @@ def test_a_global_ratio_leaves_every_group_a_channel() -> None:
         weak.get_parameter("4.weight").zero_()
     first, second = left(prune_globally(weak, 0.5, IMAGES, criterion=GAMMA))
     assert (len(first), len(second)) == (3, 1)
-    with pytest.raises(ValueError, match=r"leave a channel to each of \[\['0'\], \['3'\]\], but 0.9 takes 7 of 8"):
+    with pytest.raises(
+        ValueError, match=r"leave a channel to each of \[\['0'\], \['3'\]\], but 0.9 takes 7 of 8"
+    ):
         prune_globally(weak, 0.9, IMAGES, criterion=GAMMA)
-    assert [len(gains) for gains in left(prune_globally(weak, 0.75, IMAGES, criterion=GAMMA))] == [1, 1]
+    assert [len(gains) for gains in left(prune_globally(weak, 0.75, IMAGES, criterion=GAMMA))] == [
+        1,
+        1,
+    ]
 
 
 def test_sites_say_where_to_look() -> None:
@@ -144,7 +156,13 @@ def test_thresholds_must_be_positive(threshold: float) -> None:
 
 def test_a_group_without_a_channel_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"must leave a channel, but none of 8 is left at \['a'\]"):
-        shrink(network(), {"a": 0.5}, IMAGES, L1, lambda groups: [range(group.width) for group in groups])
+        shrink(
+            network(),
+            {"a": 0.5},
+            IMAGES,
+            L1,
+            lambda groups: [range(group.width) for group in groups],
+        )
 
 
 def test_pruning_is_no_training() -> None:
@@ -159,7 +177,11 @@ def test_tied_layers_must_all_be_at_the_sites() -> None:
     class Residual(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.stem, self.block, self.head = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 1), nn.Linear(4, 3)
+            self.stem, self.block, self.head = (
+                nn.Conv2d(1, 4, 3),
+                nn.Conv2d(4, 4, 1),
+                nn.Linear(4, 3),
+            )
 
         def forward(self, x: Tensor) -> Tensor:
             y = self.stem(x)
@@ -177,7 +199,7 @@ def test_tied_layers_must_all_be_at_the_sites() -> None:
 
 
 @pytest.mark.parametrize("criterion", [L1, GAMMA], ids=lambda criterion: criterion.name)
-def test_channels_of_zeros_go_first_and_are_no_trouble(criterion: Criterion) -> None:
+def test_channels_of_zeros_go_first_and_are_no_trouble(criterion: PruningCriterion) -> None:
     model = gained(1.0, 0.0, 0.0, 0.7, 1.0, 0.5, 0.4, 0.3)
     with torch.no_grad():
         for name in ("0.weight", "0.bias", "1.bias"):
@@ -190,7 +212,7 @@ def test_channels_of_zeros_go_first_and_are_no_trouble(criterion: Criterion) -> 
 
 
 @pytest.mark.parametrize("criterion", [L1, GAMMA], ids=lambda criterion: criterion.name)
-def test_a_network_of_zeros_is_pruned_to_its_widths(criterion: Criterion) -> None:
+def test_a_network_of_zeros_is_pruned_to_its_widths(criterion: PruningCriterion) -> None:
     model = gained(*(0.0,) * 8)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -203,6 +225,10 @@ def test_channels_leave_before_masks_come() -> None:
     model = network()
     weight = model.get_parameter("a.weight")
     assert isinstance(weight, nn.Parameter)
-    model.get_submodule("a").add_module("mask", WeightMask(weight, weight.detach(), 3, None, lambda _: 1.0))
-    with pytest.raises(ValueError, match="removed before single weights, but the network has masks"):
+    model.get_submodule("a").add_module(
+        "mask", WeightMask(weight, weight.detach(), 3, None, lambda _: 1.0)
+    )
+    with pytest.raises(
+        ValueError, match="removed before single weights, but the network has masks"
+    ):
         prune(model, {"b": 0.5}, IMAGES)

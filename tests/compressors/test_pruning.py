@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.criteria import APOZ, FPGM, GAMMA, L1, Criterion, random, taylor
+from compressors.criteria import APOZ, FPGM, GAMMA, L1, PruningCriterion, random, taylor
 from compressors.pruning import ChannelPruning, prunable, prune_globally
 from compressors.quantization import Quantization
-from nas.artifact import Program, lower
 from nas.compress import compress
+from nas.lowering import lower
 from nas.measure import costs
+from nas.program import Program
 from nas.quantize import UnsupportedError
 from nas.seeds import seeded
 from nas.space import SearchSpace
@@ -28,7 +29,9 @@ TABLE = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
 class Net(nn.Module):
     """Layers by name, and what becomes of an input."""
 
-    def __init__(self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module | nn.Parameter) -> None:
+    def __init__(
+        self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module | nn.Parameter
+    ) -> None:
         super().__init__()
         self.run = run
         for name, part in parts.items():
@@ -53,7 +56,9 @@ def named(**layers: nn.Module) -> nn.Sequential:
 
 def headed(channels: int, **layers: nn.Module) -> nn.Sequential:
     """Layers under a mean over the image and a linear head of 4 logits."""
-    return named(**layers, pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), head=nn.Linear(channels, 4))
+    return named(
+        **layers, pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), head=nn.Linear(channels, 4)
+    )
 
 
 def depthwise(channels: int) -> nn.Conv2d:
@@ -65,9 +70,13 @@ class Inverted(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.widen = nn.Sequential(nn.Conv2d(channels, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6())
+        self.widen = nn.Sequential(
+            nn.Conv2d(channels, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6()
+        )
         self.depthwise = nn.Sequential(depthwise(hidden), nn.BatchNorm2d(hidden), nn.ReLU6())
-        self.narrow = nn.Sequential(nn.Conv2d(hidden, channels, 1, bias=False), nn.BatchNorm2d(channels))
+        self.narrow = nn.Sequential(
+            nn.Conv2d(hidden, channels, 1, bias=False), nn.BatchNorm2d(channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.narrow(self.depthwise(self.widen(x)))
@@ -79,8 +88,12 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(channels, hidden, 3, padding=1), nn.BatchNorm2d(hidden), nn.ReLU(inplace=True))
-        self.second = nn.Sequential(nn.Conv2d(hidden, channels, 3, padding=1), nn.BatchNorm2d(channels))
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, hidden, 3, padding=1), nn.BatchNorm2d(hidden), nn.ReLU(inplace=True)
+        )
+        self.second = nn.Sequential(
+            nn.Conv2d(hidden, channels, 3, padding=1), nn.BatchNorm2d(channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.second(self.first(x))
@@ -102,7 +115,7 @@ def plain() -> nn.Module:
     return headed(6, a=nn.Conv2d(3, 8, 3), relu0=nn.ReLU(), b=nn.Conv2d(8, 6, 3), relu1=nn.ReLU())
 
 
-def normalised() -> nn.Module:
+def normalized() -> nn.Module:
     first = [nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU()]
     second = [nn.Conv2d(8, 6, 3), nn.ReLU(inplace=True), nn.BatchNorm2d(6)]
     return headed(6, a=nn.Sequential(*first), b=nn.Sequential(*second), relu=nn.PReLU())
@@ -110,7 +123,14 @@ def normalised() -> nn.Module:
 
 def separable() -> nn.Module:
     stem = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
-    block = nn.Sequential(depthwise(8), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 6, 1), nn.BatchNorm2d(6), nn.Hardswish())
+    block = nn.Sequential(
+        depthwise(8),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 6, 1),
+        nn.BatchNorm2d(6),
+        nn.Hardswish(),
+    )
     return headed(6, stem=stem, block=block)
 
 
@@ -123,8 +143,15 @@ def residual() -> nn.Module:
 
 
 def flattened() -> nn.Module:
-    layers = {"a": nn.Conv2d(3, 8, 3), "relu": nn.ReLU(), "pool": nn.MaxPool2d(2), "flatten": nn.Flatten()}
-    return named(**layers, norm=nn.BatchNorm1d(72), b=nn.Linear(72, 10), act=nn.ReLU(), head=nn.Linear(10, 4))
+    layers = {
+        "a": nn.Conv2d(3, 8, 3),
+        "relu": nn.ReLU(),
+        "pool": nn.MaxPool2d(2),
+        "flatten": nn.Flatten(),
+    }
+    return named(
+        **layers, norm=nn.BatchNorm1d(72), b=nn.Linear(72, 10), act=nn.ReLU(), head=nn.Linear(10, 4)
+    )
 
 
 def squeezed() -> nn.Module:
@@ -143,36 +170,50 @@ def joined() -> nn.Module:
 
 def joined_depthwise() -> nn.Module:
     def run(net: Net, x: Tensor) -> Tensor:
-        return net["head"](net["point"](net["depth"](torch.cat([net["a"](x), net["b"](x)], 1))).mean((2, 3)))
+        return net["head"](
+            net["point"](net["depth"](torch.cat([net["a"](x), net["b"](x)], 1))).mean((2, 3))
+        )
 
     parts = {"a": nn.Conv2d(3, 4, 3), "b": nn.Conv2d(3, 6, 3), "depth": depthwise(10)}
     return Net(run, **parts, point=nn.Conv2d(10, 6, 1), head=nn.Linear(6, 4))
 
 
 def padded_shortcut() -> nn.Module:
-    """A residual block that halves the image and widens: its shortcut is filled up with channels of zeros (He et al., 2016)."""
+    """A residual block that halves the image and widens: its shortcut is filled up with channels of
+    zeros (He et al., 2016).
+    """
 
     def run(net: Net, x: Tensor) -> Tensor:
         y = torch.relu(net["stem"](x))
         shortcut = nn.functional.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, 0, 4))
-        return net["head"](torch.relu(net["second"](torch.relu(net["first"](y))) + shortcut).mean((2, 3)))
+        return net["head"](
+            torch.relu(net["second"](torch.relu(net["first"](y))) + shortcut).mean((2, 3))
+        )
 
     first, second = nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.Conv2d(6, 8, 3, padding=1)
     return Net(run, stem=nn.Conv2d(3, 4, 3), first=first, second=second, head=nn.Linear(8, 4))
 
 
 def shuffle_unit() -> nn.Module:
-    """Half of the channels pass, half are worked on, and all are shuffled (ShuffleNet V2, Ma et al., 2018)."""
+    """Half of the channels pass, half are worked on, and all are shuffled (ShuffleNet V2, Ma et
+    al., 2018).
+    """
 
     def run(net: Net, x: Tensor) -> Tensor:
         left, right = net["stem"](x).chunk(2, 1)
         y = torch.cat([left, torch.relu(net["branch"](right))], 1)
         count, channels, height, width = y.shape
-        y = y.view(count, 2, channels // 2, height, width).transpose(1, 2).reshape(count, channels, height, width)
+        y = (
+            y.view(count, 2, channels // 2, height, width)
+            .transpose(1, 2)
+            .reshape(count, channels, height, width)
+        )
         return net["head"](torch.relu(net["last"](y)).mean((2, 3)))
 
     branch = nn.Sequential(nn.Conv2d(4, 5, 1), nn.ReLU(), depthwise(5), nn.Conv2d(5, 4, 1))
-    return Net(run, stem=nn.Conv2d(3, 8, 3), branch=branch, last=nn.Conv2d(8, 6, 1), head=nn.Linear(6, 4))
+    return Net(
+        run, stem=nn.Conv2d(3, 8, 3), branch=branch, last=nn.Conv2d(8, 6, 1), head=nn.Linear(6, 4)
+    )
 
 
 def dense() -> nn.Module:
@@ -192,7 +233,9 @@ def gained() -> nn.Module:
     def run(net: Net, x: Tensor) -> Tensor:
         return net["head"]((net["a"](x) * net.tensor("gain")).mean((2, 3)))
 
-    return Net(run, a=nn.Conv2d(3, 8, 3), gain=nn.Parameter(torch.rand(1, 8, 1, 1)), head=nn.Linear(8, 4))
+    return Net(
+        run, a=nn.Conv2d(3, 8, 3), gain=nn.Parameter(torch.rand(1, 8, 1, 1)), head=nn.Linear(8, 4)
+    )
 
 
 @dataclass(frozen=True)
@@ -206,19 +249,42 @@ class Case:
 
 CASES = [
     Case(plain, {"a": 0.5, "b": 0.34}, {"a": 4, "b": 4, "head": 4}),
-    Case(normalised, {"a": 0.25, "b": 0.5}, {"a.0": 6, "b.0": 3, "head": 4}),
-    Case(separable, {"stem": 0.5, "block": 0.34}, {"stem.0": 4, "block.0": 4, "block.3": 4, "head": 4}),
+    Case(normalized, {"a": 0.25, "b": 0.5}, {"a.0": 6, "b.0": 3, "head": 4}),
+    Case(
+        separable,
+        {"stem": 0.5, "block": 0.34},
+        {"stem.0": 4, "block.0": 4, "block.3": 4, "head": 4},
+    ),
     Case(separable, {"block": 0.5}, {"stem.0": 8, "block.0": 8, "block.3": 3, "head": 4}),
     Case(
         inverted,
         {"": 0.5},
-        {"stem": 4, "one.widen.0": 6, "one.depthwise.0": 6, "one.narrow.0": 4, "two.widen.0": 5, "two.narrow.0": 4, "head": 4},
+        {
+            "stem": 4,
+            "one.widen.0": 6,
+            "one.depthwise.0": 6,
+            "one.narrow.0": 4,
+            "two.widen.0": 5,
+            "two.narrow.0": 4,
+            "head": 4,
+        },
     ),
-    Case(inverted, {"one.widen": 0.25}, {"stem": 8, "one.widen.0": 9, "one.depthwise.0": 9, "one.narrow.0": 8, "two.widen.0": 10}),
+    Case(
+        inverted,
+        {"one.widen": 0.25},
+        {"stem": 8, "one.widen.0": 9, "one.depthwise.0": 9, "one.narrow.0": 8, "two.widen.0": 10},
+    ),
     Case(
         residual,
         {"stem": 0.25, "stage": 0.25},
-        {"stem": 6, "stage.0.first.0": 5, "stage.0.second.0": 6, "stage.1.first.0": 3, "stage.1.second.0": 6, "head": 4},
+        {
+            "stem": 6,
+            "stage.0.first.0": 5,
+            "stage.0.second.0": 6,
+            "stage.1.first.0": 3,
+            "stage.1.second.0": 6,
+            "head": 4,
+        },
     ),
     Case(flattened, {"a": 0.5, "b": 0.3}, {"a": 4, "b": 7, "head": 4}),
     Case(squeezed, {"": 0.5}, {"a": 4, "squeeze.down": 2, "squeeze.up": 4, "b": 3, "head": 4}),
@@ -229,13 +295,19 @@ CASES = [
     Case(shared, {"": 0.5}, {"a": 4, "mix": 4, "head": 4}),
     Case(gained, {"a": 0.5}, {"a": 4, "head": 4}),
     Case(padded_shortcut, {"first": 0.5}, {"stem": 4, "first": 3, "second": 8, "head": 4}),
-    Case(shuffle_unit, {"last": 0.5, "branch.0": 0.4}, {"stem": 8, "branch.0": 3, "branch.2": 3, "branch.3": 4, "last": 3}),
+    Case(
+        shuffle_unit,
+        {"last": 0.5, "branch.0": 0.4},
+        {"stem": 8, "branch.0": 3, "branch.2": 3, "branch.3": 4, "last": 3},
+    ),
 ]
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def seeded_network(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
-    """A network in evaluation mode as if it were trained: batch normalisation with gains, shifts and statistics."""
+    """A network in evaluation mode as if it were trained: batch normalization with gains, shifts
+    and statistics.
+    """
     with seeded(seed):
         model = build().eval()
         for module in model.modules():
@@ -250,11 +322,17 @@ def seeded_network(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
 
 
 def widths(model: nn.Module) -> dict[str, int]:
-    return {name: module.weight.shape[0] for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear))}
+    return {
+        name: module.weight.shape[0]
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    }
 
 
 def masked(model: nn.Module, pruned: nn.Module) -> Tensor:
-    """What the whole network says when each layer gives zeros for the channels that it lost, told by their biases."""
+    """What the whole network says when each layer gives zeros for the channels that it lost, told
+    by their biases.
+    """
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return output.index_fill(1, lost[module], 0.0)
@@ -266,7 +344,9 @@ def masked(model: nn.Module, pruned: nn.Module) -> Tensor:
             before, after = module.bias.tolist(), pruned.get_parameter(f"{name}.bias").tolist()
             assert len(set(before)) == len(before)
             assert [value for value in before if value in after] == after  # in their order
-            lost[module] = torch.tensor([i for i, value in enumerate(before) if value not in after], dtype=torch.int64)
+            lost[module] = torch.tensor(
+                [i for i, value in enumerate(before) if value not in after], dtype=torch.int64
+            )
             hooks.append(module.register_forward_hook(hook))
     said: Tensor = model(IMAGES)
     for handle in hooks:
@@ -329,25 +409,46 @@ def test_the_norm_is_that_of_all_weights_of_a_channel() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["conv", "linear"])
-def test_a_width_loses_the_whole_channels_of_its_share(width: int, ratio: float, left: int, kind: str) -> None:
+def test_a_width_loses_the_whole_channels_of_its_share(
+    width: int, ratio: float, left: int, kind: str
+) -> None:
     if kind == "linear":
-        model, inputs = named(a=nn.Linear(5, width), relu=nn.ReLU(), head=nn.Linear(width, 4)), TABLE
+        model, inputs = (
+            named(a=nn.Linear(5, width), relu=nn.ReLU(), head=nn.Linear(width, 4)),
+            TABLE,
+        )
     else:
-        model, inputs = headed(width, a=nn.Conv2d(3, width, 3), norm=nn.BatchNorm2d(width), depth=depthwise(width)), IMAGES
+        model, inputs = (
+            headed(
+                width, a=nn.Conv2d(3, width, 3), norm=nn.BatchNorm2d(width), depth=depthwise(width)
+            ),
+            IMAGES,
+        )
     pruned = ChannelPruning().apply(model, {"a": ratio}, inputs)
     assert left == width - math.floor(ratio * width)
     assert widths(pruned)["a"] == left
     assert pruned(inputs).shape == (6, 4)
-    assert {part.weight.shape[0] for part in pruned.modules() if isinstance(part, (nn.BatchNorm2d, nn.Conv2d))} <= {left}
+    assert {
+        part.weight.shape[0]
+        for part in pruned.modules()
+        if isinstance(part, (nn.BatchNorm2d, nn.Conv2d))
+    } <= {left}
 
 
 def test_conflicting_ratios_of_tied_layers_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"tied must have one pruning ratio, but got .*'one.narrow.0': 0.5.*'two.narrow.0': 0.25"):
+    with pytest.raises(
+        ValueError,
+        match=r"tied must have one pruning ratio, but got .*'one.narrow.0': 0.5.*'two.narrow.0': 0.25",
+    ):
         ChannelPruning().apply(seeded_network(inverted), {"": 0.5, "two": 0.25}, IMAGES)
     # A ratio of none is a ratio too, whether it is said or not.
-    with pytest.raises(ValueError, match=r"tied must have one pruning ratio, but got .*'stem': None"):
+    with pytest.raises(
+        ValueError, match=r"tied must have one pruning ratio, but got .*'stem': None"
+    ):
         ChannelPruning().apply(seeded_network(inverted), {"one": 0.5, "two": 0.5}, IMAGES)
-    with pytest.raises(ValueError, match=r"tied must have one pruning ratio, but got .*'stem': 0.0"):
+    with pytest.raises(
+        ValueError, match=r"tied must have one pruning ratio, but got .*'stem': 0.0"
+    ):
         ChannelPruning().apply(seeded_network(inverted), {"": 0.5, "stem": 0.0}, IMAGES)
 
 
@@ -355,12 +456,21 @@ def test_a_ratio_at_one_layer_of_a_group_can_be_that_of_all() -> None:
     follow = ChannelPruning(unstated="follow")
     for ratios in ({"stem": 0.5}, {"two.narrow": 0.5}, {"one.narrow.0": 0.5, "two.narrow": 0.5}):
         smaller = follow.apply(seeded_network(inverted), ratios, IMAGES)
-        found = {name: width for name, width in widths(smaller).items() if name in ("stem", "one.narrow.0", "two.narrow.0")}
+        found = {
+            name: width
+            for name, width in widths(smaller).items()
+            if name in ("stem", "one.narrow.0", "two.narrow.0")
+        }
         assert found == {"stem": 4, "one.narrow.0": 4, "two.narrow.0": 4}
         assert widths(smaller)["one.widen.0"] == 12
-    with pytest.raises(ValueError, match=r"tied must have one pruning ratio, but got .*'stem': 0.0, 'one.narrow.0': 0.5"):
+    with pytest.raises(
+        ValueError,
+        match=r"tied must have one pruning ratio, but got .*'stem': 0.0, 'one.narrow.0': 0.5",
+    ):
         follow.apply(seeded_network(inverted), {"one.narrow": 0.5, "stem": 0.0}, IMAGES)
-    with pytest.raises(ValueError, match=r"unstated must be one of \('refuse', 'follow'\), but got 'both'"):
+    with pytest.raises(
+        ValueError, match=r"unstated must be one of \('refuse', 'follow'\), but got 'both'"
+    ):
         ChannelPruning(unstated="both")  # type: ignore[arg-type]
 
 
@@ -369,22 +479,33 @@ def test_a_ratio_at_one_layer_of_a_group_can_be_that_of_all() -> None:
     [
         (plain, [("a",), ("b",)]),
         (inverted, [("stem", "one.narrow.0", "two.narrow.0"), ("one.widen.0",), ("two.widen.0",)]),
-        (residual, [("stem", "stage.0.second.0", "stage.1.second.0"), ("stage.0.first.0",), ("stage.1.first.0",)]),
+        (
+            residual,
+            [
+                ("stem", "stage.0.second.0", "stage.1.second.0"),
+                ("stage.0.first.0",),
+                ("stage.1.first.0",),
+            ],
+        ),
         (shuffle_unit, [("branch.0",), ("last",)]),
         (lambda: headed(1, a=nn.Conv2d(3, 1, 3)), []),
         (lambda: headed(8, a=nn.Conv2d(3, 8, 3), grouped=nn.Conv2d(8, 8, 3, groups=2)), []),
     ],
 )
-def test_the_groups_that_can_be_pruned_are_listed(make: Callable[[], nn.Module], groups: list[tuple[str, ...]]) -> None:
+def test_the_groups_that_can_be_pruned_are_listed(
+    make: Callable[[], nn.Module], groups: list[tuple[str, ...]]
+) -> None:
     model = seeded_network(make)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     assert prunable(model, IMAGES) == groups
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     if groups:
-        smaller = ChannelPruning(unstated="follow").apply(model, {group[0]: 0.5 for group in groups}, IMAGES)
-        assert {name for name, width in widths(smaller).items() if width < len(before[f"{name}.weight"])} >= {
-            name for group in groups for name in group
-        }
+        smaller = ChannelPruning(unstated="follow").apply(
+            model, {group[0]: 0.5 for group in groups}, IMAGES
+        )
+        assert {
+            name for name, width in widths(smaller).items() if width < len(before[f"{name}.weight"])
+        } >= {name for group in groups for name in group}
 
 
 def test_layers_that_are_tied_in_parts_are_refused_by_name() -> None:
@@ -399,7 +520,12 @@ def test_layers_that_are_tied_in_parts_are_refused_by_name() -> None:
 
 
 def fully_convolutional() -> nn.Module:
-    layers = {"a": nn.Conv2d(3, 8, 3), "relu": nn.ReLU(), "b": nn.Conv2d(8, 4, 1), "norm": nn.BatchNorm2d(4)}
+    layers = {
+        "a": nn.Conv2d(3, 8, 3),
+        "relu": nn.ReLU(),
+        "b": nn.Conv2d(8, 4, 1),
+        "norm": nn.BatchNorm2d(4),
+    }
     return named(**layers, pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten())
 
 
@@ -419,26 +545,39 @@ def summed_logits() -> nn.Module:
         (summed_logits, {"a": 4, "b": 4, "c": 4}),
     ],
 )
-def test_the_layers_that_give_the_logits_keep_their_channels(build: Callable[[], nn.Module], left: dict[str, int]) -> None:
+def test_the_layers_that_give_the_logits_keep_their_channels(
+    build: Callable[[], nn.Module], left: dict[str, int]
+) -> None:
     assert widths(ChannelPruning().apply(seeded_network(build), {"": 0.5}, IMAGES)) == left
 
 
 def test_the_inner_site_decides() -> None:
     for ratios in ({"": 0.5, "b": 0.0}, {"b": 0.0, "": 0.5}):
-        assert widths(ChannelPruning().apply(plain(), ratios, IMAGES)) == {"a": 4, "b": 6, "head": 4}
+        assert widths(ChannelPruning().apply(plain(), ratios, IMAGES)) == {
+            "a": 4,
+            "b": 6,
+            "head": 4,
+        }
 
 
 @pytest.mark.parametrize("ratios", [{"": 0.0}, {"a": 0.0, "b": 0}, {"a": 0.1, "b": 0.16}])
 def test_nothing_to_remove_leaves_the_network_as_it_is(ratios: dict[str, float]) -> None:
     model, before = seeded_network(plain), seeded_network(plain)
     pruned = ChannelPruning().apply(model, ratios, IMAGES)
-    assert all(torch.equal(a, b) for a, b in zip(pruned.state_dict().values(), before.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(pruned.state_dict().values(), before.state_dict().values(), strict=True)
+    )
     assert torch.equal(pruned(IMAGES), before(IMAGES))
 
 
-@pytest.mark.parametrize("ratio", [1.0, 1, -0.1, 1.5, True, False, "a", "0.5", None, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "ratio", [1.0, 1, -0.1, 1.5, True, False, "a", "0.5", None, float("nan"), float("inf")]
+)
 def test_other_ratios_are_refused_with_their_site(ratio: Any) -> None:
-    with pytest.raises(ValueError, match=f"pruning ratio must be at least 0 and below 1, but got {ratio!r} at 'b'"):
+    with pytest.raises(
+        ValueError, match=f"pruning ratio must be at least 0 and below 1, but got {ratio!r} at 'b'"
+    ):
         ChannelPruning().apply(plain(), {"a": 0.5, "b": ratio}, IMAGES)
 
 
@@ -448,20 +587,33 @@ def test_a_site_that_is_not_there_is_refused() -> None:
 
 
 def test_a_site_of_depthwise_convolutions_alone_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"has the channels of the layer before it, but 'block.0' has only \['block.0'\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"has the channels of the layer before it, but 'block.0' has only \['block.0'\]",
+    ):
         ChannelPruning().apply(separable(), {"block.0": 0.5}, IMAGES)
 
 
 def test_a_layer_without_a_part_in_the_logits_is_refused() -> None:
-    model = Net(lambda net, x: net["head"](net["a"](x).detach().mean((2, 3))), a=nn.Conv2d(3, 8, 3), head=nn.Linear(8, 4))
-    with pytest.raises(ValueError, match="must take part in the logits to be pruned, but 'a' does not"):
+    model = Net(
+        lambda net, x: net["head"](net["a"](x).detach().mean((2, 3))),
+        a=nn.Conv2d(3, 8, 3),
+        head=nn.Linear(8, 4),
+    )
+    with pytest.raises(
+        ValueError, match="must take part in the logits to be pruned, but 'a' does not"
+    ):
         ChannelPruning().apply(model, {"a": 0.5}, IMAGES)
 
 
 def shuffled(net: Net, x: Tensor) -> Tensor:
     y = net["a"](x)
     count, channels, height, width = y.shape
-    y = y.view(count, 2, channels // 2, height, width).transpose(1, 2).reshape(count, channels, height, width)
+    y = (
+        y.view(count, 2, channels // 2, height, width)
+        .transpose(1, 2)
+        .reshape(count, channels, height, width)
+    )
     return net["head"](net["b"](y).mean((2, 3)))
 
 
@@ -479,7 +631,13 @@ def faint() -> nn.Module:
 
 
 def grouped(outputs: int = 8, groups: int = 2) -> nn.Module:
-    return headed(outputs, a=nn.Conv2d(3, 8, 3), relu=nn.ReLU(), b=nn.Conv2d(8, outputs, 1, groups=groups), act=nn.ReLU())
+    return headed(
+        outputs,
+        a=nn.Conv2d(3, 8, 3),
+        relu=nn.ReLU(),
+        b=nn.Conv2d(8, outputs, 1, groups=groups),
+        act=nn.ReLU(),
+    )
 
 
 def splitting() -> nn.Module:
@@ -487,7 +645,9 @@ def splitting() -> nn.Module:
         left, right = net["a"](x).chunk(2, 1)
         return net["head"](torch.cat([net["b"](left), net["c"](right)], 1).mean((2, 3)))
 
-    return Net(run, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(4, 4, 1), c=nn.Conv2d(4, 4, 1), head=nn.Linear(8, 4))
+    return Net(
+        run, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(4, 4, 1), c=nn.Conv2d(4, 4, 1), head=nn.Linear(8, 4)
+    )
 
 
 EITHER = "zeroed channels give|must run without"
@@ -500,17 +660,51 @@ UNPRUNABLE: list[tuple[str, Callable[[], nn.Module], str, str]] = [
         "a",
         "must run without",
     ),
-    ("read in groups", grouped, "a", "grouped convolution cannot be pruned.* 'b' has 2 groups of 8 channels; leave .*'a'"),
-    ("made in groups", grouped, "b", "grouped convolution cannot be pruned.* 'b' has 2 groups of 8 channels; leave .*'b'"),
-    ("multiplied", lambda: grouped(16, 8), "a", "grouped convolution cannot be pruned.* 'b' has 8 groups of 8 channels"),
-    ("multiplied itself", lambda: grouped(16, 8), "b", "grouped convolution cannot be pruned.* 'b' has 8 groups of 8 channels"),
+    (
+        "read in groups",
+        grouped,
+        "a",
+        "grouped convolution cannot be pruned.* 'b' has 2 groups of 8 channels; leave .*'a'",
+    ),
+    (
+        "made in groups",
+        grouped,
+        "b",
+        "grouped convolution cannot be pruned.* 'b' has 2 groups of 8 channels; leave .*'b'",
+    ),
+    (
+        "multiplied",
+        lambda: grouped(16, 8),
+        "a",
+        "grouped convolution cannot be pruned.* 'b' has 8 groups of 8 channels",
+    ),
+    (
+        "multiplied itself",
+        lambda: grouped(16, 8),
+        "b",
+        "grouped convolution cannot be pruned.* 'b' has 8 groups of 8 channels",
+    ),
     ("sum with the input", lambda: headed(3, a=Residual(3, 4)), "a.second", "must run without"),
-    ("not zero of zero", lambda: headed(8, a=nn.Conv2d(3, 8, 3), act=nn.Sigmoid()), "a", "zeroed channels give.*sigmoids"),
-    ("normalised over channels", lambda: headed(8, a=nn.Conv2d(3, 8, 3), norm=nn.GroupNorm(2, 8)), "a", EITHER),
+    (
+        "not zero of zero",
+        lambda: headed(8, a=nn.Conv2d(3, 8, 3), act=nn.Sigmoid()),
+        "a",
+        "zeroed channels give.*sigmoids",
+    ),
+    (
+        "normalized over channels",
+        lambda: headed(8, a=nn.Conv2d(3, 8, 3), norm=nn.GroupNorm(2, 8)),
+        "a",
+        EITHER,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("build", "site", "message"), [case[1:] for case in UNPRUNABLE], ids=[case[0] for case in UNPRUNABLE])
+@pytest.mark.parametrize(
+    ("build", "site", "message"),
+    [case[1:] for case in UNPRUNABLE],
+    ids=[case[0] for case in UNPRUNABLE],
+)
 @pytest.mark.parametrize("ratio", [0.13, 0.25, 0.5])
 def test_what_cannot_be_pruned_is_refused_whatever_the_weights(
     build: Callable[[], nn.Module], site: str, message: str, ratio: float
@@ -524,8 +718,12 @@ def test_what_cannot_be_pruned_is_refused_whatever_the_weights(
             ChannelPruning().apply(model, {site: ratio}, IMAGES)
 
 
-def right_or_refused(build: Callable[[], nn.Module], pruned: Callable[[nn.Module], nn.Module]) -> list[bool]:
-    """For each of 12 networks, whether it was pruned; requires that it says then what the masked one says."""
+def right_or_refused(
+    build: Callable[[], nn.Module], pruned: Callable[[nn.Module], nn.Module]
+) -> list[bool]:
+    """For each of 12 networks, whether it was pruned; requires that it says then what the masked
+    one says.
+    """
     done = []
     for seed in range(12):
         model = seeded_network(build, seed)
@@ -557,7 +755,9 @@ def right_or_refused(build: Callable[[], nn.Module], pruned: Callable[[nn.Module
 def test_what_moves_channels_about_is_pruned_right_or_refused(
     build: Callable[[], nn.Module], sites: Sequence[str], ratio: float
 ) -> None:
-    done = right_or_refused(build, lambda model: ChannelPruning().apply(model, dict.fromkeys(sites, ratio), IMAGES))
+    done = right_or_refused(
+        build, lambda model: ChannelPruning().apply(model, dict.fromkeys(sites, ratio), IMAGES)
+    )
     # A split of the channels can come out even; the others cannot.
     assert not all(done) if build is splitting else not any(done)
 
@@ -566,14 +766,14 @@ def loss_on_images(model: nn.Module) -> Tensor:
     return nn.functional.cross_entropy(model(IMAGES), torch.arange(6) % 4)
 
 
-# Those with batch normalisation at all sites that a case has.
-NORMALISED = (normalised, separable, inverted, residual)
+# Those with batch normalization at all sites that a case has.
+NORMALISED = (normalized, separable, inverted, residual)
 CRITERIA = [L1, FPGM, GAMMA, APOZ, random(0), taylor(loss_on_images)]
 
 
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.name)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.build.__name__)
-def test_every_criterion_shrinks_a_network_right(case: Case, criterion: Criterion) -> None:
+def test_every_criterion_shrinks_a_network_right(case: Case, criterion: PruningCriterion) -> None:
     model = seeded_network(case.build)
     if criterion is GAMMA and case.build not in NORMALISED:
         with pytest.raises(ValueError, match="'gamma' must find something to judge at tied layers"):
@@ -584,7 +784,9 @@ def test_every_criterion_shrinks_a_network_right(case: Case, criterion: Criterio
     assert torch.allclose(pruned(IMAGES), masked(model, pruned), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "" in case.ratios], ids=lambda case: case.build.__name__)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if "" in case.ratios], ids=lambda case: case.build.__name__
+)
 def test_a_ranking_over_all_layers_shrinks_a_network_right(case: Case) -> None:
     assert all(right_or_refused(case.build, lambda model: prune_globally(model, 0.4, IMAGES)))
 
@@ -626,7 +828,7 @@ def test_most_networks_here_have_an_integer_form() -> None:
 
 
 @pytest.mark.parametrize("case", LOWERED, ids=lambda case: case.build.__name__)
-def test_a_pruned_network_can_be_quantised(case: Case) -> None:
+def test_a_pruned_network_can_be_quantized(case: Case) -> None:
     model = ChannelPruning().apply(seeded_network(case.build), case.ratios, IMAGES)
     expected = model.eval()(IMAGES)
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -638,8 +840,13 @@ def test_a_pruned_network_can_be_quantised(case: Case) -> None:
 
 def test_pruning_draws_nothing_and_repeats_itself() -> None:
     before = torch.get_rng_state()
-    first, second = (ChannelPruning().apply(seeded_network(inverted), {"": 0.5}, IMAGES) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+    first, second = (
+        ChannelPruning().apply(seeded_network(inverted), {"": 0.5}, IMAGES) for _ in range(2)
+    )
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
     assert torch.equal(torch.get_rng_state(), before)
 
 

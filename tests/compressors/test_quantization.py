@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, quantize
-from nas.artifact import Conv, Linear, flash_bytes, logits, lower, pack, settled, unpack
-from nas.quantize import QuantizedConv2d, QuantizedLinear, Range, UnsupportedError
-from nas.quantize.quantizers import WeightMethod
-from nas.quantize.weights import Scales
+from nas.lowering import lower, snapped
+from nas.packed import flash_bytes, pack, unpack
+from nas.program import Conv, Linear, logits
+from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, UnsupportedError
+from nas.quantize.weight_levels import Scales
+from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
@@ -23,9 +25,15 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("bits", [2, 4, 8])
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "linear"])
 @pytest.mark.parametrize("weights", ["max", "affine"])
-def test_folding_batch_normalisation_and_quantising_again_changes_nothing(bits: int, kind: str, weights: WeightMethod) -> None:
+def test_folding_batch_normalization_and_quantizing_again_changes_nothing(
+    bits: int, kind: str, weights: WeightMethod
+) -> None:
     with seeded(0):
-        layers = {"conv": nn.Conv2d(6, 6, 3, bias=False), "depthwise": nn.Conv2d(6, 6, 3, groups=6), "linear": nn.Linear(6, 6)}
+        layers = {
+            "conv": nn.Conv2d(6, 6, 3, bias=False),
+            "depthwise": nn.Conv2d(6, 6, 3, groups=6),
+            "linear": nn.Linear(6, 6),
+        }
         layer = layers[kind]
         norm = nn.BatchNorm1d(6) if kind == "linear" else nn.BatchNorm2d(6)
         # Gains of both signs.
@@ -40,7 +48,9 @@ def test_folding_batch_normalisation_and_quantising_again_changes_nothing(bits: 
     folded = copy.deepcopy(layer)
     gain = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()
     shift = -norm.running_mean if layer.bias is None else layer.bias.detach() - norm.running_mean
-    folded.weight = nn.Parameter(layer.weight.detach() * gain.reshape(-1, *[1] * (layer.weight.ndim - 1)))
+    folded.weight = nn.Parameter(
+        layer.weight.detach() * gain.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    )
     folded.bias = nn.Parameter(norm.bias.detach() + gain * shift)
     trained = Quantization(weights=weights).apply(nn.Sequential(layer, norm), {"0": bits}, inputs)
     stored = Quantization(weights=weights).apply(nn.Sequential(folded), {"0": bits}, inputs)
@@ -51,7 +61,9 @@ def network() -> nn.Sequential:
     with seeded(0):
         model = nn.Sequential()
         model.add_module("a", nn.Conv2d(2, 4, 3, bias=False))
-        model.add_module("b", nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 1), nn.Flatten()))
+        model.add_module(
+            "b", nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 1), nn.Flatten())
+        )
         model.add_module("head", nn.Linear(48, 3))
         return model
 
@@ -61,8 +73,15 @@ IMAGES = noise(8, 2, 6, 6)
 
 def ranges(model: nn.Module) -> dict[str, tuple[float, float]]:
     """The ends of each range, by name."""
-    found = ((name, module) for name, module in model.named_modules() if isinstance(module, Range))
-    return {name.removeprefix("ranges."): (module.low.item(), module.high.item()) for name, module in found}
+    found = (
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, ActivationQuantizer)
+    )
+    return {
+        name.removeprefix("ranges."): (module.low.item(), module.high.item())
+        for name, module in found
+    }
 
 
 def test_the_ranges_are_those_of_exactly_the_batch_given() -> None:
@@ -73,25 +92,38 @@ def test_the_ranges_are_those_of_exactly_the_batch_given() -> None:
     found = ranges(quantized)
     assert list(found) == ["input_1", "b_1", "b_2", "head"]
     assert found["input_1"] == (IMAGES.min().item(), IMAGES.max().item())
-    # Behind a ReLU the range begins at zero, and what is seen there is what the quantised layer before it gives.
-    inside = nn.Sequential(quantized.get_submodule("a"), floats.get_submodule("b.0"), nn.ReLU()).eval()
+    # Behind a ReLU the range begins at zero, and what is seen there is what the quantized layer
+    # before it gives.
+    inside = nn.Sequential(
+        quantized.get_submodule("a"), floats.get_submodule("b.0"), nn.ReLU()
+    ).eval()
     assert found["b_1"] == pytest.approx((0.0, inside(IMAGES).max().item()))
     # Calibration is no training.
-    assert all(torch.equal(before[name], tensor) for name, tensor in quantized.state_dict().items() if name in before)
+    assert all(
+        torch.equal(before[name], tensor)
+        for name, tensor in quantized.state_dict().items()
+        if name in before
+    )
     again = ranges(Quantization().apply(network(), {"": 4}, 0.5 * IMAGES))
     assert again["input_1"] == (0.5 * IMAGES.min().item(), 0.5 * IMAGES.max().item())
 
 
 def test_every_range_has_the_bits_of_the_activations() -> None:
     quantized = Quantization(activation_bits=5).apply(network(), {"": 4}, IMAGES)
-    assert [module.bits for module in quantized.modules() if isinstance(module, Range)] == [5] * 4
+    assert [
+        module.bits for module in quantized.modules() if isinstance(module, ActivationQuantizer)
+    ] == [5] * 4
 
 
-@pytest.mark.parametrize("settings", [{"": 8, "b": 4, "b.2": 2}, {"b.2": 2, "b": 4, "": 8}, {"b.2": 2, "": 8}])
+@pytest.mark.parametrize(
+    "settings", [{"": 8, "b": 4, "b.2": 2}, {"b.2": 2, "b": 4, "": 8}, {"b.2": 2, "": 8}]
+)
 def test_the_inner_site_decides(settings: dict[str, int]) -> None:
     quantized = Quantization().apply(network(), settings, IMAGES)
     assert {
-        name: layer.bits for name, layer in quantized.named_modules() if isinstance(layer, (QuantizedConv2d, QuantizedLinear))
+        name: layer.bits
+        for name, layer in quantized.named_modules()
+        if isinstance(layer, (QuantizedConv2d, QuantizedLinear))
     } == {
         "a": 8,
         "b.2": 2,
@@ -99,14 +131,14 @@ def test_the_inner_site_decides(settings: dict[str, int]) -> None:
     }
 
 
-def test_only_the_chosen_layers_are_quantised() -> None:
+def test_only_the_chosen_layers_are_quantized() -> None:
     quantized = Quantization().apply(network(), {"a": 4}, IMAGES)
     assert isinstance(quantized.get_submodule("a"), QuantizedConv2d)
     assert type(quantized.get_submodule("b.2")) is nn.Conv2d
     assert type(quantized.get_submodule("head")) is nn.Linear
 
 
-def test_a_layer_that_is_used_twice_is_quantised_once_with_a_range_for_each_use() -> None:
+def test_a_layer_that_is_used_twice_is_quantized_once_with_a_range_for_each_use() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -128,34 +160,54 @@ def test_a_layer_that_is_used_twice_is_quantised_once_with_a_range_for_each_use(
 
 def test_what_has_no_integer_form_is_refused() -> None:
     model = nn.Sequential(network(), nn.Softmax(1))
-    with pytest.raises(UnsupportedError, match=r"'1', a Softmax, has no integer form; these have one: .*Conv2d"):
+    with pytest.raises(
+        UnsupportedError, match=r"'1', a Softmax, has no integer form; these have one: .*Conv2d"
+    ):
         Quantization().apply(model, {"": 4}, IMAGES)
 
 
 @pytest.mark.parametrize("bits", [9, 0, -4, True, False, 4.0, "4", None])
 def test_other_bit_widths_are_refused_with_their_site(bits: Any) -> None:
-    with pytest.raises(ValueError, match=rf"bits must be one of \(1, 2, .*, 8\), but got {bits!r} at 'b.2'"):
+    with pytest.raises(
+        ValueError, match=rf"bits must be one of \(1, 2, .*, 8\), but got {bits!r} at 'b.2'"
+    ):
         Quantization().apply(network(), {"a": 4, "b.2": bits}, IMAGES)
     with pytest.raises(ValueError, match=f"but got {bits!r} at 'activations'"):
         Quantization(activation_bits=bits)
 
 
 def test_tensors_of_one_bit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"bits must be one of \(2, .*, 8\), but got 1 at 'activations'"):
+    with pytest.raises(
+        ValueError, match=r"bits must be one of \(2, .*, 8\), but got 1 at 'activations'"
+    ):
         Quantization(activation_bits=1)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"weights": "asymmetric"}, r"weights must be one of \('max', 'lsq', 'ternary', 'affine'\), but got 'asymmetric'"),
-    ({"weight_scales": "group"}, r"weight_scales must be one of \('channel', 'tensor'\), but got 'group'"),
-    ({"activations": "dynamic"}, r"activations must be one of \('widest', .*'lsq'\), but got 'dynamic'"),
+    (
+        {"weights": "asymmetric"},
+        r"weights must be one of \('max', 'lsq', 'ternary', 'affine'\), but got 'asymmetric'",
+    ),
+    (
+        {"weight_scales": "group"},
+        r"weight_scales must be one of \('channel', 'tensor'\), but got 'group'",
+    ),
+    (
+        {"activations": "dynamic"},
+        r"activations must be one of \('widest', .*'lsq'\), but got 'dynamic'",
+    ),
     ({"ranges": "kl"}, r"ranges must be one of \('minmax', .*\), but got 'kl'"),
-    ({"ranges": "entropy"}, r"ranges must be one of \('minmax',\) where activations are 'widest'.*'fixed'.*but got 'entropy'"),
+    (
+        {"ranges": "entropy"},
+        r"ranges must be one of \('minmax',\) where activations are 'widest'.*'fixed'.*but got 'entropy'",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("options", "message"), WRONG)
-def test_other_options_are_refused_with_the_alternatives(options: dict[str, Any], message: str) -> None:
+def test_other_options_are_refused_with_the_alternatives(
+    options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Quantization(**options)
 
@@ -163,25 +215,49 @@ def test_other_options_are_refused_with_the_alternatives(options: dict[str, Any]
 METHODS: list[tuple[int, dict[str, Any]]] = [
     *[(bits, {}) for bits in range(1, 9)],
     *[(bits, {"weight_scales": "tensor"}) for bits in (1, 2, 4)],
-    *[(bits, {"weights": "lsq", "weight_scales": scales}) for bits in (1, 2, 4, 8) for scales in ("channel", "tensor")],
+    *[
+        (bits, {"weights": "lsq", "weight_scales": scales})
+        for bits in (1, 2, 4, 8)
+        for scales in ("channel", "tensor")
+    ],
     *[(2, {"weights": "ternary", "weight_scales": scales}) for scales in ("channel", "tensor")],
-    *[(bits, {"weights": "affine", "weight_scales": scales}) for bits in range(1, 9) for scales in ("channel", "tensor")],
-    *[(4, {"activations": "fixed", "ranges": method}) for method in ("minmax", "moving_average", "percentile")],
-    *[(4, {"activations": "fixed", "ranges": method}) for method in ("squared_error", "entropy", "mean_magnitude")],
+    *[
+        (bits, {"weights": "affine", "weight_scales": scales})
+        for bits in range(1, 9)
+        for scales in ("channel", "tensor")
+    ],
+    *[
+        (4, {"activations": "fixed", "ranges": method})
+        for method in ("minmax", "moving_average", "percentile")
+    ],
+    *[
+        (4, {"activations": "fixed", "ranges": method})
+        for method in ("squared_error", "entropy", "mean_magnitude")
+    ],
     *[(4, {"activations": "average", "activation_bits": bits}) for bits in (2, 5)],
     *[(4, {"activations": "pact", "activation_bits": bits}) for bits in (2, 4, 8)],
-    *[(4, {"activations": "lsq", "activation_bits": bits, "ranges": "mean_magnitude"}) for bits in (2, 4, 8)],
+    *[
+        (4, {"activations": "lsq", "activation_bits": bits, "ranges": "mean_magnitude"})
+        for bits in (2, 4, 8)
+    ],
 ]
 
 
 @pytest.mark.parametrize(("bits", "options"), METHODS)
 @pytest.mark.parametrize("gains", ["none", "ones", "of both signs"])
-def test_the_program_says_what_the_trained_network_says(bits: int, options: dict[str, Any], gains: str) -> None:
+def test_the_program_says_what_the_trained_network_says(
+    bits: int, options: dict[str, Any], gains: str
+) -> None:
     normed = gains != "none"
     with seeded(bits):
         norms = [nn.BatchNorm2d(6) if normed else nn.Identity() for _ in range(2)]
-        first, second = nn.Conv2d(2, 6, 3, bias=not normed), nn.Conv2d(6, 6, 3, groups=6, bias=not normed)
-        model = nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(24, 5))
+        first, second = (
+            nn.Conv2d(2, 6, 3, bias=not normed),
+            nn.Conv2d(6, 6, 3, groups=6, bias=not normed),
+        )
+        model = nn.Sequential(
+            first, norms[0], nn.ReLU(), second, norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(24, 5)
+        )
         if gains == "of both signs":
             for norm in norms:
                 nn.init.normal_(norm.get_parameter("weight"))
@@ -191,10 +267,15 @@ def test_the_program_says_what_the_trained_network_says(bits: int, options: dict
     for _ in range(8):
         optimizer.zero_grad()
         nn.functional.cross_entropy(quantized(IMAGES), torch.arange(8) % 5).backward()  # type: ignore[no-untyped-call]
-        assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in quantized.parameters())
+        assert all(
+            parameter.grad is not None and parameter.grad.isfinite().all()
+            for parameter in quantized.parameters()
+        )
         optimizer.step()
-    program = lower(settled(quantized, IMAGES), IMAGES)
-    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    program = lower(snapped(quantized, IMAGES), IMAGES)
+    layers = [
+        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
+    ]
     assert [layer.bits for layer in layers] == [bits] * 3
     affine = options.get("weights") == "affine" and bits > 1
     assert [layer.zero_points is not None for layer in layers] == [affine] * 3
@@ -211,7 +292,9 @@ def test_the_program_says_what_the_trained_network_says(bits: int, options: dict
 def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> None:
     sizes = {}
     for weights in ("max", "affine"):
-        method = Quantization(weights="affine" if weights == "affine" else "max", weight_scales=scales)
+        method = Quantization(
+            weights="affine" if weights == "affine" else "max", weight_scales=scales
+        )
         for bits in (1, 2, 4, 8):
             found = []
             for seed in (0, 1):
@@ -225,7 +308,12 @@ def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> N
             assert found[0] == found[1]
             sizes[weights, bits] = found[0]
     # Two bytes, and zero points of as many bits for four channels.
-    assert [sizes["affine", bits] - sizes["max", bits] for bits in (1, 2, 4, 8)] == [0, 2 + 1, 2 + 2, 2 + 4]
+    assert [sizes["affine", bits] - sizes["max", bits] for bits in (1, 2, 4, 8)] == [
+        0,
+        2 + 1,
+        2 + 2,
+        2 + 4,
+    ]
 
 
 def test_weights_of_one_sign_lose_half_as_much_to_affine_levels() -> None:
@@ -234,7 +322,10 @@ def test_weights_of_one_sign_lose_half_as_much_to_affine_levels() -> None:
         for name in ("a", "b.2", "head"):
             model.get_parameter(f"{name}.weight").abs_()
     wanted = model.eval()(IMAGES)
-    errors = [(quantize(model, 3, IMAGES, Quantization(weights=w))(IMAGES) - wanted).norm().item() for w in ("max", "affine")]
+    errors = [
+        (quantize(model, 3, IMAGES, Quantization(weights=w))(IMAGES) - wanted).norm().item()
+        for w in ("max", "affine")
+    ]
     assert errors[1] < 0.6 * errors[0]
 
 
@@ -259,12 +350,17 @@ def test_the_trained_weights_go_on_being_trained() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in quantized.parameters())
+    assert all(
+        parameter.grad is not None and parameter.grad.any() for parameter in quantized.parameters()
+    )
 
 
 def test_more_bits_are_closer_to_the_floats() -> None:
     expected = network().eval()(IMAGES)
-    errors = [(Quantization().apply(network(), {"": bits}, IMAGES)(IMAGES) - expected).norm().item() for bits in (2, 4, 6, 8)]
+    errors = [
+        (Quantization().apply(network(), {"": bits}, IMAGES)(IMAGES) - expected).norm().item()
+        for bits in (2, 4, 6, 8)
+    ]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.03 * expected.norm()
     coarse = Quantization(activation_bits=2).apply(network(), {"": 8}, IMAGES)(IMAGES)
@@ -278,7 +374,12 @@ class Space:
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         model = nn.Sequential()
-        model.add_module("body", nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Flatten()))
+        model.add_module(
+            "body",
+            nn.Sequential(
+                nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Flatten()
+            ),
+        )
         model.add_module("head", nn.Linear(144, classes))
         return model
 
@@ -286,7 +387,13 @@ class Space:
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"weights": "lsq", "activations": "lsq", "ranges": "mean_magnitude"},
-    {"weights": "ternary", "weight_scales": "tensor", "activations": "pact", "ranges": "entropy", "activation_bits": 4},
+    {
+        "weights": "ternary",
+        "weight_scales": "tensor",
+        "activations": "pact",
+        "ranges": "entropy",
+        "activation_bits": 4,
+    },
     {"activations": "average", "ranges": "moving_average"},
     {"weights": "affine"},
     {"weights": "affine", "weight_scales": "tensor", "activation_bits": 4},
@@ -295,14 +402,25 @@ OPTIONS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_contract_is_kept(options: dict[str, Any]) -> None:
-    check_compressor(Quantization(**options), Space(), torch.rand(16, 1, 8, 8), 3, np.random.default_rng(0))
+    check_compressor(
+        Quantization(**options), Space(), torch.rand(16, 1, 8, 8), 3, np.random.default_rng(0)
+    )
 
 
 def test_a_function_takes_bits_for_all_or_for_each_site() -> None:
     model = network()
     for bits, expected in ((3, [3, 3, 3]), ({"a": 1, "head": 8}, [1, 8])):
         quantized = quantize(model, bits, IMAGES, Quantization(activation_bits=6))
-        layers = [module for module in quantized.modules() if isinstance(module, (QuantizedConv2d, QuantizedLinear))]
+        layers = [
+            module
+            for module in quantized.modules()
+            if isinstance(module, (QuantizedConv2d, QuantizedLinear))
+        ]
         assert [layer.bits for layer in layers] == expected
-        assert {module.bits for module in quantized.modules() if isinstance(module, Range)} == {6}
-    assert not any(isinstance(module, (QuantizedConv2d, QuantizedLinear, Range)) for module in model.modules())
+        assert {
+            module.bits for module in quantized.modules() if isinstance(module, ActivationQuantizer)
+        } == {6}
+    assert not any(
+        isinstance(module, (QuantizedConv2d, QuantizedLinear, ActivationQuantizer))
+        for module in model.modules()
+    )

@@ -11,27 +11,39 @@ from compressors.rounds import prune_in_rounds
 from compressors.schedules import cubic, ratios
 from nas.data import Task
 from nas.seeds import seeded
-from nas.train import Recipe, accuracy, cross_entropy, fit
+from nas.training.fit import accuracy, cross_entropy, fit
+from nas.training.recipe import Recipe
 
 IMAGES = torch.randn(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 
 
 def network() -> nn.Sequential:
     with seeded(0):
-        return nn.Sequential(nn.Conv2d(1, 9, 3), nn.ReLU(), nn.Conv2d(9, 7, 1), nn.ReLU(), nn.Flatten(), nn.Linear(28, 3))
+        return nn.Sequential(
+            nn.Conv2d(1, 9, 3),
+            nn.ReLU(),
+            nn.Conv2d(9, 7, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(28, 3),
+        )
 
 
-@pytest.mark.parametrize("shares", [[0.2, 0.5, 0.7], [0.5, 0.5], [0.0, 0.34], [0.1, 0.3, 0.5, 0.7, 0.9], [0.75]])
+@pytest.mark.parametrize(
+    "shares", [[0.2, 0.5, 0.7], [0.5, 0.5], [0.0, 0.34], [0.1, 0.3, 0.5, 0.7, 0.9], [0.75]]
+)
 def test_a_ratio_is_the_share_of_the_original_channels(shares: list[float]) -> None:
     seen: list[dict[str, int]] = []
     pruned = prune_in_rounds(network(), shares, IMAGES, lambda model: seen.append(widths(model)))
-    expected = [{"0": 9 - math.floor(share * 9), "2": 7 - math.floor(share * 7), "5": 3} for share in shares]
+    expected = [
+        {"0": 9 - math.floor(share * 9), "2": 7 - math.floor(share * 7), "5": 3} for share in shares
+    ]
     assert seen == expected
     assert widths(pruned) == expected[-1]
 
 
 def test_each_round_judges_what_training_has_made() -> None:
-    def favour(model: nn.Module) -> None:
+    def favor(model: nn.Module) -> None:
         """Makes the channel of smallest norm, where it is made and read, the one of largest."""
         made, read = model.get_parameter("0.weight"), model.get_parameter("2.weight")
         with torch.no_grad():
@@ -41,7 +53,9 @@ def test_each_round_judges_what_training_has_made() -> None:
     model = network()
     shares = [2.01 / 9, 4.01 / 9]
     once = prune(model, {"0": shares[-1]}, IMAGES).get_parameter("0.bias").tolist()
-    rounds = prune_in_rounds(model, shares, IMAGES, favour, sites=("0",)).get_parameter("0.bias").tolist()
+    rounds = (
+        prune_in_rounds(model, shares, IMAGES, favor, sites=("0",)).get_parameter("0.bias").tolist()
+    )
     assert len(once) == len(rounds) == 5
     assert once != rounds
     assert widths(model)["0"] == 9
@@ -49,7 +63,9 @@ def test_each_round_judges_what_training_has_made() -> None:
 
 def test_rounds_go_by_the_criterion() -> None:
     found = [
-        prune_in_rounds(network(), [0.5], IMAGES, lambda model: None, criterion=criterion).get_parameter("0.bias").tolist()
+        prune_in_rounds(network(), [0.5], IMAGES, lambda model: None, criterion=criterion)
+        .get_parameter("0.bias")
+        .tolist()
         for criterion in (L2, random(0), random(1))
     ]
     assert found[0] != found[1] != found[2]
@@ -60,11 +76,24 @@ def test_rounds_with_training_and_taylor(tiny_task: Task) -> None:
         return nn.functional.cross_entropy(model(inputs), labels)
 
     recipe = Recipe(batch_size=10)
-    trained = partial(fit, task=tiny_task, recipe=recipe, lr=0.01, loss=cross_entropy, generator=torch.Generator().manual_seed(0))
+    trained = partial(
+        fit,
+        task=tiny_task,
+        recipe=recipe,
+        lr=0.01,
+        loss=cross_entropy,
+        generator=torch.Generator().manual_seed(0),
+    )
     model = network()
     trained(model, epochs=10)
     criterion = taylor(partial(loss_on, tiny_task.train.inputs, tiny_task.train.labels))
-    pruned = prune_in_rounds(model, ratios(cubic, 0.6, 3), tiny_task.train.inputs, partial(trained, epochs=3), criterion=criterion)
+    pruned = prune_in_rounds(
+        model,
+        ratios(cubic, 0.6, 3),
+        tiny_task.train.inputs,
+        partial(trained, epochs=3),
+        criterion=criterion,
+    )
     assert widths(pruned) == {"0": 4, "2": 3, "5": 3}
     assert accuracy(pruned, tiny_task.validation) > 0.9
 

@@ -5,7 +5,13 @@ import pytest
 from compressors.schedules import constant, cubic, linear, one_shot, polynomial, ratios
 from nas.mask import Schedule
 
-GRADUAL = [linear, cubic, partial(polynomial, power=2.0), partial(cubic, begin=0.2, end=0.6), partial(linear, end=1.0)]
+GRADUAL = [
+    linear,
+    cubic,
+    partial(polynomial, power=2.0),
+    partial(cubic, begin=0.2, end=0.6),
+    partial(linear, end=1.0),
+]
 
 
 def test_one_shot_is_over_before_it_begins() -> None:
@@ -41,9 +47,13 @@ def test_the_values_are_those_of_the_formulas() -> None:
     assert cubic(0.25, 0.0, 1.0) == pytest.approx(1 - 0.75**3)
 
 
-@pytest.mark.parametrize(("begin", "end", "power"), [(0.5, 0.5, 3.0), (-0.1, 0.5, 3.0), (0.0, 1.1, 3.0), (0.0, 1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("begin", "end", "power"), [(0.5, 0.5, 3.0), (-0.1, 0.5, 3.0), (0.0, 1.1, 3.0), (0.0, 1.0, 0.0)]
+)
 def test_what_is_no_schedule_is_refused(begin: float, end: float, power: float) -> None:
-    with pytest.raises(ValueError, match="a schedule needs 0 <= begin < end <= 1 and a positive power"):
+    with pytest.raises(
+        ValueError, match="a schedule needs 0 <= begin < end <= 1 and a positive power"
+    ):
         polynomial(0.0, power, begin, end)
 
 

@@ -11,13 +11,15 @@ from compressors.quantization import Quantization
 from compressors.schedules import cubic, one_shot
 from compressors.sharing import Sharing, cluster, share, shareable
 from compressors.sparsity import WeightPruning
-from nas.artifact import Conv, Linear, flash_bytes, ledger, logits, lower, pack, settled, unpack
-from nas.artifact.bits import packed_bytes
-from nas.artifact.onnx.floating import float_to_onnx
 from nas.compress import Compressor, compress
+from nas.lowering import lower, snapped
 from nas.mask import Schedule
+from nas.onnx.floating import float_to_onnx
+from nas.packed import flash_bytes, ledger, pack, unpack
+from nas.packed.bits import packed_bytes
+from nas.program import Conv, Linear, logits
 from nas.quantize import SharedConv2d, SharedLinear
-from nas.quantize.quantizers import WeightMethod
+from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
@@ -60,69 +62,82 @@ def train(model: nn.Module, steps: int = 15) -> nn.Module:
 
 def weights(model: nn.Module) -> list[Tensor]:
     """What each layer multiplies with."""
-    layers = [module for module in model.modules() if isinstance(module, (SharedConv2d, SharedLinear))]
+    layers = [
+        module for module in model.modules() if isinstance(module, (SharedConv2d, SharedLinear))
+    ]
     return [layer.codebook().detach() for layer in layers]
 
 
-def test_centres_by_hand() -> None:
+def test_centers_by_hand() -> None:
     values = np.array([5.0, 0.0, 1.0, 6.0, 0.2, 5.5])
-    centres, found = cluster(values, 2)
-    assert centres.tolist() == pytest.approx([0.4, 5.5])
+    centers, found = cluster(values, 2)
+    assert centers.tolist() == pytest.approx([0.4, 5.5])
     assert found.tolist() == [1, 0, 0, 1, 0, 1]
 
 
-def test_centres_begin_evenly_between_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_centers_begin_evenly_between_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "ROUNDS", 0)
     assert cluster(np.array([5.0, -3.0, 0.0]), 5)[0].tolist() == [-3.0, -1.0, 1.0, 3.0, 5.0]
 
 
-def test_centres_are_where_nothing_moves_and_no_cluster_is_empty() -> None:
-    values = np.random.default_rng(0).standard_t(2, 3000)  # a few far out: most even starts are nearest to nothing
+def test_centers_are_where_nothing_moves_and_no_cluster_is_empty() -> None:
+    values = np.random.default_rng(0).standard_t(
+        2, 3000
+    )  # a few far out: most even starts are nearest to nothing
     for entries in (2, 5, 32, 256):
-        centres, found = cluster(values, entries)
+        centers, found = cluster(values, entries)
         counts = np.bincount(found, minlength=entries)
-        assert len(centres) == entries
+        assert len(centers) == entries
         assert counts.min() >= 1
-        assert (np.diff(centres) > 0).all()
-        nearest = np.abs(values[:, np.newaxis] - centres).argmin(1)
-        assert (np.abs(values - centres[found]) <= np.abs(values - centres[nearest]) + 1e-12).all()
+        assert (np.diff(centers) > 0).all()
+        nearest = np.abs(values[:, np.newaxis] - centers).argmin(1)
+        assert (np.abs(values - centers[found]) <= np.abs(values - centers[nearest]) + 1e-12).all()
     means = np.bincount(found, values) / counts
-    assert np.abs(means - centres).max() < 0.05 * values.std()
+    assert np.abs(means - centers).max() < 0.05 * values.std()
 
 
 def test_more_entries_are_nearer_and_few_beat_even_ones() -> None:
     values = np.random.default_rng(0).normal(size=5000)
 
     def error(entries: int) -> float:
-        centres, found = cluster(values, entries)
-        return float(((values - centres[found]) ** 2).mean())
+        centers, found = cluster(values, entries)
+        return float(((values - centers[found]) ** 2).mean())
 
     errors = [error(entries) for entries in (2, 4, 16, 64)]
     assert errors == sorted(errors, reverse=True)
-    # Lloyd's quantisers of a normal distribution, by Max (1960): 0.3634 for 2 levels, 0.1175 for 4.
+    # Lloyd's quantizers of a normal distribution, by Max (1960): 0.3634 for 2 levels, 0.1175 for 4.
     assert errors[:2] == pytest.approx([0.3634, 0.1175], rel=0.05)
 
 
 def test_fewer_different_weights_than_entries_are_kept_as_they_are() -> None:
     values = np.array([1.0, 1.0, -2.0, 3.0])
-    centres, found = cluster(values, 8)
-    assert centres[found].tolist() == values.tolist()
+    centers, found = cluster(values, 8)
+    assert centers[found].tolist() == values.tolist()
 
 
 @pytest.mark.parametrize("entries", [2, 16, 256])
 def test_each_layer_has_so_many_different_weights(entries: int) -> None:
     shared = share(network(), entries)
-    assert [name for name, module in shared.named_modules() if isinstance(module, (SharedConv2d, SharedLinear))] == LAYERS
+    assert [
+        name
+        for name, module in shared.named_modules()
+        if isinstance(module, (SharedConv2d, SharedLinear))
+    ] == LAYERS
     for name in LAYERS:
         layer = shared.get_submodule(name)
         assert isinstance(layer, (SharedConv2d, SharedLinear))
         assert layer.codebook.values.shape == (entries,)
-        assert len(torch.unique(layer.weight)) == min(entries, len(network().get_parameter(f"{name}.weight").flatten()))
+        assert len(torch.unique(layer.weight)) == min(
+            entries, len(network().get_parameter(f"{name}.weight").flatten())
+        )
 
 
 def test_the_function_is_nearly_kept_by_many_entries() -> None:
     expected = network().eval()(IMAGES)
-    errors = [((share(network(), entries).eval()(IMAGES) - expected).norm() / expected.norm()).item() for entries in (4, 16, 256)]
+    errors = [
+        ((share(network(), entries).eval()(IMAGES) - expected).norm() / expected.norm()).item()
+        for entries in (4, 16, 256)
+    ]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.02
 
@@ -139,7 +154,9 @@ def test_the_gradient_of_a_value_is_the_sum_of_its_weights_gradients() -> None:
     for entry in range(3):
         members = layer.codebook.assignments.view(4, 6) == entry
         assert members.any()
-        assert layer.codebook.values.grad[entry].item() == pytest.approx(weight.grad[members].sum().item(), rel=1e-5)
+        assert layer.codebook.values.grad[entry].item() == pytest.approx(
+            weight.grad[members].sum().item(), rel=1e-5
+        )
 
 
 def test_zeros_stay_zero_and_clusters_stay_clusters_through_training() -> None:
@@ -166,9 +183,13 @@ def test_zeros_stay_zero_and_clusters_stay_clusters_through_training() -> None:
 
 @pytest.mark.parametrize("entries", [2, 5, 16, 64])
 @pytest.mark.parametrize(("weights", "bits"), [("max", 8), ("affine", 8), ("affine", 3)])
-def test_the_program_says_what_the_trained_network_says(entries: int, weights: WeightMethod, bits: int) -> None:
-    trained = train(Quantization(weights=weights).apply(share(network(), entries), {"": bits}, IMAGES), steps=8)
-    program = lower(settled(trained, IMAGES), IMAGES)
+def test_the_program_says_what_the_trained_network_says(
+    entries: int, weights: WeightMethod, bits: int
+) -> None:
+    trained = train(
+        Quantization(weights=weights).apply(share(network(), entries), {"": bits}, IMAGES), steps=8
+    )
+    program = lower(snapped(trained, IMAGES), IMAGES)
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
         said = trained.eval()(inputs).numpy()
@@ -186,8 +207,14 @@ def test_the_program_says_what_the_trained_network_says(entries: int, weights: W
 def test_shared_values_are_affine_where_the_weights_were_to_be(shared_first: bool) -> None:
     compressors: list[Compressor] = [Sharing(), Quantization(weights="affine")]
     design = {"codes": 8, "bits": 4, "7.bits": 3}
-    program = lower(compress(network(), design, compressors if shared_first else compressors[::-1], IMAGES), IMAGES, keep_dead=True)
-    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    program = lower(
+        compress(network(), design, compressors if shared_first else compressors[::-1], IMAGES),
+        IMAGES,
+        keep_dead=True,
+    )
+    layers = [
+        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
+    ]
     assert [layer.bits for layer in layers] == [4, 4, 3, 4]
     for layer in layers:
         # Positive gains and one scale: one zero point, and no more values than entries.
@@ -216,7 +243,9 @@ def test_gains_stay_positive_or_signs_would_double_the_codebook() -> None:
 
 
 def weights_of(program: Any, index: int) -> Any:
-    layers = [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    layers = [
+        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
+    ]
     return layers[index].weights
 
 
@@ -230,7 +259,9 @@ def test_files_hold_indices_and_a_codebook() -> None:
         packed = pack(program)
         parts = {(entry.layer, entry.purpose): entry.bytes for entry in ledger(packed)}
         width = (entries - 1).bit_length()
-        stored = sum(size for (layer, part), size in parts.items() if part in ("weights", "codebooks"))
+        stored = sum(
+            size for (layer, part), size in parts.items() if part in ("weights", "codebooks")
+        )
         assert stored <= packed_bytes(8000, width) + packed_bytes(800, width) + 2 * (1 + entries)
         assert sum(size for (_, part), size in parts.items() if part == "codebooks") > 0
         assert len(packed) <= flash_bytes(program)
@@ -241,18 +272,28 @@ def test_files_hold_indices_and_a_codebook() -> None:
 
 
 def test_what_is_counted_follows_from_the_settings_alone() -> None:
-    counted = {flash_bytes(lower(share(network(seed), 16), IMAGES, keep_dead=True)) for seed in range(3)}
+    counted = {
+        flash_bytes(lower(share(network(seed), 16), IMAGES, keep_dead=True)) for seed in range(3)
+    }
     trained = train(Quantization().apply(share(network(), 16), {"": 8}, IMAGES))
-    counted.add(flash_bytes(lower(settled(trained, IMAGES), IMAGES, keep_dead=True)))
+    counted.add(flash_bytes(lower(snapped(trained, IMAGES), IMAGES, keep_dead=True)))
     assert len(counted) == 1
 
 
 class Space:
-    choices = Choices([Choice("a", "codes", (0, 2, 16)), Choice("b", "codes", (4, 256)), Choice("b", "bits", (3, 8))])
+    choices = Choices(
+        [
+            Choice("a", "codes", (0, 2, 16)),
+            Choice("b", "codes", (4, 256)),
+            Choice("b", "bits", (3, 8)),
+        ]
+    )
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         model = nn.Sequential()
-        model.add_module("a", nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()))
+        model.add_module(
+            "a", nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+        )
         model.add_module("b", nn.Linear(144, classes))
         return model
 
@@ -269,15 +310,23 @@ def test_values_have_the_bits_of_their_layer_whichever_comes_first(first: str) -
         model = Quantization().apply(Sharing().apply(model, {"": 8}, IMAGES), {"": 3}, IMAGES)  # type: ignore[assignment]
     else:
         model = Sharing().apply(Quantization().apply(model, {"": 3}, IMAGES), {"": 8}, IMAGES)  # type: ignore[assignment]
-    program = lower(settled(train(model, 3), IMAGES), IMAGES)
-    found = [(operation.bits, operation.entries) for operation in program.operations if isinstance(operation, (Conv, Linear))]
+    program = lower(snapped(train(model, 3), IMAGES), IMAGES)
+    found = [
+        (operation.bits, operation.entries)
+        for operation in program.operations
+        if isinstance(operation, (Conv, Linear))
+    ]
     assert found == [(3, 8)] * 4
 
 
 def test_an_inner_site_decides_and_0_shares_nothing() -> None:
     shared = share(network(), {"": 4, "3": 0, "7": 8})
     assert type(shared.get_submodule("3")) is nn.Conv2d
-    sizes = [len(layer.codebook.values) for layer in shared.modules() if isinstance(layer, (SharedConv2d, SharedLinear))]
+    sizes = [
+        len(layer.codebook.values)
+        for layer in shared.modules()
+        if isinstance(layer, (SharedConv2d, SharedLinear))
+    ]
     assert sizes == [4, 8, 4]
 
 
@@ -293,7 +342,9 @@ def test_layers_of_zeros_are_finite() -> None:
 
 @pytest.mark.parametrize("entries", [1, 257, -2, True, 4.0, "16", None])
 def test_other_numbers_of_values_are_refused_with_their_site(entries: Any) -> None:
-    with pytest.raises(ValueError, match=rf"codes must be 0 or one of 2 … 256, but got {entries!r} at '3'"):
+    with pytest.raises(
+        ValueError, match=rf"codes must be 0 or one of 2 … 256, but got {entries!r} at '3'"
+    ):
         share(network(), {"3": entries})
 
 
@@ -301,7 +352,9 @@ def test_weights_of_one_bit_and_shared_weights_are_refused() -> None:
     quantized = Quantization().apply(network(), {"3": 1}, IMAGES)
     with pytest.raises(ValueError, match="weights of 1 bit have two values already: '3'"):
         Sharing().apply(quantized, {"3": 4}, IMAGES)
-    with pytest.raises(ValueError, match=r"weights that share values must have 2 to 8 bits, but got 1 at \['3'\]"):
+    with pytest.raises(
+        ValueError, match=r"weights that share values must have 2 to 8 bits, but got 1 at \['3'\]"
+    ):
         Quantization().apply(share(network(), {"3": 4}), {"3": 1}, IMAGES)
     with pytest.raises(ValueError, match="can be shared once, but those of '3' are shared already"):
         share(share(network(), 4), {"3": 4})
@@ -319,16 +372,25 @@ def test_the_given_network_is_left_alone() -> None:
 def test_the_network_in_floats_is_exported_with_its_weights_written_out() -> None:
     shared = share(network(), 16).eval()
     model = float_to_onnx(shared, IMAGES)
-    assert {tuple(tensor.dims) for tensor in model.graph.initializer} >= {(8, 2, 3, 3), (16, 32), (5, 16)}
+    assert {tuple(tensor.dims) for tensor in model.graph.initializer} >= {
+        (8, 2, 3, 3),
+        (16, 32),
+        (5, 16),
+    }
 
 
 @pytest.mark.parametrize("schedule", [one_shot, cubic])
 def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) -> None:
     torch.manual_seed(0)
-    model, images = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10)), torch.rand(32, 64)
+    model, images = (
+        nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10)),
+        torch.rand(32, 64),
+    )
     design = {"0.sparsity": 0.9, "0.codes": 16, "bits": 8}
-    squeezed = compress(model, design, [WeightPruning(schedule=schedule), Sharing(), Quantization()], images)
-    program = lower(settled(squeezed, images), images)
+    squeezed = compress(
+        model, design, [WeightPruning(schedule=schedule), Sharing(), Quantization()], images
+    )
+    program = lower(snapped(squeezed, images), images)
     layer = program.operations[0]
     assert isinstance(layer, Linear)
     assert np.count_nonzero(layer.weights) <= 384
@@ -338,7 +400,11 @@ def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) 
 
 
 def test_layers_that_shared_values_make_smaller_are_listed() -> None:
-    inputs = {16: 34, 4: 6, 256: 4096}  # 16 indices of 4 bits and 17 bytes take what 34 weights of 8 bits do
+    inputs = {
+        16: 34,
+        4: 6,
+        256: 4096,
+    }  # 16 indices of 4 bits and 17 bytes take what 34 weights of 8 bits do
     for entries, least in inputs.items():
         model = nn.Sequential(nn.Linear(least, 1), nn.Linear(least + 1, 1))
         expected = [] if entries == 256 else ["1"]

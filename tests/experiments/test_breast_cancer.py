@@ -1,14 +1,17 @@
 from pathlib import Path
 
 from experiments.breast_cancer import breast_cancer
-from nas.artifact import unpack
-from nas.artifact.operations import Gather
-from nas.record import packed_path
-from nas.run import run
+from nas.packed import unpack
+from nas.program.operations import Gather
+from nas.runs.directory import packed_path
+from nas.runs.run import run
 
 
 def test_a_search_finds_a_network_that_reads_few_measurements(tmp_path: Path) -> None:
-    found = run(breast_cancer("tree_importance", trials=4, size_bytes=160, epochs=10, finetune_epochs=5), tmp_path)
+    found = run(
+        breast_cancer("tree_importance", trials=4, size_bytes=160, epochs=10, finetune_epochs=5),
+        tmp_path,
+    )
     assert found.best is not None
     assert found.best.metrics["size_bytes"] <= 160
     assert found.best.metrics["accuracy"] > 0.85

@@ -8,16 +8,29 @@ import pytest
 from experiments.digits import digits
 from nas.measure import OnnxRuntimeCpu, Roofline
 from nas.objective import Status
-from nas.run import run
+from nas.runs.run import run
 from nas.seeds import generator
-from nas.soft import SoftTarget
-from nas.stopping import MedianStop
-from strategies.halving import Hyperband, SuccessiveHalving
+from nas.soft_target import SoftTarget
+from nas.training.stopping import MedianStop
+from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
 from strategies.random_search import RandomSearch
 
 
-def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(tmp_path: Path) -> None:
-    found = run(digits("evolution", "conv", trials=4, size_bytes=4096, teacher=True, epochs=8, finetune_epochs=6), tmp_path)
+def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(
+    tmp_path: Path,
+) -> None:
+    found = run(
+        digits(
+            "evolution",
+            "conv",
+            trials=4,
+            size_bytes=4096,
+            teacher=True,
+            epochs=8,
+            finetune_epochs=6,
+        ),
+        tmp_path,
+    )
     assert found.best is not None
     assert found.best.metrics["size_bytes"] <= 4096
     assert found.best.metrics["accuracy"] > 0.85
@@ -28,11 +41,18 @@ def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(tmp
 
 def test_every_budget_reaches_the_objective() -> None:
     limited = digits(size_bytes=4096, params=5000, macs=100000, peak_memory_bytes=2048)
-    assert limited.objective.budget.limits == {"size_bytes": 4096, "params": 5000, "macs": 100000, "peak_memory_bytes": 2048}
+    assert limited.objective.budget.limits == {
+        "size_bytes": 4096,
+        "params": 5000,
+        "macs": 100000,
+        "peak_memory_bytes": 2048,
+    }
     timed = digits(size_bytes=None, latency_ms=0.5, macs_per_second=2e8)
     assert timed.objective.budget.limits == {"latency_ms": 0.5}
     assert timed.device is not None
-    with pytest.raises(ValueError, match="the budget of 'params' must be a positive number, but got -1"):
+    with pytest.raises(
+        ValueError, match="the budget of 'params' must be a positive number, but got -1"
+    ):
         digits(params=-1)
 
 
@@ -40,30 +60,49 @@ def test_devices_are_named() -> None:
     assert digits().device is None
     assert isinstance(digits(latency_ms=1.0).device, Roofline)
     assert isinstance(digits(device="onnxruntime").device, OnnxRuntimeCpu)
-    with pytest.raises(ValueError, match="a device must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'"):
+    with pytest.raises(
+        ValueError,
+        match="a device must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'",
+    ):
         digits(device="gpu")
 
 
 def test_any_strategy_can_train_many_candidates_a_little_and_few_in_full() -> None:
     assert digits("random").strategy is RandomSearch
-    wrappers: dict[Literal["halving", "hyperband"], type] = {"halving": SuccessiveHalving, "hyperband": Hyperband}
+    wrappers: dict[Literal["halving", "hyperband"], type] = {
+        "halving": SuccessiveHalving,
+        "hyperband": Hyperband,
+    }
     for fidelity, wrapper in wrappers.items():
         strategy = digits("random", fidelity=fidelity, epochs=10, finetune_epochs=5).strategy
         assert isinstance(strategy, partial)
-        assert (strategy.func, strategy.keywords) == (wrapper, {"strategy": RandomSearch, "epochs": 15})
+        assert (strategy.func, strategy.keywords) == (
+            wrapper,
+            {"strategy": RandomSearch, "epochs": 15},
+        )
 
 
 def test_a_size_can_be_aimed_at_and_training_given_up() -> None:
     aimed = digits(size_bytes=None, target_bytes=2000, target_exponent=-0.5, median_stop=True)
-    assert (aimed.objective.minimize, aimed.objective.soft) == ((), SoftTarget("size_bytes", 2000, -0.5))
+    assert (aimed.objective.minimize, aimed.objective.soft) == (
+        (),
+        SoftTarget("size_bytes", 2000, -0.5),
+    )
     assert aimed.stop == MedianStop()
-    assert (digits().objective.minimize, digits().objective.soft, digits().stop) == (("size_bytes",), None, None)
+    assert (digits().objective.minimize, digits().objective.soft, digits().stop) == (
+        ("size_bytes",),
+        None,
+        None,
+    )
 
 
 def test_strategies_of_an_extra_are_refused_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "strategies.optuna_search", raising=False)
+    monkeypatch.delitem(sys.modules, "strategies.bayesian.optuna_search", raising=False)
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ValueError, match=r"the strategy 'tpe' cannot be used here, .*: this strategy needs Optuna, .*pip install"):
+    with pytest.raises(
+        ValueError,
+        match=r"the strategy 'tpe' cannot be used here, .*: this strategy needs Optuna, .*pip install",
+    ):
         digits("tpe")
 
 

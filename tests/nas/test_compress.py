@@ -19,7 +19,9 @@ class Scaling:
     kind: str
     told: list[tuple[str, Mapping[str, Hashable], Tensor]] = field(default_factory=list)
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
         self.told.append((self.kind, settings, example))
         for site, factor in settings.items():
             assert isinstance(factor, float)
@@ -37,7 +39,14 @@ def network() -> nn.Module:
 
 
 def test_the_settings_of_a_kind_are_those_of_its_choices_by_site() -> None:
-    design = {"depth": 3, "stem.bits": 4, "stage1.block0.bits": 2, "stage1.prune": 0.5, "bits": 8, "stage1.bits_of": 1}
+    design = {
+        "depth": 3,
+        "stem.bits": 4,
+        "stage1.block0.bits": 2,
+        "stage1.prune": 0.5,
+        "bits": 8,
+        "stage1.bits_of": 1,
+    }
     assert settings_of(design, "bits") == {"stem": 4, "stage1.block0": 2, "": 8}
     assert settings_of(design, "prune") == {"stage1": 0.5}
     assert settings_of(design, "depth") == {"": 3}
@@ -48,11 +57,18 @@ def test_every_compressor_gets_the_choices_of_its_kind_in_turn() -> None:
     told: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
     design = {"a.first": 2.0, "op": "conv", "0.a.second": 3.0}
     weight = network().get_parameter("a.weight").detach().clone()
-    compressed = compress(network(), design, [Scaling("first", told), Scaling("second", told)], EXAMPLE)
-    assert [(kind, settings) for kind, settings, _ in told] == [("first", {"a": 2.0}), ("second", {"0.a": 3.0})]
+    compressed = compress(
+        network(), design, [Scaling("first", told), Scaling("second", told)], EXAMPLE
+    )
+    assert [(kind, settings) for kind, settings, _ in told] == [
+        ("first", {"a": 2.0}),
+        ("second", {"0.a": 3.0}),
+    ]
     assert all(example is EXAMPLE for _, _, example in told)
     # The second works on what the first returned.
-    assert torch.allclose(compressed.get_parameter("0.0.a.weight"), (weight * 2.0 + 1.0) * 3.0 + 1.0)
+    assert torch.allclose(
+        compressed.get_parameter("0.0.a.weight"), (weight * 2.0 + 1.0) * 3.0 + 1.0
+    )
 
 
 def test_a_compressor_without_a_choice_is_not_asked() -> None:
@@ -65,13 +81,24 @@ def test_a_compressor_without_a_choice_is_not_asked() -> None:
 def test_compression_leaves_its_model_alone() -> None:
     model, before = network(), network()
     compressed = compress(model, {"a.first": 2.0}, [Scaling("first")], EXAMPLE)
-    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), before.state_dict().values(), strict=True))
-    assert not {id(part) for part in model.parameters()} & {id(part) for part in compressed.parameters()}
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(model.state_dict().values(), before.state_dict().values(), strict=True)
+    )
+    assert not {id(part) for part in model.parameters()} & {
+        id(part) for part in compressed.parameters()
+    }
 
 
 @pytest.mark.parametrize(
     ("site", "names"),
-    [("a", ["a"]), ("b", ["b.0", "b.2"]), ("b.2", ["b.2"]), ("b2", ["b2"]), ("", ["a", "b.0", "b.2", "b2"])],
+    [
+        ("a", ["a"]),
+        ("b", ["b.0", "b.2"]),
+        ("b.2", ["b.2"]),
+        ("b2", ["b2"]),
+        ("", ["a", "b.0", "b.2", "b2"]),
+    ],
 )
 def test_the_layers_at_a_site_are_those_at_and_below_it(site: str, names: list[str]) -> None:
     model = network()
@@ -88,12 +115,16 @@ def test_a_layer_that_is_used_twice_is_found_by_both_of_its_names() -> None:
 
 
 def test_an_unknown_site_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"must name a module of the network, \['a', 'b', .*'b2'\], but got 'b.3'"):
+    with pytest.raises(
+        ValueError, match=r"must name a module of the network, \['a', 'b', .*'b2'\], but got 'b.3'"
+    ):
         layers_at(network(), "b.3")
 
 
 def test_a_site_without_layers_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"must hold a convolution or linear layer, but 'b.1' is ReLU\(\)"):
+    with pytest.raises(
+        ValueError, match=r"must hold a convolution or linear layer, but 'b.1' is ReLU\(\)"
+    ):
         layers_at(network(), "b.1")
 
 

@@ -40,7 +40,9 @@ def test_a_file_is_made_or_replaced_as_a_whole(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
 
 
-def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, steps, fsync, replace = tmp_path / "a", list[str](), os.fsync, Path.replace
 
     def synced(descriptor: int) -> None:
@@ -64,7 +66,9 @@ def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_end(tmp_pat
     assert steps == ["5 bytes", "rename", "folder"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, "the disk refuses")
 
@@ -84,7 +88,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
     assert (names(tmp_path), path.read_bytes()) == (["a"], b"old")
 
 
-def test_where_only_the_folder_cannot_be_synced_the_new_file_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_only_the_folder_cannot_be_synced_the_new_file_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fsync = os.fsync
 
     def refuse_folders(descriptor: int) -> None:
@@ -98,7 +104,9 @@ def test_where_only_the_folder_cannot_be_synced_the_new_file_is_whole(tmp_path: 
     assert (names(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], b"new")
 
 
-def test_links_are_replaced_and_never_written_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_are_replaced_and_never_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "run").mkdir()
     path, target = tmp_path / "run" / "a", tmp_path / "target"
     target.write_bytes(b"precious")
@@ -159,12 +167,17 @@ for turn in range(10**9):
 """
     path = tmp_path / "a"
     for delay in (0.0, 0.0005, 0.001, 0.002, 0.003):
-        with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE) as writer:
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE
+        ) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
             time.sleep(delay)
             writer.kill()
             acknowledged = len(writer.stdout.readlines())
         data = path.read_bytes()
-        assert data in (bytes([acknowledged % 256]) * 300_000, bytes([(acknowledged + 1) % 256]) * 300_000)
+        assert data in (
+            bytes([acknowledged % 256]) * 300_000,
+            bytes([(acknowledged + 1) % 256]) * 300_000,
+        )
         assert len(names(tmp_path)) <= 2

@@ -10,21 +10,24 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.artifact import Program, lower, pack, score, unpack
 from nas.compress import Compressor, compress
 from nas.data import Split, Task
-from nas.evaluate import Evaluator, Trained, check_kinds
+from nas.evaluate import Evaluator, TrainedCandidate, check_kinds
+from nas.lowering import lower
 from nas.measure import COSTS, Device, Roofline, costs
 from nas.objective import Budget, Curve, Evaluation, Status
-from nas.search import Facts, Proposal
+from nas.packed import pack, unpack
+from nas.program import Program, score
 from nas.space import Choice, Choices, Design, Genotype
-from nas.train import Loss, Recipe, accuracy, cross_entropy
+from nas.strategy import Facts, Proposal
+from nas.training.fit import Loss, accuracy, cross_entropy
+from nas.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=2, finetune_epochs=1, batch_size=16, lr=0.02, finetune_lr=0.01)
 
 
 class Space:
-    """A hidden layer with batch normalisation, or none."""
+    """A hidden layer with batch normalization, or none."""
 
     choices = Choices(
         [
@@ -60,7 +63,9 @@ class Watching:
     def __init__(self) -> None:
         self.seen: list[tuple[int, Tensor]] = []
 
-    def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+    def apply(
+        self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+    ) -> nn.Module:
         batches: Any = model.get_submodule("norm").num_batches_tracked
         self.seen.append((int(batches), example))
         return model
@@ -82,14 +87,16 @@ def evaluator(
     loss: Loss = cross_entropy,
     seed: int = 0,
 ) -> Evaluator:
-    return Evaluator(space or Space(), compressors, task, recipe, Budget(limits or {}), device, loss, seed)
+    return Evaluator(
+        space or Space(), compressors, task, recipe, Budget(limits or {}), device, loss, seed
+    )
 
 
 def untimed(evaluation: Evaluation) -> Evaluation:
     return dataclasses.replace(evaluation, seconds=0.0)
 
 
-def same(first: Trained | None, second: Trained | None) -> bool:
+def same(first: TrainedCandidate | None, second: TrainedCandidate | None) -> bool:
     assert first is not None
     assert second is not None
     one, other = first.model.state_dict(), second.model.state_dict()
@@ -101,7 +108,9 @@ def same(first: Trained | None, second: Trained | None) -> bool:
 def costs_of(genotype: Genotype, task: Task) -> dict[str, float]:
     """The costs of an untrained candidate."""
     design = Space.choices.decode(genotype)
-    model = compress(Space().build(design, task.example, task.classes), design, [Quantization()], task.example)
+    model = compress(
+        Space().build(design, task.example, task.classes), design, [Quantization()], task.example
+    )
     return costs(model, lower(model, task.example))
 
 
@@ -121,13 +130,17 @@ def test_a_candidate_is_built_trained_compressed_and_measured(tiny_task: Task) -
         "accuracy_fake_quant": accuracy(trained.model, tiny_task.validation),
         "size_bytes": len(trained.packed),
     }
-    assert evaluation.metrics["accuracy_fake_quant"] == pytest.approx(evaluation.history[-1].accuracy, abs=0.04)
+    assert evaluation.metrics["accuracy_fake_quant"] == pytest.approx(
+        evaluation.history[-1].accuracy, abs=0.04
+    )
     assert min(evaluation.metrics["accuracy"], evaluation.metrics["accuracy_fake_quant"]) > 0.6
     assert evaluation.metrics["size_bytes"] <= evaluation.metrics["flash_bytes"]
 
 
 @pytest.mark.parametrize("given_up", [0, 1, 2, 3, 4])
-def test_a_candidate_that_is_given_up_leaves_its_costs_and_its_history(tiny_task: Task, given_up: int) -> None:
+def test_a_candidate_that_is_given_up_leaves_its_costs_and_its_history(
+    tiny_task: Task, given_up: int
+) -> None:
     recipe = Recipe(epochs=2, finetune_epochs=2, batch_size=16, lr=0.02, finetune_lr=0.01)
     compressor = Watching()
     whole, _ = evaluator(tiny_task, recipe=recipe)(0, Proposal(DEEP))
@@ -140,7 +153,9 @@ def test_a_candidate_that_is_given_up_leaves_its_costs_and_its_history(tiny_task
 
     evaluation, trained = candidates(0, Proposal(DEEP), stop)
     if given_up == 4:
-        assert (evaluation.status, evaluation.metrics) == (Status.OK, whole.metrics), "all epochs are there"
+        assert (evaluation.status, evaluation.metrics) == (Status.OK, whole.metrics), (
+            "all epochs are there"
+        )
         assert trained is not None
     else:
         assert (evaluation.status, trained) == (Status.STOPPED, None)
@@ -149,14 +164,18 @@ def test_a_candidate_that_is_given_up_leaves_its_costs_and_its_history(tiny_task
     assert evaluation.history == whole.history[:given_up]
     assert set(shown) == {whole.history[:epochs] for epochs in range(min(given_up, 3) + 1)}
     compressed = sum(batches > 0 for batches, _ in compressor.seen)
-    assert compressed == (0 if given_up < 2 else 1), "what is given up in its first phase is not compressed"
+    assert compressed == (0 if given_up < 2 else 1), (
+        "what is given up in its first phase is not compressed"
+    )
 
 
 def test_over_budget_is_measured_and_never_trained(tiny_task: Task) -> None:
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         raise AssertionError("it was trained")
 
-    evaluation, trained = evaluator(tiny_task, loss=loss, limits={"size_bytes": 100, "macs": 1e6, "params": 99})(0, Proposal(DEEP))
+    evaluation, trained = evaluator(
+        tiny_task, loss=loss, limits={"size_bytes": 100, "macs": 1e6, "params": 99}
+    )(0, Proposal(DEEP))
     assert evaluation.status is Status.OVER_BUDGET
     size, params = costs_of(DEEP, tiny_task)["flash_bytes"], 128 + 16 + 27
     assert evaluation.reason == f"size_bytes {size:g} > 100, params {params} > 99"
@@ -225,7 +244,9 @@ def test_logits_of_another_shape_are_a_failure(tiny_task: Task, classes: int, sh
 
     evaluation, _ = evaluator(tiny_task, space=Wrong())(0, Proposal(DEEP))
     assert evaluation.status is Status.FAILED
-    assert evaluation.reason.startswith(f"ValueError: a network must give logits [N, 3], but for one sample it gives {shape} (")
+    assert evaluation.reason.startswith(
+        f"ValueError: a network must give logits [N, 3], but for one sample it gives {shape} ("
+    )
 
 
 def test_a_genotype_outside_of_the_space_is_no_failure_of_a_candidate(tiny_task: Task) -> None:
@@ -297,19 +318,27 @@ def test_a_cost_that_rises_in_training_is_a_failure(tiny_task: Task) -> None:
 
         kind = "bits"
 
-        def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+        def apply(
+            self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+        ) -> nn.Module:
             batches: Any = model.get_submodule("norm").num_batches_tracked
             return ChannelPruning().apply(model, {"hidden": 0.25 if batches > 0 else 0.5}, example)
 
     evaluation, trained = evaluator(tiny_task, compressors=[Opportunist()])(0, Proposal(DEEP))
     assert evaluation.status is Status.FAILED
-    # From 4 to 6 channels, each with 16 weights and 3 in the head, of 8 bits, a bias of 4 bytes and a multiplier of 2.
-    assert "costs must not rise in training, but flash_bytes 168 became 218, macs 76 became 114" in evaluation.reason
+    # From 4 to 6 channels, each with 16 weights and 3 in the head, of 8 bits, a bias of 4 bytes and
+    # a multiplier of 2.
+    assert (
+        "costs must not rise in training, but flash_bytes 168 became 218, macs 76 became 114"
+        in evaluation.reason
+    )
     assert 218 - 168 == 2 * (16 + 3 + 4 + 2)
     assert trained is None
 
 
-@pytest.mark.parametrize(("epochs", "split"), [(None, (2, 1)), (3, (2, 1)), (6, (4, 2)), (1, (1, 0)), (1.5, (1, 1))])
+@pytest.mark.parametrize(
+    ("epochs", "split"), [(None, (2, 1)), (3, (2, 1)), (6, (4, 2)), (1, (1, 0)), (1.5, (1, 1))]
+)
 def test_the_epochs_of_a_proposal_are_split_around_the_compression(
     tiny_task: Task, epochs: float | None, split: tuple[int, int]
 ) -> None:
@@ -333,7 +362,9 @@ def test_less_than_an_epoch_is_a_failure(tiny_task: Task) -> None:
 
 def test_compressors_are_calibrated_on_the_first_256_training_inputs(tiny_task: Task) -> None:
     inputs = torch.cat([tiny_task.train.inputs] * 5)
-    task = dataclasses.replace(tiny_task, train=Split(inputs, torch.cat([tiny_task.train.labels] * 5)))
+    task = dataclasses.replace(
+        tiny_task, train=Split(inputs, torch.cat([tiny_task.train.labels] * 5))
+    )
     watching = Watching()
     evaluator(task, compressors=[watching])(0, Proposal(DEEP))
     assert [len(example) for _, example in watching.seen] == [1, 256]
@@ -341,7 +372,9 @@ def test_compressors_are_calibrated_on_the_first_256_training_inputs(tiny_task: 
     assert torch.equal(watching.seen[1][1], inputs[:256])
 
 
-def test_both_phases_train_with_their_rates_and_an_order_of_their_own(tiny_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_phases_train_with_their_rates_and_an_order_of_their_own(
+    tiny_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
     orders: list[int] = []
     rates: list[float] = []
 
@@ -366,7 +399,9 @@ def test_the_untrained_network_takes_the_trained_weights(tiny_task: Task) -> Non
     compressors = (ChannelPruning(kind="width"), Quantization())
 
     class Pruned(Space):
-        choices = Choices([Choice("hidden", "width", (0.25, 0.5)), Choice("hidden", "bits", (4, 8))])
+        choices = Choices(
+            [Choice("hidden", "width", (0.25, 0.5)), Choice("hidden", "bits", (4, 8))]
+        )
 
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
             return super().build({"depth": 2, "hidden.width": 8}, example, classes)
@@ -375,7 +410,9 @@ def test_the_untrained_network_takes_the_trained_weights(tiny_task: Task) -> Non
     evaluation, trained = evaluate(0, Proposal((1, 0)))
     assert trained is not None, evaluation.reason
     design = Pruned.choices.decode((1, 0))
-    loaded = compress(Pruned().build(design, tiny_task.example, 3), design, compressors, tiny_task.example)
+    loaded = compress(
+        Pruned().build(design, tiny_task.example, 3), design, compressors, tiny_task.example
+    )
     assert accuracy(loaded, tiny_task.validation) != evaluation.metrics["accuracy_fake_quant"]
     loaded.load_state_dict(trained.model.state_dict())
     assert accuracy(loaded, tiny_task.validation) == evaluation.metrics["accuracy_fake_quant"]
@@ -439,7 +476,12 @@ def test_every_way_of_reading_a_design_counts(tiny_task: Task, look: str) -> Non
 
 def test_a_kind_that_only_some_designs_read_is_found(tiny_task: Task) -> None:
     class Rare(Space):
-        choices = Choices([Choice("", "depth", (1, 2)), Choice("hidden", "width", (4, 8), ("depth", frozenset({2})))])
+        choices = Choices(
+            [
+                Choice("", "depth", (1, 2)),
+                Choice("hidden", "width", (4, 8), ("depth", frozenset({2}))),
+            ]
+        )
 
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
             if design["depth"] == 2 and torch.rand(()) < 0:
@@ -450,7 +492,9 @@ def test_a_kind_that_only_some_designs_read_is_found(tiny_task: Task) -> None:
         check_kinds(Rare(), (), tiny_task, np.random.default_rng(seed))
 
 
-def test_one_design_that_cannot_be_built_does_not_stop_the_check_but_all_do(tiny_task: Task) -> None:
+def test_one_design_that_cannot_be_built_does_not_stop_the_check_but_all_do(
+    tiny_task: Task,
+) -> None:
     class Fragile(Space):
         def __init__(self, fails: Iterator[bool]) -> None:
             self.fails = fails

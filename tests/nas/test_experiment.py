@@ -8,11 +8,11 @@ from compressors.quantization import Quantization
 from nas.experiment import Experiment
 from nas.measure import Roofline
 from nas.objective import Budget, Objective
-from nas.soft import SoftTarget
-from nas.stopping import MedianStop
-from nas.train import Recipe
+from nas.soft_target import SoftTarget
+from nas.training.recipe import Recipe
+from nas.training.stopping import MedianStop
 from search_spaces.conv_stages import ConvStages
-from strategies.evolution import AgingEvolution
+from strategies.evolutionary.aging import AgingEvolution
 
 Make = Callable[..., Experiment]
 
@@ -24,11 +24,20 @@ Make = Callable[..., Experiment]
         ({"window": -1}, "window must be at least 1, but got -1"),
         ({"patience": 0}, "patience must be at least 1, but got 0"),
         ({"seed": -1}, "seed must be 0 or more, but got -1"),
-        ({"objective": Objective(("speed",))}, r"can maximise .*accuracy.*, but got \['speed'\]"),
-        ({"objective": Objective(minimize=("weight",))}, r"can minimise .*size_bytes.*, but got \['weight'\]"),
-        ({"objective": Objective(budget=Budget({"bytes": 1.0}))}, r"can limit .*size_bytes.*, but got \['bytes'\]"),
+        ({"objective": Objective(("speed",))}, r"can maximize .*accuracy.*, but got \['speed'\]"),
+        (
+            {"objective": Objective(minimize=("weight",))},
+            r"can minimize .*size_bytes.*, but got \['weight'\]",
+        ),
+        (
+            {"objective": Objective(budget=Budget({"bytes": 1.0}))},
+            r"can limit .*size_bytes.*, but got \['bytes'\]",
+        ),
         ({"objective": Objective(budget=Budget({"latency_ms": 1.0}))}, "latency_ms needs a device"),
-        ({"objective": Objective(soft=SoftTarget("weight", 1.0))}, r"can aim at a cost of .*size_bytes.*, but got \['weight'\]"),
+        (
+            {"objective": Objective(soft=SoftTarget("weight", 1.0))},
+            r"can aim at a cost of .*size_bytes.*, but got \['weight'\]",
+        ),
         ({"objective": Objective(soft=SoftTarget("latency_ms", 1.0))}, "latency_ms needs a device"),
     ],
 )
@@ -40,7 +49,11 @@ def test_what_cannot_run_is_refused(tiny: Make, change: dict[str, Any], message:
 def test_a_device_makes_latency_a_cost(tiny: Make) -> None:
     limited = Objective(budget=Budget({"latency_ms": 1.0}))
     experiment = tiny(objective=limited, device=Roofline("d", 1e6, 1e6))
-    assert experiment.describe()["device"] == {"name": "Roofline", "macs_per_second": 1e6, "bytes_per_second": 1e6} | {"name": "d"}
+    assert experiment.describe()["device"] == {
+        "name": "Roofline",
+        "macs_per_second": 1e6,
+        "bytes_per_second": 1e6,
+    } | {"name": "d"}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +74,9 @@ def test_the_description_tells_experiments_apart(tiny: Make, change: dict[str, A
     assert tiny().describe() != tiny(**change).describe()
 
 
-def test_the_description_is_the_same_for_equal_experiments_and_any_number_of_trials(tiny: Make) -> None:
+def test_the_description_is_the_same_for_equal_experiments_and_any_number_of_trials(
+    tiny: Make,
+) -> None:
     assert tiny(trials=3).describe() == tiny(trials=9).describe()
 
 

@@ -27,24 +27,47 @@ def test_valid_grids() -> None:
         (integers(3, 3), (3,)),
     ):
         assert grid == pytest.approx(expected, rel=1e-12)
-        assert {type(number) for number in grid} == {type(expected[0])}, "NumPy's own numbers would not fit into JSON"
+        assert {type(number) for number in grid} == {type(expected[0])}, (
+            "NumPy's own numbers would not fit into JSON"
+        )
         assert Choice("", "lr", grid).options == grid
 
 
 def test_invalid_grids() -> None:
     nan, inf = math.nan, math.inf
-    spans = [(1.0, 0.0, 3), (0.0, 1.0, 1), (0.0, 1.0, 0), (1.0, 1.0, 0), (1.0, 1.0, 2), (0.0, 1.0, -3)]
+    spans = [
+        (1.0, 0.0, 3),
+        (0.0, 1.0, 1),
+        (0.0, 1.0, 0),
+        (1.0, 1.0, 0),
+        (1.0, 1.0, 2),
+        (0.0, 1.0, -3),
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for low, high, count in [*spans, (nan, 1.0, 2), (1.0, nan, 2), (1.0, inf, 2), (-inf, inf, 3), (inf, inf, 1)]:
+        for low, high, count in [
+            *spans,
+            (nan, 1.0, 2),
+            (1.0, nan, 2),
+            (1.0, inf, 2),
+            (-inf, inf, 3),
+            (inf, inf, 1),
+        ]:
             for grid in (uniform, log_uniform):
-                with pytest.raises(ValueError, match=rf"a grid needs .* but got {count} from {low} to {high}$"):
+                with pytest.raises(
+                    ValueError, match=rf"a grid needs .* but got {count} from {low} to {high}$"
+                ):
                     grid(low, high, count)
     for low in (0.0, -1.0):
-        with pytest.raises(ValueError, match=f"a logarithmic grid must start above 0, but got {low}"):
+        with pytest.raises(
+            ValueError, match=f"a logarithmic grid must start above 0, but got {low}"
+        ):
             log_uniform(low, 1.0, 3)
     for first, last, step in ((1, 0, 1), (1, 5, 0), (1, 5, -1)):
-        with pytest.raises(ValueError, match=f"an integer grid needs step >= 1 and low <= high, but got {step}, {first}, {last}"):
+        with pytest.raises(
+            ValueError,
+            match=f"an integer grid needs step >= 1 and low <= high, but got {step}, {first}, {last}",
+        ):
             integers(first, last, step)
 
 
@@ -60,7 +83,9 @@ def test_uniform_grids_hold_both_ends_and_even_steps(low: float, span: float, co
 
 @settings(deadline=None)
 @given(st.floats(1e-6, 1e6), st.floats(1.01, 1e6), COUNTS)
-def test_logarithmic_grids_hold_both_ends_and_even_ratios(low: float, factor: float, count: int) -> None:
+def test_logarithmic_grids_hold_both_ends_and_even_ratios(
+    low: float, factor: float, count: int
+) -> None:
     high = low * factor
     grid = log_uniform(low, high, count)
     assert (len(grid), grid[0], grid[-1]) == (count, low, high)
@@ -71,4 +96,6 @@ def test_logarithmic_grids_hold_both_ends_and_even_ratios(low: float, factor: fl
 @settings(deadline=None)
 @given(st.integers(-1000, 1000), st.integers(0, 1000), st.integers(1, 50))
 def test_integer_grids_hold_what_the_steps_reach(low: int, span: int, step: int) -> None:
-    assert integers(low, low + span, step) == tuple(n for n in range(low, low + span + 1) if (n - low) % step == 0)
+    assert integers(low, low + span, step) == tuple(
+        n for n in range(low, low + span + 1) if (n - low) % step == 0
+    )

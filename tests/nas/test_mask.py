@@ -18,13 +18,19 @@ def steadily(progress: float) -> float:
     return progress
 
 
-def masked(made: nn.Conv2d | nn.Linear, keep: int, block: int | None = None, schedule: Schedule = at_once) -> WeightMask:
+def masked(
+    made: nn.Conv2d | nn.Linear, keep: int, block: int | None = None, schedule: Schedule = at_once
+) -> WeightMask:
     assert isinstance(made.weight, nn.Parameter)
-    made.add_module("mask", WeightMask(made.weight, made.weight.detach().abs(), keep, block, schedule))
+    made.add_module(
+        "mask", WeightMask(made.weight, made.weight.detach().abs(), keep, block, schedule)
+    )
     return mask(made)
 
 
-def layer(*weights: float, keep: int, block: int | None = None, schedule: Schedule = at_once) -> nn.Linear:
+def layer(
+    *weights: float, keep: int, block: int | None = None, schedule: Schedule = at_once
+) -> nn.Linear:
     made = nn.Linear(len(weights), 1)
     with torch.no_grad():
         made.weight.copy_(torch.tensor([weights]))
@@ -74,7 +80,10 @@ def test_blocks_lie_along_the_inputs() -> None:
         for y in range(3):
             for x in range(3):
                 for start in (0, 4):
-                    row, kept = before[out, start : start + 4, y, x], conv.weight[out, start : start + 4, y, x]
+                    row, kept = (
+                        before[out, start : start + 4, y, x],
+                        conv.weight[out, start : start + 4, y, x],
+                    )
                     assert kept.count_nonzero() == 1
                     assert kept.abs().max() == row.abs().max()
 
@@ -139,8 +148,20 @@ def test_what_is_removed_is_the_smallest_at_the_time_and_stays_removed() -> None
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, -5.0, 7.0])
-def test_the_last_step_leaves_exactly_what_was_asked_for_whatever_the_schedule(share: float) -> None:
-    made = layer(5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.25, keep=3, schedule=lambda progress: share if progress else 0.0)
+def test_the_last_step_leaves_exactly_what_was_asked_for_whatever_the_schedule(
+    share: float,
+) -> None:
+    made = layer(
+        5.0,
+        4.0,
+        3.0,
+        2.0,
+        1.0,
+        0.5,
+        0.25,
+        keep=3,
+        schedule=lambda progress: share if progress else 0.0,
+    )
     mask(made).stepped(0.5)
     assert made.weight.count_nonzero() >= 3
     mask(made).stepped(1.0)
@@ -157,7 +178,9 @@ def test_a_finished_mask_stays_as_it_is() -> None:
 
 
 def test_a_schedule_that_goes_back_brings_no_weight_back() -> None:
-    made = layer(5.0, 4.0, 3.0, 2.0, keep=2, schedule=lambda progress: 1.0 - progress if progress else 0.0)
+    made = layer(
+        5.0, 4.0, 3.0, 2.0, keep=2, schedule=lambda progress: 1.0 - progress if progress else 0.0
+    )
     mask(made).stepped(0.1)
     kept = made.weight.tolist()
     mask(made).stepped(0.9)
@@ -169,14 +192,18 @@ def test_blocks_lose_as_many_weights_each_as_training_goes_on() -> None:
     lost = []
     for progress in (0.3, 0.34, 0.7, 1.0):
         mask(made).stepped(progress)
-        lost.append([4 - int(made.weight[0, start : start + 4].count_nonzero()) for start in (0, 4)])
+        lost.append(
+            [4 - int(made.weight[0, start : start + 4].count_nonzero()) for start in (0, 4)]
+        )
     assert lost == [[0, 0], [1, 1], [2, 2], [3, 3]]
 
 
 @pytest.mark.parametrize("kind", [QuantizedConv2d, QuantizedLinear])
-def test_a_quantised_layer_takes_over_the_mask(kind: Any) -> None:
+def test_a_quantized_layer_takes_over_the_mask(kind: Any) -> None:
     with seeded(0):
-        first: nn.Conv2d | nn.Linear = nn.Linear(6, 4) if kind is QuantizedLinear else nn.Conv2d(2, 3, 3)
+        first: nn.Conv2d | nn.Linear = (
+            nn.Linear(6, 4) if kind is QuantizedLinear else nn.Conv2d(2, 3, 3)
+        )
         inputs: Tensor = torch.randn(5, 6) if kind is QuantizedLinear else torch.randn(5, 2, 6, 6)
     masked(first, 7)
     quantized = kind(first, 4)
@@ -188,7 +215,9 @@ def test_a_quantised_layer_takes_over_the_mask(kind: Any) -> None:
     assert weight.count_nonzero() > 7
     mask(quantized).stepped(0.1)
     assert weight.count_nonzero() == 7
-    assert mask_of(kind(nn.Linear(2, 2) if kind is QuantizedLinear else nn.Conv2d(2, 2, 1), 4)) is None
+    assert (
+        mask_of(kind(nn.Linear(2, 2) if kind is QuantizedLinear else nn.Conv2d(2, 2, 1), 4)) is None
+    )
 
 
 def test_a_layer_without_a_mask_has_none_to_carry() -> None:

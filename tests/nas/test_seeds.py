@@ -24,7 +24,9 @@ def test_seeds_are_the_same_on_every_machine_and_in_every_version() -> None:
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(SEEDS, st.lists(st.text(max_size=5), max_size=3))
-def test_a_seed_fits_into_the_63_bits_that_torch_and_numpy_take(seed: int, names: list[str]) -> None:
+def test_a_seed_fits_into_the_63_bits_that_torch_and_numpy_take(
+    seed: int, names: list[str]
+) -> None:
     assert 0 <= derive(seed, *names) < 2**63
 
 
@@ -61,9 +63,15 @@ def test_negative_seeds_are_refused() -> None:
 
 @settings(deadline=None)
 @given(SEEDS, GENOTYPES, GENOTYPES)
-def test_a_candidate_seed_depends_on_nothing_but_seed_and_genes(seed: int, one: tuple[int, ...], two: tuple[int, ...]) -> None:
+def test_a_candidate_seed_depends_on_nothing_but_seed_and_genes(
+    seed: int, one: tuple[int, ...], two: tuple[int, ...]
+) -> None:
     assert (candidate_seed(seed, one) == candidate_seed(seed, two)) is (one == two)
-    assert candidate_seed(seed, one) == candidate_seed(seed, list(one)) == candidate_seed(seed, np.array(one, int))  # type: ignore[arg-type]
+    assert (
+        candidate_seed(seed, one)
+        == candidate_seed(seed, list(one))
+        == candidate_seed(seed, np.array(one, int))  # type: ignore[arg-type]
+    )
     assert candidate_seed(seed, one) != candidate_seed(seed + 1, one)
 
 

@@ -15,8 +15,12 @@ from hypothesis import strategies as st
 
 from nas.space import Choice, Choices, Design, Genotype
 
-SIMPLE = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
-OPTIONS = st.lists(SIMPLE | st.tuples(SIMPLE, SIMPLE), min_size=1, max_size=3, unique=True).map(tuple)
+SIMPLE = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
+)
+OPTIONS = st.lists(SIMPLE | st.tuples(SIMPLE, SIMPLE), min_size=1, max_size=3, unique=True).map(
+    tuple
+)
 
 CONV = Choices(
     [
@@ -32,14 +36,18 @@ CONV = Choices(
 
 @st.composite
 def spaces(draw: st.DrawFn) -> Choices:
-    """Up to six choices; most hang on the one before them, so that conditions form chains of several levels."""
+    """Up to six choices; most hang on the one before them, so that conditions form chains of
+    several levels.
+    """
     choices: list[Choice] = []
     for index in range(draw(st.integers(1, 6))):
         when, hangs = None, draw(st.booleans()) or draw(st.booleans())
         if choices and hangs:
             parent = choices[-1] if draw(st.booleans()) else draw(st.sampled_from(choices))
             when = parent.name, draw(st.frozensets(st.sampled_from(parent.options), min_size=1))
-        choices.append(Choice(draw(st.sampled_from(["", "a", "a.b"])), f"kind{index}", draw(OPTIONS), when))
+        choices.append(
+            Choice(draw(st.sampled_from(["", "a", "a.b"])), f"kind{index}", draw(OPTIONS), when)
+        )
     return Choices(choices)
 
 
@@ -53,7 +61,9 @@ def meant(choices: Choices, genotype: Genotype) -> dict[str, Hashable]:
     """A design, written down from what `when` says instead of from indices."""
     design: dict[str, Hashable] = {}
     for choice, gene in zip(choices, genotype, strict=True):
-        if choice.when is None or (choice.when[0] in design and design[choice.when[0]] in choice.when[1]):
+        if choice.when is None or (
+            choice.when[0] in design and design[choice.when[0]] in choice.when[1]
+        ):
             design[choice.name] = choice.options[gene]
     return design
 
@@ -64,10 +74,14 @@ def every(choices: Choices) -> Iterator[Genotype]:
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(genotypes())
-def test_a_design_names_the_option_of_each_active_choice_in_order(given: tuple[Choices, Genotype]) -> None:
+def test_a_design_names_the_option_of_each_active_choice_in_order(
+    given: tuple[Choices, Genotype],
+) -> None:
     choices, genotype = given
     assert list(choices.decode(genotype).items()) == list(meant(choices, genotype).items())
-    assert [choices[index].name for index in choices.active(genotype)] == list(meant(choices, genotype))
+    assert [choices[index].name for index in choices.active(genotype)] == list(
+        meant(choices, genotype)
+    )
 
 
 @settings(deadline=None)
@@ -85,7 +99,10 @@ def test_encoding_undoes_decoding_up_to_inactive_genes(given: tuple[Choices, Gen
 @settings(deadline=None)
 @given(spaces())
 def test_designs_are_equal_exactly_when_their_canonical_genotypes_are(choices: Choices) -> None:
-    designs = {choices.canonical(genotype): frozenset(meant(choices, genotype).items()) for genotype in every(choices)}
+    designs = {
+        choices.canonical(genotype): frozenset(meant(choices, genotype).items())
+        for genotype in every(choices)
+    }
     for genotype in every(choices):
         assert frozenset(meant(choices, genotype).items()) == designs[choices.canonical(genotype)]
     assert len(set(designs.values())) == len(designs) == choices.size
@@ -93,13 +110,21 @@ def test_designs_are_equal_exactly_when_their_canonical_genotypes_are(choices: C
 
 def test_the_size_of_a_huge_space_is_exact() -> None:
     assert CONV.size == (1 + 2 * (1 + 2 * (1 + 3))) * (1 + 2)
-    assert Choices([Choice(f"layer{index}", "op", tuple(range(10))) for index in range(50)]).size == 10**50
+    assert (
+        Choices([Choice(f"layer{index}", "op", tuple(range(10))) for index in range(50)]).size
+        == 10**50
+    )
 
 
 def test_conditions_may_be_chained_deeper_than_python_recurses() -> None:
     depth = 3 * sys.getrecursionlimit() // 2
     choices = Choices(
-        [Choice(str(n), "more", (False, True), (f"{n - 1}.more", frozenset({True})) if n else None) for n in range(depth)]
+        [
+            Choice(
+                str(n), "more", (False, True), (f"{n - 1}.more", frozenset({True})) if n else None
+            )
+            for n in range(depth)
+        ]
     )
     assert choices.size == depth + 1
     assert choices.active([1] * depth) == tuple(range(depth))
@@ -107,7 +132,11 @@ def test_conditions_may_be_chained_deeper_than_python_recurses() -> None:
 
 
 def test_genotypes_of_any_sequence_become_tuples_of_plain_ints() -> None:
-    for genotype in ([1, 0, 1, 2, 0, 1], np.array([1, 0, 1, 2, 0, 1]), np.array([1, 0, 1, 2, 0, 1], np.uint8)):
+    for genotype in (
+        [1, 0, 1, 2, 0, 1],
+        np.array([1, 0, 1, 2, 0, 1]),
+        np.array([1, 0, 1, 2, 0, 1], np.uint8),
+    ):
         for found in (CONV.check(genotype), CONV.canonical(genotype)):  # type: ignore[arg-type]
             assert isinstance(found, tuple)
             assert {type(gene) for gene in found} == {int}
@@ -116,10 +145,16 @@ def test_genotypes_of_any_sequence_become_tuples_of_plain_ints() -> None:
 
 @settings(deadline=None)
 @given(spaces(), st.integers(0, 2**32))
-def test_samples_are_canonical_and_their_generator_decides_them(choices: Choices, seed: int) -> None:
+def test_samples_are_canonical_and_their_generator_decides_them(
+    choices: Choices, seed: int
+) -> None:
     one, two = np.random.default_rng(seed), np.random.default_rng(seed)
     samples = [choices.sample(one) for _ in range(3)]
-    assert samples == [choices.canonical(sample) for sample in samples] == [choices.sample(two) for _ in range(3)]
+    assert (
+        samples
+        == [choices.canonical(sample) for sample in samples]
+        == [choices.sample(two) for _ in range(3)]
+    )
     assert {type(gene) for sample in samples for gene in sample} == {int}
 
 
@@ -176,7 +211,10 @@ print(Choices([Choice("s", "op", options), Choice("s", "width", (1,), ("s.op", f
 """
     found = {
         subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+            [sys.executable, "-c", program],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
         ).stdout.strip()
         for seed in ("0", "1")
     }
@@ -186,7 +224,10 @@ print(Choices([Choice("s", "op", options), Choice("s", "width", (1,), ("s.op", f
 def test_copies_and_pickles_are_equal_and_work() -> None:
     assert CONV.size == 57  # a cached value travels along, or is found again
     copies = [copy.copy(CONV), copy.deepcopy(CONV)]
-    for twin in copies + [pickle.loads(pickle.dumps(CONV, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]:  # noqa: S301
+    for twin in copies + [
+        pickle.loads(pickle.dumps(CONV, protocol))  # noqa: S301
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    ]:
         assert isinstance(twin, Choices)
         assert (twin, twin.size, twin.digest) == (CONV, CONV.size, CONV.digest)
         assert twin.encode(twin.decode((1, 2, 1, 1, 1, 1))) == (1, 2, 1, 1, 1, 1)
@@ -197,18 +238,42 @@ def test_choices_may_be_given_by_an_iterator() -> None:
 
 
 def test_names_join_site_and_kind() -> None:
-    for site, kind, name in (("", "depth", "depth"), ("a", "bits", "a.bits"), ("a.b", "bits", "a.b.bits")):
+    for site, kind, name in (
+        ("", "depth", "depth"),
+        ("a", "bits", "a.bits"),
+        ("a.b", "bits", "a.b.bits"),
+    ):
         assert Choice(site, kind, (1,)).name == name
 
 
 def test_invalid_choices() -> None:
     for site, kind, options, message in (
         ("a", "", (1,), "the kind of a choice must be a name without dots, but got '' at site 'a'"),
-        ("a", "b.c", (1,), "the kind of a choice must be a name without dots, but got 'b.c' at site 'a'"),
+        (
+            "a",
+            "b.c",
+            (1,),
+            "the kind of a choice must be a name without dots, but got 'b.c' at site 'a'",
+        ),
         ("a", "op", (), "a choice must have at least one option, but 'a.op' has none"),
-        ("a", "op", ("x", "y", "x"), "the options of 'a.op' must differ from one another, but got ('x', 'y', 'x')"),
-        ("", "bits", (1, 1.0), "the options of 'bits' must differ from one another, but got (1, 1.0)"),
-        ("", "bits", (1, True), "the options of 'bits' must differ from one another, but got (1, True)"),
+        (
+            "a",
+            "op",
+            ("x", "y", "x"),
+            "the options of 'a.op' must differ from one another, but got ('x', 'y', 'x')",
+        ),
+        (
+            "",
+            "bits",
+            (1, 1.0),
+            "the options of 'bits' must differ from one another, but got (1, 1.0)",
+        ),
+        (
+            "",
+            "bits",
+            (1, True),
+            "the options of 'bits' must differ from one another, but got (1, True)",
+        ),
     ):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
             Choice(site, kind, options)
@@ -224,12 +289,30 @@ def test_invalid_spaces() -> None:
     for choices, message in (
         ([], "a space must have at least one choice, but got none"),
         ([op, width, op], "the names of choices must be unique, but 'a.op' is there twice"),
-        ([op, Choice("", "op", (1,)), Choice("a", "op", (3,))], "the names of choices must be unique, but 'a.op' is there twice"),
-        ([op, hanging("c", "x")], "'when' of 'b.op' must name an earlier choice of ('a.op',), but got 'c'"),
-        ([hanging("a.op", "x"), op], "'when' of 'b.op' must name an earlier choice of (), but got 'a.op'"),
-        ([hanging("b.op", 1)], "'when' of 'b.op' must name an earlier choice of (), but got 'b.op'"),
-        ([op, hanging("a.op", "z")], "'when' of 'b.op' must list options of 'a.op', ('x', 'y'), but got {'z'}"),
-        ([op, hanging("a.op")], "'when' of 'b.op' must list options of 'a.op', ('x', 'y'), but got set()"),
+        (
+            [op, Choice("", "op", (1,)), Choice("a", "op", (3,))],
+            "the names of choices must be unique, but 'a.op' is there twice",
+        ),
+        (
+            [op, hanging("c", "x")],
+            "'when' of 'b.op' must name an earlier choice of ('a.op',), but got 'c'",
+        ),
+        (
+            [hanging("a.op", "x"), op],
+            "'when' of 'b.op' must name an earlier choice of (), but got 'a.op'",
+        ),
+        (
+            [hanging("b.op", 1)],
+            "'when' of 'b.op' must name an earlier choice of (), but got 'b.op'",
+        ),
+        (
+            [op, hanging("a.op", "z")],
+            "'when' of 'b.op' must list options of 'a.op', ('x', 'y'), but got {'z'}",
+        ),
+        (
+            [op, hanging("a.op")],
+            "'when' of 'b.op' must list options of 'a.op', ('x', 'y'), but got set()",
+        ),
     ):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
             Choices(choices)
@@ -256,12 +339,24 @@ def test_invalid_designs() -> None:
     small: Design = {"stage.op": "skip", "depth": 1}
     assert CONV.encode(small) == (0,) * 6
     for design, message in (
-        ({"depth": 1}, "the design must say which 'stage.op' of ('skip', 'conv', 'dwconv'), but names only ('depth',)"),
-        ({**small, "depth": 2}, "the design must say which 'head.bits' of (4, 8), but names only ('stage.op', 'depth')"),
+        (
+            {"depth": 1},
+            "the design must say which 'stage.op' of ('skip', 'conv', 'dwconv'), but names only ('depth',)",
+        ),
+        (
+            {**small, "depth": 2},
+            "the design must say which 'head.bits' of (4, 8), but names only ('stage.op', 'depth')",
+        ),
         ({**small, "depth": 3}, "'depth' must be one of (1, 2), but got 3"),
         ({**small, "depth": [1]}, "'depth' must be one of (1, 2), but got [1]"),
-        ({**small, "stage.width": 8}, "the design must name only active choices, but also has ['stage.width']"),
-        ({**small, "z": 1, "head.bits": 4}, "the design must name only active choices, but also has ['head.bits', 'z']"),
+        (
+            {**small, "stage.width": 8},
+            "the design must name only active choices, but also has ['stage.width']",
+        ),
+        (
+            {**small, "z": 1, "head.bits": 4},
+            "the design must name only active choices, but also has ['head.bits', 'z']",
+        ),
     ):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
             CONV.encode(design)
@@ -270,5 +365,8 @@ def test_invalid_designs() -> None:
 
 @pytest.mark.parametrize("option", [frozenset({1}), print, b"x", (1, (2, frozenset()))])
 def test_an_option_that_looks_different_in_another_process_is_refused(option: Hashable) -> None:
-    with pytest.raises(ValueError, match=r"options must be texts, numbers, truth values, None or tuples of these, but .s\.op. has"):
+    with pytest.raises(
+        ValueError,
+        match=r"options must be texts, numbers, truth values, None or tuples of these, but .s\.op. has",
+    ):
         Choice("s", "op", ("plain", option))

@@ -5,19 +5,19 @@ MODULES = (
     "nas.seeds",
     "nas.space",
     "nas.grids",
-    "nas.soft",
+    "nas.soft_target",
     "nas.objective",
-    "nas.stopping",
-    "nas.search",
+    "nas.training.stopping",
+    "nas.search_loop",
     "nas.durable",
-    "nas.record",
-    "nas.show",
+    "nas.runs.journal",
+    "nas.cli.show",
     "strategies.random_search",
-    "strategies.evolution",
-    "strategies.nsga2",
-    "strategies.nsga3",
-    "strategies.halving",
-    "strategies.surrogate",
+    "strategies.evolutionary.aging",
+    "strategies.evolutionary.nsga2",
+    "strategies.evolutionary.nsga3",
+    "strategies.multi_fidelity.halving",
+    "strategies.bayesian.surrogate",
 )
 
 
@@ -28,5 +28,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
     print(name, "torch" in sys.modules)
 """
-    told = subprocess.run([sys.executable, "-c", program, *MODULES], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", program, *MODULES], capture_output=True, text=True, check=True
+    ).stdout
     assert told.splitlines() == [f"{name} False" for name in MODULES]

@@ -30,7 +30,13 @@ def images(*shape: int) -> Tensor:
 def stage(number: int, op: str, width: int, depth: int, prune: float = 0.0) -> dict[str, Any]:
     site = f"stage{number}"
     blocks = {f"{site}.block{block}.bits": 8 for block in range(depth)}
-    return {f"{site}.op": op, f"{site}.width": width, f"{site}.depth": depth, f"{site}.prune": prune, **blocks}
+    return {
+        f"{site}.op": op,
+        f"{site}.width": width,
+        f"{site}.depth": depth,
+        f"{site}.prune": prune,
+        **blocks,
+    }
 
 
 def network(space: ConvStages, design: Design, example: Tensor) -> nn.Module:
@@ -41,7 +47,9 @@ def network(space: ConvStages, design: Design, example: Tensor) -> nn.Module:
 def fingerprint(space: ConvStages, design: Design) -> str:
     """The modules of the network, whether blocks are residual, and what is to become of each layer."""
     model = network(space, design, images(1, 1, 6, 6))
-    residual = [name for name, module in model.named_modules() if getattr(module, "residual", False)]
+    residual = [
+        name for name, module in model.named_modules() if getattr(module, "residual", False)
+    ]
     applied = {
         (name, kind): value
         for kind in ("prune", "bits")
@@ -66,12 +74,18 @@ def test_the_space_keeps_its_contract(shape: tuple[int, ...]) -> None:
 
 
 def test_a_space_of_other_stages_keeps_its_contract() -> None:
-    space = ConvStages(strides=(2, 1), stem=3, widths=(4, 5), depths=(2, 4), ratios=(0.0, 0.9), bits=(3, 5))
+    space = ConvStages(
+        strides=(2, 1), stem=3, widths=(4, 5), depths=(2, 4), ratios=(0.0, 0.9), bits=(3, 5)
+    )
     check_space(space, images(2, 2, 9, 9), 2, rng(), COMPRESSORS)
 
 
-@pytest.mark.parametrize("compressor", [*COMPRESSORS, Quantization(activation_bits=4)], ids=lambda c: c.kind)
-def test_the_compressors_keep_their_contract_in_it(compressor: ChannelPruning | Quantization) -> None:
+@pytest.mark.parametrize(
+    "compressor", [*COMPRESSORS, Quantization(activation_bits=4)], ids=lambda c: c.kind
+)
+def test_the_compressors_keep_their_contract_in_it(
+    compressor: ChannelPruning | Quantization,
+) -> None:
     check_compressor(compressor, ConvStages(), images(8, 1, 8, 8), 10, rng())
 
 
@@ -79,8 +93,22 @@ def test_one_choice_after_the_other() -> None:
     choices = ConvStages(strides=(1, 2), depths=(1, 2)).choices
     assert [choice.name for choice in choices] == [
         "stem.bits",
-        *("stage0.op", "stage0.width", "stage0.depth", "stage0.prune", "stage0.block0.bits", "stage0.block1.bits"),
-        *("stage1.op", "stage1.width", "stage1.depth", "stage1.prune", "stage1.block0.bits", "stage1.block1.bits"),
+        *(
+            "stage0.op",
+            "stage0.width",
+            "stage0.depth",
+            "stage0.prune",
+            "stage0.block0.bits",
+            "stage0.block1.bits",
+        ),
+        *(
+            "stage1.op",
+            "stage1.width",
+            "stage1.depth",
+            "stage1.prune",
+            "stage1.block0.bits",
+            "stage1.block1.bits",
+        ),
         "head.bits",
     ]
     # 4 operators, 5 widths, 3 ratios, 5 or 25 bit-widths; the second stage may be skipped.
@@ -93,14 +121,21 @@ def test_one_choice_after_the_other() -> None:
     [
         ConvStages(strides=(1, 2), stem=4, widths=(4,), depths=(1, 2), ratios=(0.0,), bits=(2,)),
         ConvStages(strides=(1, 1), stem=4, widths=(3, 4), depths=(1,), ratios=(0.0,), bits=(2,)),
-        ConvStages(strides=(1,), stem=4, widths=(4,), depths=(1, 2), ratios=(0.0, 0.5), bits=(2, 8)),
+        ConvStages(
+            strides=(1,), stem=4, widths=(4,), depths=(1, 2), ratios=(0.0, 0.5), bits=(2, 8)
+        ),
     ],
 )
 def test_canonical_genotypes_are_all_the_different_networks(space: ConvStages) -> None:
     choices = space.choices
-    canonical = {choices.canonical(genotype) for genotype in itertools.product(*map(range, choices.arities))}
+    canonical = {
+        choices.canonical(genotype) for genotype in itertools.product(*map(range, choices.arities))
+    }
     assert len(canonical) == choices.size
-    assert len({fingerprint(space, choices.decode(genotype)) for genotype in canonical}) == choices.size
+    assert (
+        len({fingerprint(space, choices.decode(genotype)) for genotype in canonical})
+        == choices.size
+    )
 
 
 @pytest.mark.parametrize(("stride", "kind"), [(1, nn.Identity), (2, nn.MaxPool2d)])
@@ -141,13 +176,20 @@ def test_a_stage_changes_width_and_resolution_in_its_first_block(op: str) -> Non
     assert set(shapes(blocks, said).values()) == {(10, 4, 4)}
 
 
-@pytest.mark.parametrize(("op", "kernels"), [("conv3x3", {3}), ("conv5x5", {5}), ("separable", {3, 1}), ("inverted", {1, 3})])
+@pytest.mark.parametrize(
+    ("op", "kernels"),
+    [("conv3x3", {3}), ("conv5x5", {5}), ("separable", {3, 1}), ("inverted", {1, 3})],
+)
 def test_an_operator_has_its_kernels(op: str, kernels: set[int]) -> None:
     model = network(ConvStages(strides=(1,)), stage(0, op, 6, 2), images(1, 1, 8, 8))
-    layers = [layer for layer in model.get_submodule("stage0").modules() if isinstance(layer, nn.Conv2d)]
+    layers = [
+        layer for layer in model.get_submodule("stage0").modules() if isinstance(layer, nn.Conv2d)
+    ]
     assert {layer.kernel_size for layer in layers} == {(kernel, kernel) for kernel in kernels}
     wide = [layer for layer in layers if layer.kernel_size > (1, 1)]
-    assert all((layer.groups == layer.in_channels) == (op in ("separable", "inverted")) for layer in wide)
+    assert all(
+        (layer.groups == layer.in_channels) == (op in ("separable", "inverted")) for layer in wide
+    )
 
 
 def test_only_repeated_inverted_blocks_are_residual() -> None:
@@ -159,11 +201,13 @@ def test_only_repeated_inverted_blocks_are_residual() -> None:
         assert torch.allclose(block(x), body(x) + kept * x)
 
 
-def test_every_convolution_is_normalised() -> None:
+def test_every_convolution_is_normalized() -> None:
     for op in ("conv3x3", "conv5x5", "separable", "inverted"):
         model = network(ConvStages(strides=(1,)), stage(0, op, 6, 2), images(1, 1, 8, 8))
         modules = list(model.modules())
-        behind = [after for before, after in itertools.pairwise(modules) if isinstance(before, nn.Conv2d)]
+        behind = [
+            after for before, after in itertools.pairwise(modules) if isinstance(before, nn.Conv2d)
+        ]
         assert len(behind) >= 3
         assert all(isinstance(module, nn.BatchNorm2d) for module in behind)
         assert all(layer.bias is None for layer in modules if isinstance(layer, nn.Conv2d))

@@ -46,8 +46,14 @@ def test_the_space_keeps_its_contract(shape: tuple[int, ...]) -> None:
     check_space(Mlp(), images(*shape), 10, rng(), (ChannelPruning(), Quantization()))
 
 
-@pytest.mark.parametrize("compressor", [ChannelPruning(), Quantization(), Quantization(activation_bits=4)], ids=lambda c: c.kind)
-def test_the_compressors_keep_their_contract_in_it(compressor: ChannelPruning | Quantization) -> None:
+@pytest.mark.parametrize(
+    "compressor",
+    [ChannelPruning(), Quantization(), Quantization(activation_bits=4)],
+    ids=lambda c: c.kind,
+)
+def test_the_compressors_keep_their_contract_in_it(
+    compressor: ChannelPruning | Quantization,
+) -> None:
     check_compressor(compressor, Mlp(), images(8, 1, 8, 8), 10, rng())
 
 
@@ -64,18 +70,31 @@ def test_one_choice_after_the_other() -> None:
 
 def test_canonical_genotypes_are_all_the_different_networks() -> None:
     choices, example = SMALL.choices, images(1, 6)
-    canonical = {choices.canonical(genotype) for genotype in itertools.product(*map(range, choices.arities))}
+    canonical = {
+        choices.canonical(genotype) for genotype in itertools.product(*map(range, choices.arities))
+    }
     assert len(canonical) == choices.size
-    assert len({fingerprint(SMALL, choices.decode(genotype), example) for genotype in canonical}) == choices.size
+    assert (
+        len({fingerprint(SMALL, choices.decode(genotype), example) for genotype in canonical})
+        == choices.size
+    )
 
 
 def test_a_network_has_the_layers_of_its_design() -> None:
     model = Mlp().build({**DEEP, "hidden0.width": 5, "hidden1.width": 7}, images(2, 3, 2, 2), 4)
     assert [name for name, _ in model.named_children()] == ["flatten", "hidden0", "hidden1", "head"]
-    weights = {name: tuple(module.weight.shape) for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    weights = {
+        name: tuple(module.weight.shape)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+    }
     assert weights == {"hidden0.0": (5, 12), "hidden1.0": (7, 5), "head": (4, 7)}
-    assert [type(module) for module in model.get_submodule("hidden1").children()] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
-    # Normalisation has a shift of its own.
+    assert [type(module) for module in model.get_submodule("hidden1").children()] == [
+        nn.Linear,
+        nn.BatchNorm1d,
+        nn.ReLU,
+    ]
+    # Normalization has a shift of its own.
     assert [name for name, _ in model.named_parameters() if name.endswith("bias")] == [
         "hidden0.1.bias",
         "hidden1.1.bias",

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from nas.search import Proposal
 from nas.space import Choice, Choices, Genotype
+from nas.strategy import Proposal
 from strategies.annealing import Annealing
 
 CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(6))) for i in range(8)])
@@ -30,7 +30,14 @@ def walking(losses: list[float], told: int = 0, cooling: float = 0.9, seed: int 
 
 
 def accepted(loss: float, losses: list[float], told: int = 0, cooling: float = 0.9) -> float:
-    return float(np.mean([moved(walking(losses, told, cooling, seed), (5,) * 8, 0.5 - loss) for seed in range(200)]))
+    return float(
+        np.mean(
+            [
+                moved(walking(losses, told, cooling, seed), (5,) * 8, 0.5 - loss)
+                for seed in range(200)
+            ]
+        )
+    )
 
 
 def test_better_and_equal_candidates_are_moved_to() -> None:
@@ -52,7 +59,9 @@ def test_a_few_huge_losses_do_not_heat_the_walk() -> None:
 
 
 def test_it_cools_by_the_share_of_a_sweep() -> None:
-    assert accepted(0.1, [0.1] * 3, told=20, cooling=0.8) == pytest.approx(math.exp(-1 / 0.8 ** (28 / 8)), abs=0.09)
+    assert accepted(0.1, [0.1] * 3, told=20, cooling=0.8) == pytest.approx(
+        math.exp(-1 / 0.8 ** (28 / 8)), abs=0.09
+    )
     assert accepted(0.1, [0.1] * 3, told=80, cooling=0.5) == 0
 
 
@@ -74,7 +83,9 @@ def test_what_breaks_the_budget_less_is_moved_to_and_its_scale_is_forgotten() ->
             strategy.tell(Proposal((4,) * 8), (0.5 - 1e-3,))
             strategy.tell(Proposal((3,) * 8), (0.5,))
         left += moved(strategy, (5,) * 8, 0.3)
-    assert left == 0, "0.2 is much against 0.001, and little against the 0.9 by which the budget was broken"
+    assert left == 0, (
+        "0.2 is much against 0.001, and little against the 0.9 by which the budget was broken"
+    )
 
 
 def test_a_frozen_walk_is_followed_by_a_hot_one_from_elsewhere() -> None:
@@ -87,9 +98,11 @@ def test_a_frozen_walk_is_followed_by_a_hot_one_from_elsewhere() -> None:
             break
         around.add(genotype)
         strategy.tell(Proposal(genotype), (0.1,))
-    assert len(around) > 30, "of the 40 neighbours most were tried"
+    assert len(around) > 30, "of the 40 neighbors most were tried"
     strategy.tell(Proposal(genotype), (0.3,))
-    assert moved(strategy, (5,) * 8, 0.3 - 1e-3), "it is worse than before and lost, but the new walk takes it"
+    assert moved(strategy, (5,) * 8, 0.3 - 1e-3), (
+        "it is worse than before and lost, but the new walk takes it"
+    )
 
 
 def test_a_walk_starts_at_the_best_of_some_within_the_budget() -> None:
@@ -109,7 +122,9 @@ def test_a_step_over_the_budget_is_followed_by_another_one() -> None:
     beyond = strategy.ask().genotype
     assert sum(a != b for a, b in zip(over, beyond, strict=True)) == 1
     strategy.tell(Proposal(beyond), (0.7,))
-    assert sum(a != b for a, b in zip(beyond, strategy.ask().genotype, strict=True)) == 1, "it is better, and moved to"
+    assert sum(a != b for a, b in zip(beyond, strategy.ask().genotype, strict=True)) == 1, (
+        "it is better, and moved to"
+    )
 
 
 def test_a_number_of_starts_out_of_range_is_refused() -> None:

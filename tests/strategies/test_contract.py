@@ -5,19 +5,20 @@ from functools import partial
 import pytest
 
 from nas.space import Choice, Choices
-from nas.testing.strategy import Make, check_strategy
+from nas.strategy import StrategyFactory
+from nas.testing.strategy import check_strategy
 from strategies.annealing import Annealing
-from strategies.evolution import AgingEvolution
+from strategies.bayesian.surrogate import Surrogate
+from strategies.evolutionary.aging import AgingEvolution
+from strategies.evolutionary.nsga2 import Nsga2
+from strategies.evolutionary.nsga3 import Nsga3
 from strategies.grid import Grid
-from strategies.halving import Hyperband, SuccessiveHalving
 from strategies.local_search import LocalSearch
-from strategies.nsga2 import Nsga2
-from strategies.nsga3 import Nsga3
+from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
 from strategies.random_search import RandomSearch
-from strategies.reinforce import Reinforce
-from strategies.surrogate import Surrogate
+from strategies.reinforcement.reinforce import Reinforce
 
-STRATEGIES: dict[str, Make] = {
+STRATEGIES: dict[str, StrategyFactory] = {
     "random": RandomSearch,
     "grid": Grid,
     "local search": LocalSearch,
@@ -44,12 +45,17 @@ STRATEGIES: dict[str, Make] = {
 SPACES = {
     "flat": Choices([Choice(f"stage{i}", "op", tuple("abcde"[: i + 1])) for i in range(5)]),
     "one choice": Choices([Choice("", "op", tuple(range(300)))]),
-    "few designs": Choices([Choice("", "op", ("skip", "conv")), Choice("", "bits", (4, 8), ("op", frozenset({"conv"})))]),
+    "few designs": Choices(
+        [
+            Choice("", "op", ("skip", "conv")),
+            Choice("", "bits", (4, 8), ("op", frozenset({"conv"}))),
+        ]
+    ),
 }
 
 
 @pytest.mark.parametrize("make", STRATEGIES.values(), ids=STRATEGIES)
-def test_every_strategy_keeps_the_contract(make: Make) -> None:
+def test_every_strategy_keeps_the_contract(make: StrategyFactory) -> None:
     check_strategy(make)
 
 
@@ -75,6 +81,20 @@ def test_the_contract_holds_in_other_spaces(name: str, choices: Choices) -> None
 
 
 def test_no_strategy_without_a_network_imports_torch() -> None:
-    names = ("random_search", "grid", "local_search", "annealing", "evolution", "nsga2", "nsga3", "halving", "env", "surrogate")
+    names = (
+        "random_search",
+        "grid",
+        "local_search",
+        "annealing",
+        "evolutionary.aging",
+        "evolutionary.nsga2",
+        "evolutionary.nsga3",
+        "multi_fidelity.halving",
+        "reinforcement.env",
+        "bayesian.surrogate",
+    )
     modules = ", ".join(f"strategies.{name}" for name in names)
-    subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"],
+        check=True,
+    )

@@ -45,7 +45,9 @@ def test_the_first_proposals_have_each_option_of_the_first_choices_equally_often
     genes = np.array(asked(choices, 81))
     for count in (3, 9, 27, 81):
         index = round(np.log(count) / np.log(3))
-        assert len({tuple(row) for row in genes[:count, :index]}) == count, "the first choices in all combinations"
+        assert len({tuple(row) for row in genes[:count, :index]}) == count, (
+            "the first choices in all combinations"
+        )
     for option in range(3):
         assert ((genes == option).mean(0) > 0.15).all(), "and all others vary"
     assert len({tuple(column) for column in genes.T}) == 40

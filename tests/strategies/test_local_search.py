@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nas.search import Proposal
 from nas.space import Choice, Choices, Genotype
+from nas.strategy import Proposal
 from strategies.local_search import LocalSearch
 
 CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(4))) for i in range(5)])
@@ -14,7 +14,9 @@ def distance(one: Genotype, other: Genotype) -> int:
     return sum(a != b for a, b in zip(one, other, strict=True))
 
 
-def searched(score: Callable[[Genotype], float], asked: int, window: int = 1, seed: int = 0, starts: int = 1) -> list[Genotype]:
+def searched(
+    score: Callable[[Genotype], float], asked: int, window: int = 1, seed: int = 0, starts: int = 1
+) -> list[Genotype]:
     strategy = LocalSearch(CHOICES, np.random.default_rng(seed), starts)
     genotypes: list[Genotype] = []
     outstanding: list[Proposal] = []
@@ -37,7 +39,7 @@ def test_a_single_hill_is_climbed_to_its_top(window: int) -> None:
     assert (3,) * 5 in genotypes
 
 
-def test_every_proposal_is_a_neighbour_of_the_best_until_a_better_one_is_found() -> None:
+def test_every_proposal_is_a_neighbor_of_the_best_until_a_better_one_is_found() -> None:
     genotypes = searched(height, 100)
     top = genotypes.index((3,) * 5)
     best = genotypes[0]
@@ -46,13 +48,15 @@ def test_every_proposal_is_a_neighbour_of_the_best_until_a_better_one_is_found()
         best = max(best, genotype, key=height)
 
 
-def test_the_next_climb_starts_elsewhere_once_no_neighbour_is_better() -> None:
+def test_the_next_climb_starts_elsewhere_once_no_neighbor_is_better() -> None:
     genotypes = searched(height, 100)
     top = genotypes.index((3,) * 5)
     around = 5 * 3
     seen = set(genotypes[: top + 1])
     unknown = around - sum(distance((3,) * 5, genotype) == 1 for genotype in seen)
-    assert all(distance((3,) * 5, genotype) == 1 for genotype in genotypes[top + 1 : top + 1 + unknown])
+    assert all(
+        distance((3,) * 5, genotype) == 1 for genotype in genotypes[top + 1 : top + 1 + unknown]
+    )
     assert distance((3,) * 5, genotypes[top + 1 + unknown]) > 1
 
 
@@ -62,8 +66,14 @@ def test_nothing_is_proposed_twice_and_the_starts_are_random() -> None:
     assert len({searched(height, 1, seed=seed)[0] for seed in range(10)}) > 5
 
 
-def test_a_neighbour_known_to_be_better_is_moved_to_without_being_proposed() -> None:
-    choices = Choices([Choice("", "width", tuple(range(12))), Choice("", "bits", (2, 4)), Choice("", "bias", (False, True))])
+def test_a_neighbor_known_to_be_better_is_moved_to_without_being_proposed() -> None:
+    choices = Choices(
+        [
+            Choice("", "width", tuple(range(12))),
+            Choice("", "bits", (2, 4)),
+            Choice("", "bias", (False, True)),
+        ]
+    )
     left_early = 0
     for seed in range(40):
         strategy = LocalSearch(choices, np.random.default_rng(seed), starts=1)
@@ -79,12 +89,18 @@ def test_a_neighbour_known_to_be_better_is_moved_to_without_being_proposed() -> 
         for _ in range(6):
             around.append(strategy.ask())
             strategy.tell(around[-1], (0.0,))
-        left_early += sum(start.genotype[1:]) == 1 and any(distance(start.genotype, one.genotype) > 1 for one in around)
-    assert left_early > 3, "a start beside a known row climbs it for nothing, and the next start is elsewhere"
+        left_early += sum(start.genotype[1:]) == 1 and any(
+            distance(start.genotype, one.genotype) > 1 for one in around
+        )
+    assert left_early > 3, (
+        "a start beside a known row climbs it for nothing, and the next start is elsewhere"
+    )
 
 
 def test_over_budget_candidates_are_climbed_out_of() -> None:
-    genotypes = searched(lambda genotype: height(genotype) if sum(genotype) > 12 else (sum(genotype) - 13) / 13, 110)
+    genotypes = searched(
+        lambda genotype: height(genotype) if sum(genotype) > 12 else (sum(genotype) - 13) / 13, 110
+    )
     assert (3,) * 5 in genotypes
 
 
@@ -95,8 +111,10 @@ def test_a_climb_starts_at_the_best_of_some_within_the_budget() -> None:
     assert [distance(best, genotype) for genotype in genotypes[:8]].count(1) < 3
 
 
-def test_what_lies_behind_a_neighbour_over_budget_is_tried_before_another_start() -> None:
-    """One gene gives what the other takes: no single step from (1, 2) is both better and within the budget."""
+def test_what_lies_behind_a_neighbor_over_budget_is_tried_before_another_start() -> None:
+    """One gene gives what the other takes: no single step from (1, 2) is both better and within the
+    budget.
+    """
     choices = Choices([Choice("", name, tuple(range(4))) for name in ("width", "bits")])
     strategy = LocalSearch(choices, np.random.default_rng(0), starts=1)
     strategy.tell(Proposal((1, 2)), (0.5,))
@@ -105,7 +123,10 @@ def test_what_lies_behind_a_neighbour_over_budget_is_tried_before_another_start(
         proposal = strategy.ask()
         found.append(proposal.genotype)
         width, bits = proposal.genotype
-        strategy.tell(proposal, (0.9,) if proposal.genotype == (2, 1) else (-0.1,) if width + bits > 3 else (0.1,))
+        strategy.tell(
+            proposal,
+            (0.9,) if proposal.genotype == (2, 1) else (-0.1,) if width + bits > 3 else (0.1,),
+        )
         if proposal.genotype == (2, 1):
             break
     assert {distance((1, 2), genotype) for genotype in found[:6]} == {1}

@@ -5,10 +5,17 @@ from strategies.random_search import RandomSearch
 
 
 def test_designs_differ_until_the_space_is_exhausted() -> None:
-    choices = Choices([Choice("", "op", ("skip", "conv")), Choice("", "width", tuple(range(19)), ("op", frozenset({"conv"})))])
+    choices = Choices(
+        [
+            Choice("", "op", ("skip", "conv")),
+            Choice("", "width", tuple(range(19)), ("op", frozenset({"conv"}))),
+        ]
+    )
     strategy = RandomSearch(choices, np.random.default_rng(0))
     asked = [strategy.ask().genotype for _ in range(choices.size)]
-    assert len(set(asked)) >= choices.size - 1, "100 redraws all but always find what is left of 20 designs"
+    assert len(set(asked)) >= choices.size - 1, (
+        "100 redraws all but always find what is left of 20 designs"
+    )
     assert strategy.ask().genotype in asked
 
 

@@ -26,8 +26,12 @@ def test_the_batches_follow_one_another_and_the_planes_are_red_green_blue(tmp_pa
     assert train.labels.tolist() == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
     assert test.labels.tolist() == [5, 4]
     assert (train.inputs.dtype, train.labels.dtype) == (torch.float32, torch.int64)
-    assert torch.equal(train.inputs[0], torch.tensor([255, 0, 51]).div(255)[:, None, None].expand(3, 32, 32))
-    assert torch.equal(test.inputs[1], torch.tensor([0, 5, 0]).div(255)[:, None, None].expand(3, 32, 32))
+    assert torch.equal(
+        train.inputs[0], torch.tensor([255, 0, 51]).div(255)[:, None, None].expand(3, 32, 32)
+    )
+    assert torch.equal(
+        test.inputs[1], torch.tensor([0, 5, 0]).div(255)[:, None, None].expand(3, 32, 32)
+    )
 
 
 def test_rows_come_before_columns(tmp_path: Path) -> None:
@@ -42,7 +46,10 @@ def test_rows_come_before_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["data_batch_3.bin", "test_batch.bin"])
 def test_half_a_record_is_refused(name: str, size: int, tmp_path: Path) -> None:
     (write(tmp_path) / name).write_bytes(bytes(size))
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path / name))} must be records of 3073 bytes .* holds {size} bytes"):
+    with pytest.raises(
+        DataError,
+        match=f"{re.escape(str(tmp_path / name))} must be records of 3073 bytes .* holds {size} bytes",
+    ):
         read_cifar10(tmp_path)
 
 
@@ -50,20 +57,25 @@ def test_a_file_too_large_for_memory_is_refused(tmp_path: Path) -> None:
     with (write(tmp_path) / "test_batch.bin").open("r+b") as file:
         file.truncate(3073 * 500_000)  # a hole: it takes no room on the disk
     with pytest.raises(
-        DataError, match=r"test_batch.bin must hold .* at most 4294967296 bytes as float32, but has shape \(1536500000,\)"
+        DataError,
+        match=r"test_batch.bin must hold .* at most 4294967296 bytes as float32, but has shape \(1536500000,\)",
     ):
         read_cifar10(tmp_path)
 
 
 def test_missing_batches_are_named(tmp_path: Path) -> None:
     (write(tmp_path) / "data_batch_2.bin").unlink()
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))} must hold data_batch_1.bin, .* but lacks data_batch_2.bin$"):
+    with pytest.raises(
+        DataError,
+        match=f"{re.escape(str(tmp_path))} must hold data_batch_1.bin, .* but lacks data_batch_2.bin$",
+    ):
         read_cifar10(tmp_path)
 
 
 def test_the_python_version_is_refused_because_it_is_pickles(tmp_path: Path) -> None:
     (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}q")
     with pytest.raises(
-        DataError, match=rf"{re.escape(str(tmp_path))} must hold the binary version .*cifar-10-binary.tar.gz.* pickle"
+        DataError,
+        match=rf"{re.escape(str(tmp_path))} must hold the binary version .*cifar-10-binary.tar.gz.* pickle",
     ):
         read_cifar10(tmp_path)

@@ -10,7 +10,11 @@ def test_the_digits_are_small_grey_images_in_0_to_1() -> None:
     task = digits(np.random.default_rng(0))
     assert (task.name, task.classes) == ("digits", 10)
     assert task.example.shape == (1, 1, 8, 8)
-    assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [1078, 360, 359]
+    assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [
+        1078,
+        360,
+        359,
+    ]
     for part in (task.train, task.validation, task.test):
         assert [extreme.item() for extreme in part.inputs.aminmax()] == [0.0, 1.0]
         assert set(part.labels.tolist()) == set(range(10))

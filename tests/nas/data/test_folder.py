@@ -13,9 +13,9 @@ from nas.data import DataError, read_images
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 
 
-def paint(path: Path, colour: tuple[int, int, int] = WHITE, size: tuple[int, int] = (4, 2)) -> Path:
+def paint(path: Path, color: tuple[int, int, int] = WHITE, size: tuple[int, int] = (4, 2)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+    Image.new("RGB", size, color).save(path)
     return path
 
 
@@ -44,10 +44,14 @@ def test_height_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "LA"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_mode_of_8_bits_becomes_grey_or_colour(mode: str, channels: int, tmp_path: Path) -> None:
+def test_every_mode_of_8_bits_becomes_grey_or_color(
+    mode: str, channels: int, tmp_path: Path
+) -> None:
     (tmp_path / "a").mkdir()
     suffix = "jpg" if mode == "CMYK" else "png"
-    Image.new("RGB", (5, 5), WHITE).convert("L" if mode == "LA" else "RGB").convert(mode).save(tmp_path / "a" / f"x.{suffix}")
+    Image.new("RGB", (5, 5), WHITE).convert("L" if mode == "LA" else "RGB").convert(mode).save(
+        tmp_path / "a" / f"x.{suffix}"
+    )
     inputs = read_images(tmp_path, (5, 5), channels)[0].inputs
     assert inputs.shape == (1, channels, 5, 5)
     assert inputs.min() > 0.98
@@ -78,11 +82,16 @@ def test_links_may_stay_inside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["../outside", "/", "absent", "kitten"])
 @pytest.mark.parametrize("link", ["kitten", "cat/kitten"])
-def test_links_that_leave_or_lead_nowhere_are_refused(link: str, target: str, tmp_path: Path) -> None:
+def test_links_that_leave_or_lead_nowhere_are_refused(
+    link: str, target: str, tmp_path: Path
+) -> None:
     paint(tmp_path / "outside" / "x.png")
     root = pets(tmp_path / "root")
     (root / link).symlink_to(f"../{target}" if "/" in link and target == "../outside" else target)
-    with pytest.raises(DataError, match=f"{re.escape(str(root / link))} must be a link to something inside {root}, but leads to"):
+    with pytest.raises(
+        DataError,
+        match=f"{re.escape(str(root / link))} must be a link to something inside {root}, but leads to",
+    ):
         read_images(root, (2, 2))
 
 
@@ -100,18 +109,26 @@ def test_other_numbers_of_channels_are_refused(tmp_path: Path) -> None:
 def test_folders_without_classes_or_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="absent must be a folder, but it is missing"):
         read_images(tmp_path / "absent", (2, 2))
-    with pytest.raises(DataError, match=f"{tmp_path} must hold a folder for each class, but holds none"):
+    with pytest.raises(
+        DataError, match=f"{tmp_path} must hold a folder for each class, but holds none"
+    ):
         read_images(tmp_path, (2, 2))
     (pets(tmp_path) / "bird").mkdir()
     with pytest.raises(DataError, match="bird must hold at least one image, but holds none"):
         read_images(tmp_path, (2, 2))
     (tmp_path / "bird").rmdir()
-    with pytest.raises(DataError, match=r"at most 4294967296 bytes as float32, but has shape \(3, 3, 90000, 90000\)"):
+    with pytest.raises(
+        DataError,
+        match=r"at most 4294967296 bytes as float32, but has shape \(3, 3, 90000, 90000\)",
+    ):
         read_images(tmp_path, (90000, 90000))
 
 
 def test_other_files_are_refused_by_path(tmp_path: Path) -> None:
-    for name, message in (("labels.csv", "must be a folder, but it is a file"), ("dog/notes.txt", "must be an image .*.png")):
+    for name, message in (
+        ("labels.csv", "must be a folder, but it is a file"),
+        ("dog/notes.txt", "must be an image .*.png"),
+    ):
         path = pets(tmp_path) / name
         path.write_text("cat,0")
         with pytest.raises(DataError, match=f"{re.escape(str(path))} {message}"):
@@ -126,26 +143,45 @@ def test_unreadable_images_are_refused_by_path(tmp_path: Path) -> None:
     path = pets(tmp_path) / "dog" / "a.PNG"
     content = path.read_bytes()
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n"
-    for damaged in (b"", content[:20], content[:-30], content.replace(b"IDAT", b"JDAT"), postscript):
+    for damaged in (
+        b"",
+        content[:20],
+        content[:-30],
+        content.replace(b"IDAT", b"JDAT"),
+        postscript,
+    ):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=f"{re.escape(str(path))} must be an image, but it cannot be read: "):
+        with pytest.raises(
+            DataError, match=f"{re.escape(str(path))} must be an image, but it cannot be read: "
+        ):
             read_images(tmp_path, (2, 2))
 
 
 def test_images_of_16_bits_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     Image.fromarray(np.full((2, 2), 40000, np.uint16)).save(tmp_path / "a" / "x.png")
-    with pytest.raises(DataError, match=r"x.png must be an image of 8 bits a channel, but its mode is I;16"):
+    with pytest.raises(
+        DataError, match=r"x.png must be an image of 8 bits a channel, but its mode is I;16"
+    ):
         read_images(tmp_path, (2, 2))
 
 
 @pytest.mark.parametrize("side", [10_000, 30_000])
 def test_decompression_bombs_are_refused(side: int, tmp_path: Path) -> None:
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     path = pets(tmp_path) / "dog" / "bomb.png"
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b""))
-    with pytest.raises(DataError, match=r"bomb.png must be an image, but it cannot be read: .*decompression bomb"):
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(9)))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(
+        DataError, match=r"bomb.png must be an image, but it cannot be read: .*decompression bomb"
+    ):
         read_images(tmp_path, (2, 2))

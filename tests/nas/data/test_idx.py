@@ -39,7 +39,9 @@ def test_plain_and_compressed_files_are_told_apart_by_content(
 
 @pytest.mark.parametrize("cut", range(len(IMAGES)))
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_images_cut_at_any_byte_are_refused(cut: int, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_images_cut_at_any_byte_are_refused(
+    cut: int, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     images, labels = pair(tmp_path, pack(IMAGES[:cut]))
     with pytest.raises(DataError, match=re.escape(str(images))):
         read_idx(images, labels)
@@ -64,18 +66,30 @@ def test_a_gzip_stream_cut_at_any_byte_is_refused(tmp_path: Path) -> None:
     ("images", "message"),
     [
         (b"", "beginning with 00000803, but begins with nothing"),
-        (LABELS, "an IDX file of unsigned bytes with 3 dimensions, beginning with 00000803, but begins with 00000801"),
+        (
+            LABELS,
+            "an IDX file of unsigned bytes with 3 dimensions, beginning with 00000803, but begins with 00000801",
+        ),
         (b"\0\0\x0d\x03" + IMAGES[4:], "begins with 00000d03"),
         (b"\x89PNG" + IMAGES[4:], "begins with 89504e47"),
         (IMAGES[:10], "must have a header of 16 bytes, but holds only 10"),
-        (IMAGES[:-1], r"must hold the 24 bytes of its shape \(2, 3, 4\) after the header, but holds only 23"),
-        (IMAGES + b"\0", r"must hold the 24 bytes of its shape \(2, 3, 4\) after the header, but holds more"),
+        (
+            IMAGES[:-1],
+            r"must hold the 24 bytes of its shape \(2, 3, 4\) after the header, but holds only 23",
+        ),
+        (
+            IMAGES + b"\0",
+            r"must hold the 24 bytes of its shape \(2, 3, 4\) after the header, but holds more",
+        ),
         (gzip.compress(IMAGES + b"\0", mtime=0), "but holds more"),
         (gzip.compress(IMAGES, mtime=0) + b"trailing", "cannot be read: Not a gzipped file"),
         (gzip.compress(IMAGES, mtime=0)[:-8] + bytes(8), "cannot be read: CRC check failed"),
         (IMAGES[:4] + struct.pack(">3I", 0, 3, 4), r"at least one value .* has shape \(0, 3, 4\)"),
         (IMAGES[:4] + b"\xff" * 12, "at most 4294967296 bytes as float32, but has shape"),
-        (IMAGES[:4] + struct.pack(">3I", 3, 3, 4) + bytes(36), "as many images as .*labels has labels, but got 3 and 2"),
+        (
+            IMAGES[:4] + struct.pack(">3I", 3, 3, 4) + bytes(36),
+            "as many images as .*labels has labels, but got 3 and 2",
+        ),
     ],
 )
 def test_damaged_images_are_refused(images: bytes, message: str, tmp_path: Path) -> None:
@@ -87,7 +101,10 @@ def test_damaged_images_are_refused(images: bytes, message: str, tmp_path: Path)
 @pytest.mark.parametrize(
     "images",
     [
-        pytest.param(IMAGES[:4] + struct.pack(">3I", 1024, 1024, 1024) + bytes(8), id="a header that promises 1 GiB"),
+        pytest.param(
+            IMAGES[:4] + struct.pack(">3I", 1024, 1024, 1024) + bytes(8),
+            id="a header that promises 1 GiB",
+        ),
         pytest.param(gzip.compress(IMAGES + bytes(64 << 20)), id="64 MiB in 64 kB"),
     ],
 )
@@ -108,7 +125,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent must be an IDX file .* but it is missing"):
         read_idx(tmp_path / "absent", labels)
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(DataError, match=f"{re.escape(str(path))} must be an IDX file .* but it is not a file"):
+        with pytest.raises(
+            DataError, match=f"{re.escape(str(path))} must be an IDX file .* but it is not a file"
+        ):
             read_idx(images, path)
 
 
@@ -118,7 +137,9 @@ def test_mnist_is_found_under_its_usual_names(separator: str, suffix: str, tmp_p
     pack = gzip.compress if suffix else bytes
     for part, classes in (("train", [1, 2]), ("t10k", [3, 4])):
         (tmp_path / f"{part}-images{separator}idx3-ubyte{suffix}").write_bytes(pack(IMAGES))
-        (tmp_path / f"{part}-labels{separator}idx1-ubyte{suffix}").write_bytes(pack(LABELS[:-2] + bytes(classes)))
+        (tmp_path / f"{part}-labels{separator}idx1-ubyte{suffix}").write_bytes(
+            pack(LABELS[:-2] + bytes(classes))
+        )
     train, test = read_mnist(tmp_path)
     assert (train.labels.tolist(), test.labels.tolist()) == ([1, 2], [3, 4])
     assert torch.equal(train.inputs, test.inputs)
@@ -128,7 +149,10 @@ def test_missing_files_of_mnist_are_named(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(IMAGES)
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(LABELS)
     lacking = "lacks train-labels-idx1-ubyte, t10k-images-idx3-ubyte$"
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))} must hold train-images-idx3-ubyte, .*{lacking}"):
+    with pytest.raises(
+        DataError,
+        match=f"{re.escape(str(tmp_path))} must hold train-images-idx3-ubyte, .*{lacking}",
+    ):
         read_mnist(tmp_path)
     with pytest.raises(DataError, match="absent must hold train-images-idx3-ubyte"):
         read_mnist(tmp_path / "absent")

@@ -50,7 +50,9 @@ def test_holding_out_leaves_the_test_split_alone() -> None:
     test=st.floats(0.1, 0.3),
     seed=st.integers(0, 2**32),
 )
-def test_the_parts_are_disjoint_complete_and_stratified(counts: list[int], validation: float, test: float, seed: int) -> None:
+def test_the_parts_are_disjoint_complete_and_stratified(
+    counts: list[int], validation: float, test: float, seed: int
+) -> None:
     labels = torch.tensor([label for label, count in enumerate(counts) for _ in range(count)])
     labels = labels[torch.from_numpy(rng(seed).permutation(len(labels)))]
     task = split("t", Split(numbered(labels), labels), len(counts), rng(seed), validation, test)
@@ -68,7 +70,11 @@ def test_every_sample_of_a_class_is_as_likely_to_be_held_out() -> None:
     test = Split(torch.zeros(1, 1), torch.tensor([0]))
     labels = torch.tensor([0] * 6 + [1] * 4)
     held = Counter(
-        i for seed in range(600) for i in ids(hold_out("t", Split(numbered(labels), labels), test, 2, rng(seed), 0.5).validation)
+        i
+        for seed in range(600)
+        for i in ids(
+            hold_out("t", Split(numbered(labels), labels), test, 2, rng(seed), 0.5).validation
+        )
     )
     assert all(240 <= held[index] <= 360 for index in range(10))
 
@@ -88,23 +94,43 @@ def test_the_seed_decides_the_split_and_nothing_global_does() -> None:
     assert torch.equal(torch.get_rng_state(), before[2])
 
 
-@pytest.mark.parametrize(("validation", "test"), [(0.0, 0.2), (0.2, 0.0), (0.5, 0.5), (-0.1, 0.2), (float("nan"), 0.2), (0.2, 1.0)])
+@pytest.mark.parametrize(
+    ("validation", "test"),
+    [(0.0, 0.2), (0.2, 0.0), (0.5, 0.5), (-0.1, 0.2), (float("nan"), 0.2), (0.2, 1.0)],
+)
 def test_fractions_that_leave_nothing_are_refused(validation: float, test: float) -> None:
-    with pytest.raises(ValueError, match=f"above 0 and below 1 together, but got {validation} and {test}"):
+    with pytest.raises(
+        ValueError, match=f"above 0 and below 1 together, but got {validation} and {test}"
+    ):
         split("t", Split(numbered(LABELS), LABELS), 3, rng(), validation, test)
 
 
 @pytest.mark.parametrize("validation", [0.0, 1.0, -0.5, float("nan")])
 def test_a_fraction_outside_0_to_1_is_refused(validation: float) -> None:
-    with pytest.raises(ValueError, match=f"validation must be above 0 and below 1, but got {validation}"):
-        hold_out("t", Split(numbered(LABELS), LABELS), Split(numbered(LABELS), LABELS), 3, rng(), validation)
+    with pytest.raises(
+        ValueError, match=f"validation must be above 0 and below 1, but got {validation}"
+    ):
+        hold_out(
+            "t",
+            Split(numbered(LABELS), LABELS),
+            Split(numbered(LABELS), LABELS),
+            3,
+            rng(),
+            validation,
+        )
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (LABELS[:99], "the data of 't' must have a label for each input, but has 100 inputs and 99 labels"),
-        (LABELS.to(torch.int32), "labels of the data of 't' must be torch.int64, but are torch.int32"),
+        (
+            LABELS[:99],
+            "the data of 't' must have a label for each input, but has 100 inputs and 99 labels",
+        ),
+        (
+            LABELS.to(torch.int32),
+            "labels of the data of 't' must be torch.int64, but are torch.int32",
+        ),
         (LABELS + 1, "labels of the data of 't' must lie in 0 … 2, but label 80 is 3"),
         (torch.zeros_like(LABELS), "must hold at least 2 classes, but holds only class 0"),
     ],
@@ -118,10 +144,22 @@ def test_a_class_that_would_not_be_trained_on_is_refused() -> None:
     labels = torch.tensor([0, 0, 1, 2, 2])
 
     for seed in range(3):
-        with pytest.raises(ValueError, match="class of 't' must keep a sample to train on, but all 1 of class 1 are held back"):
+        with pytest.raises(
+            ValueError,
+            match="class of 't' must keep a sample to train on, but all 1 of class 1 are held back",
+        ):
             split("t", Split(numbered(labels), labels), 3, rng(seed))
 
 
 def test_a_part_without_a_sample_is_refused() -> None:
-    with pytest.raises(ValueError, match="validation split of 't' must hold at least one sample, but is empty"):
-        hold_out("t", Split(numbered(LABELS[48:52]), LABELS[48:52]), Split(numbered(LABELS), LABELS), 3, rng(), 0.1)
+    with pytest.raises(
+        ValueError, match="validation split of 't' must hold at least one sample, but is empty"
+    ):
+        hold_out(
+            "t",
+            Split(numbered(LABELS[48:52]), LABELS[48:52]),
+            Split(numbered(LABELS), LABELS),
+            3,
+            rng(),
+            0.1,
+        )

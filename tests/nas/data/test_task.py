@@ -14,7 +14,9 @@ def samples(*labels: int) -> Split:
     return Split(torch.arange(4.0 * len(labels)).reshape(-1, 1, 2, 2), torch.tensor(labels))
 
 
-TASK = Task("shapes", train=samples(0, 1, 2, 1), validation=samples(2, 0), test=samples(1, 1), classes=3)
+TASK = Task(
+    "shapes", train=samples(0, 1, 2, 1), validation=samples(2, 0), test=samples(1, 1), classes=3
+)
 
 
 def with_split(field: str, split: Split) -> Task:
@@ -46,22 +48,56 @@ def test_a_task_may_have_tables_for_inputs_and_classes_that_only_training_has() 
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
     [
-        (torch.zeros(2, 1, 2, 2, dtype=torch.float64), torch.tensor([0, 1]), "must be torch.float32, but are torch.float64"),
-        (torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1]), "must be torch.float32, but are torch.uint8"),
-        (torch.zeros(2, 1, 2, 2), torch.tensor([0, 1], dtype=torch.int32), "must be torch.int64, but are torch.int32"),
+        (
+            torch.zeros(2, 1, 2, 2, dtype=torch.float64),
+            torch.tensor([0, 1]),
+            "must be torch.float32, but are torch.float64",
+        ),
+        (
+            torch.zeros(2, 1, 2, 2, dtype=torch.uint8),
+            torch.tensor([0, 1]),
+            "must be torch.float32, but are torch.uint8",
+        ),
+        (
+            torch.zeros(2, 1, 2, 2),
+            torch.tensor([0, 1], dtype=torch.int32),
+            "must be torch.int64, but are torch.int32",
+        ),
         (torch.zeros(2), torch.tensor([0, 1]), r"must have a shape \[N, …\], but have \[2\]"),
         (torch.zeros(2, 0), torch.tensor([0, 1]), r"must have a shape \[N, …\], but have \[2, 0\]"),
-        (torch.zeros(2, 1, 2, 2), torch.tensor([[0], [1]]), r"must have a shape \[N\], but have \[2, 1\]"),
+        (
+            torch.zeros(2, 1, 2, 2),
+            torch.tensor([[0], [1]]),
+            r"must have a shape \[N\], but have \[2, 1\]",
+        ),
         (torch.zeros(3, 1, 2, 2), torch.tensor([0, 1]), "has 3 inputs and 2 labels"),
-        (torch.zeros(0, 1, 2, 2), torch.zeros(0, dtype=torch.int64), "at least one sample, but is empty"),
-        (with_input(samples(0, 1), (1, 0, 1, 0), NAN).inputs, torch.tensor([0, 1]), "must be finite, but sample 1 holds nan"),
-        (with_input(samples(0, 1), (0, 0, 0, 0), INF).inputs, torch.tensor([0, 1]), "must be finite, but sample 0 holds inf"),
-        (with_input(samples(0, 1), (1, 0, 1, 1), -INF).inputs, torch.tensor([0, 1]), "must be finite, but sample 1 holds -inf"),
+        (
+            torch.zeros(0, 1, 2, 2),
+            torch.zeros(0, dtype=torch.int64),
+            "at least one sample, but is empty",
+        ),
+        (
+            with_input(samples(0, 1), (1, 0, 1, 0), NAN).inputs,
+            torch.tensor([0, 1]),
+            "must be finite, but sample 1 holds nan",
+        ),
+        (
+            with_input(samples(0, 1), (0, 0, 0, 0), INF).inputs,
+            torch.tensor([0, 1]),
+            "must be finite, but sample 0 holds inf",
+        ),
+        (
+            with_input(samples(0, 1), (1, 0, 1, 1), -INF).inputs,
+            torch.tensor([0, 1]),
+            "must be finite, but sample 1 holds -inf",
+        ),
         (torch.zeros(3, 1, 2, 2), torch.tensor([0, 3, 7]), "must lie in 0 … 2, but label 1 is 3"),
         (torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, -1]), "must lie in 0 … 2, but label 2 is -1"),
     ],
 )
-def test_unusable_data_is_refused_with_its_split(field: str, inputs: Tensor, labels: Tensor, message: str) -> None:
+def test_unusable_data_is_refused_with_its_split(
+    field: str, inputs: Tensor, labels: Tensor, message: str
+) -> None:
     split = {"train": "training"}.get(field, field)
     with pytest.raises(ValueError, match=f"{split} split of 'shapes' .*{message}"):
         with_split(field, Split(inputs, labels))
@@ -70,19 +106,27 @@ def test_unusable_data_is_refused_with_its_split(field: str, inputs: Tensor, lab
 @pytest.mark.parametrize("field", ["validation", "test"])
 def test_samples_of_one_shape_are_required(field: str) -> None:
     other = Split(torch.zeros(2, 1, 2, 3), torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match=rf"{field} split of 'shapes' must be \(1, 2, 2\) as in training, but are \(1, 2, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{field} split of 'shapes' must be \(1, 2, 2\) as in training, but are \(1, 2, 3\)",
+    ):
         with_split(field, other)
 
 
 def test_fewer_than_two_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="training split of 'shapes' must hold at least 2 classes, but holds only class 1"):
+    with pytest.raises(
+        ValueError,
+        match="training split of 'shapes' must hold at least 2 classes, but holds only class 1",
+    ):
         replace(TASK, train=samples(1, 1, 1))
     with pytest.raises(ValueError, match="at least 2 classes, but got 1"):
         replace(TASK, classes=1)
 
 
 def test_the_digest_is_that_of_the_contents() -> None:
-    again = Task("shapes", train=samples(0, 1, 2, 1), validation=samples(2, 0), test=samples(1, 1), classes=3)
+    again = Task(
+        "shapes", train=samples(0, 1, 2, 1), validation=samples(2, 0), test=samples(1, 1), classes=3
+    )
     assert TASK.digest == again.digest == "d795c1e44e39de5f"
 
 
@@ -90,7 +134,9 @@ def test_the_digest_does_not_depend_on_how_the_memory_is_laid_out() -> None:
     inputs = torch.rand(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     plain = Split(inputs, torch.tensor([0, 1, 2, 0]))
     channels_last = Split(inputs.to(memory_format=torch.channels_last), plain.labels)
-    assert Task("t", plain, plain, plain, 3).digest == Task("t", channels_last, plain, plain, 3).digest
+    assert (
+        Task("t", plain, plain, plain, 3).digest == Task("t", channels_last, plain, plain, 3).digest
+    )
 
 
 @pytest.mark.parametrize(

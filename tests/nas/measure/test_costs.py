@@ -3,8 +3,10 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
-from nas.artifact import Program, flash_bytes, lower
+from nas.lowering import lower
 from nas.measure import COSTS, costs
+from nas.packed import flash_bytes
+from nas.program import Program
 
 IMAGE = torch.ones(3, 1, 5, 5)
 
@@ -23,7 +25,9 @@ class Stopwatch:
 
 
 def network() -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, 3))
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, 3)
+    )
 
 
 def quantized(bits: int, inputs: Tensor = IMAGE) -> nn.Module:
@@ -45,12 +49,16 @@ def test_the_costs_of_a_network_by_hand(bits: int) -> None:
 
 
 def test_what_is_stored_grows_with_the_bits_of_the_weights_alone() -> None:
-    sizes = {bits: flash_bytes(lower(quantized(bits), IMAGE, keep_dead=True)) for bits in range(2, 9)}
+    sizes = {
+        bits: flash_bytes(lower(quantized(bits), IMAGE, keep_dead=True)) for bits in range(2, 9)
+    }
     weights = {bits: -(-18 * bits // 8) + -(-54 * bits // 8) for bits in sizes}
-    assert {bits: sizes[bits] - weights[bits] for bits in sizes} == dict.fromkeys(sizes, sizes[8] - 72)
+    assert {bits: sizes[bits] - weights[bits] for bits in sizes} == dict.fromkeys(
+        sizes, sizes[8] - 72
+    )
 
 
-def test_a_network_without_quantisers_costs_what_its_program_of_8_bits_does() -> None:
+def test_a_network_without_quantizers_costs_what_its_program_of_8_bits_does() -> None:
     assert costs(network(), lower(network(), IMAGE, keep_dead=True)) == costs(
         quantized(8), lower(quantized(8), IMAGE, keep_dead=True)
     )
@@ -73,7 +81,10 @@ def test_latency_is_in_milliseconds_and_only_with_a_device() -> None:
 
 
 def test_every_cost_is_a_float() -> None:
-    assert {type(value) for value in costs(network(), lower(network(), IMAGE, keep_dead=True), Stopwatch()).values()} == {float}
+    assert {
+        type(value)
+        for value in costs(network(), lower(network(), IMAGE, keep_dead=True), Stopwatch()).values()
+    } == {float}
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
@@ -85,5 +96,7 @@ def test_a_latency_that_is_no_time_is_refused(seconds: float) -> None:
             return seconds
 
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-    with pytest.raises(ValueError, match="the latency of a device must be seconds, 0 or more, but 'broken' gave"):
+    with pytest.raises(
+        ValueError, match="the latency of a device must be seconds, 0 or more, but 'broken' gave"
+    ):
         costs(model, lower(model, torch.rand(1, 1, 2, 2)), Broken())

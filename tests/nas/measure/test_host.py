@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from nas.artifact.interpret import logits
-from nas.artifact.lower import lower
-from nas.artifact.onnx import float_to_onnx, to_onnx
-from nas.artifact.program import Program
+from nas.lowering.lower import lower
 from nas.measure import Measuring, costs, host
 from nas.measure.host import OnnxRuntimeCpu, blocks, description, run_onnx, saturates, session
+from nas.onnx import float_to_onnx, to_onnx
+from nas.program.interpreter import logits
+from nas.program.program import Program
 
 INPUTS = torch.rand(16, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 
@@ -19,7 +19,9 @@ INPUTS = torch.rand(16, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 5))
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 5)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,9 @@ def test_rounds_run_every_model(program: Program, network: nn.Module) -> None:
     assert (seconds > 0).all()
 
 
-def test_a_program_is_compared_with_its_network_in_floats(program: Program, network: nn.Module) -> None:
+def test_a_program_is_compared_with_its_network_in_floats(
+    program: Program, network: nn.Module
+) -> None:
     device = OnnxRuntimeCpu(rounds=3)
     assert isinstance(device, Measuring)
     seconds, ratio = device.compared(program, network)
@@ -67,12 +71,19 @@ def test_one_thread_is_used(program: Program) -> None:
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
 
 
-def test_results_are_the_same_where_products_saturate(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_the_same_where_products_saturate(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted = logits(program, INPUTS)
     monkeypatch.setattr(host, "saturates", lambda: True)
     model = to_onnx(program)
-    assert session(model).get_session_options().get_session_config_entry("session.x64quantprecision") == "1"
-    assert np.abs(run_onnx(model, INPUTS.numpy()) - wanted).max() <= 1.01 * program.tensors[-1].scale
+    assert (
+        session(model).get_session_options().get_session_config_entry("session.x64quantprecision")
+        == "1"
+    )
+    assert (
+        np.abs(run_onnx(model, INPUTS.numpy()) - wanted).max() <= 1.01 * program.tensors[-1].scale
+    )
 
 
 def test_the_host_is_told() -> None:
@@ -81,7 +92,11 @@ def test_the_host_is_told() -> None:
 
 
 def test_devices_that_are_not_used_cost_no_import_of_onnx() -> None:
-    code = (
-        "import sys, nas.measure.host, nas.measure.table, nas.measure.roofline; print({'onnx', 'onnxruntime'} & sys.modules.keys())"
+    code = "import sys, nas.measure.host, nas.measure.latency_table, nas.measure.roofline"
+    code += "; print({'onnx', 'onnxruntime'} & sys.modules.keys())"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,4 +1,4 @@
-"""Our quantisers beside those of Brevitas, which `pip install '.[compare]'` installs."""
+"""Our quantizers beside those of Brevitas, which `pip install '.[compare]'` installs."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import Range
-from nas.quantize.learned import learned_step
-from nas.quantize.weights import weight_levels
+from nas.quantize import ActivationQuantizer
+from nas.quantize.learned_rounding import learned_step
+from nas.quantize.weight_levels import weight_levels
 
 pytest.importorskip("brevitas")
 
@@ -24,7 +24,12 @@ def integers(signed: bool, narrow: bool) -> Any:
     from brevitas.core.function_wrapper import RoundSte
     from brevitas.core.quant import IntQuant
 
-    return IntQuant(narrow_range=narrow, signed=signed, float_to_int_impl=RoundSte(), input_view_impl=nn.Identity())
+    return IntQuant(
+        narrow_range=narrow,
+        signed=signed,
+        float_to_int_impl=RoundSte(),
+        input_view_impl=nn.Identity(),
+    )
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -50,7 +55,9 @@ def test_learned_steps_and_their_gradients(bits: int, signed: bool) -> None:
         if ours:
             rounded = learned_step(x, step, step.item(), -top if signed else 0, top, 1.0)
         else:
-            rounded = integers(signed, narrow=signed)(step, torch.tensor(0.0), torch.tensor(float(bits)), x)
+            rounded = integers(signed, narrow=signed)(
+                step, torch.tensor(0.0), torch.tensor(float(bits)), x
+            )
         (rounded * noise(40, 50, seed=1)).sum().backward()  # type: ignore[no-untyped-call]
         assert x.grad is not None
         assert step.grad is not None
@@ -63,7 +70,7 @@ def test_learned_steps_and_their_gradients(bits: int, signed: bool) -> None:
 @pytest.mark.parametrize("rectified", [True, False])
 def test_tensors_by_their_range(bits: int, rectified: bool) -> None:
     x = noise(40, 50).relu() if rectified else noise(40, 50)
-    module = Range(bits).eval()
+    module = ActivationQuantizer(bits).eval()
     module.set_ends(0.6 * x.min().item(), 0.6 * x.max().item())
     scale, zero = module.levels()
     given = [x.clone().requires_grad_() for _ in range(2)]

@@ -2,8 +2,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import Range, calibrate, insert_ranges
-from nas.quantize.calibrate import METHODS, Method, mean_magnitude, minmax, moving_average, percentile, squared_error
+from nas.quantize import ActivationQuantizer, calibrate, insert_quantizers
+from nas.quantize.calibrate import (
+    METHODS,
+    Method,
+    mean_magnitude,
+    minmax,
+    moving_average,
+    percentile,
+    squared_error,
+)
 from nas.seeds import seeded
 
 
@@ -12,8 +20,15 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def ends(model: nn.Module) -> dict[str, tuple[float, float]]:
-    found = ((name, module) for name, module in model.named_modules() if isinstance(module, Range))
-    return {name.removeprefix("ranges."): (module.low.item(), module.high.item()) for name, module in found}
+    found = (
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, ActivationQuantizer)
+    )
+    return {
+        name.removeprefix("ranges."): (module.low.item(), module.high.item())
+        for name, module in found
+    }
 
 
 def test_minmax_keeps_everything() -> None:
@@ -29,7 +44,8 @@ def test_percentiles_by_hand() -> None:
 
 
 def test_the_squared_error_by_hand() -> None:
-    # Of 100 values on whole numbers, all of them levels of the whole range: nothing is to be gained.
+    # Of 100 values on whole numbers, all of them levels of the whole range: nothing is to be
+    # gained.
     assert squared_error(torch.arange(4.0).repeat(25), 4) == (0.0, 3.0)
     # One value far out costs more in rounding all others than in clipping it.
     values = torch.cat([torch.linspace(0.0, 1.0, 2000), torch.tensor([2.0])])
@@ -44,7 +60,14 @@ def test_the_squared_error_is_never_above_that_of_the_whole_range(levels: int) -
 
     def error(low: float, high: float) -> float:
         scale = (high - low) / (levels - 1)
-        return float(((values / scale).round().clamp(round(low / scale), round(high / scale)) * scale - values).square().mean())
+        return float(
+            (
+                (values / scale).round().clamp(round(low / scale), round(high / scale)) * scale
+                - values
+            )
+            .square()
+            .mean()
+        )
 
     low, high = squared_error(values, levels)
     whole = minmax(values, levels)
@@ -82,7 +105,7 @@ def test_every_method_takes_values_that_are_all_zero(method: Method) -> None:
 
 @pytest.mark.parametrize("method", METHODS.values())
 def test_every_range_holds_zero(method: Method) -> None:
-    model = insert_ranges(nn.Sequential(nn.Flatten()), 8)
+    model = insert_quantizers(nn.Sequential(nn.Flatten()), 8)
     for inputs in (noise(50, 4).abs() + 1.0, -noise(50, 4).abs() - 1.0):
         calibrate(model, inputs, method)
         (low, high), *_ = ends(model).values()
@@ -93,12 +116,15 @@ def test_every_range_holds_zero(method: Method) -> None:
 def test_ranges_are_those_of_the_unrounded_values_and_forget_the_earlier_ones() -> None:
     with seeded(0):
         floats = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
-    model = insert_ranges(floats, 2)
+    model = insert_quantizers(floats, 2)
     calibrate(model, 100.0 * noise(32, 4))
     calibrate(model, noise(32, 4))
     inner = floats[1](floats[0](noise(32, 4)))
     wanted = {"input_1": noise(32, 4), "_1": inner, "_2": floats[2](inner)}
-    assert ends(model) == {name: (min(said.min().item(), 0.0), max(said.max().item(), 0.0)) for name, said in wanted.items()}
+    assert ends(model) == {
+        name: (min(said.min().item(), 0.0), max(said.max().item(), 0.0))
+        for name, said in wanted.items()
+    }
 
 
 def test_a_shared_range_is_that_of_all_that_it_serves() -> None:
@@ -114,7 +140,7 @@ def test_a_shared_range_is_that_of_all_that_it_serves() -> None:
             return y + z
 
     floats = Residual().eval()
-    model = insert_ranges(floats, 8)
+    model = insert_quantizers(floats, 8)
     calibrate(model, noise(64, 4))
     first = floats.a(noise(64, 4))
     served = torch.cat([first, floats.b(first), first + floats.b(first)])
@@ -124,7 +150,7 @@ def test_a_shared_range_is_that_of_all_that_it_serves() -> None:
 
 def test_calibration_is_no_training() -> None:
     floats = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU()).train()
-    model = insert_ranges(floats, 8)
+    model = insert_quantizers(floats, 8)
     before = {name: tensor.clone() for name, tensor in floats.state_dict().items()}
     calibrate(model, noise(32, 4))
     assert all(torch.equal(before[name], tensor) for name, tensor in floats.state_dict().items())

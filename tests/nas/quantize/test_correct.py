@@ -18,7 +18,14 @@ def network(norm: bool, affine: bool = True, bias: bool = True) -> nn.Module:
         norms = [nn.BatchNorm2d(8, affine=affine) if norm else nn.Identity() for _ in range(2)]
         convolutions = nn.Conv2d(2, 8, 3, bias=bias), nn.Conv2d(8, 8, 3, bias=bias)
         model = nn.Sequential(
-            convolutions[0], norms[0], nn.ReLU(), convolutions[1], norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(32, 4, bias=bias)
+            convolutions[0],
+            norms[0],
+            nn.ReLU(),
+            convolutions[1],
+            norms[1],
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32, 4, bias=bias),
         )
         for _ in range(30):  # running statistics
             model(noise(64, 2, 6, 6, seed=5) + 0.5)
@@ -29,9 +36,12 @@ INPUTS = noise(256, 2, 6, 6, seed=1) + 0.5
 
 
 @pytest.mark.parametrize(
-    ("norm", "affine", "bias"), [(False, True, True), (False, True, False), (True, True, False), (True, False, True)]
+    ("norm", "affine", "bias"),
+    [(False, True, True), (False, True, False), (True, True, False), (True, False, True)],
 )
-def test_the_means_of_the_outputs_become_those_of_the_floats(norm: bool, affine: bool, bias: bool) -> None:
+def test_the_means_of_the_outputs_become_those_of_the_floats(
+    norm: bool, affine: bool, bias: bool
+) -> None:
     model = network(norm, affine, bias)
     quantized = quantize(model, 2, INPUTS, Quantization(activations="fixed"))
     expected = model(INPUTS).detach()
@@ -47,7 +57,7 @@ def test_the_means_of_the_outputs_become_those_of_the_floats(norm: bool, affine:
 
 
 @pytest.mark.parametrize("affine", [True, False])
-def test_the_means_behind_normalisation_are_corrected(affine: bool) -> None:
+def test_the_means_behind_normalization_are_corrected(affine: bool) -> None:
     model = network(norm=True, affine=affine, bias=True)
     quantized = quantize(model, 2, INPUTS, Quantization(activations="fixed"))
     means = dict[str, Tensor]()
@@ -72,7 +82,11 @@ def test_the_floats_are_left_alone() -> None:
 def test_a_network_without_the_layers_is_refused() -> None:
     model = network(norm=True)
     quantized = quantize(model, 4, INPUTS)
-    with pytest.raises(ValueError, match=r"must have the layers of the quantised one, but \['1', '4'\] are missing"):
+    with pytest.raises(
+        ValueError, match=r"must have the layers of the quantized one, but \['1', '4'\] are missing"
+    ):
         correct_biases(quantized, equalized(model), INPUTS)
-    with pytest.raises(ValueError, match=r"must be one that insert_ranges\(\) traced, but is a Sequential"):
+    with pytest.raises(
+        ValueError, match=r"must be one that insert_quantizers\(\) traced, but is a Sequential"
+    ):
         correct_biases(model, model, INPUTS)

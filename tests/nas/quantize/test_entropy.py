@@ -47,7 +47,8 @@ def test_values_that_are_all_zero_have_a_range() -> None:
 
 
 def test_the_divergence_by_hand() -> None:
-    # Cut at 4 bins, 2 are left over, and 2 levels share 4 + 2 and 0 + 1 among the bins that are not empty.
+    # Cut at 4 bins, 2 are left over, and 2 levels share 4 + 2 and 0 + 1 among the bins that are not
+    # empty.
     counts = np.array([4.0, 2.0, 0.0, 1.0, 2.0])
     p = np.array([4, 2, 0, 3]) / 9 + SMOOTHING / 4
     q = np.array([3, 3, 0, 1]) / 7 + SMOOTHING / 4

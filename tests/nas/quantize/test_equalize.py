@@ -36,9 +36,12 @@ IMAGES = noise(64, 2, 8, 8)
 
 
 def error(model: nn.Module, quantization: Quantization, expected: Tensor) -> float:
-    """How far the quantised network is from what was expected, relative."""
+    """How far the quantized network is from what was expected, relative."""
     with torch.no_grad():
-        return float((quantization.apply(model, {"": 8}, IMAGES).eval()(IMAGES) - expected).norm() / expected.norm())
+        return float(
+            (quantization.apply(model, {"": 8}, IMAGES).eval()(IMAGES) - expected).norm()
+            / expected.norm()
+        )
 
 
 def test_the_outputs_in_floats_stay() -> None:
@@ -49,16 +52,23 @@ def test_the_outputs_in_floats_stay() -> None:
 def test_weights_with_one_scale_are_helped() -> None:
     expected = uneven()(IMAGES).detach()
     tensor = Quantization(weight_scales="tensor", activations="fixed")
-    assert error(equalized(uneven()), tensor, expected) < min(0.05, 0.3 * error(uneven(), tensor, expected))
+    assert error(equalized(uneven()), tensor, expected) < min(
+        0.05, 0.3 * error(uneven(), tensor, expected)
+    )
 
 
 def test_the_channels_between_two_layers_have_the_same_largest_weights() -> None:
     model = equalized(uneven())
     pairs = [("0", "3"), ("3", "5"), ("5", "9")]
     for first, second in pairs:
-        made, read = model.get_parameter(f"{first}.weight").detach(), model.get_parameter(f"{second}.weight").detach()
+        made, read = (
+            model.get_parameter(f"{first}.weight").detach(),
+            model.get_parameter(f"{second}.weight").detach(),
+        )
         largest = made.abs().flatten(1).amax(1)
-        by_input = read.reshape(6, -1) if second == "3" else read.transpose(0, 1).reshape(len(made), -1)
+        by_input = (
+            read.reshape(6, -1) if second == "3" else read.transpose(0, 1).reshape(len(made), -1)
+        )
         if second == "9":
             by_input = read.reshape(4, 5, 4).transpose(0, 1).reshape(5, -1)
         assert torch.allclose(largest, by_input.abs().amax(1), rtol=0.02)

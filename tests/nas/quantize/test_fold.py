@@ -8,11 +8,19 @@ from nas.seeds import seeded
 
 
 def normed() -> nn.Sequential:
-    """A network with every kind of layer that normalisation follows, in states that training leaves."""
+    """A network with every kind of layer that normalization follows, in states that training
+    leaves.
+    """
     with seeded(0):
         model = nn.Sequential(
             *(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU()),
-            *(nn.Conv2d(6, 6, 3, groups=6), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+            *(
+                nn.Conv2d(6, 6, 3, groups=6),
+                nn.BatchNorm2d(6),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+            ),
             *(nn.Linear(6, 5), nn.BatchNorm1d(5, affine=False), nn.Linear(5, 3)),
         )
         for module in model.modules():
@@ -31,12 +39,18 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_outputs_stay_and_no_normalisation_is_left() -> None:
+def test_the_outputs_stay_and_no_normalization_is_left() -> None:
     model = normed()
     traced = folded(model)
     assert torch.allclose(traced(noise(8, 2, 6, 6)), model.eval()(noise(8, 2, 6, 6)), atol=1e-5)
-    assert not any(isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) for module in traced.modules())
-    assert [name for name, module in traced.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear))] == ["0", "3", "8", "10"]
+    assert not any(
+        isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) for module in traced.modules()
+    )
+    assert [
+        name
+        for name, module in traced.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    ] == ["0", "3", "8", "10"]
 
 
 def test_the_network_itself_is_left_alone() -> None:
@@ -55,7 +69,14 @@ def test_masks_follow_the_folded_weights() -> None:
         layer = model.get_submodule(name)
         assert isinstance(layer.weight, nn.Parameter)
         layer.add_module(
-            "mask", WeightMask(layer.weight, noise(*layer.weight.shape), layer.weight.numel() // 2, None, lambda _: 1.0)
+            "mask",
+            WeightMask(
+                layer.weight,
+                noise(*layer.weight.shape),
+                layer.weight.numel() // 2,
+                None,
+                lambda _: 1.0,
+            ),
         )
     traced = folded(model)
     assert torch.allclose(traced(noise(8, 2, 6, 6)), model.eval()(noise(8, 2, 6, 6)), atol=1e-5)
@@ -82,5 +103,8 @@ def test_a_layer_with_two_norms_is_refused() -> None:
             return y
 
     for model in (Twice(), nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.BatchNorm1d(3))):
-        with pytest.raises(UnsupportedError, match=r"must follow a convolution or linear layer that nothing else reads"):
+        with pytest.raises(
+            UnsupportedError,
+            match=r"must follow a convolution or linear layer that nothing else reads",
+        ):
             folded(model)

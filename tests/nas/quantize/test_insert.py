@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import FusedReLU, QuantizedLinear, Range, UnsupportedError, calibrate, insert_ranges
+from nas.quantize import (
+    ActivationQuantizer,
+    FusedReLU,
+    QuantizedLinear,
+    UnsupportedError,
+    calibrate,
+    insert_quantizers,
+)
 from nas.seeds import seeded
 
 
@@ -30,12 +37,13 @@ def linear() -> nn.Linear:
 
 
 def behind(model: nn.Module) -> list[tuple[str, str]]:
-    """Which node each quantiser follows, and the name of its range, in order."""
-    traced = insert_ranges(model, 8)
+    """Which node each quantizer follows, and the name of its range, in order."""
+    traced = insert_quantizers(model, 8)
     return [
         (node.all_input_nodes[0].name, str(node.target).removeprefix("ranges."))
         for node in traced.graph.nodes
-        if node.op == "call_module" and isinstance(traced.get_submodule(str(node.target)), Range)
+        if node.op == "call_module"
+        and isinstance(traced.get_submodule(str(node.target)), ActivationQuantizer)
     ]
 
 
@@ -61,7 +69,12 @@ def test_what_something_else_reads_is_not_fused() -> None:
 
 
 def test_a_table_takes_no_clamp_into_it() -> None:
-    assert [node for node, _ in behind(nn.Sequential(linear(), nn.Sigmoid(), nn.ReLU()))] == ["input_1", "_0", "_1", "_2"]
+    assert [node for node, _ in behind(nn.Sequential(linear(), nn.Sigmoid(), nn.ReLU()))] == [
+        "input_1",
+        "_0",
+        "_1",
+        "_2",
+    ]
 
 
 def test_summands_and_their_sum_share_one_range() -> None:
@@ -71,11 +84,17 @@ def test_summands_and_their_sum_share_one_range() -> None:
         return second + net["c"](torch.relu(second))
 
     found = dict(behind(Net(run, a=linear(), b=linear(), c=linear())))
-    assert {node for node, name in found.items() if name == found["a"]} == {"a", "b", "add", "c", "add_1"}
+    assert {node for node, name in found.items() if name == found["a"]} == {
+        "a",
+        "b",
+        "add",
+        "c",
+        "add_1",
+    }
     assert found["x"] == "x"
     assert found["relu"] == "relu"
-    traced = insert_ranges(Net(run, a=linear(), b=linear(), c=linear()), 8)
-    assert sum(isinstance(module, Range) for module in traced.modules()) == 3
+    traced = insert_quantizers(Net(run, a=linear(), b=linear(), c=linear()), 8)
+    assert sum(isinstance(module, ActivationQuantizer) for module in traced.modules()) == 3
 
 
 def test_parts_and_what_they_are_joined_to_share_one_range_through_what_moves_them() -> None:
@@ -83,30 +102,37 @@ def test_parts_and_what_they_are_joined_to_share_one_range_through_what_moves_th
         y = net["pool"](net["a"](x))
         return net["head"](torch.cat([y, net["b"](y)], 1))
 
-    parts = {"a": nn.Conv2d(1, 2, 1), "b": nn.Conv2d(2, 3, 1), "pool": nn.MaxPool2d(2), "head": nn.Flatten()}
+    parts = {
+        "a": nn.Conv2d(1, 2, 1),
+        "b": nn.Conv2d(2, 3, 1),
+        "pool": nn.MaxPool2d(2),
+        "head": nn.Flatten(),
+    }
     found = dict(behind(Net(run, **parts)))
     assert found["a"] == found["b"] == found["cat"] != found["x"]
 
 
 def test_layers_keep_their_names_and_parameters() -> None:
     model = nn.Sequential(QuantizedLinear(linear(), 3), nn.ReLU(), linear())
-    traced = insert_ranges(model, 6)
+    traced = insert_quantizers(model, 6)
     assert traced.get_submodule("0") is model[0]
     assert traced.get_submodule("2") is model[2]
     assert {name: id(part) for name, part in traced.named_parameters()} == {
         name: id(part) for name, part in model.named_parameters()
     }
-    assert all(module.bits == 6 for module in traced.modules() if isinstance(module, Range))
+    assert all(
+        module.bits == 6 for module in traced.modules() if isinstance(module, ActivationQuantizer)
+    )
 
 
 def test_a_shared_range_sees_all_that_it_serves() -> None:
     def run(net: Net, x: Tensor) -> Tensor:
         return net["a"](x) + net["b"](x)
 
-    traced = insert_ranges(Net(run, a=linear(), b=linear()), 8).train()
+    traced = insert_quantizers(Net(run, a=linear(), b=linear()), 8).train()
     x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
     traced(x)
-    _, module = (module for module in traced.modules() if isinstance(module, Range))
+    _, module = (module for module in traced.modules() if isinstance(module, ActivationQuantizer))
     # Both layers are the same, so their sum reaches twice as far.
     assert module.high.item() >= 1.9 * linear()(x).max().item()
 
@@ -128,24 +154,42 @@ def looping(net: Net, x: Tensor) -> Tensor:
     return x
 
 
-@pytest.mark.parametrize("model", [Branching(), Net(counting, a=linear()), Net(looping, a=linear())])
+@pytest.mark.parametrize(
+    "model", [Branching(), Net(counting, a=linear()), Net(looping, a=linear())]
+)
 def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
-    with pytest.raises(UnsupportedError, match=r"must be traceable by torch\.fx, without branches on values, but: "):
-        insert_ranges(model, 8)
+    with pytest.raises(
+        UnsupportedError, match=r"must be traceable by torch\.fx, without branches on values, but: "
+    ):
+        insert_quantizers(model, 8)
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)), r"'1', a Softmax, has no integer form; these have one: .*Conv2d, .*Tanh"),
-        (Net(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()), r"'softmax', a call of softmax, has no integer form; use"),
-        (Net(lambda net, x: net["a"](x).exp(), a=linear()), r"'exp', a call of exp, has no integer form; use one of .*ReLU6"),
-        (Net(lambda net, x: net["a"](x) - x, a=linear()), r"'sub', a call of sub, has no integer form"),
+        (
+            nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)),
+            r"'1', a Softmax, has no integer form; these have one: .*Conv2d, .*Tanh",
+        ),
+        (
+            Net(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()),
+            r"'softmax', a call of softmax, has no integer form; use",
+        ),
+        (
+            Net(lambda net, x: net["a"](x).exp(), a=linear()),
+            r"'exp', a call of exp, has no integer form; use one of .*ReLU6",
+        ),
+        (
+            Net(lambda net, x: net["a"](x) - x, a=linear()),
+            r"'sub', a call of sub, has no integer form",
+        ),
     ],
 )
-def test_what_has_no_integer_form_is_refused_with_what_has_one(model: nn.Module, message: str) -> None:
+def test_what_has_no_integer_form_is_refused_with_what_has_one(
+    model: nn.Module, message: str
+) -> None:
     with pytest.raises(UnsupportedError, match=message):
-        insert_ranges(model, 8)
+        insert_quantizers(model, 8)
 
 
 @pytest.mark.parametrize(
@@ -153,21 +197,34 @@ def test_what_has_no_integer_form_is_refused_with_what_has_one(model: nn.Module,
     [
         lambda net, x: net["norm"](torch.relu(net["layer"](x))),  # something lies between
         lambda net, x: net["norm"](x),  # nothing lies before
-        lambda net, x: (lambda y: y + net["norm"](y))(net["layer"](x)),  # another reads what lies before
+        lambda net, x: (lambda y: y + net["norm"](y))(
+            net["layer"](x)
+        ),  # another reads what lies before
     ],
 )
-def test_batch_normalisation_that_cannot_fold_is_refused(run: Callable[[Net, Tensor], Tensor]) -> None:
-    with pytest.raises(UnsupportedError, match="'norm': batch normalisation must follow a convolution or linear layer"):
-        insert_ranges(Net(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
+def test_batch_normalization_that_cannot_fold_is_refused(
+    run: Callable[[Net, Tensor], Tensor],
+) -> None:
+    with pytest.raises(
+        UnsupportedError,
+        match="'norm': batch normalization must follow a convolution or linear layer",
+    ):
+        insert_quantizers(Net(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
 
 
 def rectified(model: nn.Module) -> list[str]:
     """The modules that ranges carry out."""
-    return [name for name, module in insert_ranges(model, 8).named_modules() if isinstance(module, FusedReLU)]
+    return [
+        name
+        for name, module in insert_quantizers(model, 8).named_modules()
+        if isinstance(module, FusedReLU)
+    ]
 
 
 def test_a_relu_is_carried_out_by_the_range_behind_it() -> None:
-    model = nn.Sequential(linear(), nn.ReLU(), linear(), nn.ReLU6(), linear(), nn.Sigmoid(), nn.ReLU())
+    model = nn.Sequential(
+        linear(), nn.ReLU(), linear(), nn.ReLU6(), linear(), nn.Sigmoid(), nn.ReLU()
+    )
     assert rectified(model) == ["1", "6"]
     assert type(model[1]) is nn.ReLU  # that of the network itself
 
@@ -198,8 +255,10 @@ def test_training_is_the_same_whoever_carries_out_a_relu() -> None:
     found = []
     for relu in (nn.ReLU, Own):
         with seeded(0):
-            model = nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), relu(), nn.Flatten(), nn.Linear(80, 4))
-        traced = insert_ranges(model, 5)
+            model = nn.Sequential(
+                nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), relu(), nn.Flatten(), nn.Linear(80, 4)
+            )
+        traced = insert_quantizers(model, 5)
         inputs = torch.randn(6, 2, 6, 6, generator=torch.Generator().manual_seed(1))
         calibrate(traced, inputs)
         optimizer = torch.optim.SGD(traced.train().parameters(), lr=0.1)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import QuantizedConv2d, QuantizedLinear, Range, weight_levels
-from nas.quantize.quantizers import weight_quantizer
+from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, weight_levels
+from nas.quantize.weight_quantizers import weight_quantizer
 from nas.seeds import seeded
 
 ALL_BITS = range(2, 9)
@@ -39,7 +39,7 @@ def steps(weight: Tensor, bits: int) -> Tensor:
 
 
 def levels(quantized: Tensor, weight: Tensor, bits: int) -> Tensor:
-    """Which multiples of its step the quantised weights are."""
+    """Which multiples of its step the quantized weights are."""
     multiples = quantized / steps(weight, bits)
     assert torch.allclose(multiples, multiples.round(), atol=1e-3)
     return multiples.round()
@@ -54,8 +54,8 @@ def passed(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return x.grad, upstream
 
 
-def calibrated(low: float, high: float, bits: int) -> Range:
-    module = Range(bits).eval()
+def calibrated(low: float, high: float, bits: int) -> ActivationQuantizer:
+    module = ActivationQuantizer(bits).eval()
     module.low.fill_(low)
     module.high.fill_(high)
     return module
@@ -63,7 +63,9 @@ def calibrated(low: float, high: float, bits: int) -> Range:
 
 @pytest.mark.parametrize("bits", ALL_BITS)
 @pytest.mark.parametrize("shape", [(5, 300), (4, 7, 3, 3)])
-def test_weights_lie_on_symmetric_levels_of_their_channel(bits: int, shape: tuple[int, ...]) -> None:
+def test_weights_lie_on_symmetric_levels_of_their_channel(
+    bits: int, shape: tuple[int, ...]
+) -> None:
     weight = noise(*shape)
     quantized = quantize_weight(weight, bits)
     for channel, used in zip(quantized, levels(quantized, weight, bits), strict=True):
@@ -117,7 +119,7 @@ def test_a_channel_of_zeros_stays_zero_with_a_finite_gradient(bits: int) -> None
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_quantising_again_keeps_the_levels(bits: int) -> None:
+def test_quantizing_again_keeps_the_levels(bits: int) -> None:
     weight = noise(6, 50)
     once = quantize_weight(weight, bits)
     twice = quantize_weight(once, bits)
@@ -126,13 +128,17 @@ def test_quantising_again_keeps_the_levels(bits: int) -> None:
 
 @pytest.mark.parametrize("bits", ALL_BITS)
 @pytest.mark.parametrize("factor", [2.0, -0.25, 3.7, -1e-3, 1e4])
-def test_a_scaled_channel_is_quantised_to_its_scaled_levels(bits: int, factor: float) -> None:
+def test_a_scaled_channel_is_quantized_to_its_scaled_levels(bits: int, factor: float) -> None:
     weight, factors = noise(3, 40), torch.tensor([[1.0], [factor], [-1.0]])
-    assert torch.allclose(quantize_weight(factors * weight, bits), factors * quantize_weight(weight, bits), rtol=1e-5)
+    assert torch.allclose(
+        quantize_weight(factors * weight, bits), factors * quantize_weight(weight, bits), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-@pytest.mark.parametrize(("low", "high"), [(-1.3, 2.9), (0.0, 5.0), (-4.0, 0.0), (-1e-3, 7.0), (-100.0, 0.01)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1.3, 2.9), (0.0, 5.0), (-4.0, 0.0), (-1e-3, 7.0), (-100.0, 0.01)]
+)
 def test_activations_lie_on_levels_of_which_zero_is_one(bits: int, low: float, high: float) -> None:
     module = calibrated(low, high, bits)
     x = torch.linspace(low - 2.0, high + 2.0, 5001)
@@ -165,9 +171,12 @@ def test_activations_outside_of_the_range_take_its_ends(bits: int) -> None:
 def test_the_gradient_passes_inside_of_the_range_and_stops_outside(bits: int) -> None:
     module = calibrated(-1.0, 3.0, bits)
     step = 4.0 / (2**bits - 1)
-    # Rounding moves the ends by up to half a step, and up to half a step beyond the last level nothing is clipped.
+    # Rounding moves the ends by up to half a step, and up to half a step beyond the last level
+    # nothing is clipped.
     inside = torch.linspace(-1.0 + step, 3.0 - step, 50)
-    outside = torch.cat([torch.linspace(-20.0, -1.0 - 1.01 * step, 20), torch.linspace(3.0 + 1.01 * step, 20.0, 20)])
+    outside = torch.cat(
+        [torch.linspace(-20.0, -1.0 - 1.01 * step, 20), torch.linspace(3.0 + 1.01 * step, 20.0, 20)]
+    )
     gradient, upstream = passed(module, torch.cat([inside, outside]))
     assert torch.equal(gradient[:50], upstream[:50])
     assert (gradient[50:] == 0.0).all()
@@ -252,7 +261,16 @@ def test_a_convolution_keeps_its_geometry_and_its_parameters(geometry: dict[str,
         expected.weight.copy_(quantize_weight(layer.weight, 4))
     made = QuantizedConv2d(layer, 4)
     assert torch.equal(made(inputs), expected(inputs))
-    for name in ("stride", "padding", "dilation", "groups", "padding_mode", "kernel_size", "in_channels", "out_channels"):
+    for name in (
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+        "kernel_size",
+        "in_channels",
+        "out_channels",
+    ):
         assert getattr(made, name) == getattr(layer, name)
     assert made.weight is layer.weight
     assert made.bias is layer.bias
@@ -260,7 +278,7 @@ def test_a_convolution_keeps_its_geometry_and_its_parameters(geometry: dict[str,
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_linear_layer_computes_with_quantised_weights(bias: bool) -> None:
+def test_a_linear_layer_computes_with_quantized_weights(bias: bool) -> None:
     with seeded(0):
         layer = nn.Linear(6, 5, bias)
     made = QuantizedLinear(layer, 3)

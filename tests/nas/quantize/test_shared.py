@@ -12,7 +12,9 @@ def test_shared_weights_lie_in_memory_with_their_channels_last() -> None:
 
 
 def test_values_are_rounded_with_one_scale_and_passed_their_gradients() -> None:
-    codebook = Codebook(torch.tensor([0.0, -0.5, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3)
+    codebook = Codebook(
+        torch.tensor([0.0, -0.5, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3
+    )
     scale = 1.0 / 3.499
     expected = scale * torch.tensor([[0.0, -2.0, 3.0], [1.0, 1.0, -2.0]])
     weights = codebook()
@@ -27,7 +29,9 @@ def test_values_are_rounded_with_one_scale_and_passed_their_gradients() -> None:
 
 
 def test_values_may_have_affine_levels() -> None:
-    codebook = Codebook(torch.tensor([0.0, -0.2, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3, affine=True)
+    codebook = Codebook(
+        torch.tensor([0.0, -0.2, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3, affine=True
+    )
     scale = 1.0 / 6.499
     weights = codebook()
     assert torch.allclose(weights, scale * torch.tensor([[0.0, -1.0, 6.0], [2.0, 2.0, -1.0]]))
@@ -40,7 +44,10 @@ def test_values_may_have_affine_levels() -> None:
 
 
 def test_a_rescaled_layer_keeps_its_levels() -> None:
-    layer = SharedLinear(nn.Linear(3, 2), Codebook(torch.tensor([0.0, -0.5, 1.0]), torch.tensor([[0, 1, 2], [2, 2, 1]]), 4))
+    layer = SharedLinear(
+        nn.Linear(3, 2),
+        Codebook(torch.tensor([0.0, -0.5, 1.0]), torch.tensor([[0, 1, 2], [2, 2, 1]]), 4),
+    )
     levels, scales, bits = layer_levels(layer)
     # A channel without weights has no ratio.
     rescale(layer, torch.tensor([1.5, 0.0]))

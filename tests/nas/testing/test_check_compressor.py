@@ -134,14 +134,18 @@ def test_the_space_must_have_the_kind() -> None:
 def test_random_designs_must_have_the_kind() -> None:
     class Rare(Space):
         options = tuple(range(1000))
-        choices = Choices([Choice("", "op", options), Choice("head", "gain", (0.5, 2.0), ("op", frozenset({7})))])
+        choices = Choices(
+            [Choice("", "op", options), Choice("head", "gain", (0.5, 2.0), ("op", frozenset({7})))]
+        )
 
     breach(Gain(), "random designs must have choices of kind 'gain', but 10 had none", Rare())
 
 
 def test_designs_without_the_kind_are_passed_over() -> None:
     class Sometimes(Space):
-        choices = Choices([Choice("", "op", (0, 1)), Choice("head", "gain", (0.5, 2.0), ("op", frozenset({1})))])
+        choices = Choices(
+            [Choice("", "op", (0, 1)), Choice("head", "gain", (0.5, 2.0), ("op", frozenset({1})))]
+        )
 
     for seed in range(3):
         check(Gain(), Sometimes(), seed)
@@ -151,11 +155,18 @@ def test_every_design_must_be_carried_out() -> None:
     class Wider(Space):
         choices = Choices([Choice("head", "gain", (0.5, 3))])
 
-    breach(Gain(), r"must carry out every design, but raised ValueError\(.*a gain must be a number.* for {'head': 3}", Wider())
+    breach(
+        Gain(),
+        r"must carry out every design, but raised ValueError\(.*a gain must be a number.* for {'head': 3}",
+        Wider(),
+    )
 
 
 def test_a_network_must_come_back() -> None:
-    breach(applied(lambda model, settings, example: None), "must return a module, but returned NoneType: perhaps `return model`")
+    breach(
+        applied(lambda model, settings, example: None),
+        "must return a module, but returned NoneType: perhaps `return model`",
+    )
 
 
 def test_the_settings_must_stay_as_they_are() -> None:
@@ -192,7 +203,10 @@ def test_global_states_must_be_left_alone(name: str, draw: Callable[[], Any]) ->
     try:
         with torch.random.fork_rng(devices=[]):
             torch.rand(1)  # so that seeding with 0 changes something
-            breach(applied(drawing), rf"apply\(\) must leave the global state of {name}(\S*\(\))? alone")
+            breach(
+                applied(drawing),
+                rf"apply\(\) must leave the global state of {name}(\S*\(\))? alone",
+            )
     finally:
         torch.set_grad_enabled(True)
 
@@ -203,7 +217,10 @@ def test_applying_must_be_repeatable() -> None:
     def noisy(layer: nn.Linear, gain: float, example: Tensor) -> nn.Module:
         return with_weights(layer, layer.weight + torch.rand(layer.weight.shape, generator=own))
 
-    breach(layered(noisy), "must be repeatable, for .*, but 'hidden.weight' differs: perhaps it draws at random")
+    breach(
+        layered(noisy),
+        "must be repeatable, for .*, but 'hidden.weight' differs: perhaps it draws at random",
+    )
 
 
 def test_the_order_of_sites_must_not_matter() -> None:
@@ -241,17 +258,27 @@ def test_the_original_of_the_copy_must_stay_as_it_is() -> None:
         model.get_parameter("5.table").data.add_(1.0)
         return model
 
-    breach(applied(shift), "must leave the original of its copy alone, but changed '5.table'", Held())
+    breach(
+        applied(shift), "must leave the original of its copy alone, but changed '5.table'", Held()
+    )
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda layer, gain, example: nn.Sequential(layer, nn.Flatten(0)), r"must give logits \[N, 3\]|must take a batch of"),
-        (lambda layer, gain, example: with_weights(layer, layer.weight / 0.0), r"must give logits \[N, 3\], but .*not finite"),
+        (
+            lambda layer, gain, example: nn.Sequential(layer, nn.Flatten(0)),
+            r"must give logits \[N, 3\]|must take a batch of",
+        ),
+        (
+            lambda layer, gain, example: with_weights(layer, layer.weight / 0.0),
+            r"must give logits \[N, 3\], but .*not finite",
+        ),
     ],
 )
-def test_what_comes_back_must_give_logits(make: Callable[[nn.Linear, float, Tensor], nn.Module], message: str) -> None:
+def test_what_comes_back_must_give_logits(
+    make: Callable[[nn.Linear, float, Tensor], nn.Module], message: str
+) -> None:
     breach(layered(make), message)
 
 
@@ -264,7 +291,10 @@ def test_costs_must_be_countable() -> None:
         def forward(self, input: Tensor) -> Any:  # noqa: A002 - the name that torch gives it
             return self[0](input if input.sum() > 0 else -input)
 
-    breach(layered(lambda layer, gain, example: Branching(layer, gain)), "must have costs that can be counted, .*torch.fx")
+    breach(
+        layered(lambda layer, gain, example: Branching(layer, gain)),
+        "must have costs that can be counted, .*torch.fx",
+    )
 
 
 def test_costs_must_follow_from_the_settings_alone() -> None:
@@ -293,7 +323,10 @@ def test_the_network_must_train_on() -> None:
             y: Tensor = self.layer(x)
             return y.detach()
 
-    breach(layered(lambda layer, gain, example: Fixed(layer)), "must train on a batch, but raised RuntimeError")
+    breach(
+        layered(lambda layer, gain, example: Fixed(layer)),
+        "must train on a batch, but raised RuntimeError",
+    )
 
     class HalfFixed(Gained):
         def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
@@ -330,13 +363,16 @@ def test_the_state_must_fit_one_made_afresh() -> None:
 
     def listed(layer: nn.Linear, gain: float, example: Tensor) -> nn.Module:
         made = Gained(layer, gain)
-        made.register_buffer(f"from_{int(layer.weight.sum() * 1e6)}".replace("-", "m"), torch.zeros(1))
+        made.register_buffer(
+            f"from_{int(layer.weight.sum() * 1e6)}".replace("-", "m"), torch.zeros(1)
+        )
         return made
 
     for make in (remember, listed):
         breach(layered(make), "costs must follow from the settings alone|must fit one made afresh")
     breach(
-        layered(listed), "(?s)the state of .* must fit one made afresh, but: .*perhaps something learnt is no parameter or buffer"
+        layered(listed),
+        "(?s)the state of .* must fit one made afresh, but: .*perhaps something learnt is no parameter or buffer",
     )
 
 
@@ -344,7 +380,9 @@ def test_an_unknown_site_must_be_refused() -> None:
     class Deaf(Gain):
         def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> Any:
             known = dict(model.named_modules())
-            return super().apply(model, {site: gain for site, gain in settings.items() if site in known}, example)
+            return super().apply(
+                model, {site: gain for site, gain in settings.items() if site in known}, example
+            )
 
     class Crashing(Gain):
         def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> Any:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from nas.artifact.operations import Conv, Flatten, Linear, Scaling, TensorType
-from nas.artifact.program import Program
+from nas.measure.device import Device
 from nas.measure.host import OnnxRuntimeCpu
-from nas.measure.profile import profile
-from nas.measure.protocol import Device
+from nas.measure.latency_profile import profile
+from nas.measure.latency_table import TableDevice
 from nas.measure.roofline import Roofline
-from nas.measure.table import TableDevice
+from nas.program.operations import Conv, Flatten, Linear, Scaling, TensorType
+from nas.program.program import Program
 from nas.testing.device import check_device
 
 
@@ -23,7 +23,15 @@ def scaling(channels: int) -> Scaling:
 @pytest.fixture
 def program() -> Program:
     first, second = TensorType((2, 4, 4), 0.5, 3), TensorType((4, 4, 4), 0.5, 3)
-    conv = Conv("conv", (0,), np.ones((4, 2, 3, 3), np.int8), 4, np.zeros(4, np.int32), scaling(4), *((1, 1), (1, 1), (1, 1), 1))
+    conv = Conv(
+        "conv",
+        (0,),
+        np.ones((4, 2, 3, 3), np.int8),
+        4,
+        np.zeros(4, np.int32),
+        scaling(4),
+        *((1, 1), (1, 1), (1, 1), 1),
+    )
     head = Linear("head", (2,), np.ones((3, 64), np.int8), 8, np.zeros(3, np.int32), scaling(3))
     flat, last = TensorType((64,), 0.5, 3), TensorType((3,), 0.5, 0)
     return Program((first, second, flat, last), (conv, Flatten("flatten", (1,)), head))
@@ -71,20 +79,43 @@ def _raises(program: Program, calls: int) -> float:
 
 
 BREACHES: list[tuple[Callable[[Program, int], Any], str]] = [
-    (_raises, r"latency\(\) must take every program, but raised KeyError\('conv'\): perhaps its table lacks an operation"),
-    (_writes, r"latency\(\) must leave the program as it is, but changed it: perhaps it multiplies"),
+    (
+        _raises,
+        r"latency\(\) must take every program, but raised KeyError\('conv'\): perhaps its table lacks an operation",
+    ),
+    (
+        _writes,
+        r"latency\(\) must leave the program as it is, but changed it: perhaps it multiplies",
+    ),
     (_draws, r"latency\(\) must leave the global state of random alone"),
-    (lambda program, calls: torch.tensor(1.0), "must return positive and finite seconds, but returned tensor.*not.*float"),
-    (lambda program, calls: 0.0, "must return positive and finite seconds, but returned 0.0: perhaps it divides"),
-    (lambda program, calls: float("nan"), "must return positive and finite seconds, but returned nan"),
+    (
+        lambda program, calls: torch.tensor(1.0),
+        "must return positive and finite seconds, but returned tensor.*not.*float",
+    ),
+    (
+        lambda program, calls: 0.0,
+        "must return positive and finite seconds, but returned 0.0: perhaps it divides",
+    ),
+    (
+        lambda program, calls: float("nan"),
+        "must return positive and finite seconds, but returned nan",
+    ),
     (lambda program, calls: -1.0, "must return positive and finite seconds, but returned -1.0"),
-    (lambda program, calls: _seconds(program) * calls, "must give one program the same latency within a factor of 1, but gave"),
-    (lambda program, calls: 1.0 / len(program.operations) ** 9, "must not be much faster with a whole program"),
+    (
+        lambda program, calls: _seconds(program) * calls,
+        "must give one program the same latency within a factor of 1, but gave",
+    ),
+    (
+        lambda program, calls: 1.0 / len(program.operations) ** 9,
+        "must not be much faster with a whole program",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("latency", "message"), BREACHES)
-def test_a_breach_is_named(program: Program, latency: Callable[[Program, int], Any], message: str) -> None:
+def test_a_breach_is_named(
+    program: Program, latency: Callable[[Program, int], Any], message: str
+) -> None:
     with pytest.raises(AssertionError, match=message):
         check_device(Told(latency), program)
 
@@ -102,5 +133,7 @@ def test_a_name_is_a_lasting_text(program: Program) -> None:
             return f"call {self.calls}"
 
     counting: Device = Counting(lambda program, calls: _seconds(program))
-    with pytest.raises(AssertionError, match="a device must keep its name, but 'call 0' became 'call 1'"):
+    with pytest.raises(
+        AssertionError, match="a device must keep its name, but 'call 0' became 'call 1'"
+    ):
         check_device(counting, program)

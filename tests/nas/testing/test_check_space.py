@@ -141,24 +141,34 @@ def test_choices_must_not_change() -> None:
 def test_genotypes_must_come_back_from_their_designs(method: str) -> None:
     class Turned(Choices):
         def canonical(self, genotype: Sequence[int]) -> Genotype:
-            return super().canonical([0] * len(self) if method == "canonical" and any(genotype) else genotype)
+            return super().canonical(
+                [0] * len(self) if method == "canonical" and any(genotype) else genotype
+            )
 
         def encode(self, design: Design) -> Genotype:
-            return (9, *super().encode(design)[1:]) if method == "encode" else super().encode(design)
+            return (
+                (9, *super().encode(design)[1:]) if method == "encode" else super().encode(design)
+            )
 
         def sample(self, rng: np.random.Generator) -> Genotype:
             return Choices(self).sample(rng)
 
     space = Space()
     space.choices = Turned(Space.choices)
-    breach(space, rf"{method}\(\).* must give back the genotype \(.*\), but gave \(.*\): perhaps an option is not equal to itself")
+    breach(
+        space,
+        rf"{method}\(\).* must give back the genotype \(.*\), but gave \(.*\): perhaps an option is not equal to itself",
+    )
 
 
 def test_a_design_that_cannot_be_built_is_told() -> None:
     def unbuildable(model: nn.Sequential, design: Design) -> nn.Module:
         raise ZeroDivisionError("no channels")
 
-    breach(built(unbuildable), r"must make a network of every design, but raised ZeroDivisionError\('no channels'\) for {'depth'")
+    breach(
+        built(unbuildable),
+        r"must make a network of every design, but raised ZeroDivisionError\('no channels'\) for {'depth'",
+    )
 
 
 def test_reading_an_inactive_choice_is_guessed() -> None:
@@ -169,11 +179,17 @@ def test_reading_an_inactive_choice_is_guessed() -> None:
 
 
 def test_an_unknown_choice_is_no_inactive_one() -> None:
-    breach(built(lambda model, design: design["hidden.wdith"]), r"raised KeyError\('hidden.wdith'\) for .* do not fit together")
+    breach(
+        built(lambda model, design: design["hidden.wdith"]),
+        r"raised KeyError\('hidden.wdith'\) for .* do not fit together",
+    )
 
 
 def test_a_network_must_come_back() -> None:
-    breach(built(lambda model, design: None), "build.. must return a module, but returned NoneType: perhaps `return model`")
+    breach(
+        built(lambda model, design: None),
+        "build.. must return a module, but returned NoneType: perhaps `return model`",
+    )
 
 
 def test_the_design_must_stay_as_it_is() -> None:
@@ -186,7 +202,10 @@ def test_the_design_must_stay_as_it_is() -> None:
         return model
 
     for change in (fill, drain):
-        breach(built(change), "must leave the design as it is, but made .*: perhaps it pops entries or fills in defaults")
+        breach(
+            built(change),
+            "must leave the design as it is, but made .*: perhaps it pops entries or fills in defaults",
+        )
 
 
 def test_the_example_must_stay_as_it_is() -> None:
@@ -213,7 +232,9 @@ def test_global_states_must_be_left_alone(name: str, draw: Callable[[], Any]) ->
         return model
 
     try:
-        with pytest.raises(AssertionError, match=rf"build\(\) must leave the global state of {name}\S* alone"):
+        with pytest.raises(
+            AssertionError, match=rf"build\(\) must leave the global state of {name}\S* alone"
+        ):
             check(built(drawing))
     finally:
         torch.set_default_dtype(torch.float32)
@@ -228,7 +249,10 @@ def test_one_seed_must_give_one_network() -> None:
             model.get_parameter("head.weight").normal_(generator=own)
         return model
 
-    breach(built(drawing), r"the same network for the same seed, .*'head.weight' differs: perhaps something is drawn")
+    breach(
+        built(drawing),
+        r"the same network for the same seed, .*'head.weight' differs: perhaps something is drawn",
+    )
 
 
 @pytest.mark.parametrize("how", ["seeded again", "loaded"])
@@ -243,7 +267,10 @@ def test_another_seed_must_give_other_weights(how: str) -> None:
                     nn.init.constant_(parameter, 0.1)
             return model
 
-    breach(Fixed(), "other weights for another seed if it draws .*: perhaps build.. seeds torch itself, or puts given weights over")
+    breach(
+        Fixed(),
+        "other weights for another seed if it draws .*: perhaps build.. seeds torch itself, or puts given weights over",
+    )
 
 
 def test_a_copy_of_a_given_network_owes_nothing_to_the_seed() -> None:
@@ -287,18 +314,42 @@ def test_the_order_of_a_design_must_not_matter() -> None:
             lambda net, x: (net.inner(x), x),
             r"must give logits \[N, 3\], but for \[1, 1, 4, 4\] gave tuple: perhaps it returns a tuple",
         ),
-        (lambda net, x: net.inner(x)[:, :2], r"must give logits \[N, 3\], but for \[1, 1, 4, 4\] gave \[1, 2\]"),
-        (lambda net, x: net.inner(x).squeeze(), r"must give logits \[N, 3\], but for \[1, 1, 4, 4\] gave \[3\]"),
-        (lambda net, x: net.inner(x).mean(0, keepdim=True), r"must give logits \[N, 3\], but for \[3, 1, 4, 4\] gave \[1, 3\]"),
-        (lambda net, x: net.inner(x.view(1, 1, 4, 4)), r"must take a batch of \[3, 1, 4, 4\], but raised RuntimeError"),
+        (
+            lambda net, x: net.inner(x)[:, :2],
+            r"must give logits \[N, 3\], but for \[1, 1, 4, 4\] gave \[1, 2\]",
+        ),
+        (
+            lambda net, x: net.inner(x).squeeze(),
+            r"must give logits \[N, 3\], but for \[1, 1, 4, 4\] gave \[3\]",
+        ),
+        (
+            lambda net, x: net.inner(x).mean(0, keepdim=True),
+            r"must give logits \[N, 3\], but for \[3, 1, 4, 4\] gave \[1, 3\]",
+        ),
+        (
+            lambda net, x: net.inner(x.view(1, 1, 4, 4)),
+            r"must take a batch of \[3, 1, 4, 4\], but raised RuntimeError",
+        ),
         (
             lambda net, x: net.inner(x) / 0.0,
             r"must give logits \[N, 3\], but .* gave some that are not finite: perhaps a layer divides by 0",
         ),
-        (lambda net, x: functional.dropout(net.inner(x)), "the same logits twice in evaluation mode, .*training=self.training"),
-        (lambda net, x: torch.softmax(net.inner(x), 1), "must give logits, but gave probabilities: perhaps a softmax"),
-        (lambda net, x: torch.log_softmax(net.inner(x), 1), "must give logits, but gave probabilities"),
-        (lambda net, x: net.inner(x) - net.inner(x).mean(0), "must not depend on the others in its batch"),
+        (
+            lambda net, x: functional.dropout(net.inner(x)),
+            "the same logits twice in evaluation mode, .*training=self.training",
+        ),
+        (
+            lambda net, x: torch.softmax(net.inner(x), 1),
+            "must give logits, but gave probabilities: perhaps a softmax",
+        ),
+        (
+            lambda net, x: torch.log_softmax(net.inner(x), 1),
+            "must give logits, but gave probabilities",
+        ),
+        (
+            lambda net, x: net.inner(x) - net.inner(x).mean(0),
+            "must not depend on the others in its batch",
+        ),
         (
             lambda net, x: net.inner(functional.batch_norm(x, None, None, training=True)),
             "must not depend on the others in its batch",
@@ -311,10 +362,15 @@ def test_the_order_of_a_design_must_not_matter() -> None:
             lambda net, x: torch.stack([net.inner(x)[sample] for sample in range(len(x))]),
             "costs that can be counted, .*branches on values or shapes",
         ),
-        (lambda net, x: net.inner(x.detach()).detach(), "must train on a batch, but raised RuntimeError"),
+        (
+            lambda net, x: net.inner(x.detach()).detach(),
+            "must train on a batch, but raised RuntimeError",
+        ),
     ],
 )
-def test_what_a_network_says_must_be_logits(forward: Callable[[Wrapped, Tensor], Any], message: str) -> None:
+def test_what_a_network_says_must_be_logits(
+    forward: Callable[[Wrapped, Tensor], Any], message: str
+) -> None:
     breach(run(forward), message)
 
 
@@ -326,7 +382,10 @@ def test_the_gradient_must_reach_every_parameter() -> None:
         logits = net.inner(x)
         return logits + (0.0 * logits).sqrt()
 
-    breach(built(unused), "the gradient must reach every parameter .* but 'spare.weight' has none: perhaps forward.. does not use")
+    breach(
+        built(unused),
+        "the gradient must reach every parameter .* but 'spare.weight' has none: perhaps forward.. does not use",
+    )
     breach(run(rooted), "the gradient must reach every parameter .* but that of '.*' is not finite")
 
 
@@ -337,7 +396,10 @@ def test_frozen_parameters_need_no_gradient_but_some_must_be_trained() -> None:
         return model
 
     check(built(lambda model, design: freeze(model, "bias")))
-    breach(built(lambda model, design: freeze(model, "")), "must have parameters to train, but has none")
+    breach(
+        built(lambda model, design: freeze(model, "")),
+        "must have parameters to train, but has none",
+    )
 
 
 def test_a_network_that_only_works_while_it_is_evaluated_is_told() -> None:
@@ -365,31 +427,47 @@ def test_a_site_must_be_there_in_every_design_that_has_it() -> None:
     class Lenient:
         kind = "bits"
 
-        def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+        def apply(
+            self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+        ) -> nn.Module:
             return model
 
-    with pytest.raises(AssertionError, match=r"site of a 'bits' choice must name a module, but 'norm' is none of .*lacks a `when`"):
+    with pytest.raises(
+        AssertionError,
+        match=r"site of a 'bits' choice must name a module, but 'norm' is none of .*lacks a `when`",
+    ):
         check(chosen(Choice("norm", "bits", (4, 8))), compressors=(Lenient(),))
 
 
 def test_every_design_must_suit_the_compressors() -> None:
     always = Choice("relu", "bits", (4, 8), ("depth", frozenset({2})))
-    breach(chosen(always), r"must suit the compressors, but {.*} raised ValueError\(.a site must hold a convolution")
+    breach(
+        chosen(always),
+        r"must suit the compressors, but {.*} raised ValueError\(.a site must hold a convolution",
+    )
 
 
 def test_what_compressors_make_of_it_must_be_a_network_too() -> None:
     class Doubling:
         kind = "bits"
 
-        def apply(self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor) -> nn.Module:
+        def apply(
+            self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
+        ) -> nn.Module:
             return nn.Sequential(model, nn.Linear(3, 6))
 
-    with pytest.raises(AssertionError, match=r"the compressed network of .* must give logits \[N, 3\], .* gave \[1, 6\]"):
+    with pytest.raises(
+        AssertionError,
+        match=r"the compressed network of .* must give logits \[N, 3\], .* gave \[1, 6\]",
+    ):
         check(Space(), compressors=(Doubling(),))
 
 
 def test_every_kind_must_be_heeded() -> None:
-    with pytest.raises(AssertionError, match=r"but \['rank'\] are not: .*: perhaps its compressor was not given to this check"):
+    with pytest.raises(
+        AssertionError,
+        match=r"but \['rank'\] are not: .*: perhaps its compressor was not given to this check",
+    ):
         check(chosen(Choice("head", "rank", (1, 2))))
     with pytest.raises(AssertionError, match=r"but \['bits'\] are not"):
         check(Space(), compressors=())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nas.objective import Fitness
-from nas.search import Facts, Proposal
 from nas.space import Choice, Choices, Genotype
+from nas.strategy import Facts, Proposal
 from nas.testing import check_strategy
 
 
@@ -177,7 +177,7 @@ def test_a_sound_strategy_passes() -> None:
 BREACHES = {
     GlobalRandom: "the global generator of random must be left alone, but was used: perhaps something was not drawn from the rng",
     GlobalNumpy: "the global generator of numpy.random must be left alone, but was used: perhaps something was not drawn",
-    GlobalTorch: "the global generator of torch must be left alone, but was used: perhaps a layer is initialised outside",
+    GlobalTorch: "the global generator of torch must be left alone, but was used: perhaps a layer is initialized outside",
     Unseeded: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from a generator of its own",
     SharedState: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from",
     SeedIgnored: "two seeds must give two sequences, but gave one with 1 outstanding: perhaps it does not use the rng",
@@ -198,7 +198,9 @@ BREACHES = {
 }
 
 
-@pytest.mark.parametrize(("wrong", "message"), BREACHES.items(), ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    ("wrong", "message"), BREACHES.items(), ids=lambda value: getattr(value, "__name__", "")
+)
 def test_a_breach_is_named_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
     with pytest.raises(AssertionError, match="^" + re.escape(message)):
         check_strategy(wrong)
@@ -227,9 +229,8 @@ def test_a_strategy_that_needs_results_is_caught_by_the_wider_windows() -> None:
                 raise RuntimeError("tell me first")
             return super().ask()
 
-    message = (
-        r"ask\(\) must always propose, but raised RuntimeError\('tell me first'\) after 1 proposals and 0 results: .* or it waits"
-    )
+    message = r"ask\(\) must always propose, but raised RuntimeError\('tell me first'\) "
+    message += r"after 1 proposals and 0 results: .* or it waits"
     with pytest.raises(AssertionError, match=message):
         check_strategy(Lockstep)
 
@@ -249,4 +250,7 @@ def test_the_trace_of_a_debugger_is_put_back() -> None:
 
 
 def test_checking_does_not_import_torch() -> None:
-    subprocess.run([sys.executable, "-c", "import sys, nas.testing; assert 'torch' not in sys.modules"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import sys, nas.testing; assert 'torch' not in sys.modules"],
+        check=True,
+    )

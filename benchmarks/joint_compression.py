@@ -1,0 +1,114 @@
+"""Joint compression beside bits alone: `python -m benchmarks.joint_compression` prints a table of
+bytes and test accuracy.
+
+Each seed trains a network, and narrower ones. Bits alone give all layers as many; the joint search,
+of the first network, is that of `experiments.compression`.
+"""
+
+import argparse
+import math
+import statistics
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.compression import BITS, compression
+from nas.experiment import Experiment
+from nas.objective import Budget, Evaluation, Objective, best
+from nas.packed import unpack
+from nas.program import score
+from nas.runs.directory import packed_path
+from nas.runs.run import run
+from nas.space import Choice, Choices
+from search_spaces.trained_network import TrainedNetwork
+from strategies.grid import Grid
+
+NARROW = (16, 12, 8)
+
+Point = tuple[float, float]
+"""Bytes of a file, and its accuracy on test data."""
+
+
+def uniform(experiment: Experiment) -> dict[str, Point]:
+    """What the network of an experiment becomes at each number of bits in all layers."""
+    assert isinstance(experiment.space, TrainedNetwork)
+    space = TrainedNetwork(experiment.space.model, Choices([Choice("", "bits", BITS)]))
+    alone = replace(experiment, space=space, objective=Objective(), strategy=Grid, trials=len(BITS))
+    with tempfile.TemporaryDirectory() as out:
+        found = run(alone, Path(out, "run")).evaluations
+        points = {
+            evaluation.design["bits"]: _point(alone, Path(out, "run"), evaluation)
+            for evaluation in found
+        }
+    return {f"{bits} bits" if bits > 1 else "1 bit": points[bits] for bits in reversed(BITS)}
+
+
+def joint(experiment: Experiment, limits: Sequence[int]) -> dict[str, Point]:
+    """The most accurate files on validation data of a search, within each limit in bytes that one
+    meets.
+    """
+    with tempfile.TemporaryDirectory() as out:
+        found = run(experiment, Path(out, "run")).evaluations
+        within = {
+            f"joint, within {limit:,}": best(found, Objective(budget=Budget({"size_bytes": limit})))
+            for limit in limits
+        }
+        return {
+            name: _point(experiment, Path(out, "run"), leader)
+            for name, leader in within.items()
+            if leader is not None
+        }
+
+
+def _point(experiment: Experiment, out: Path, evaluation: Evaluation) -> Point:
+    packed = packed_path(out, evaluation.id).read_bytes()
+    return len(packed), score(unpack(packed), experiment.task.test)
+
+
+def row(name: str, points: Sequence[Point]) -> str:
+    """A line of the table: means over the seeds, and the standard error of the mean accuracy."""
+    sizes, accuracies = zip(*points, strict=True)
+    error = statistics.stdev(accuracies) / math.sqrt(len(points)) if len(points) > 1 else 0.0
+    return f"| {name} | {statistics.fmean(sizes):,.0f} | {statistics.fmean(accuracies):.4f} ± {error:.4f} |"
+
+
+def main() -> None:
+    """Prints the table as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--trials", type=int, default=120)
+    parser.add_argument(
+        "--width", type=int, default=32, help="channels of the network that is compressed"
+    )
+    parser.add_argument(
+        "--limits",
+        type=int,
+        nargs="+",
+        default=[3000, 2000, 1500],
+        help="most bytes of files that are told",
+    )
+    parser.add_argument(
+        "--budget",
+        type=int,
+        help="most bytes in the search, counted before coding; else the largest limit",
+    )
+    options = parser.parse_args()
+    budget, found = options.budget or max(options.limits), dict[str, list[Point]]()
+    for seed in range(options.seeds):
+        given = compression(
+            size_bytes=budget, trials=options.trials, width=options.width, seed=seed
+        )
+        points = uniform(given) | joint(given, options.limits)
+        for width in (width for width in NARROW if width < options.width):
+            alone = uniform(compression(width=width, seed=seed))
+            points |= {f"width {width}, {name}": point for name, point in alone.items()}
+        for name, point in points.items():
+            found.setdefault(name, []).append(point)
+    print("| | bytes | test accuracy |\n|---|---|---|")
+    for name, reached in found.items():
+        print(row(name, reached))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""`nas ledger`: what each byte of a packed file is for."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from nas.cli.arguments import parser
+from nas.packed import ledger
+
+
+def main(arguments: Sequence[str]) -> None:
+    """`nas ledger FILE [--json]`."""
+    known = parser("ledger", "What each byte of a packed file is for.")
+    known.add_argument("file", type=Path, help="a packed file")
+    known.add_argument(
+        "--json", action="store_true", help="rows of layer, purpose and bytes as JSON"
+    )
+    options = known.parse_args(arguments)
+    rows = [asdict(entry) for entry in ledger(options.file.read_bytes())]
+    if options.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['bytes']:>9}  {row['layer'] or 'file':<16} {row['purpose']}")
+    print(f"{sum(row['bytes'] for row in rows):>9}  in all")

@@ -1,0 +1,149 @@
+"""The command line of an experiment function: one typed option for each of its parameters."""
+
+import argparse
+import difflib
+import importlib.util
+import inspect
+import re
+import sys
+import tomllib
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+
+import docstring_parser
+from jsonargparse import ArgumentParser
+
+from nas.experiment import Experiment
+
+_VALUES = (bool, int, float, str, Path, types.NoneType)
+
+
+class Parser(ArgumentParser):
+    """A parser that takes no abbreviations, and says which option a misspelt one may have been."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
+        """Ends the program with status 2."""
+        known = [name for action in self._actions for name in action.option_strings]
+        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
+        if unknown is not None:
+            message = f"there is no option {unknown[1]}{did_you_mean(unknown[1], known)}"
+        self.print_usage(sys.stderr)
+        self.exit(2, f"error: {message}\n")
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A question that ends an error message, or a list of what there is."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {close[0]}?" if close else f", only {', '.join(known)}"
+
+
+def load_function(source: str) -> Callable[..., Experiment]:
+    """The experiment function of `FILE.py` or `FILE.py:FUNCTION`.
+
+    Raises:
+        ValueError: if the file is missing, or does not define exactly one function that returns an
+            Experiment and none is named.
+    """
+    file, _, wanted = source.partition(":")
+    path = Path(file)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ValueError(
+            f"an experiment must be a Python file, or FILE.py:FUNCTION, but got {source!r}"
+        )
+    module = importlib.util.module_from_spec(spec)
+    # As `python FILE.py` would have it: the file may import its neighbors.
+    sys.path.insert(0, str(path.parent.resolve()))
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    found = {
+        name: function
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == path.stem and get_type_hints(function).get("return") is Experiment
+    }
+    if wanted in found:
+        return found[wanted]
+    if wanted or len(found) != 1:
+        raise ValueError(
+            f"{path} must define one function that returns an Experiment, or FILE.py:FUNCTION name it, but it has {[*found]}"
+        )
+    return next(iter(found.values()))
+
+
+def _check_type(hint: Any, name: str) -> None:
+    """Options are plain values: a configuration file must not be able to name code."""
+    if get_origin(hint) in (Union, types.UnionType, tuple):
+        for part in get_args(hint):
+            if part is not Ellipsis:
+                _check_type(part, name)
+    elif get_origin(hint) is not Literal and hint not in _VALUES:
+        raise ValueError(
+            f"parameters of an experiment must be numbers, texts, truth values or paths, but {name!r} is {hint}"
+        )
+
+
+def parser(function: Callable[..., Experiment], prog: str) -> Parser:
+    """A parser with an option for each parameter of `function`, and `--out` and `--config`.
+
+    Raises:
+        ValueError: if a parameter has no annotation, or one that is not of plain values.
+    """
+    documentation = docstring_parser.parse(function.__doc__ or "")
+    told = {parameter.arg_name: parameter.description for parameter in documentation.params}
+    result = Parser(prog=prog, description=documentation.short_description, allow_abbrev=False)
+    result.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs", function.__name__),
+        help="run directory; the same command resumes it",
+    )
+    result.add_argument(
+        "--config",
+        type=Path,
+        help="a TOML file of values for these options; what is given here wins",
+    )
+    hints = get_type_hints(function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in hints:
+            raise ValueError(
+                f"every parameter of an experiment must have a type, but {name!r} of {function.__name__} has none"
+            )
+        _check_type(hints[name], name)
+        required = parameter.default is parameter.empty
+        default = argparse.SUPPRESS if required else parameter.default
+        option = "--" + name.replace("_", "-")
+        result.add_argument(
+            option, type=hints[name], required=required, default=default, help=told.get(name)
+        )
+    return result
+
+
+def parse(
+    function: Callable[..., Experiment], arguments: Sequence[str], prog: str
+) -> tuple[Experiment, Path]:
+    """The experiment that the arguments describe, and its run directory; ends the program with
+    status 2 if they are wrong.
+    """
+    options = parser(function, prog)
+    values = vars(options.parse_args(arguments))
+    if values["config"] is not None:
+        base = _read_config(values["config"], options)
+        values = vars(options.parse_args(arguments, namespace=base))
+    out = values.pop("out")
+    del values["config"]
+    return function(**values), out
+
+
+def _read_config(path: Path, options: Parser) -> Any:
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        options.error(f"{path} must be a TOML file: {error}")
+    known = [action.dest for action in options._actions if action.dest not in ("help", "config")]
+    names = {name: name.replace("-", "_") for name in values}
+    for name, plain in names.items():
+        if plain not in known:
+            options.error(f"{path} has no option {name!r}{did_you_mean(plain, known)}")
+    return options.parse_object({names[name]: value for name, value in values.items()})

@@ -1,0 +1,5 @@
+"""From a trained network to its integer program."""
+
+from nas.lowering.lower import lower, snapped
+
+__all__ = ["lower", "snapped"]

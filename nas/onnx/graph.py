@@ -1,0 +1,118 @@
+"""An ONNX graph that grows node by node."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
+
+from nas.program.operations import Shape
+
+OPSET, IR_VERSION = 17, 8
+INPUT, OUTPUT = "input", "logits"
+
+Attributes = Mapping[str, str | int | float | Sequence[int]]
+
+
+class Graph:
+    """Nodes and constants in the order in which they were added, each known by the name of the
+    tensor that it gives.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[NodeProto] = []
+        self._constants: dict[str, TensorProto] = {}
+        self._numbers: dict[tuple[type[np.generic], float], str] = {}
+        self._names = {INPUT, OUTPUT}
+
+    def node(
+        self, kind: str, inputs: Sequence[str], name: str, attributes: Attributes | None = None
+    ) -> str:
+        """Adds an operator, and returns the name of its result: `name`, with a number where that is
+        taken.
+        """
+        name = self._fresh(name or kind.lower())
+        node = helper.make_node(kind, inputs, [name], name)
+        node.attribute.extend(
+            helper.make_attribute(key, value) for key, value in (attributes or {}).items()
+        )
+        self._nodes.append(node)
+        return name
+
+    def constant(self, values: NDArray[Any], name: str) -> str:
+        """Adds a constant tensor, and returns its name."""
+        name = self._fresh(name)
+        self._constants[name] = numpy_helper.from_array(values, name)
+        return name
+
+    def number(self, value: float, dtype: type[np.generic] = np.float32) -> str:
+        """The name of a constant without dimensions, stored once however often it is used."""
+        if (dtype, value) not in self._numbers:
+            self._numbers[dtype, value] = self.constant(np.array(value, dtype), f"{value:.4g}")
+        return self._numbers[dtype, value]
+
+    def real(self, integers: str, name: str, scale: float, zero: int) -> str:
+        """What unsigned 8-bit integers stand for."""
+        return self.node(
+            "DequantizeLinear", [integers, self.number(scale), self.number(zero, np.uint8)], name
+        )
+
+    def integers(
+        self, real: str, name: str, scale: float, zero: int, limits: tuple[int, int]
+    ) -> str:
+        """The nearest unsigned 8-bit integers inside the limits, both included."""
+        rounded = [real, self.number(scale), self.number(zero, np.uint8)]
+        if limits == (0, 255):
+            return self.node("QuantizeLinear", rounded, name)
+        return self.clamp(self.node("QuantizeLinear", rounded, f"{name}.wide"), name, limits)
+
+    def clamp(self, integers: str, name: str, limits: tuple[int, int]) -> str:
+        """Unsigned 8-bit integers moved inside the limits, both included."""
+        return self.node(
+            "Clip", [integers, *(self.number(limit, np.uint8) for limit in limits)], name
+        )
+
+    def model(self, result: str, name: str, shape: Shape, classes: int) -> ModelProto:
+        """The checked model from float32 `INPUT` [N, …] to the tensor `result`, from now on float32
+        `OUTPUT` [N, classes].
+        """
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [OUTPUT if tensor == result else tensor for tensor in names]
+        source = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", *shape])
+        target = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", classes])
+        graph = helper.make_graph(
+            self._nodes, name, [source], [target], list(self._constants.values())
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        checker.check_model(model, full_check=True)
+        return model
+
+    def _fresh(self, name: str) -> str:
+        found, count = name, 1
+        while found in self._names:
+            count += 1
+            found = f"{name}.{count}"
+        self._names.add(found)
+        return found
+
+
+def windows(
+    kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
+) -> dict[str, Sequence[int]]:
+    """The attributes of a pooling; those of a convolution but for dilation and groups."""
+    return {"kernel_shape": tuple(kernel), "strides": tuple(stride), "pads": (*padding, *padding)}
+
+
+def enlarged(graph: Graph, value: str, name: str, factor: int) -> str:
+    """Each pixel of [N, C, H, W] repeated `factor` times in both directions."""
+    scales = graph.constant(np.array([1, 1, factor, factor], np.float32), f"{name}.scales")
+    nearest = {
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    }
+    return graph.node("Resize", [value, "", scales], name, nearest)

@@ -1,0 +1,141 @@
+"""Ways to write a row of symbols, among which zeros or a few values may be frequent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.packed import bits, huffman
+from nas.packed.fields import Cursor, varint
+from nas.packed.huffman import Symbols
+from nas.packed.layout import ArtifactError, at_most
+
+_GAP_WIDTHS = range(1, 13)
+
+
+@dataclass(frozen=True)
+class Coder:
+    """`write` gives symbols of 1 to 8 bits as bytes, or None where it cannot; `read` takes so many
+    of so many bits.
+    """
+
+    write: Callable[[Symbols, int], bytes | None]
+    read: Callable[[Cursor, int, int], Symbols]
+
+
+def _write_raw(symbols: Symbols, width: int) -> bytes:
+    return bits.pack(symbols, width)
+
+
+def _read_raw(cursor: Cursor, count: int, width: int) -> Symbols:
+    symbols = cursor.packed(count, width).astype(np.uint8, copy=False)
+    cursor.enter("weights")
+    return symbols
+
+
+def _write_mask(symbols: Symbols, width: int) -> bytes:
+    mask = symbols != 0
+    return np.packbits(mask).tobytes() + bits.pack(symbols[mask], width)
+
+
+def _read_mask(cursor: Cursor, count: int, width: int) -> Symbols:
+    mask = cursor.packed(count, 1).view(np.bool_)
+    cursor.enter("masks")
+    symbols = np.zeros(count, np.uint8)
+    symbols[mask] = _read_raw(cursor, int(mask.sum()), width)
+    return symbols
+
+
+def _write_gaps(symbols: Symbols, width: int) -> bytes:
+    # A wide gap costs bits at each symbol, a narrow one needs zeros in between.
+    (positions,) = symbols.nonzero()
+    gaps = np.diff(positions, prepend=-1) - 1
+    totals = {gap_width: len(gaps) + int((gaps >> gap_width).sum()) for gap_width in _GAP_WIDTHS}
+    gap_width = min(totals, key=lambda gap_width: totals[gap_width] * (gap_width + width))
+    total, widest = totals[gap_width], 2**gap_width - 1
+    places = np.cumsum((gaps >> gap_width) + 1) - 1
+    all_gaps, all_symbols = np.full(total, widest, np.uint16), np.zeros(total, np.uint8)
+    all_gaps[places], all_symbols[places] = gaps & widest, symbols[positions]
+    return (
+        varint(total)
+        + bytes([gap_width])
+        + bits.pack(all_gaps, gap_width)
+        + bits.pack(all_symbols, width)
+    )
+
+
+def _read_gaps(cursor: Cursor, count: int, width: int) -> Symbols:
+    total, gap_width = cursor.varint(), cursor.byte()
+    at_most("the symbols with a gap", total, count)
+    if gap_width not in _GAP_WIDTHS:
+        raise ArtifactError(f"a gap must have 1 to {_GAP_WIDTHS[-1]} bits, but got {gap_width}")
+    positions = np.cumsum(cursor.packed(total, gap_width).astype(np.int64) + 1) - 1
+    cursor.enter("masks")
+    if total:
+        at_most("the place of a symbol", int(positions[-1]), count - 1)
+    symbols = np.zeros(count, np.uint8)
+    symbols[positions] = _read_raw(cursor, total, width)
+    return symbols
+
+
+def _write_huffman(symbols: Symbols, width: int) -> bytes | None:
+    # The lower bits are nearly random, and fewer upper parts need fewer lengths.
+    counts = np.bincount(symbols, minlength=2**width)
+    grouped = [counts.reshape(-1, 2**split).sum(1) for split in range(width)]
+    coded = [
+        (group, huffman.code_lengths(group)) for group in grouped if np.count_nonzero(group) > 1
+    ]
+    if not coded:
+        return None
+
+    def size(split: int) -> int:
+        group, lengths = coded[split]
+        codes = int(group @ lengths.astype(np.int64))
+        return (
+            bits.packed_bytes(len(lengths), 4)
+            + bits.packed_bytes(len(symbols), split)
+            + bits.packed_bytes(codes, 1)
+        )
+
+    split = min(range(len(coded)), key=size)
+    lengths = coded[split][1]
+    codes = huffman.encode(symbols >> np.uint8(split), lengths)
+    return bytes([split]) + bits.pack(lengths, 4) + bits.pack(symbols, split) + codes
+
+
+def _read_huffman(cursor: Cursor, count: int, width: int) -> Symbols:
+    split = cursor.byte()
+    at_most("a split", split, width - 1)
+    lengths = cursor.packed(2 ** (width - split), 4).astype(np.uint8, copy=False)
+    cursor.enter("codebooks")
+    lower = cursor.packed(count, split)
+    upper, used = huffman.decode(cursor.rest, count, lengths)
+    cursor.take(used)
+    cursor.enter("weights")
+    return upper << np.uint8(split) | lower.astype(np.uint8, copy=False)
+
+
+CODERS: tuple[Coder, ...] = (
+    Coder(_write_raw, _read_raw),
+    Coder(_write_mask, _read_mask),
+    Coder(_write_gaps, _read_gaps),
+    Coder(_write_huffman, _read_huffman),
+)
+
+
+def most_bytes(count: int, kept: int, width: int) -> int:
+    """The most bytes that the shortest of raw, mask and gaps takes for `count` symbols, of which
+    `kept` may not be 0.
+    """
+    raw = bits.packed_bytes(count, width)
+    if kept == count:
+        return raw
+    mask = bits.packed_bytes(count, 1) + bits.packed_bytes(kept, width)
+    # Zeros that fill wide gaps each stand for 2^gap_width of the others, wherever those are.
+    filled = (
+        bits.packed_bytes(kept + (count - kept >> gap_width), gap_width + width)
+        for gap_width in _GAP_WIDTHS
+    )
+    # Gaps and symbols end on a byte of their own.
+    gaps = len(varint(count)) + 1 + min(filled) + 1
+    return min(raw, mask, gaps)

@@ -1,0 +1,160 @@
+"""From the packed file to the program, and to what each of its bytes is for.
+
+Whatever the bytes are, reading ends in a valid program or an ArtifactError: nothing above the
+limits of nas.packed.layout is allocated, and nothing that is not there is read.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from math import prod
+
+from nas.packed.fields import Cursor, Entry
+from nas.packed.layout import (
+    CHECKSUM_BYTES,
+    KINDS,
+    MAGIC,
+    MAX_INPUT,
+    MAX_OPERATIONS,
+    MAX_WEIGHTS,
+    VERSION,
+    ArtifactError,
+    at_most,
+    check_sizes,
+)
+from nas.packed.records import READERS, read_type
+from nas.program.biases import from_version_1
+from nas.program.operations import (
+    Add,
+    Concat,
+    Conv,
+    Linear,
+    Mul,
+    Operation,
+    ProgramError,
+    TensorType,
+)
+from nas.program.program import Program
+from nas.program.shapes import check, result_shape
+
+
+def unpack(data: bytes) -> Program:
+    """The program that `pack` wrote; operations are named by index and kind, as in "3.conv".
+
+    Raises:
+        ArtifactError: if `data` is not a whole file of a known version, with the offset and the
+            reason.
+    """
+    return _read(data)[0]
+
+
+def ledger(data: bytes) -> tuple[Entry, ...]:
+    """What each byte of a packed file is for, in their order; the sum is its length.
+
+    Raises:
+        ArtifactError: if `data` is not a whole file of a known version, with the offset and the
+            reason.
+    """
+    return _read(data)[1]
+
+
+def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
+    cursor = Cursor(memoryview(data)[:-CHECKSUM_BYTES])
+    with _placed(cursor):
+        version = _header(cursor)
+    (stored,), computed = (
+        struct.unpack("<I", data[-CHECKSUM_BYTES:]),
+        zlib.crc32(data[:-CHECKSUM_BYTES]),
+    )
+    if stored != computed:
+        place, found = len(data) - CHECKSUM_BYTES, f"{stored:08x}: the file is damaged or not whole"
+        raise ArtifactError(f"byte {place}: the checksum must be {computed:08x}, but is {found}")
+    with _placed(cursor):
+        program = _program(cursor, version)
+    return program, (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES))
+
+
+@contextmanager
+def _placed(cursor: Cursor) -> Iterator[None]:
+    """Adds to errors where the cursor stands."""
+    try:
+        yield
+    except (ArtifactError, ProgramError) as error:
+        place = f"byte {cursor.field}" + (f", {cursor.layer}" if cursor.layer else "")
+        raise ArtifactError(f"{place}: {error}") from error
+
+
+def _header(cursor: Cursor) -> int:
+    """The version of the file."""
+    magic = bytes(cursor.take(len(MAGIC)))
+    if magic != MAGIC:
+        raise ArtifactError(f"a packed file must begin with {MAGIC!r}, but begins with {magic!r}")
+    version = cursor.byte()
+    if not 1 <= version <= VERSION:
+        hint = ": newer software wrote it" if version > VERSION else ""
+        raise ArtifactError(
+            f"a packed file must have a version from 1 to {VERSION}, but has {version}{hint}"
+        )
+    return version
+
+
+def _program(cursor: Cursor, version: int) -> Program:
+    count = cursor.varint()
+    at_most("the operations of a program", count, MAX_OPERATIONS)
+    cursor.enter("header")
+    cursor.layer = "input"
+    tensors, operations, weights = [_input(cursor)], list[Operation](), 0
+    for index in range(count):
+        cursor.layer = str(index)
+        operation, result = _operation(cursor, index, tensors)
+        operations.append(operation)
+        tensors.append(result)
+        if isinstance(operation, (Conv, Linear)):
+            weights += operation.weights.size
+            at_most("the weights of a program", weights, MAX_WEIGHTS)
+            if version == 1:
+                operations[-1] = from_version_1(operation)
+    cursor.layer = ""
+    at_most("the bytes behind the last operation", len(cursor.rest), 0)
+    return Program(tuple(tensors), tuple(operations))
+
+
+def _input(cursor: Cursor) -> TensorType:
+    rank = cursor.byte()
+    if rank not in (1, 3):
+        raise ArtifactError(f"the input must have 1 or 3 dimensions, but has {rank}")
+    shape = tuple(cursor.varint() for _ in range(rank))
+    at_most("the elements of the input", prod(shape), MAX_INPUT)
+    tensor = replace(read_type(cursor), shape=shape)
+    cursor.enter("structure")
+    return tensor
+
+
+def _operation(
+    cursor: Cursor, index: int, tensors: Sequence[TensorType]
+) -> tuple[Operation, TensorType]:
+    code = cursor.byte()
+    if code not in KINDS:
+        raise ArtifactError(f"the kind of an operation must be 0 to {max(KINDS)}, but is {code}")
+    kind = KINDS[code]
+    cursor.layer = f"{index}.{kind.__name__.lower()}"
+    inputs = _inputs(cursor, index, kind)
+    sources = [tensors[source] for source in inputs]
+    operation, result = READERS[kind](cursor, inputs, sources[0])
+    result = replace(result, shape=result_shape(operation, [source.shape for source in sources]))
+    check_sizes(operation, sources[0].shape, result.shape)
+    check(operation, sources, result)
+    return operation, result
+
+
+def _inputs(cursor: Cursor, index: int, kind: type[Operation]) -> tuple[int, ...]:
+    count = 2 if kind is Mul else 1
+    if kind in (Add, Concat):
+        count = cursor.varint()
+        if not 2 <= count <= 64:
+            raise ArtifactError(f"it must read 2 to 64 tensors, but reads {count}")
+    distances = [cursor.varint() for _ in range(count)]
+    at_most("how far back a source lies", max(distances), index)
+    return tuple(index - distance for distance in distances)

@@ -1,0 +1,10 @@
+from .interpreter import Interpreter as Interpreter
+from .interpreter import logits as logits
+from .interpreter import score as score
+from .operations import Conv as Conv
+from .operations import Linear as Linear
+from .operations import Operation as Operation
+from .operations import ProgramError as ProgramError
+from .operations import Scaling as Scaling
+from .operations import TensorType as TensorType
+from .program import Program as Program

@@ -1,0 +1,59 @@
+"""The search: the few lines that connect a strategy, an evaluator and an objective."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from nas.objective import Evaluation, Objective, Status
+from nas.space import Genotype
+from nas.strategy import Facts, Informed, Proposal, Strategy
+
+Pending = Callable[[], Evaluation]
+
+
+def search(
+    strategy: Strategy,
+    submit: Callable[[int, Proposal], Pending],
+    objective: Objective,
+    trials: int,
+    window: int = 1,
+    patience: int = 1000,
+    facts: Callable[[Genotype], Facts] | None = None,
+) -> Iterator[Evaluation]:
+    """Yields each different candidate once, in the order in which they were proposed.
+
+    `submit` starts the evaluation of a candidate under an id and returns a function that waits for
+    it. Up to `window` proposals are outstanding: proposal i is made knowing the results of all
+    before i - window + 1, in whatever order they finish. A candidate over budget uses up no trial,
+    nor does one proposed again, which is told from memory. The search ends after `trials` trials,
+    or `patience` proposals in a row that used none. An `Informed` strategy is handed `facts`.
+
+    Raises:
+        ValueError: if `trials`, `window` or `patience` is below 1.
+    """
+    for name, value in (("trials", trials), ("window", window), ("patience", patience)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, but got {value}")
+    if facts is not None and isinstance(strategy, Informed):
+        strategy.inform(facts)
+    asked: deque[Proposal] = deque()
+    started: dict[Proposal, Pending] = {}
+    known: dict[Proposal, Evaluation] = {}
+    used = idle = 0
+    while used < trials and idle < patience:
+        # The window is filled whatever `trials` is: a longer search begins with exactly the
+        # proposals of a shorter one.
+        while len(asked) < window:
+            asked.append(strategy.ask())
+        # No more than neither limit can cut off: whatever is started is also waited for.
+        for proposal in islice(asked, min(trials - used, patience - idle)):
+            if proposal not in started:
+                started[proposal] = submit(len(started), proposal)
+        proposal = asked.popleft()
+        fresh = proposal not in known
+        evaluation = known[proposal] = started[proposal]() if fresh else known[proposal]
+        strategy.tell(proposal, objective.fitness(evaluation))
+        counts = fresh and evaluation.status is not Status.OVER_BUDGET
+        used, idle = (used + 1, 0) if counts else (used, idle + 1)
+        if fresh:
+            yield evaluation

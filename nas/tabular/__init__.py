@@ -1,0 +1,1 @@
+"""Searches on tabular benchmarks: tables of networks that were all trained once."""

@@ -1,0 +1,138 @@
+"""Tables of finished training runs: every row one design, and what was measured of it."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.space import Choice, Choices, Genotype
+
+_FACTS = (
+    "params",
+    "macs",
+    "latency_ms",
+    "energy_mj",
+    "size_bytes",
+    "flash_bytes",
+    "peak_memory_bytes",
+)
+
+
+@dataclass(frozen=True)
+class TabularBenchmark:
+    """The designs that were measured, and float64 columns [N] of the same order.
+
+    `rows` says where a design stands; one that was never measured is missing.
+    """
+
+    name: str
+    choices: Choices
+    rows: Mapping[Genotype, int]
+    columns: Mapping[str, NDArray[np.float64]]
+
+
+def is_fact(column: str) -> bool:
+    """Whether a column is known of a design before it is trained, such as "macs" or
+    "latency_ms_raspi4".
+    """
+    return any(column == fact or column.startswith(f"{fact}_") for fact in _FACTS)
+
+
+def cost_column(search_on: str) -> str:
+    """The column of what a query costs: "train_seconds_12ep" for "val_acc_12ep"."""
+    return f"train_seconds_{search_on.rpartition('_')[2]}"
+
+
+def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
+    """The `wanted` columns of an `.npz`, all columns of facts, and what a query costs if the table
+    says so.
+
+    `ops` int8 [N, k] holds the genotypes, in any order, and not necessarily all that could be; a
+    choice has as many options as the largest of its genes needs.
+
+    Raises:
+        ValueError: if the file is no such table, a column is missing or not finite, or a design is
+            there twice.
+    """
+    arrays = _arrays(path)
+    present = tuple(
+        name
+        for name, array in arrays.items()
+        if name != "ops" and array.dtype.kind in "iuf" and array.ndim == 1
+    )
+    for name in wanted:
+        if name not in present:
+            raise ValueError(f"{path} must have a column {name!r} of numbers, but has {present}")
+    extra = {cost_column(name) for name in wanted}
+    read = [name for name in present if name in wanted or name in extra or is_fact(name)]
+    choices, genotypes = _designs(path, arrays.get("ops"))
+    columns = {name: arrays[name].astype(np.float64) for name in read}
+    for name, column in columns.items():
+        if len(column) != len(genotypes):
+            raise ValueError(
+                f"{name!r} in {path} must have a value for each of {len(genotypes)} rows, but has {len(column)}"
+            )
+        if not np.isfinite(column).all():
+            row = int(np.flatnonzero(~np.isfinite(column))[0])
+            raise ValueError(
+                f"{name!r} in {path} must be finite, but is {column[row]} in row {row}"
+            )
+        if name.startswith("train_seconds_") and not (column > 0).all():
+            raise ValueError(
+                f"{name!r} in {path} must be above 0, but its smallest value is {column.min()}"
+            )
+    return TabularBenchmark(
+        path.name, choices, {genotype: row for row, genotype in enumerate(genotypes)}, columns
+    )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise ValueError(
+            f"a table must be an .npz archive, but {path} is {'not a file' if path.exists() else 'missing'}"
+        )
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
+        raise ValueError(
+            f"a table must be an .npz archive without pickles, but {path} cannot be read: {error}"
+        ) from error
+
+
+def _designs(path: Path, ops: NDArray[Any] | None) -> tuple[Choices, list[Genotype]]:
+    if ops is None or ops.dtype.kind not in "iu" or ops.ndim != 2 or ops.shape[1] < 1:
+        found = "has none" if ops is None else f"has {ops.dtype} {list(ops.shape)}"
+        raise ValueError(f"{path} must have 'ops', integers [rows, choices], but {found}")
+    if len(ops) < 2:
+        raise ValueError(f"{path} must have at least 2 rows to choose from, but has {len(ops)}")
+    if ops.min() < 0:
+        raise ValueError(
+            f"'ops' in {path} must be 0 or more, but its smallest value is {ops.min()}"
+        )
+    different, counts = np.unique(ops, axis=0, return_counts=True)
+    if len(different) < len(ops):
+        twice = tuple(different[counts.argmax()].tolist())
+        raise ValueError(
+            f"the rows of 'ops' in {path} must differ from one another, but {twice} is there {counts.max()} times"
+        )
+    arities = (ops.max(0).astype(int) + 1).tolist()
+    choices = Choices(
+        Choice(f"position{index}", "op", tuple(range(arity))) for index, arity in enumerate(arities)
+    )
+    return choices, [tuple(row) for row in ops.tolist()]

@@ -1,0 +1,63 @@
+"""Trained weights on disk, without pickles."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import torch
+from numpy.lib import format as npy
+from torch import Tensor, nn
+
+from nas import durable
+
+
+def save(model: nn.Module, path: Path) -> None:
+    """Writes the state of `model` as a NumPy archive."""
+    buffer = io.BytesIO()
+    # As numpy.savez does, which would take some names of tensors for its own arguments.
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, tensor in model.state_dict().items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array(file, tensor.numpy(), allow_pickle=False)
+    durable.write(path, buffer.getvalue())
+
+
+def load(model: nn.Module, path: Path) -> bool:
+    """Sets the state of `model` from a file of `save`; False if the file is missing, damaged, or of
+    another network.
+    """
+    wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # Nothing that `save` writes is compressed, and what is could unpack to any size.
+            stored = [
+                member
+                for member in archive.infolist()
+                if member.compress_type == zipfile.ZIP_STORED
+            ]
+            state = {
+                member.filename.removesuffix(".npy"): _tensor(archive.read(member))
+                for member in stored
+            }
+    except Exception:  # damage takes every form, and each means that there are no weights
+        return False
+    if {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()} != wanted:
+        return False
+    model.load_state_dict(state)
+    return True
+
+
+def digest(model: nn.Module, *circumstances: object) -> str:
+    """Sixteen hexadecimal digits that change when a weight does, or how any of the circumstances is
+    written.
+    """
+    found = hashlib.sha256(repr(circumstances).encode())
+    for name, tensor in model.state_dict().items():
+        found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
+        found.update(tensor.contiguous().numpy().data)
+    return found.hexdigest()[:16]
+
+
+def _tensor(data: bytes) -> Tensor:
+    return torch.from_numpy(npy.read_array(io.BytesIO(data), allow_pickle=False))

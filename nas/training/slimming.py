@@ -1,0 +1,38 @@
+"""Training towards channels that can be spared."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from nas.training.fit import Loss, watched
+
+
+@dataclass(frozen=True)
+class _Penalized:
+    loss: Loss
+    gains: Sequence[Tensor]
+    strength: float
+
+    def __call__(self, logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        total: Tensor = self.loss(logits, labels, index)
+        for gain in self.gains:
+            total = total + self.strength * gain.abs().sum()
+        return total
+
+    def watching(
+        self, student: nn.Module, example: Tensor
+    ) -> AbstractContextManager[Iterable[nn.Parameter]]:
+        return watched(self.loss, student, example)
+
+
+def with_gain_penalty(loss: Loss, model: nn.Module, strength: float) -> Loss:
+    """`loss` + strength · Σ |γ| over the gains of the batch normalization of `model` (network
+    slimming, Liu et al., 2017).
+    """
+    norms = [
+        module for module in model.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
+    ]
+    gains = [norm.weight for norm in norms if norm.weight is not None]
+    return loss if strength == 0.0 or not gains else _Penalized(loss, gains, strength)

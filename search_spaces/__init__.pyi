@@ -1,0 +1,3 @@
+from .conv_stages import ConvStages as ConvStages
+from .mlp import Mlp as Mlp
+from .trained_network import TrainedNetwork as TrainedNetwork

@@ -1,0 +1,17 @@
+from .annealing import Annealing as Annealing
+from .bayesian.optuna_search import OptunaGaussianProcess as OptunaGaussianProcess
+from .bayesian.optuna_search import Tpe as Tpe
+from .bayesian.surrogate import Surrogate as Surrogate
+from .evolutionary.aging import AgingEvolution as AgingEvolution
+from .evolutionary.nsga2 import Nsga2 as Nsga2
+from .evolutionary.nsga3 import Nsga3 as Nsga3
+from .grid import Grid as Grid
+from .local_search import LocalSearch as LocalSearch
+from .multi_fidelity.halving import Hyperband as Hyperband
+from .multi_fidelity.halving import SuccessiveHalving as SuccessiveHalving
+from .names import StrategyName as StrategyName
+from .names import strategy_class as strategy_class
+from .random_search import RandomSearch as RandomSearch
+from .reinforcement.env import DesignEnv as DesignEnv
+from .reinforcement.env import ScoredEnv as ScoredEnv
+from .reinforcement.reinforce import Reinforce as Reinforce

@@ -1,0 +1,1 @@
+"""Multi-fidelity: successive halving and Hyperband round any strategy."""

@@ -1,0 +1,1 @@
+"""Reinforcement learning: REINFORCE, and the space as a Gymnasium environment."""

@@ -1,0 +1,274 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.digits import digits
+from nas.cli.main import main
+from nas.measure import TableDevice
+from nas.measure.latency_table import read as read_table
+from nas.objective import Status
+from nas.runs.journal import read
+
+ROOT = Path(__file__).parents[3]
+FAST = ("--space", "mlp", "--epochs", "1", "--finetune-epochs", "1")
+
+
+def start(*arguments: str, cwd: Path = ROOT) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.DEVNULL,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def ended(arguments: list[str]) -> int | str | None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return end.value.code
+
+
+def genotypes(out: Path) -> list[tuple[tuple[int, ...], float]]:
+    return [(e.genotype, e.metrics.get("accuracy", -1.0)) for e in read(out)[1]]
+
+
+def test_run_and_show_and_the_script_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (
+        *FAST,
+        "--strategy",
+        "evolution",
+        "--trials",
+        "3",
+        "--size-bytes",
+        "3000",
+        "--seed",
+        "1",
+    )
+    script = start("-m", "experiments.digits", *options, "--out", str(tmp_path / "b"))
+    main(["run", str(ROOT / "experiments" / "digits.py"), *options, "--out", str(tmp_path / "a")])
+    told = capsys.readouterr().out
+    assert "3/3 trials: best accuracy" in told
+    assert told.count("test accuracy of the best") == 1
+    assert script.wait() == 0
+    assert genotypes(tmp_path / "a") == genotypes(tmp_path / "b")
+
+    main(["show", str(tmp_path / "a"), "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert set(shown) == {"best", "pareto", "hypervolume", "counts", "test_accuracy"}
+    assert set(shown["best"]) == {"id", "design", "status", "metrics"}
+    assert shown["best"]["status"] == "OK"
+    assert 0.0 <= shown["best"]["metrics"]["accuracy"] <= 1.0
+    assert shown["best"]["metrics"]["size_bytes"] <= 3000
+    assert shown["best"] in shown["pareto"]
+    assert shown["counts"]["OK"] == 3
+    main(["show", str(tmp_path / "a")])
+    assert "Pareto front" in capsys.readouterr().out
+
+
+def test_show_tells_the_sensitivity_of_the_layers_of_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = str(ROOT / "experiments" / "digits.py"), str(tmp_path / "a")
+    main(["run", file, *FAST, "--trials", "1", "--out", out])
+    capsys.readouterr()
+    main(["show", out, "--json", "--sensitivity", file, *FAST])
+    shown = json.loads(capsys.readouterr().out)
+    bits = {
+        name: option for name, option in shown["best"]["design"].items() if name.endswith(".bits")
+    }
+    assert [layer["bits"] for layer in shown["sensitivity"].values()] == [*bits.values()]
+    main(["show", out, "--sensitivity", file, *FAST])
+    assert "when one layer has other bits" in capsys.readouterr().out
+    for arguments, message in (
+        (
+            ["--epochs", "1"],
+            "there is no option --epochs; options of an experiment need --sensitivity",
+        ),
+        (["--sensitivity", "none.py"], "an experiment must be a Python file"),
+        (
+            ["--sensitivity", file, "--space", "conv"],
+            "must be trained by the experiment that found it, but space was",
+        ),
+        (
+            ["--sensitivity", file, "--epoch", "1"],
+            "there is no option --epoch: did you mean --epochs?",
+        ),
+    ):
+        assert ended(["show", out, *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "usage: nas run"),
+        (["walk"], "usage: nas run"),
+        (["run"], "usage: nas run"),
+        (["run", "none.py"], "an experiment must be a Python file"),
+        (["show", "nowhere"], "a run directory must hold journal.jsonl, but nowhere does not"),
+        (["show"], "required: directory"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_status_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_budget_that_nothing_meets_tells_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "impossible.py").write_text(
+        "from dataclasses import replace\n"
+        "from experiments.digits import digits\n"
+        "from nas.experiment import Experiment\n"
+        "def impossible() -> Experiment:\n"
+        "    return replace(digits('random', 'mlp', size_bytes=100), patience=40)\n"
+    )
+    assert ended(["run", str(tmp_path / "impossible.py"), "--out", str(tmp_path / "out")]) == 2
+    sizes = [e.metrics["size_bytes"] for e in read(tmp_path / "out")[1]]
+    assert (
+        f"nothing meets the budget; nearest: number {sizes.index(min(sizes))}, size_bytes {min(sizes):.0f}"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_a_run_that_can_be_resumed(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    # A shell has what it puts into the background ignore interrupts, and so all that is started
+    # from there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = start(
+        "-m",
+        "nas",
+        "run",
+        "experiments/digits.py",
+        *FAST,
+        "--trials",
+        "500",
+        "--out",
+        str(tmp_path / "out"),
+    )
+    signal.signal(signal.SIGINT, before)
+    journal = tmp_path / "out" / "journal.jsonl"
+    while process.poll() is None and not (
+        journal.exists() and journal.read_bytes().count(b"\n") > 2
+    ):
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.wait(10) == status
+    assert len(read(tmp_path / "out")[1]) >= 2
+
+
+SPACE, CHECK, TRAINED, PRUNING = re.findall(
+    r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+)
+NETWORK = """
+import torch
+from torch import nn
+
+images, model = torch.rand(4, 1, 6, 6), nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten())
+model.add_module("head", nn.Linear(128, 3))
+"""
+RESULTS = """
+assert widths(smaller) == {"0": 4, "head": 3}
+assert sparsities(sparse) == {"0": 64 / 72, "head": 0.5}
+"""
+
+
+def test_the_pruning_of_the_readme_prunes(tmp_path: Path) -> None:
+    (tmp_path / "pruning.py").write_text(NETWORK + PRUNING + RESULTS)
+    assert start("pruning.py", cwd=tmp_path).wait() == 0
+
+
+WEIGHTS = """
+from safetensors.torch import save_file
+from torch import nn
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10))
+save_file(model.state_dict(), "trained.safetensors")
+"""
+
+
+def test_the_trained_network_of_the_readme_is_compressed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "weights.py").write_text(WEIGHTS)
+    (tmp_path / "mine.py").write_text(TRAINED)
+    assert start("weights.py", cwd=tmp_path).wait() == 0
+    assert start("-m", "nas", "run", "mine.py", "--trials", "2", cwd=tmp_path).wait() == 0
+    evaluations = read(tmp_path / "runs" / "mine")[1]
+    assert [e.status for e in evaluations if e.history] == [Status.OK, Status.OK]
+    assert {name.rpartition(".")[2] for e in evaluations for name in e.design} >= {"prune", "bits"}
+
+
+def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> None:
+    space, check = SPACE, CHECK
+    assert len(space.splitlines()) <= 30
+    (tmp_path / "my_search.py").write_text(space)
+    (tmp_path / "check.py").write_text(check)
+    checked = start("check.py", cwd=tmp_path)
+    assert (
+        start(
+            "-m",
+            "nas",
+            "run",
+            "my_search.py",
+            "--size-bytes",
+            "1500",
+            "--trials",
+            "2",
+            cwd=tmp_path,
+        ).wait()
+        == 0
+    )
+    assert checked.wait() == 0
+    assert len([e for e in read(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
+
+
+def test_a_profile_is_a_table_that_a_search_can_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "host.json"
+    main(
+        [
+            "profile",
+            str(ROOT / "experiments" / "digits.py"),
+            "--table",
+            str(table),
+            "--designs",
+            "1",
+            "--space",
+            "mlp",
+        ]
+    )
+    known = read_table(table)
+    assert (
+        f"{table}: {len(known.seconds)} operations of 1 designs on {known.host}"
+        in capsys.readouterr().out
+    )
+    device = digits(space="mlp", device=str(table)).device
+    assert isinstance(device, TableDevice)
+    assert (device.name, device.table) == ("host", known)
+    arguments = [
+        "profile",
+        str(ROOT / "experiments" / "digits.py"),
+        "--table",
+        str(table),
+        "--designs",
+        "0",
+    ]
+    assert ended(arguments) == 2
+    assert "there must be at least 1 design to profile, but got 0" in capsys.readouterr().err

@@ -1,0 +1,316 @@
+import json
+import re
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from torch import Tensor, nn
+
+from compressors.quantization import Quantization
+from nas.cli.show import format_metrics, print_json, print_table
+from nas.data import Task
+from nas.experiment import Experiment
+from nas.measure.sensitivity import sensitivity
+from nas.objective import Budget, Evaluation, Objective, Status
+from nas.runs import directory, journal, records
+from nas.runs.directory import RunDirectoryError
+from nas.runs.records import objective_of
+from nas.runs.retrain import restored
+from nas.runs.run import run
+from nas.runs.summary import layers_of_best, summary
+from nas.soft_target import SoftTarget
+from nas.space import Choice, Choices, Design
+
+OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
+
+Result = tuple[Status, Mapping[str, float]]
+
+RUN: list[Result] = [
+    (OK, {"accuracy": 0.5, "size_bytes": 1000.0}),
+    (OVER, {"size_bytes": 9000.0}),
+    (OK, {"accuracy": 0.875, "size_bytes": 3000.0}),
+    (FAILED, {}),
+    (OK, {"accuracy": 0.4, "size_bytes": 2000.0}),
+    (OVER, {"size_bytes": 5000.0}),
+]
+
+
+def write(
+    out: Path,
+    results: list[Result],
+    limit: float = 4000.0,
+    design: Mapping[str, Hashable] | None = None,
+) -> None:
+    objective = Objective(("accuracy",), ("size_bytes",), Budget({"size_bytes": limit}))
+    with journal.journal(out, {"objective": asdict(objective)}) as opened:
+        for id, (status, metrics) in enumerate(results):
+            made = design or {"op": "conv", "kernel": (3, 3), "width": 8 * id}
+            opened.append(Evaluation(id, (id,), made, status, "", metrics, 1.0))
+
+
+def candidate(id: int, results: list[Result] = RUN) -> dict[str, Any]:
+    status, metrics = results[id]
+    return {
+        "id": id,
+        "design": {"op": "conv", "kernel": [3, 3], "width": 8 * id},
+        "status": status.value,
+        "metrics": dict(metrics),
+    }
+
+
+def shown(out: Path) -> str:
+    console = Console(width=300)
+    with console.capture() as capture:
+        print_table(out, console)
+    return capture.get()
+
+
+def test_the_summary_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, RUN)
+    print_json(tmp_path)
+    assert json.loads(capsys.readouterr().out) == {
+        "best": candidate(2),
+        "pareto": [candidate(2), candidate(0)],
+        "hypervolume": pytest.approx(0.875 * 0.25 + 0.5 * 0.5),
+        "counts": {"OK": 3, "OVER_BUDGET": 2, "STOPPED": 0, "FAILED": 1},
+    }
+
+
+def test_the_test_accuracy_is_told_only_of_the_candidate_that_is_the_best(tmp_path: Path) -> None:
+    write(tmp_path, RUN)
+    for id, expected in ((2, {"test_accuracy": 0.75}), (0, {})):
+        directory.write_test(tmp_path, id, 0.75)
+        assert {
+            name: value for name, value in summary(tmp_path).items() if name.startswith("test")
+        } == expected
+        assert ("test accuracy of the best: 0.7500" in shown(tmp_path)) is bool(expected)
+
+
+def test_where_nothing_meets_the_budget_the_nearest_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = [RUN[1], RUN[3], RUN[5]]
+    write(tmp_path, results)
+    print_json(tmp_path)
+    assert json.loads(capsys.readouterr().out) == {
+        "best": None,
+        "pareto": [],
+        "hypervolume": 0.0,
+        "counts": {"OK": 0, "OVER_BUDGET": 2, "STOPPED": 0, "FAILED": 1},
+        "nearest": candidate(2, results),
+    }
+    assert "nothing meets the budget; nearest: number 2, size_bytes 5000" in shown(tmp_path)
+
+
+def test_a_run_without_results_has_nothing_to_tell(tmp_path: Path) -> None:
+    for name, results, failed in (("new", [], 0), ("failed", [RUN[3]] * 2, 2)):
+        write(tmp_path / name, results)
+        counts = {"OK": 0, "OVER_BUDGET": 0, "STOPPED": 0, "FAILED": failed}
+        expected: dict[str, Any] = {
+            "best": None,
+            "pareto": [],
+            "hypervolume": 0.0,
+            "counts": counts,
+        }
+        assert summary(tmp_path / name) == expected
+        assert (
+            shown(tmp_path / name)
+            == f"{tmp_path / name}: 0 OK, 0 OVER_BUDGET, 0 STOPPED, {failed} FAILED\n"
+        )
+
+
+def test_the_table_lists_the_front_and_the_design_of_the_best(tmp_path: Path) -> None:
+    write(tmp_path, RUN)
+    lines = [
+        " ".join(line.replace("│", " ").replace("┃", " ").split())
+        for line in shown(tmp_path).splitlines()
+    ]
+    assert lines[0] == f"{tmp_path}: 3 OK, 2 OVER_BUDGET, 0 STOPPED, 1 FAILED"
+    header, *rows = [line for line in lines if line.startswith(("number", "2 ", "0 "))]
+    assert header == "number accuracy size_bytes"
+    assert rows == ["2 0.8750 3000", "0 0.5000 1000"]
+    assert lines[-4:] == [
+        "best: number 2, accuracy 0.8750, size_bytes 3000",
+        "op = conv",
+        "kernel = [3, 3]",
+        "width = 16",
+    ]
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    names = [
+        "<script>alert(1)</script>",
+        "[bold]x[/bold]",
+        "[/]",
+        "[link=file:///x]y[/link]",
+        ":star:",
+        "a\\",
+        "\\[b]",
+        "=cmd()",
+        "[1, 2]",
+    ]
+    design = {name: f"{name}{name}" for name in names}
+    metrics = {"accuracy": 0.5, "size_bytes": 1.0, **dict.fromkeys(names, 0.25)}
+    out = tmp_path / "[red]run[/red] :star:"
+    write(out, [(OK, metrics)], design=design)
+    text = shown(out)
+    assert str(out) in text
+    for name in names:
+        assert f"  {name} = {name}{name}\n" in text
+        assert f"{name} 0.2500" in text
+        assert text.count(name) >= 4
+    write(tmp_path / "over", [(OVER, {"size_bytes": 1e9, "[bold]x": 1.0})])
+    assert "[bold]x 1.0000" in shown(tmp_path / "over")
+
+
+def test_metrics_in_words() -> None:
+    for metrics, words in (
+        ({}, ""),
+        ({"accuracy": 0.123456, "size_bytes": 2048.0}, "accuracy 0.1235, size_bytes 2048"),
+        ({"accuracy": 1.0, "params": 0.0}, "accuracy 1.0000, params 0.0000"),
+        ({"latency_ms": 12.25, "macs": 123456789.0}, "latency_ms 12.2500, macs 123456789"),
+    ):
+        assert format_metrics(metrics) == words
+
+
+def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        RunDirectoryError, match=r"a run directory must hold journal.jsonl, but .* does not"
+    ):
+        summary(tmp_path)
+    write(tmp_path / "damaged", RUN)
+    path = tmp_path / "damaged" / records.NAME
+    path.write_bytes(path.read_bytes().replace(b"0.875", b"0.975"))
+    with pytest.raises(
+        RunDirectoryError,
+        match=r"journal.jsonl at byte \d+ must be an undamaged line of the journal, but the check",
+    ):
+        summary(tmp_path / "damaged")
+    write(tmp_path / "tested", RUN)
+    (tmp_path / "tested" / directory.TEST_NAME).write_bytes(b"{")
+    with pytest.raises(
+        RunDirectoryError,
+        match=r"test.json must hold an id and an accuracy, but is damaged: remove it",
+    ):
+        summary(tmp_path / "tested")
+
+
+def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) -> None:
+    good = asdict(Objective())
+    for number, (objective, metrics) in enumerate(
+        [
+            (None, {"accuracy": 0.5}),
+            ("accuracy", {"accuracy": 0.5}),
+            ({}, {"accuracy": 0.5}),
+            ({**good, "maximize": 3}, {"accuracy": 0.5}),
+            (
+                {**good, "budget": {"limits": {"size_bytes": -1}}},
+                {"accuracy": 0.5, "size_bytes": 1.0},
+            ),
+            ({**good, "budget": {"limits": [1]}}, {"accuracy": 0.5}),
+            ({**good, "budget": {"limits": {"size_bytes": 100}}}, {"accuracy": 0.5}),
+            (good, {"size_bytes": 1.0}),
+            (good, {"accuracy": 50.0}),
+        ]
+    ):
+        out = tmp_path / str(number)
+        with journal.journal(out, {"objective": objective}) as opened:
+            opened.append(Evaluation(0, (0,), {}, OK, "", metrics, 1.0))
+            opened.append(Evaluation(1, (1,), {}, OK, "", metrics, 1.0))
+        with pytest.raises(
+            RunDirectoryError,
+            match=f"{out} must hold an objective and all that it names, but judging gives ",
+        ):
+            summary(out)
+
+
+def test_the_objective_of_a_run_is_read_back_from_its_header(tmp_path: Path) -> None:
+    for name, soft in (("hard", None), ("soft", SoftTarget("size_bytes", 2000.0, -0.5))):
+        objective = Objective(("accuracy",), ("macs",), Budget({"size_bytes": 4000.0}), soft)
+        with journal.journal(tmp_path / name, {"objective": asdict(objective)}):
+            pass
+        assert objective_of(journal.read(tmp_path / name)[0]) == objective
+    older = {name: value for name, value in asdict(Objective()).items() if name != "soft"}
+    assert objective_of({"experiment": {"objective": older}}) == Objective()
+
+
+def test_each_layer_of_the_best_is_told_with_its_bits_and_what_others_would_do(
+    tiny: Callable[..., Experiment], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run(experiment := tiny(trials=8), tmp_path)
+    assert found.best is not None
+    layers = layers_of_best(tmp_path, experiment)
+    bits = {
+        name.removesuffix(".bits"): value
+        for name, value in found.best.design.items()
+        if name.endswith(".bits")
+    }
+    assert {name: layer["bits"] for name, layer in layers.items()} == bits
+    model = restored(experiment, tmp_path, found.best)
+    validation = experiment.task.validation
+    for layer in layers.values():
+        assert list(layer["accuracy"]) == [1, 2, 3, 4, 6, 8]
+        # With the bits that it has, the network is what it is.
+        assert layer["accuracy"][layer["bits"]] == found.best.metrics["accuracy_fake_quant"]
+    assert {name: layer["accuracy"] for name, layer in layers.items()} == sensitivity(
+        model, validation, (1, 2, 3, 4, 6, 8)
+    )
+    print_json(tmp_path, layers)
+    told = json.loads(capsys.readouterr().out)
+    assert told.pop("sensitivity") == json.loads(json.dumps(layers))
+    assert told == summary(tmp_path)
+    console = Console(width=300)
+    with console.capture() as capture:
+        print_table(tmp_path, console, layers)
+    for name, layer in layers.items():
+        row = next(line for line in capture.get().splitlines() if re.match(rf"│ {name} ", line))
+        cells = [cell.strip() for cell in row.strip("│").split("│")]
+        assert cells == [
+            name,
+            *(f"{value:.4f}{'*' * (b == layer['bits'])}" for b, value in layer["accuracy"].items()),
+        ]
+    assert "sensitivity" not in summary(tmp_path)
+
+
+def test_bits_that_are_no_column_yet_become_one(
+    tiny: Callable[..., Experiment], tmp_path: Path
+) -> None:
+    class Fives:
+        choices = Choices(
+            [
+                Choice("", "depth", (2,)),
+                Choice("hidden", "width", (4,)),
+                Choice("head", "bits", (5,)),
+            ]
+        )
+
+        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+            return tiny().space.build(design, example, classes)
+
+    run(experiment := tiny(space=Fives(), trials=1), tmp_path)
+    layers = layers_of_best(tmp_path, experiment)
+    assert list(layers["head"]["accuracy"]) == [1, 2, 3, 4, 5, 6, 8]
+    assert {name: layer["bits"] for name, layer in layers.items()} == {"hidden": None, "head": 5}
+
+
+def test_only_the_experiment_of_a_run_can_tell_of_its_layers(
+    tiny: Callable[..., Experiment], tmp_path: Path, tiny_task: Task
+) -> None:
+    run(experiment := tiny({"size_bytes": 160.0}, trials=2), tmp_path / "run")
+    with pytest.raises(
+        ValueError, match=r"by the experiment that found it, but compressors was .*8.* and is .*4"
+    ):
+        layers_of_best(tmp_path / "run", tiny(compressors=(Quantization(activation_bits=4),)))
+    for path in (tmp_path / "run" / "weights").iterdir():
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(
+        ValueError,
+        match=r"weights/0000\d.npz must hold the weights of candidate \d, but is missing, damaged",
+    ):
+        layers_of_best(tmp_path / "run", experiment)
+    write(tmp_path / "over", [RUN[1]])
+    with pytest.raises(ValueError, match="over must be within the budget, but nothing is"):
+        layers_of_best(tmp_path / "over", experiment)

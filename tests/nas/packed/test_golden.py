@@ -1,0 +1,199 @@
+"""Files of every released version, which must keep opening. `python
+tests/nas/packed/test_golden.py` writes missing ones.
+
+A file is never written again: a new version gets new names beside the old ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nas.packed.pack import pack
+from nas.packed.unpack import unpack
+from nas.program.biases import from_version_1
+from nas.program.operations import (
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    Flatten,
+    Gather,
+    Linear,
+    Lut,
+    MaxPool,
+    Mul,
+    Operation,
+    Scaling,
+    TensorType,
+    Upsample,
+)
+from nas.program.program import Program
+from nas.program.shapes import result_shape
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def numbers(low: int, high: int, count: int) -> NDArray[np.int64]:
+    """The same on every machine and with every version of NumPy."""
+    return low + np.arange(1, count + 1) ** 3 * 7919 % 10007 % (high - low + 1)
+
+
+def scaling(count: int, high: int = 255) -> Scaling:
+    return Scaling(numbers(2**14, 2**16 - 1, count).astype(np.uint16), 8 + count % 40, 3, high)
+
+
+def linear(source: int, weights: NDArray[np.int64], bits: int) -> Linear:
+    biases = numbers(-30, 20, len(weights)).astype(np.int32)
+    return Linear("linear", (source,), weights.astype(np.int8), bits, biases, scaling(len(weights)))
+
+
+def program(first: TensorType, *operations: Operation) -> Program:
+    """Results that an operation scales have scale 1/4, 1/5, …, zero points 0, 1, … and 8 bits."""
+    tensors = [first]
+    for index, operation in enumerate(operations):
+        shape = result_shape(operation, [tensors[source].shape for source in operation.inputs])
+        kept = tensors[operation.inputs[0]]
+        if not isinstance(operation, (MaxPool, Gather, Flatten, Upsample)):
+            kept = TensorType(shape, float(np.float32(1 / (4 + index))), index, 8)
+        tensors.append(TensorType(shape, kept.scale, kept.zero, kept.bits))
+    return Program(tuple(tensors), operations)
+
+
+def kinds() -> Program:
+    """Each kind of operation."""
+    depthwise, dense = (
+        numbers(-7, 7, 4 * 2 * 3).reshape(4, 1, 2, 3),
+        numbers(-1, 1, 3 * 4 * 2).reshape(3, 4, 1, 2),
+    )
+    biases = numbers(-(2**31), 2**31 - 1, 4).astype(np.int32)
+    return program(
+        TensorType((4, 6, 6), 1 / 256, 17, 6),
+        Lut("lut", (0,), (np.arange(64) ** 2 // 16).astype(np.uint8)),
+        Conv(
+            "conv",
+            (1,),
+            depthwise.astype(np.int8),
+            4,
+            biases,
+            scaling(4, 200),
+            (2, 1),
+            (1, 2),
+            (1, 1),
+            4,
+        ),
+        Conv(
+            "conv",
+            (1,),
+            dense.astype(np.int8),
+            2,
+            np.zeros(3, np.int32),
+            scaling(3),
+            (1, 1),
+            (0, 1),
+            (1, 2),
+            1,
+        ),
+        MaxPool("maxpool", (2,), (2, 2), (1, 2), (0, 1)),
+        AvgPool("avgpool", (2,), (4, 8), (1, 1), (0, 0), scaling(1)),
+        Mul("mul", (2, 5), scaling(1)),
+        Add("add", (2, 6, 2), scaling(3)),
+        Upsample("upsample", (7,), 2),
+        Gather("gather", (8,), np.array([3, 1, 1], np.int32)),
+        Concat("concat", (9, 8), scaling(2)),
+        Flatten("flatten", (5,)),
+        linear(11, numbers(0, 1, 3 * 4).reshape(3, 4) * 2 - 1, 1),
+    )
+
+
+def encodings() -> Program:
+    """Each encoding of weights: each coder, without and with a codebook; a codebook of one value;
+    signs.
+    """
+    mostly_zero = numbers(0, 40, 600) == 0
+    bell = np.stack([numbers(-3, 3, 400 + 7 * i)[7 * i :] for i in range(3)]).sum(0)
+    skewed = np.array([-90, -90, -90, -90, -90, 3, 5, 77])[numbers(0, 7, 400)]
+    return program(
+        TensorType((20,), 0.5, 128, 8),
+        linear(0, numbers(-127, 127, 6 * 20).reshape(6, 20), 8),
+        linear(1, (numbers(-127, 127, 96) * (numbers(0, 2, 96) == 0)).reshape(16, 6), 8),
+        linear(2, (numbers(-7, 7, 320) * mostly_zero[:320]).reshape(20, 16), 4),
+        linear(3, bell.reshape(20, 20), 5),
+        linear(4, np.array([-90, 3, 5, 77])[numbers(0, 3, 120)].reshape(6, 20), 8),
+        linear(
+            5,
+            (np.array([-90, 33, 77])[numbers(0, 2, 60)] * (numbers(0, 2, 67)[7:] == 0)).reshape(
+                10, 6
+            ),
+            8,
+        ),
+        linear(6, (np.array([-90, 33, 77])[numbers(0, 2, 600)] * mostly_zero).reshape(60, 10), 8),
+        linear(7, np.full((1, 60), -3), 8),
+        linear(8, np.full((20, 1), 1), 1),
+        linear(9, skewed.reshape(20, 20), 8),
+    )
+
+
+def zero_points() -> Program:
+    """Weights with zero points: of each number of bits, one for all channels and one for each, also
+    among zeros and few values.
+    """
+    any_bits, layers = numbers(0, 255, 9 * 8), list[Operation]()
+    depthwise = numbers(-8, 7, 3 * 2 * 2).reshape(3, 1, 2, 2).astype(np.int8)
+    geometry = ((1, 1), (0, 0), (1, 1), 3)
+    zeros = np.array([15, 0, 9], np.uint8)
+    conv = Conv(
+        "conv", (0,), depthwise, 4, np.zeros(3, np.int32), scaling(3), *geometry, zero_points=zeros
+    )
+    for index, bits in enumerate(range(2, 9)):
+        half, top = 2 ** (bits - 1), 2**bits - 1
+        weights = numbers(-half, half - 1, 8 * (12 if index == 0 else 8)).reshape(8, -1)
+        if bits in (4, 8):
+            weights *= numbers(0, 4, 64).reshape(8, -1) == 0
+        if bits == 6:
+            weights = np.array([-32, -3, 5, 31])[numbers(0, 3, 64)].reshape(8, -1)
+        made = linear(index + 2, weights, bits)
+        points = (
+            any_bits[8 * index : 8 * index + 8] % (top + 1) if index % 2 else np.full(8, top // 3)
+        )
+        layers.append(replace(made, zero_points=points.astype(np.uint8)))
+    return program(TensorType((3, 3, 3), 1 / 256, 17, 6), conv, Flatten("flatten", (1,)), *layers)
+
+
+def as_of_version_1(make: Callable[[], Program]) -> Program:
+    """The program as it reads when the biases of its file are 256ths of a step."""
+    made = make()
+    operations = [
+        from_version_1(op) if isinstance(op, (Conv, Linear)) else op for op in made.operations
+    ]
+    return Program(made.tensors, tuple(operations))
+
+
+GOLDEN: dict[str, Callable[[], Program]] = {
+    "v1_kinds": partial(as_of_version_1, kinds),
+    "v1_encodings": partial(as_of_version_1, encodings),
+    "v2_kinds": kinds,
+    "v2_encodings": encodings,
+    "v2_zero_points": zero_points,
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_files_of_every_version_open(
+    name: str, assert_same: Callable[[Program, Program], None]
+) -> None:
+    assert_same(unpack((FOLDER / f"{name}.bin").read_bytes()), GOLDEN[name]())
+
+
+def test_every_file_is_tried() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(GOLDEN)
+
+
+if __name__ == "__main__":
+    for name, make in GOLDEN.items():
+        if not (path := FOLDER / f"{name}.bin").exists():
+            path.write_bytes(pack(make()))

@@ -1,0 +1,270 @@
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nas.data import Split
+from nas.program.interpreter import EXACT_FLOAT32, Interpreter, logits, score
+from nas.program.operations import (
+    OPERATIONS,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    Flatten,
+    Gather,
+    Linear,
+    Lut,
+    MaxPool,
+    Mul,
+    Operation,
+    Scaling,
+    TensorType,
+    Upsample,
+)
+from nas.program.program import Program
+
+Whole = NDArray[np.int64]
+Build = Callable[..., Any]
+
+
+def requantized(
+    sums: Whole, factor: int, scaling: Scaling, result: TensorType, finer: int = 0
+) -> Whole:
+    """zero + floor((sum · m + 2^(s-1)) / 2^s) for s = shift + finer, clamped, in integers of any
+    size.
+    """
+    shift = scaling.shift + finer
+    total = sums.astype(object) * factor + 2 ** (shift - 1)
+    whole: Whole = np.asarray(
+        np.clip(total // 2**shift + result.zero, scaling.low, scaling.high), dtype=np.int64
+    )
+    return whole
+
+
+def windows(
+    x: Whole, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], fill: int
+) -> NDArray[Any]:
+    """[C, H', W', kh, kw] of an image [C, H, W]."""
+    padded = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2), constant_values=fill)
+    found = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), (1, 2))
+    return found[:, :: stride[0], :: stride[1]]
+
+
+def multiplied(op: Conv | Linear) -> Whole:
+    """The whole number that each weight stands for."""
+    weights: Whole = op.weights.astype(np.int64)
+    if op.zero_points is None:
+        return weights
+    zeros: Whole = op.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
+    levels: Whole = (weights + zeros) % 2**op.bits - zeros
+    return levels
+
+
+def convolved(op: Conv, x: Whole) -> Whole:
+    span = [d * (k - 1) + 1 for k, d in zip(op.weights.shape[2:], op.dilation, strict=True)]
+    seen = windows(x, span, op.stride, op.padding, 0)[..., :: op.dilation[0], :: op.dilation[1]]
+    size, each = len(op.weights) // op.groups, op.weights.shape[1]
+    parts = [
+        np.einsum(
+            "chwij,ocij->ohw",
+            seen[g * each : (g + 1) * each],
+            multiplied(op)[g * size : (g + 1) * size],
+        )
+        for g in range(op.groups)
+    ]
+    return np.concatenate(parts)
+
+
+def reference(program: Program, first: Whole) -> Whole:
+    """The output's integers for one sample's integers, in whole numbers only."""
+    held = [first]
+    for op, result in zip(program.operations, program.tensors[1:], strict=True):
+        values = [held[source] - program.tensors[source].zero for source in op.inputs]
+        held.append(_result(op, held[op.inputs[0]], values, result))
+    return held[-1]
+
+
+def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorType) -> Whole:  # noqa: C901 - one case an operation
+    x = values[0]
+    match op:
+        case Conv() | Linear():
+            sums = convolved(op, x) if isinstance(op, Conv) else multiplied(op) @ x
+            factors = zip(sums, op.scaling.multipliers, op.biases, strict=True)
+            k = max(0, 7 - max(op.bits, 2) if op.zero_points is None else 6 - op.bits)
+            return np.stack(
+                [
+                    requantized(s * 2**k + np.int64(b), int(m), op.scaling, result, k)
+                    for s, m, b in factors
+                ]
+            )
+        case Add():
+            total = sum(
+                value * int(m) for value, m in zip(values, op.scaling.multipliers, strict=True)
+            )
+            return requantized(np.asarray(total), 1, op.scaling, result)
+        case Concat():
+            parts = zip(values, op.scaling.multipliers, strict=True)
+            return np.concatenate(
+                [requantized(value, int(m), op.scaling, result) for value, m in parts]
+            )
+        case Mul():
+            return requantized(x * values[1], int(op.scaling.multipliers[0]), op.scaling, result)
+        case AvgPool():
+            sums = windows(x, op.kernel, op.stride, op.padding, 0).sum((3, 4))
+            return requantized(sums, int(op.scaling.multipliers[0]), op.scaling, result)
+        case MaxPool():
+            largest: Whole = windows(raw, op.kernel, op.stride, op.padding, -1).max((3, 4))
+            return largest
+        case Gather():
+            return raw[op.indices]
+        case Flatten():
+            return raw.reshape(-1)
+        case Upsample():
+            return raw.repeat(op.factor, 1).repeat(op.factor, 2)
+        case Lut():
+            return op.table.astype(np.int64)[raw]
+    raise AssertionError(op)
+
+
+def inputs_for(program: Program, count: int, seed: int = 0) -> tuple[torch.Tensor, Whole]:
+    """Inputs, and the integers that they are quantized to."""
+    first = program.tensors[0]
+    whole = np.random.default_rng(seed).integers(0, first.top + 1, (count, *first.shape))
+    return torch.from_numpy((whole - first.zero) * first.scale).float(), whole
+
+
+def assert_exact(program: Program, seed: int = 0) -> None:
+    inputs, whole = inputs_for(program, 2, seed)
+    with np.errstate(all="raise"):
+        wanted = np.stack([reference(program, sample) for sample in whole])
+    np.testing.assert_array_equal(Interpreter(program).integers(inputs).numpy(), wanted)
+
+
+def realistic(builder: Any) -> Any:
+    """The builder with multipliers that do not send every sum to the ends of the range."""
+
+    def scaling(count: int) -> Scaling:
+        factors = np.maximum(1, builder.numbers(2**12, 2**16 - 1, count)).astype(np.uint16)
+        return Scaling(factors, builder.one(18, 24), 0, 255)
+
+    builder.scaling = scaling
+    builder.biases = lambda count: builder.numbers(-20_000, 20_000, count).astype(np.int32)
+    return builder
+
+
+@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_operation_is_exact(build: Build, kind: type[Operation], seed: int) -> None:
+    for shape, careful in product([(4, 5, 6), (3, 3, 3), (7,)], [True, False]):
+        builder = build(shape, seed)
+        builder = realistic(builder) if careful else builder
+        builder.grow(kind)
+        builder.grow(kind)
+        assert_exact(builder.program(), seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_random_programs_are_exact(
+    programs: st.SearchStrategy[Program], data: st.DataObject
+) -> None:
+    assert_exact(data.draw(programs))
+
+
+def test_inputs_are_rounded_to_the_nearest_level_and_clipped() -> None:
+    kept = Scaling(np.array([2**15], np.uint16), 15, 0, 255)
+    same = TensorType((3,), 0.5, 10)
+    program = Program(
+        (same, same),
+        (Linear("same", (0,), np.eye(3, dtype=np.int8), 2, np.zeros(3, np.int32), _three(kept)),),
+    )
+    said = Interpreter(program).integers(torch.tensor([[0.2, 0.3, -1.1], [1000.0, -1000.0, 0.0]]))
+    assert said.tolist() == [[10, 11, 8], [255, 0, 10]]
+    assert Interpreter(program)(torch.tensor([[0.2, 0.3, -1.1]])).tolist() == [[0.0, 0.5, -1.0]]
+
+
+def _three(scaling: Scaling) -> Scaling:
+    return Scaling(scaling.multipliers.repeat(3), scaling.shift, scaling.low, scaling.high)
+
+
+def test_halves_are_rounded_up() -> None:
+    half = Scaling(np.array([2**14] * 2, np.uint16), 15, 0, 255)
+    tensor = TensorType((2,), 1.0, 100)
+    program = Program(
+        (tensor, tensor),
+        (Linear("half", (0,), np.eye(2, dtype=np.int8), 2, np.zeros(2, np.int32), half),),
+    )
+    said = Interpreter(program).integers(torch.tensor([[1.0, -1.0], [3.0, -3.0]]))
+    assert (said - 100).tolist() == [[1, 0], [2, -1]]
+
+
+def deep(size: int) -> Program:
+    """A product whose sums need more than 24 bits, and whose rounding tells each unit."""
+    rng = np.random.default_rng(0)
+    weights = rng.choice([126, 127], (4, size)).astype(np.int8)
+    first, last = TensorType((size,), 1.0, 0), TensorType((4,), 1.0, 0)
+    biases = np.full(4, -(2**31 - 1), np.int32)
+    return Program(
+        (first, last),
+        (
+            Linear(
+                "deep", (0,), weights, 8, biases, Scaling(np.full(4, 65535, np.uint16), 18, 0, 255)
+            ),
+        ),
+    )
+
+
+def test_sums_beyond_the_exact_range_of_32_bit_floats_are_exact() -> None:
+    program = deep(1100)
+    layer = program.operations[0]
+    assert isinstance(layer, Linear)
+    whole = np.full((50, 1100), 254)
+    whole[np.arange(50), np.arange(50)] = np.arange(50)
+    sums = whole @ layer.weights.T.astype(np.int64)
+    assert sums.min() > EXACT_FLOAT32
+    assert (sums % 2 == 1).any()
+    inputs = torch.from_numpy(whole).float()
+    # The bias takes the sums back into the range, so that single units count.
+    object.__setattr__(layer, "biases", -sums.min(0).astype(np.int32))
+    wanted = np.stack([reference(program, sample) for sample in whole])
+    np.testing.assert_array_equal(Interpreter(program).integers(inputs).numpy(), wanted)
+
+
+def convolutional(build: Build) -> Program:
+    builder = realistic(build((3, 9, 9), 1))
+    for kind in (Conv, Conv, AvgPool, Add, Flatten, Linear):
+        builder.grow(kind)
+    found: Program = builder.program()
+    return found
+
+
+def test_results_do_not_depend_on_the_batch_or_the_threads(build: Build) -> None:
+    threads = torch.get_num_threads()
+    for program in (convolutional(build), deep(1100)):
+        inputs, _ = inputs_for(program, 37)
+        expected = logits(program, inputs)
+        try:
+            for count, batch in product((1, 3), (1, 5, 64)):
+                torch.set_num_threads(count)
+                np.testing.assert_array_equal(logits(program, inputs, batch), expected)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def test_the_score_is_the_share_of_samples_whose_highest_logit_is_that_of_their_label(
+    build: Build,
+) -> None:
+    program = convolutional(build)
+    inputs, _ = inputs_for(program, 20)
+    said = torch.from_numpy(logits(program, inputs).argmax(1))
+    classes = program.tensors[-1].size
+    wrong = (said + 1) % max(classes, 2)
+    assert score(program, Split(inputs, said)) == 1.0
+    assert score(program, Split(inputs, torch.cat([said[:5], wrong[5:]]))) == 0.25

@@ -1,0 +1,323 @@
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.program.operations import (
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    Flatten,
+    Gather,
+    Linear,
+    Lut,
+    MaxPool,
+    Mul,
+    Operation,
+    ProgramError,
+    Scaling,
+    Shape,
+    TensorType,
+    Upsample,
+)
+from nas.program.program import Program
+from nas.program.shapes import result_shape
+
+
+def scaling(count: int, high: int = 255) -> Scaling:
+    return Scaling(np.ones(count, np.uint16), 8, 0, high)
+
+
+def conv(shape: Shape, source: int = 0, **geometry: Any) -> Conv:
+    given = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, **geometry}
+    return Conv(
+        "conv",
+        (source,),
+        np.ones(shape, np.int8),
+        4,
+        np.zeros(shape[0], np.int32),
+        scaling(shape[0]),
+        **given,
+    )
+
+
+def linear(inputs: int, outputs: int, source: int = 0) -> Linear:
+    weights, biases = np.ones((outputs, inputs), np.int8), np.zeros(outputs, np.int32)
+    return Linear("linear", (source,), weights, 4, biases, scaling(outputs))
+
+
+def program(shape: Shape, *operations: Operation) -> Program:
+    """A program whose shapes follow from its operations."""
+    shapes = [shape]
+    for operation in operations:
+        shapes.append(result_shape(operation, [shapes[source] for source in operation.inputs]))
+    return Program(tuple(TensorType(found, 1.0, 0) for found in shapes), operations)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "macs"),
+    [
+        ((4,), linear(4, 3), 4 * 3),
+        ((1, 5, 5), conv((2, 1, 3, 3)), 2 * 9 * 3 * 3),
+        ((1, 5, 5), conv((2, 1, 3, 3), padding=(1, 1)), 2 * 9 * 5 * 5),
+        ((1, 5, 5), conv((2, 1, 3, 3), padding=(1, 1), stride=(2, 2)), 2 * 9 * 3 * 3),
+        ((1, 5, 5), conv((2, 1, 3, 3), dilation=(2, 2)), 2 * 9 * 1 * 1),
+        ((1, 5, 5), conv((2, 1, 1, 5)), 2 * 5 * 5 * 1),
+        ((6, 5, 5), conv((4, 3, 3, 3), groups=2), 4 * 3 * 9 * 3 * 3),
+        ((6, 5, 5), conv((6, 1, 3, 3), groups=6, padding=(1, 1)), 6 * 9 * 5 * 5),
+        ((1, 5, 5), MaxPool("pool", (0,), (2, 2), (2, 2), (0, 0)), 0),
+        ((4,), Add("add", (0, 0), scaling(2)), 0),
+    ],
+)
+def test_the_macs_of_one_sample(shape: Shape, layer: Operation, macs: int) -> None:
+    operations = (layer, Flatten("flatten", (1,))) if len(shape) == 3 else (layer,)
+    assert program(shape, *operations).macs == macs
+
+
+def test_macs_add_up() -> None:
+    assert (
+        program((1, 5, 5), conv((2, 1, 3, 3)), Flatten("flatten", (1,)), linear(18, 3, 2)).macs
+        == 162 + 54
+    )
+
+
+def add(*inputs: int) -> Add:
+    return Add("add", inputs, scaling(len(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("size", "operations", "peak"),
+    [
+        (
+            4,
+            (linear(4, 10), linear(10, 20, 1), linear(20, 5, 2)),
+            30,
+        ),  # each result is freed once it is read
+        (100, (linear(100, 10), linear(10, 8, 1)), 110),
+        (4, (linear(4, 10), linear(10, 10, 1), add(1, 2), linear(10, 1, 3)), 30),  # a residual sum
+        (6, (linear(6, 10), linear(6, 10), add(1, 2)), 30),  # the input is read twice
+        (
+            5,
+            (linear(5, 10), linear(5, 3), linear(3, 1, 2)),
+            15,
+        ),  # nothing reads the first: it goes at once
+        (2, (linear(2, 7),), 9),
+    ],
+)
+def test_the_peak_is_the_most_that_is_alive_at_once(
+    size: int, operations: tuple[Operation, ...], peak: int
+) -> None:
+    assert program((size,), *operations).peak_memory == peak
+
+
+def test_flattening_takes_no_memory() -> None:
+    assert (
+        program(
+            (1, 5, 5), conv((2, 1, 3, 3)), Flatten("flatten", (1,)), linear(18, 3, 2)
+        ).peak_memory
+        == 25 + 18
+    )
+    assert (
+        program((1, 4, 4), Flatten("flatten", (0,)), linear(16, 8, 1), linear(8, 3, 2)).peak_memory
+        == 24
+    )
+    # What was flattened stays where something reads it in its old shape.
+    twice = (
+        Flatten("flatten", (0,)),
+        linear(16, 8, 1),
+        Flatten("again", (0,)),
+        linear(16, 8, 3),
+        add(2, 4),
+    )
+    assert program((1, 4, 4), *twice).peak_memory == 16 + 8 + 8
+
+
+IMAGE, VECTOR = TensorType((2, 4, 4), 1.0, 0), TensorType((32,), 1.0, 0)
+
+
+def changed(operation: Operation, **fields: Any) -> Operation:
+    return dataclasses.replace(operation, **fields)
+
+
+LAYER = conv((3, 2, 3, 3))
+INT8, INT32 = np.int8, np.int32
+ZEROS = np.array([0, 8, 15], np.uint8)
+AFFINE = changed(LAYER, weights=np.full((3, 2, 3, 3), -8, INT8), zero_points=ZEROS)
+
+
+def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> None:
+    made = Program(
+        (IMAGE, TensorType((3, 2, 2), 1.0, 0), TensorType((12,), 1.0, 0)),
+        (AFFINE, Flatten("flatten", (1,))),
+    ).operations[0]
+    assert isinstance(made, Conv)
+    assert made.levels[:, 0, 0, 0].tolist() == [8, -8, -8]
+    assert (made.level_bits, LAYER.level_bits) == (5, 4)
+    assert LAYER.levels.dtype == made.levels.dtype == np.int16
+
+
+@pytest.mark.parametrize(
+    ("operation", "result", "message"),
+    [
+        (conv((3, 5, 3, 3)), (3, 2, 2), r"weights \(3, 5, 3, 3\) in 1 groups must fit 2 channels"),
+        (conv((3, 2, 5, 5)), (3, 1, 1), r"windows \(5, 5\) must fit \[4, 4\]"),
+        (conv((3, 2, 1, 1), padding=(1, 1)), (3, 6, 6), "windows"),
+        (
+            conv((3, 2, 3, 3), stride=(0, 1)),
+            (3, 2, 2),
+            "kernel, stride and dilation must be positive",
+        ),
+        (LAYER, (3, 3, 3), r"its result must be \(3, 2, 2\), but is \(3, 3, 3\)"),
+        (changed(LAYER, bits=9), (3, 2, 2), "weights must have 1 to 8 bits, but have 9"),
+        (
+            changed(LAYER, bits=3, weights=np.full((3, 2, 3, 3), 4, INT8)),
+            (3, 2, 2),
+            r"weights must lie in -3 … 3",
+        ),
+        (
+            changed(LAYER, bits=1, weights=np.zeros((3, 2, 3, 3), INT8)),
+            (3, 2, 2),
+            "weights of one bit must be -1 or 1",
+        ),
+        (
+            changed(LAYER, weights=np.arange(54, dtype=INT8).reshape(3, 2, 3, 3) % 5, entries=4),
+            (3, 2, 2),
+            "weights must be at most 4 different ones, but are 5",
+        ),
+        (
+            changed(LAYER, weights=np.ones((3, 2, 3, 3), INT32)),
+            (3, 2, 2),
+            "weights must be int8, but are int32",
+        ),
+        (
+            changed(AFFINE, weights=np.full((3, 2, 3, 3), 8, INT8)),
+            (3, 2, 2),
+            r"weights must lie in -8 … 7",
+        ),
+        (
+            changed(AFFINE, weights=np.full((3, 2, 3, 3), -9, INT8)),
+            (3, 2, 2),
+            r"weights must lie in -8 … 7",
+        ),
+        (changed(AFFINE, zero_points=None), (3, 2, 2), r"weights must lie in -7 … 7"),
+        (
+            changed(LAYER, bits=1, zero_points=ZEROS),
+            (3, 2, 2),
+            "weights with zero points must have 2 to 8 bits, but have 1",
+        ),
+        (
+            changed(AFFINE, zero_points=ZEROS[:2]),
+            (3, 2, 2),
+            "zero points of weights must be uint8, one a channel",
+        ),
+        (
+            changed(AFFINE, zero_points=ZEROS.astype(INT32)),
+            (3, 2, 2),
+            "zero points of weights must be uint8, one a channel",
+        ),
+        (
+            changed(AFFINE, zero_points=ZEROS + np.uint8(1)),
+            (3, 2, 2),
+            "of 4 bits must lie in 0 … 15, but one is 16",
+        ),
+        (
+            changed(LAYER, biases=np.zeros(2, INT32)),
+            (3, 2, 2),
+            "biases must be int32, one a channel",
+        ),
+        (changed(LAYER, scaling=scaling(1)), (3, 2, 2), "it must have 3 multipliers, but has 1"),
+        (changed(LAYER, inputs=(0, 0)), (3, 2, 2), "it must read 1 to 1 tensors, but reads 2"),
+        (changed(LAYER, inputs=(1,)), (3, 2, 2), "must read earlier tensors, 0 … 0, but reads 1"),
+        (changed(LAYER, inputs=(-1,)), (3, 2, 2), "must read earlier tensors, 0 … 0, but reads -1"),
+        (linear(32, 3), (3,), r"weights \(3, 32\) must fit \(2, 4, 4\)"),
+        (add(0), (2, 4, 4), "it must read 2 to 64 tensors, but reads 1"),
+        (Concat("concat", (0, 0), scaling(2)), (2, 4, 4), r"its result must be \(4, 4, 4\)"),
+        (Mul("mul", (0, 0, 0), scaling(1)), (2, 4, 4), "it must read 2 to 2 tensors, but reads 3"),
+        (MaxPool("max", (0,), (2, 2), (2, 2), (2, 2)), (2, 4, 4), "windows"),
+        (
+            AvgPool("mean", (0,), (2, 2), (2, 2), (0, 0), scaling(2)),
+            (2, 2, 2),
+            "it must have 1 multipliers, but has 2",
+        ),
+        (Gather("gather", (0,), np.array([0, 2], INT32)), (2, 4, 4), r"indices must lie in 0 … 1"),
+        (Upsample("up", (0,), 0), (2, 4, 4), r"a factor must lie in 1 … 64, but is 0"),
+        (Lut("table", (0,), np.zeros(128, np.uint8)), (2, 4, 4), r"a table must be uint8 \[256\]"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(
+    operation: Operation, result: Shape, message: str
+) -> None:
+    with pytest.raises(
+        ProgramError,
+        match=rf"operation 0, {type(operation).__name__} '{operation.name}': .*{message}",
+    ):
+        Program((IMAGE, TensorType(result, 1.0, 0), VECTOR), (operation, Flatten("flatten", (1,))))
+
+
+def test_summands_and_factors_must_have_shapes_that_fit() -> None:
+    pooled = MaxPool("max", (0,), (2, 2), (2, 2), (0, 0))
+    tensors = (IMAGE, TensorType((2, 2, 2), 1.0, 0), IMAGE)
+    for operation, message in (
+        (add(0, 1), "summands must have one shape"),
+        (Mul("mul", (0, 1), scaling(1)), "a factor of"),
+    ):
+        with pytest.raises(ProgramError, match=f"operation 1, .* {message}"):
+            Program((*tensors, VECTOR), (pooled, operation, Flatten("flatten", (2,))))
+
+
+@pytest.mark.parametrize("change", [{"scale": 2.0}, {"zero": 3}, {"bits": 7}])
+def test_what_only_moves_integers_keeps_what_they_stand_for(change: dict[str, Any]) -> None:
+    with pytest.raises(
+        ProgramError,
+        match="operation 0, Flatten 'flatten': it must keep scale, zero point and bits",
+    ):
+        Program((IMAGE, dataclasses.replace(VECTOR, **change)), (Flatten("flatten", (0,)),))
+
+
+def test_clamps_and_tables_stay_within_the_levels_of_the_result() -> None:
+    narrow = TensorType((2, 4, 4), 1.0, 0, bits=4)
+    with pytest.raises(ProgramError, match="it must clamp to at most 15, but clamps to 16"):
+        Program((IMAGE, narrow), (Add("add", (0, 0), scaling(2, high=16)),))
+    with pytest.raises(ProgramError, match="a table must hold at most 15"):
+        Program((IMAGE, narrow), (Lut("table", (0,), np.full(256, 16, np.uint8)),))
+
+
+def test_a_program_has_a_tensor_more_than_operations_and_ends_in_a_vector() -> None:
+    for tensors, operations in (
+        ((IMAGE,), ()),
+        ((IMAGE, VECTOR, VECTOR), (Flatten("flatten", (0,)),)),
+    ):
+        with pytest.raises(ProgramError, match="one tensor more than operations"):
+            Program(tensors, operations)
+    with pytest.raises(ProgramError, match=r"the output must be \[classes\], but is \(2, 4, 4\)"):
+        Program((IMAGE, IMAGE), (add(0, 0),))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"shape": (2, 3)}, r"a tensor must be \[F\] or \[C, H, W\], but got \(2, 3\)"),
+        ({"shape": (0,)}, "a tensor must be"),
+        ({"scale": 0.0}, "a scale must be positive and finite, but got 0.0"),
+        ({"scale": float("inf")}, "positive and finite"),
+        ({"scale": float("nan")}, "positive and finite"),
+        ({"zero": 256}, r"a zero point must lie in 0 … 255, but got 256"),
+        ({"zero": -1}, "a zero point"),
+        ({"bits": 9}, "a tensor must have 1 to 8 bits, but got 9"),
+    ],
+)
+def test_tensors_that_mean_nothing_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProgramError, match=message):
+        dataclasses.replace(IMAGE, **fields)
+
+
+@pytest.mark.parametrize(
+    ("shift", "low", "high"), [(7, 0, 255), (48, 0, 255), (8, 2, 1), (8, -1, 5), (8, 0, 256)]
+)
+def test_scalings_that_mean_nothing_are_refused(shift: int, low: int, high: int) -> None:
+    with pytest.raises(
+        ProgramError, match=r"a shift must lie in 8 … 47|a clamp must lie in 0 … 255"
+    ):
+        Scaling(np.ones(1, np.uint16), shift, low, high)

@@ -1,0 +1,210 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from nas.cli.main import main
+from nas.cli.score import scored
+from nas.data import Task
+from nas.data.load import test_split as split_of
+from nas.experiment import Experiment
+from nas.measure.host import run_onnx
+from nas.packed import ArtifactError, ledger, unpack
+from nas.program import logits, score
+from nas.runs.directory import packed_path, weights_path
+from nas.runs.export import chosen, export
+from nas.runs.journal import read
+from nas.runs.run import run
+from nas.training.recipe import Recipe
+
+
+@pytest.fixture
+def out(tiny: Callable[..., Experiment], tmp_path: Path) -> Path:
+    run(tiny({"size_bytes": 160.0}), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def trained(out: Path) -> list[int]:
+    return [evaluation.id for evaluation in read(out)[1] if evaluation.history]
+
+
+def test_every_trained_candidate_is_a_file_of_its_size_and_accuracy(
+    out: Path, tiny_task: Task
+) -> None:
+    for evaluation in read(out)[1]:
+        path = packed_path(out, evaluation.id)
+        assert path.exists() == bool(evaluation.history)
+        if evaluation.history:
+            packed = path.read_bytes()
+            assert (
+                path.stat().st_size
+                == evaluation.metrics["size_bytes"]
+                == sum(entry.bytes for entry in ledger(packed))
+            )
+            assert score(unpack(packed), tiny_task.validation) == evaluation.metrics["accuracy"]
+            assert evaluation.metrics["size_bytes"] <= evaluation.metrics["flash_bytes"]
+
+
+def test_the_packed_file_of_any_candidate_is_exported(out: Path, tmp_path: Path) -> None:
+    for id in (*map(str, trained(out)), "best"):
+        evaluation = export(out, id, "packed", tmp_path / "c.nas")
+        assert (tmp_path / "c.nas").read_bytes() == packed_path(out, evaluation.id).read_bytes()
+        assert id in (str(evaluation.id), "best")
+
+
+def test_the_weights_are_exported_with_their_design(out: Path, tmp_path: Path) -> None:
+    evaluation = export(out, "best", "torch", tmp_path / "c.safetensors")
+    told = json.loads((tmp_path / "c.safetensors.json").read_text())
+    assert told["design"] == dict(evaluation.design)
+    assert told["metrics"] == evaluation.metrics
+    weights = load_file(tmp_path / "c.safetensors")
+    assert np.isfinite(weights["head.weight"]).all()
+    assert weights["head.weight"].shape[0] == 3
+
+
+def test_a_program_is_exported_as_onnx_that_says_the_same(
+    out: Path, tmp_path: Path, tiny_task: Task
+) -> None:
+    evaluation = export(out, "best", "onnx", tmp_path / "c.onnx")
+    said = run_onnx(onnx.load(tmp_path / "c.onnx"), tiny_task.validation.inputs.numpy()).argmax(1)
+    np.testing.assert_array_equal(
+        said,
+        logits(
+            unpack(packed_path(out, evaluation.id).read_bytes()), tiny_task.validation.inputs
+        ).argmax(1),
+    )
+
+
+def test_retraining_with_the_run_s_experiment_gives_the_run_s_file(
+    tiny: Callable[..., Experiment], out: Path, tmp_path: Path
+) -> None:
+    before = sorted(path.name for path in out.rglob("*"))
+    evaluation = export(out, "best", "packed", tmp_path / "c.nas", tiny({"size_bytes": 160.0}))
+    assert (tmp_path / "c.nas").read_bytes() == packed_path(out, evaluation.id).read_bytes()
+    assert evaluation.metrics == chosen(out, "best").metrics
+    assert sorted(path.name for path in out.rglob("*")) == before
+
+
+def test_retraining_follows_the_recipe_that_is_given(
+    tiny: Callable[..., Experiment], out: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(epochs=3, finetune_epochs=2, batch_size=10, lr=0.03, finetune_lr=0.03)
+    evaluation = export(
+        out, "best", "torch", tmp_path / "c.st", tiny({"size_bytes": 160.0}, recipe=recipe)
+    )
+    known = chosen(out, "best")
+    assert (evaluation.id, evaluation.design, len(evaluation.history)) == (
+        known.id,
+        known.design,
+        5,
+    )
+    assert json.loads((tmp_path / "c.st.json").read_text())["metrics"] == evaluation.metrics
+    with np.load(weights_path(out, known.id)) as archive:
+        trained_longer = load_file(tmp_path / "c.st")
+        assert set(trained_longer) == set(archive.files)
+        assert not np.array_equal(trained_longer["head.weight"], archive["head.weight"])
+
+
+def test_only_the_experiment_of_a_run_retrains_its_candidates(
+    tiny: Callable[..., Experiment], out: Path, tmp_path: Path, tiny_task: Task
+) -> None:
+    other = Task("other", tiny_task.train, tiny_task.validation, tiny_task.test, 3)
+    with pytest.raises(
+        ValueError,
+        match=r"must be trained by the experiment that found it, but task was .*blobs.* and is .*other",
+    ):
+        export(out, "best", "packed", tmp_path / "c", tiny({"size_bytes": 160.0}, task=other))
+    with pytest.raises(
+        RuntimeError, match=r"must train again, but is OVER_BUDGET: size_bytes .* > 20"
+    ):
+        export(out, "best", "packed", tmp_path / "c", tiny({"size_bytes": 20.0}))
+    assert not (tmp_path / "c").exists()
+
+
+def test_what_cannot_be_exported_is_refused(out: Path, tmp_path: Path) -> None:
+    over = next(evaluation.id for evaluation in read(out)[1] if not evaluation.history)
+    for id, message in (
+        ("999", "an id must be"),
+        ("-1", "an id must be"),
+        ("x", "an id must be"),
+        (str(over), "must have been trained"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            chosen(out, id)
+    with pytest.raises(ValueError, match=r"a format must be one of .* but got 'pickle'"):
+        export(out, "best", "pickle", tmp_path / "c")
+    damaged = packed_path(out, chosen(out, "best").id)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match="checksum"):
+        export(out, "best", "packed", tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_file_is_scored_on_data_of_its_shape_only(
+    out: Path, tmp_path: Path, tiny_task: Task
+) -> None:
+    export(out, "best", "packed", tmp_path / "c.nas")
+    np.savez(
+        tmp_path / "data.npz",
+        inputs=tiny_task.test.inputs.numpy(),
+        labels=tiny_task.test.labels.numpy(),
+    )
+    found = scored(tmp_path / "c.nas", str(tmp_path / "data.npz"))
+    program = unpack((tmp_path / "c.nas").read_bytes())
+    assert found == {
+        "bytes": (tmp_path / "c.nas").stat().st_size,
+        "accuracy": score(program, tiny_task.test),
+        "samples": len(tiny_task.test.labels),
+    }
+    with pytest.raises(
+        ValueError, match=r"samples must be \(1, 4, 4\) .* but those of digits are \(1, 8, 8\)"
+    ):
+        scored(tmp_path / "c.nas", "digits")
+
+
+def test_the_commands_print_what_the_functions_return(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "c.nas"
+    main(["export", str(out), "--out", str(file)])
+    assert f"{file}: candidate" in capsys.readouterr().out
+    main(["ledger", str(file), "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert sum(row["bytes"] for row in rows) == file.stat().st_size
+    assert {"layer", "purpose", "bytes"} == set(rows[0])
+    main(["ledger", str(file)])
+    assert f"{file.stat().st_size:>9}  in all" in capsys.readouterr().out
+    for arguments, status, message in (
+        (["score", str(tmp_path / "none.nas")], 1, "No such file"),
+        (
+            ["export", str(out), "--out", str(file), "--epochs", "3"],
+            2,
+            "there is no option --epochs; options of an experiment need",
+        ),
+    ):
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        assert end.value.code == status
+        assert message in capsys.readouterr().err
+
+
+def test_data_is_told_apart_by_what_is_there(tmp_path: Path) -> None:
+    images, batches = tmp_path / "images", tmp_path / "cifar"
+    for name in ("a", "b"):
+        (images / name).mkdir(parents=True)
+        Image.new("L", (9, 7), 255 if name == "b" else 0).save(images / name / "1.png")
+    found = split_of(str(images), (1, 4, 5))
+    assert found.inputs.shape == (2, 1, 4, 5)
+    assert [float(image.mean()) for image in found.inputs] == found.labels.tolist() == [0, 1]
+    batches.mkdir()
+    for batch in ("test_batch", *(f"data_batch_{number}" for number in range(1, 6))):
+        (batches / f"{batch}.bin").write_bytes(
+            bytes([7 if batch == "test_batch" else 3]) + bytes(3072)
+        )
+    assert split_of(str(batches), (3, 32, 32)).labels.tolist() == [7]
+    assert len(split_of("digits", (1, 8, 8)).labels) == 359

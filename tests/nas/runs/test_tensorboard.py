@@ -1,0 +1,298 @@
+import errno
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard import SummaryWriter
+
+from nas.objective import Budget, Epoch, Evaluation, Fitness, Objective, Status
+from nas.runs.tensorboard import TensorBoardLog, pareto_picture
+from nas.space import Choice, Choices
+from nas.strategy import Proposal, Strategy
+
+OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
+
+OBJECTIVE = Objective(("accuracy",), ("size_bytes",), Budget({"size_bytes": 4000.0}))
+
+RESULTS: list[tuple[Status, Mapping[str, float]]] = [
+    (OK, {"accuracy": 0.5, "size_bytes": 1000.0}),
+    (OVER, {"size_bytes": 9000.0}),
+    (OK, {"accuracy": 0.25, "size_bytes": 2000.0}),
+    (FAILED, {}),
+    (OK, {"accuracy": 0.75, "size_bytes": 3000.0}),
+    (OVER, {"size_bytes": 5000.0}),
+]
+
+CHOICES = Choices(
+    [
+        Choice("", "op", ("conv", "skip")),
+        Choice("", "width", tuple(range(0, 48, 8)), ("op", frozenset({"conv"}))),
+        Choice("", "prune", (0.0, 0.5)),
+        Choice("", "bias", (False, True)),
+        Choice("", "rank", (None,)),
+        Choice("", "kernel", ((3, 3),)),
+        Choice("", "dilation", (1, 2), ("op", frozenset({"skip"}))),
+    ]
+)
+
+RUN = [
+    Evaluation(
+        id,
+        (id,),
+        {"op": "conv", "width": 8 * id, "prune": 0.5, "bias": True, "rank": None, "kernel": (3, 3)},
+        status,
+        "",
+        metrics,
+        10.25 * (id + 1),
+        history=(Epoch(2.0, 0.125), Epoch(1.0 / (id + 1), 0.25)) if status is OK else (),
+    )
+    for id, (status, metrics) in enumerate(RESULTS)
+]
+
+
+class Plain:
+    def ask(self) -> Proposal:
+        raise NotImplementedError
+
+    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
+        raise NotImplementedError
+
+
+class Controller(Plain):
+    """A strategy whose entropy falls each time it is looked at."""
+
+    def __init__(self) -> None:
+        self.entropy = 2.0
+
+    def report(self) -> Mapping[str, float]:
+        self.entropy -= 0.25
+        return {"entropy": self.entropy, "baseline": 0.5}
+
+
+def log(
+    folder: Path,
+    run: Sequence[Evaluation] = RUN,
+    objective: Objective = OBJECTIVE,
+    strategy: Strategy | None = None,
+) -> None:
+    with TensorBoardLog(folder, CHOICES) as board:
+        for count in range(1, len(run) + 1):
+            board.add(run[:count], objective, strategy or Plain())
+        board.finish(run, objective)
+
+
+def events(folder: Path) -> Any:
+    """What TensorBoard itself reads from a folder of one event file."""
+    assert len(list(folder.iterdir())) == 1
+    return EventAccumulator(str(folder)).Reload()
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    read = events(folder)
+    return {
+        tag: [(event.step, event.value) for event in read.Scalars(tag)]
+        for tag in read.Tags()["scalars"]
+    }
+
+
+def test_the_curves_of_a_search(tmp_path: Path) -> None:
+    log(tmp_path / "tb", strategy=Controller())
+    assert curves(tmp_path / "tb" / "search") == {
+        # By evaluation, of which those over budget use up no trial.
+        "search/over_budget_share": [
+            (n, pytest.approx(share))
+            for n, share in enumerate([0, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 2 / 6], 1)
+        ],
+        # By trial.
+        "candidate/accuracy": [(1, 0.5), (2, 0.25), (4, 0.75)],
+        "candidate/size_bytes": [(1, 1000.0), (2, 2000.0), (4, 3000.0)],
+        "best/accuracy": [(1, 0.5), (2, 0.5), (4, 0.75)],
+        "best/size_bytes": [(1, 1000.0), (2, 1000.0), (4, 3000.0)],
+        "strategy/entropy": [(1, 1.75), (2, 1.5), (3, 1.25), (4, 1.0)],
+        "strategy/baseline": [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5)],
+        # Of (0.5, 0.75) a product; later (0.75, 0.25) adds 0.25 × 0.25.
+        "search/hypervolume": [(1, 0.375), (2, 0.375), (4, 0.4375)],
+        # By second of evaluation: 10.25 × 1, × (1 + 2 + 3) and × (1 + … + 5).
+        "best_by_second/accuracy": [(10, 0.5), (62, 0.5), (154, 0.75)],
+    }
+
+
+def test_a_strategy_without_a_report_and_an_objective_without_gains_have_curves_too(
+    tmp_path: Path,
+) -> None:
+    log(tmp_path / "tb", objective=Objective((), ("size_bytes",)), strategy=Plain())
+    found = curves(tmp_path / "tb" / "search")
+    assert not [tag for tag in found if tag.startswith("strategy/")]
+    assert found["best/size_bytes"] == [(1, 1000.0), (2, 1000.0), (4, 1000.0)]
+    assert found["best_by_second/size_bytes"] == [(10, 1000.0), (62, 1000.0), (154, 1000.0)]
+
+
+def test_each_trained_candidate_has_a_folder_with_its_epochs_and_metrics_and_no_other_has(
+    tmp_path: Path,
+) -> None:
+    log(tmp_path / "tb")
+    assert sorted(path.name for path in (tmp_path / "tb").iterdir()) == ["search", "trials"]
+    assert sorted(path.name for path in (tmp_path / "tb" / "trials").iterdir()) == [
+        "00000",
+        "00002",
+        "00004",
+    ]
+    assert curves(tmp_path / "tb" / "trials" / "00002") == {
+        "epoch/loss": [(1, 2.0), (2, pytest.approx(1 / 3))],
+        "epoch/accuracy": [(1, 0.125), (2, 0.25)],
+        "metric/accuracy": [(0, 0.25)],
+        "metric/size_bytes": [(0, 2000.0)],
+    }
+
+
+def test_each_trained_candidate_is_a_row_of_the_hyper_parameter_table(tmp_path: Path) -> None:
+    log(tmp_path / "tb")
+    for id in (0, 2, 4):
+        content = events(tmp_path / "tb" / "trials" / f"{id:05d}").PluginTagToContent("hparams")
+        read = {tag: HParamsPluginData.FromString(data) for tag, data in content.items()}
+        experiment = read["_hparams_/experiment"].experiment
+        assert {metric.name.tag for metric in experiment.metric_infos} == {
+            "metric/accuracy",
+            "metric/size_bytes",
+        }
+        # All columns, those too that this design leaves out.
+        assert [column.name for column in experiment.hparam_infos] == [
+            choice.name for choice in CHOICES
+        ]
+        options = read["_hparams_/session_start_info"].session_start_info.hparams
+        assert {
+            name: getattr(value, str(value.WhichOneof("kind"))) for name, value in options.items()
+        } == {
+            "op": "conv",
+            "width": 8.0 * id,
+            "prune": 0.5,
+            "bias": True,
+            "rank": "None",
+            "kernel": "(3, 3)",
+        }
+        assert "_hparams_/session_end_info" in read
+
+
+def test_the_front_is_a_picture_at_the_last_trial(tmp_path: Path) -> None:
+    log(tmp_path / "tb")
+    (image,) = events(tmp_path / "tb" / "search").Images("pareto")
+    picture = np.asarray(Image.open(io.BytesIO(image.encoded_image_string)))
+    assert image.step == 4
+    assert np.array_equal(picture, pareto_picture(RUN, OBJECTIVE))
+
+
+BLUE, GREY = (0x1F, 0x77, 0xB4), (0x99,) * 3
+
+
+def test_the_picture_shows_every_trained_candidate_and_joins_the_front() -> None:
+    def share(run: Sequence[Evaluation], color: tuple[int, int, int]) -> float:
+        picture = pareto_picture(run, OBJECTIVE)
+        assert (picture.shape, str(picture.dtype)) == ((500, 800, 4), "uint8")
+        return float((picture[..., :3] == color).all(-1).mean())
+
+    rising = [
+        replace(RUN[0], metrics={"accuracy": 0.02 * n, "size_bytes": 1000.0 + 100 * n})
+        for n in range(20)
+    ]
+    better = replace(RUN[0], metrics={"accuracy": 0.9, "size_bytes": 500.0})
+    assert np.array_equal(pareto_picture(RUN, OBJECTIVE), pareto_picture(RUN, OBJECTIVE))
+    assert (
+        share([], BLUE) < share([better], BLUE) < share(rising[:2], BLUE) < share(rising, BLUE)
+    ), "a line joins the front"
+    assert share([better, *rising], GREY) > 3 * share(rising, GREY), (
+        "what is not on the front is grey"
+    )
+    assert np.array_equal(
+        pareto_picture([RUN[1], RUN[3], RUN[0]], OBJECTIVE), pareto_picture([RUN[0]], OBJECTIVE)
+    )
+
+
+def test_a_resumed_search_is_logged_anew_without_doubles_or_leftovers(tmp_path: Path) -> None:
+    log(tmp_path / "once")
+    log(
+        tmp_path / "tb",
+        [*RUN[:3], Evaluation(7, (7,), {}, OK, "", {"accuracy": 0.1, "size_bytes": 1.0}, 1.0)],
+    )
+    (tmp_path / "tb" / "search" / "stray").touch()
+    log(tmp_path / "tb")
+    for part in ("search", "trials/00000", "trials/00004"):
+        assert curves(tmp_path / "tb" / part) == curves(tmp_path / "once" / part)
+    assert not (tmp_path / "tb" / "trials" / "00007").exists()
+
+
+def test_a_search_of_which_nothing_was_trained_has_a_board(tmp_path: Path) -> None:
+    log(tmp_path / "none", [])
+    assert events(tmp_path / "none" / "search").Images("pareto")[0].step == 0
+    log(tmp_path / "tb", [RUN[1], RUN[3]])
+    assert curves(tmp_path / "tb" / "search") == {"search/over_budget_share": [(1, 1.0), (2, 0.5)]}
+    assert not (tmp_path / "tb" / "trials").exists()
+
+
+def test_everything_is_on_disk_when_the_search_is_left_by_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), TensorBoardLog(tmp_path / "tb", CHOICES) as board:
+        raise KeyError(board.add(RUN[:1], OBJECTIVE, Plain()))  # type: ignore[func-returns-value]
+    assert curves(tmp_path / "tb" / "search")["best/accuracy"] == [(1, 0.5)]
+
+
+def warned(caplog: pytest.LogCaptureFixture, folder: Path) -> bool:
+    """Whether one warning, which names the folder, is all that was said."""
+    said = [
+        (told.name, told.levelno, told.getMessage().split(", because of ")[0])
+        for told in caplog.records
+    ]
+    return said == [
+        ("nas.runs.tensorboard", logging.WARNING, f"no more TensorBoard logs in {folder}")
+    ]
+
+
+def test_a_folder_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"precious")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for folder in (tmp_path / "file", tmp_path / "file" / "tb", tmp_path / "link"):
+        caplog.clear()
+        log(folder)
+        assert warned(caplog, folder)
+    assert (tmp_path / "file").read_bytes() == b"precious"
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]
+
+
+def test_a_folder_that_fails_later_is_a_warning_and_the_search_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with TensorBoardLog(tmp_path / "tb", CHOICES) as board:
+        board.add(RUN[:2], OBJECTIVE, Plain())
+        (tmp_path / "tb" / "trials").touch()
+        board.add(RUN[:3], OBJECTIVE, Plain())
+        board.add(RUN[:5], OBJECTIVE, Plain())
+        board.finish(RUN, OBJECTIVE)
+    assert warned(caplog, tmp_path / "tb")
+    assert curves(tmp_path / "tb" / "search")["search/over_budget_share"][0] == (2, 0.5), (
+        "what was logged is kept"
+    )
+
+
+@pytest.mark.parametrize("call", ["add_scalar", "add_image", "close"])
+def test_a_disk_that_fills_up_is_a_warning_and_the_search_goes_on(
+    call: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    with monkeypatch.context() as patch, TensorBoardLog(tmp_path / "tb", CHOICES) as board:
+        patch.setattr(SummaryWriter, call, refuse)
+        for count in range(1, len(RUN) + 1):
+            board.add(RUN[:count], OBJECTIVE, Plain())
+        board.finish(RUN, OBJECTIVE)
+    assert warned(caplog, tmp_path / "tb")

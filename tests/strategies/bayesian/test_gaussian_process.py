@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from strategies.bayesian.gaussian_process import Inputs, Kernel, Posterior, factored
+
+RNG = np.random.default_rng(0)
+KERNEL = Kernel(slopes=(0.3,), linear=2.0, reach=0.5, echo=0.7, width=0.4, noise=0.1)
+OBSERVED = Inputs(RNG.random((3, 4)), RNG.normal(size=(3, 1)))
+OTHERS = Inputs(RNG.random((5, 4)), RNG.normal(size=(5, 1)))
+VALUES = np.array([0.3, -1.0, 0.7])
+
+
+def covariance(a: Inputs, b: Inputs) -> list[list[float]]:
+    """Written out, one pair at a time."""
+    return [
+        [
+            1.0
+            + 2.0 * float(g @ h)
+            + float(np.exp(-((g - h) ** 2).sum() / 0.5))
+            + 0.3 * float(c @ d)
+            + 0.7 * float(np.exp(-((c - d) ** 2).sum() / 0.4))
+            for h, d in zip(b.genes, b.costs, strict=True)
+        ]
+        for g, c in zip(a.genes, a.costs, strict=True)
+    ]
+
+
+def test_the_kernel_is_the_sum_of_its_parts() -> None:
+    assert KERNEL.between(OBSERVED, OTHERS) == pytest.approx(np.array(covariance(OBSERVED, OTHERS)))
+    assert KERNEL.variances(OTHERS) == pytest.approx(np.diag(covariance(OTHERS, OTHERS)))
+
+
+def test_without_costs_there_is_nothing_to_echo() -> None:
+    bare = Inputs(OTHERS.genes, np.zeros((5, 0)))
+    kernel = Kernel(linear=2.0, reach=0.5, noise=0.1)
+    assert kernel.variances(bare) == pytest.approx(np.diag(kernel.between(bare, bare)))
+    assert kernel.variances(bare) == pytest.approx(2.0 + 2.0 * (bare.genes**2).sum(1))
+
+
+def test_the_posterior_is_the_textbook_formula() -> None:
+    inverse = np.linalg.inv(np.array(covariance(OBSERVED, OBSERVED)) + 0.1 * np.eye(3))
+    cross = np.array(covariance(OTHERS, OBSERVED))
+    scale = VALUES @ inverse @ VALUES / 3
+    mean, deviation = Posterior(KERNEL, OBSERVED, VALUES).predict(OTHERS)
+    assert mean == pytest.approx(cross @ inverse @ VALUES)
+    variance = scale * np.diag(np.array(covariance(OTHERS, OTHERS)) - cross @ inverse @ cross.T)
+    assert deviation**2 == pytest.approx(variance)
+
+
+def test_evidence_differs_from_the_log_density_at_its_scale_by_a_constant() -> None:
+    def log_density(matrix: np.ndarray, scale: float) -> float:
+        sign, logdet = np.linalg.slogdet(scale * matrix)
+        assert sign == 1
+        return float(-0.5 * VALUES @ np.linalg.solve(scale * matrix, VALUES) - 0.5 * logdet)
+
+    found = []
+    for noise in (0.1, 2.0):
+        matrix = np.array(covariance(OBSERVED, OBSERVED)) + noise * np.eye(3)
+        result = factored(matrix, VALUES)
+        assert log_density(matrix, result.scale) > max(
+            log_density(matrix, result.scale * f) for f in (0.9, 1.1)
+        )
+        found.append(log_density(matrix, result.scale) - result.evidence)
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_pending_candidates_are_believed_in_and_lower_only_the_deviations() -> None:
+    alone = Posterior(KERNEL, OBSERVED, VALUES)
+    waiting = Posterior(KERNEL, OBSERVED, VALUES, pending=OTHERS)
+    means, deviations = alone.predict(OTHERS)
+    later_means, later_deviations = waiting.predict(OTHERS)
+    assert later_means == pytest.approx(means)
+    assert (later_deviations < 0.9 * deviations).all()
+    assert waiting.scale == alone.scale

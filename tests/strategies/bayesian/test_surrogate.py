@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+
+from nas.objective import Budget, Evaluation, Objective, Status, best
+from nas.search_loop import Pending, search
+from nas.space import Choice, Choices, Genotype
+from nas.strategy import Facts, Proposal
+from strategies.bayesian.surrogate import Surrogate
+from strategies.random_search import RandomSearch
+
+CHOICES = Choices([Choice(f"s{i}", "op", ("a", "b", "c", "d", "e")) for i in range(8)])
+WORTH = np.random.default_rng(5).random((8, 5))
+COST = np.random.default_rng(6).random((8, 5))
+OBJECTIVE = Objective(budget=Budget({"macs": 3.5}))
+
+
+def facts(genotype: Genotype) -> Facts:
+    costs = {"macs": float(COST[range(8), genotype].sum())}
+    return Facts(costs, OBJECTIVE.budget.excess(costs))
+
+
+def submit(number: int, proposal: Proposal) -> Pending:
+    genotype = proposal.genotype
+    known = facts(genotype)
+    metrics = {"accuracy": float(WORTH[range(8), genotype].mean()), **known.costs}
+    status = Status.OVER_BUDGET if known.excess > 0 else Status.OK
+    return lambda: Evaluation(number, genotype, {}, status, "", metrics, 0.0)
+
+
+def found(strategy: RandomSearch | Surrogate, trials: int, window: int = 1) -> list[Evaluation]:
+    return list(search(strategy, submit, OBJECTIVE, trials, window, facts=facts))
+
+
+def accuracy(evaluations: list[Evaluation]) -> float:
+    top = best(evaluations, OBJECTIVE)
+    assert top is not None
+    return top.metrics["accuracy"]
+
+
+@pytest.mark.parametrize("window", [1, 8])
+def test_few_queries_find_what_many_random_ones_do_not(window: int) -> None:
+    ours = [
+        accuracy(found(Surrogate(CHOICES, np.random.default_rng(seed)), 40, window))
+        for seed in range(2)
+    ]
+    random = [
+        accuracy(found(RandomSearch(CHOICES, np.random.default_rng(seed)), 400))
+        for seed in range(2)
+    ]
+    assert np.mean(ours) > max(random)
+
+
+def test_it_learns_from_answers_alone_where_there_are_no_facts() -> None:
+    for seed in range(2):
+        ours = list(search(Surrogate(CHOICES, np.random.default_rng(seed)), submit, OBJECTIVE, 40))
+        late = [evaluation.status for evaluation in ours[-20:]]
+        assert late.count(Status.OVER_BUDGET) < 10
+        assert accuracy(ours) > accuracy(
+            found(RandomSearch(CHOICES, np.random.default_rng(seed)), 100)
+        )
+
+
+@pytest.mark.parametrize("window", [1, 16])
+def test_nothing_over_the_budget_is_proposed_where_facts_tell(window: int) -> None:
+    evaluations = found(Surrogate(CHOICES, np.random.default_rng(0)), 40, window)
+    assert [evaluation.status for evaluation in evaluations] == [Status.OK] * 40
+
+
+@pytest.mark.parametrize(("limited", "granted"), [(True, 14), (False, 7)])
+def test_no_proposal_costs_more_lookups_than_are_granted_and_none_is_made_twice(
+    limited: bool, granted: int
+) -> None:
+    looked: list[Genotype] = []
+
+    def counted(genotype: Genotype) -> Facts:
+        looked.append(genotype)
+        return facts(genotype) if limited else Facts(facts(genotype).costs, 0.0)
+
+    strategy = Surrogate(CHOICES, np.random.default_rng(0), lookups=7)
+    strategy.inform(counted)
+    for _ in range(40):
+        before = len(looked)
+        proposal = strategy.ask()
+        assert len(looked) - before <= granted
+        strategy.tell(proposal, (float(WORTH[range(8), proposal.genotype].mean()),))
+    assert len(looked) > 40
+    assert len(set(looked)) == len(looked)
+
+
+def test_results_of_candidates_that_it_never_looked_up_are_learnt_from() -> None:
+    strategy = Surrogate(CHOICES, np.random.default_rng(0))
+    strategy.inform(facts)
+    rng = np.random.default_rng(1)
+    for genotype in {CHOICES.sample(rng) for _ in range(100)}:
+        strategy.tell(Proposal(genotype), (float(WORTH[range(8), genotype].mean()),))
+    later = [strategy.ask().genotype for _ in range(8)]
+    assert np.mean([WORTH[range(8), genotype].mean() for genotype in later]) > WORTH.mean() + 0.1
+    assert all(facts(genotype).excess == 0 for genotype in later)
+
+
+def test_only_the_first_component_of_the_fitness_counts() -> None:
+    one, two = (Surrogate(CHOICES, np.random.default_rng(0), warmup=3) for _ in range(2))
+    for step in range(15):
+        proposal = one.ask()
+        assert two.ask() == proposal
+        score = float(WORTH[range(8), proposal.genotype].mean())
+        one.tell(proposal, (score,))
+        two.tell(proposal, (score, float(step % 3)))
+
+
+def test_every_design_comes_once_before_one_comes_again() -> None:
+    choices = Choices(
+        [
+            Choice("", "op", tuple(range(40))),
+            Choice("", "bits", tuple(range(10)), ("op", frozenset({3, 5}))),
+        ]
+    )
+    strategy = Surrogate(choices, np.random.default_rng(0), memory=20)
+    proposals = []
+    for index in range(choices.size):
+        proposals.append(strategy.ask())
+        strategy.tell(proposals[-1], (index % 7 / 7,))
+    assert len(set(proposals)) == choices.size
+    assert strategy.ask() in proposals
+
+
+def test_what_fails_although_it_fits_is_avoided() -> None:
+    strategy = Surrogate(CHOICES, np.random.default_rng(0))
+    strategy.inform(lambda genotype: Facts({"macs": 1.0 + sum(genotype)}, 0.0))
+    failed = []
+    for _ in range(60):
+        proposal = strategy.ask()
+        failed.append(proposal.genotype[0] in (2, 3, 4))
+        strategy.tell(
+            proposal, (-1.0 if failed[-1] else float(WORTH[range(8), proposal.genotype].mean()),)
+        )
+    assert sum(failed[-20:]) < 5
+
+
+def test_with_nothing_that_fits_it_goes_where_the_excess_is_least() -> None:
+    budget = Budget({"macs": 0.1})
+
+    def hopeless(genotype: Genotype) -> Facts:
+        costs = facts(genotype).costs
+        return Facts(costs, budget.excess(costs))
+
+    strategy = Surrogate(CHOICES, np.random.default_rng(0))
+    strategy.inform(hopeless)
+    spent = []
+    for _ in range(25):
+        proposal = strategy.ask()
+        spent.append(facts(proposal.genotype).costs["macs"])
+        strategy.tell(proposal, (-1.0,))
+    assert np.mean(spent[-5:]) < 0.65 * np.mean(
+        [facts(CHOICES.sample(np.random.default_rng(i))).costs["macs"] for i in range(50)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"), [("warmup", 0, 1), ("lookups", 1, 2), ("memory", 1, 2)]
+)
+def test_settings_out_of_range_are_refused(name: str, value: int, least: int) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least {least}, but got {value}"):
+        Surrogate(CHOICES, np.random.default_rng(0), **{name: value})

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from nas.space import Choice, Choices, Genotype
+from nas.strategy import Proposal
+from strategies.candidates.repair import STEPS
+from strategies.evolutionary.aging import AgingEvolution
+
+CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(20))) for i in range(6)])
+
+
+def founded(
+    scores: list[float], sample: int, population: int | None = None
+) -> tuple[AgingEvolution, list[Genotype]]:
+    """A strategy whose first candidates have these scores, and they from the oldest to the
+    youngest.
+    """
+    strategy = AgingEvolution(CHOICES, np.random.default_rng(0), population or len(scores), sample)
+    members = []
+    for score in scores:
+        proposal = strategy.ask()
+        members.append(proposal.genotype)
+        strategy.tell(proposal, (score,))
+    return strategy, members
+
+
+def litters(strategy: AgingEvolution, members: list[Genotype], asked: int = 50) -> list[int]:
+    """How many of the next proposals are one mutation from each member."""
+    children = [strategy.ask().genotype for _ in range(asked)]
+    return [
+        sum(sum(a != b for a, b in zip(member, child, strict=True)) == 1 for child in children)
+        for member in members
+    ]
+
+
+def test_children_are_one_mutation_from_a_parent_and_mostly_from_the_best() -> None:
+    strategy, members = founded([0.1, 0.9, 0.2, 0.3], sample=4)
+    litter = litters(strategy, members)
+    assert sum(litter) == 50
+    assert litter[1] > 25
+
+
+def test_the_oldest_dies_even_if_it_is_the_best() -> None:
+    strategy, members = founded([1.0, 0.1, 0.2, 0.3], sample=4)
+    strategy.tell(Proposal((1,) * 6), (0.0,))
+    litter = litters(strategy, [*members, (1,) * 6])
+    assert litter[0] == 0
+    assert sum(litter) == 50
+    assert litter[3] > 25
+
+
+def test_candidates_over_budget_cannot_push_out_those_that_meet_it() -> None:
+    strategy, members = founded([0.5, 0.4], sample=2)
+    for _ in range(30):
+        strategy.tell(Proposal((1,) * 6), (-0.01,))
+    for _ in range(30 * STEPS):
+        strategy.ask()
+    assert sum(litters(strategy, members)) == 50
+
+
+def test_a_child_over_budget_is_mutated_on_until_one_meets_it() -> None:
+    strategy, _ = founded([0.5], sample=1)
+    way = [strategy.ask().genotype]
+    for _ in range(STEPS - 1):
+        strategy.tell(Proposal(way[-1]), (-0.01,))
+        way.append(strategy.ask().genotype)
+        assert sum(a != b for a, b in zip(way[-2], way[-1], strict=True)) == 1
+    strategy.tell(Proposal(way[-1]), (0.7,))
+    assert sum(litters(strategy, [way[-1]])) == 50
+
+
+def test_founders_are_within_the_budget() -> None:
+    strategy, members = founded([0.1, -0.5, -0.1, 0.9, -0.2, 0.2, 0.3], sample=4, population=4)
+    assert litters(strategy, members)[3] > 25
+    strategy.tell(Proposal((1,) * 6), (0.0,))
+    assert litters(strategy, members)[0] == 0, "the oldest of those within the budget has died"
+
+
+def test_while_all_are_over_budget_the_smallest_excess_breeds() -> None:
+    strategy, members = founded([-0.2] + [-1.0] * 79, sample=4, population=4)
+    assert litters(strategy, members)[0] > 25
+    strategy.tell(Proposal((1,) * 6), (-0.1,))
+    assert litters(strategy, [(1,) * 6])[0] > 25
+
+
+def test_the_first_one_within_the_budget_takes_over() -> None:
+    strategy, _ = founded([-0.1] * 80, sample=4, population=4)
+    strategy.tell(Proposal((1,) * 6), (0.0,))
+    assert litters(strategy, [(1,) * 6])[0] > 25
+
+
+def test_proposals_are_random_until_a_population_was_told() -> None:
+    strategy = AgingEvolution(CHOICES, np.random.default_rng(0), population=4, sample=2)
+    proposals = [strategy.ask() for _ in range(64)]
+    assert len({proposal.genotype for proposal in proposals}) == 64
+    for proposal in proposals:
+        strategy.tell(proposal, (0.5,))
+    assert sum(litters(strategy, [proposal.genotype for proposal in proposals[-4:]])) == 50
+
+
+@pytest.mark.parametrize(("population", "sample"), [(0, 0), (4, 0), (4, 5)])
+def test_sizes_out_of_range_are_refused(population: int, sample: int) -> None:
+    with pytest.raises(
+        ValueError,
+        match=rf"sample must be within 1 … population \({population}\), but got {sample}",
+    ):
+        AgingEvolution(CHOICES, np.random.default_rng(0), population, sample)
