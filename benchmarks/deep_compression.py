@@ -7,6 +7,7 @@ their format.
 
 import argparse
 import time
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from nas.lowering import lower, snapped
 from nas.packed import pack, unpack
 from nas.program import score
 from nas.seeds import generator, seeded
-from nas.space import Design
 from nas.training.fit import accuracy, cross_entropy, fit
 from nas.training.recipe import Recipe
 
@@ -37,7 +37,7 @@ class Case:
     """
 
     network: nn.Module
-    design: Design
+    design: Mapping[str, Hashable]
 
 
 def lenet_300_100() -> Case:
@@ -180,7 +180,9 @@ def main() -> None:
         )
     with seeded(options.seed):
         case = CASES[options.network]()
-    recipe = Recipe(options.epochs, 0, batch_size=128, lr=2e-3, finetune_lr=2e-3)
+    recipe = Recipe(
+        epochs=options.epochs, finetune_epochs=0, batch_size=128, lr=2e-3, finetune_lr=2e-3
+    )
     found = deep_compression(
         case, task, recipe, options.prune_epochs, options.share_epochs, options.seed
     )

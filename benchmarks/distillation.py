@@ -11,6 +11,7 @@ from torch import nn
 
 from nas.data import digits
 from nas.seeds import generator, seeded
+from nas.space import Design
 from nas.training.distil import Hint, distillation
 from nas.training.fit import Loss, cross_entropy, fit
 from nas.training.recipe import Recipe
@@ -25,7 +26,7 @@ def network(width: int) -> nn.Module:
         for kind, option in (("op", "conv3x3"), ("width", width), ("depth", 1))
     }
     with seeded(0):
-        return ConvStages().build(design, torch.zeros(1, 1, 8, 8), 10)
+        return ConvStages().build(Design(design), torch.zeros(1, 1, 8, 8), 10)
 
 
 def main() -> None:

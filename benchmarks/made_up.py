@@ -51,7 +51,13 @@ class Problem:
         observed = min(1.0, max(0.0, self.accuracy(genotype) + error))
         status = Status.OVER_BUDGET if known.excess > 0 else Status.OK
         evaluation = Evaluation(
-            id, genotype, {}, status, "", {"accuracy": observed, **known.costs}, 0.0
+            id=id,
+            genotype=genotype,
+            design={},
+            status=status,
+            reason="",
+            metrics={"accuracy": observed, **known.costs},
+            seconds=0.0,
         )
         return lambda: evaluation
 

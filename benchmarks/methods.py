@@ -6,7 +6,7 @@ that comes of it. Weights that a method leaves alone have 8 bits.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,13 +27,12 @@ from nas.measure import OnnxRuntimeCpu, costs
 from nas.packed import pack, unpack
 from nas.program import score
 from nas.seeds import generator, seeded
-from nas.space import Design
 from nas.training.fit import cross_entropy, fit
 from nas.training.recipe import Recipe
 
 WIDTH = 32
 RECIPE = Recipe(epochs=16, finetune_epochs=8)
-BITS_8: Design = {"bits": 8}
+BITS_8: Mapping[str, Hashable] = {"bits": 8}
 
 
 class Block(nn.Module):
@@ -82,15 +81,21 @@ class Method:
     """What is done to the trained network, before it is trained on."""
 
     name: str
-    design: Design
+    design: Mapping[str, Hashable]
     compressors: Sequence[Compressor]
 
 
-_HALF: Design = {**{f"block{number}.first.prune": 0.5 for number in range(3)}, **BITS_8}
-_PAIRS: Design = {**{f"block{number}.sparsity": "2:4" for number in range(3)}, **BITS_8}
+_HALF: Mapping[str, Hashable] = {
+    **{f"block{number}.first.prune": 0.5 for number in range(3)},
+    **BITS_8,
+}
+_PAIRS: Mapping[str, Hashable] = {
+    **{f"block{number}.sparsity": "2:4" for number in range(3)},
+    **BITS_8,
+}
 
 
-def _ranks(ratio: float) -> Design:
+def _ranks(ratio: float) -> Mapping[str, Hashable]:
     return {**{f"block{number}.rank": ratio for number in range(3)}, **BITS_8}
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.seeds import seeded
+from nas.space import Design
 from search_spaces.conv_stages import ConvStages
 
 OPERATORS = ("conv3x3", "separable", "inverted")
@@ -39,7 +40,7 @@ def network(operator: str, size: int) -> nn.Module:
         f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()
     }
     with seeded(0):
-        return ConvStages().build(design, torch.zeros(1, 1, size, size), CLASSES)
+        return ConvStages().build(Design(design), torch.zeros(1, 1, size, size), CLASSES)
 
 
 def with_brevitas(model: nn.Module) -> nn.Module:

@@ -49,7 +49,14 @@ def curve(problem: Problem, name: StrategyName, task: Task, seed: int) -> list[f
     """The best accuracy after so many trained candidates as each of the points says."""
     space, budget = problem.space, Budget({"size_bytes": float(problem.size_bytes)})
     evaluator = Evaluator(
-        space, (ChannelPruning(), Quantization()), task, RECIPE, budget, None, cross_entropy, seed
+        space=space,
+        compressors=(ChannelPruning(), Quantization()),
+        task=task,
+        recipe=RECIPE,
+        budget=budget,
+        device=None,
+        loss=cross_entropy,
+        seed=seed,
     )
     strategy = strategy_class(name)(space.choices, generator(seed, "strategy"))
 
@@ -59,7 +66,7 @@ def curve(problem: Problem, name: StrategyName, task: Task, seed: int) -> list[f
 
         return evaluate
 
-    objective = Objective(("accuracy",), (), budget)
+    objective = Objective(maximize=("accuracy",), minimize=(), budget=budget)
     found = search(strategy, submit, objective, trials=max(problem.points), facts=evaluator.facts)
     reached = np.maximum.accumulate([e.metrics["accuracy"] for e in found if e.status is Status.OK])
     return [float(reached[min(point, len(reached)) - 1]) for point in problem.points]

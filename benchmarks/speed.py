@@ -17,6 +17,7 @@ from nas.lowering import lower, snapped
 from nas.packed import pack, unpack
 from nas.program import logits
 from nas.seeds import generator, seeded
+from nas.space import Design
 from nas.training.fit import logits as network_logits
 from search_spaces.conv_stages import ConvStages
 
@@ -30,7 +31,7 @@ def network(operator: str) -> nn.Module:
         f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()
     }
     with seeded(0):
-        return ConvStages().build(design, torch.zeros(1, 1, 8, 8), 10)
+        return ConvStages().build(Design(design), torch.zeros(1, 1, 8, 8), 10)
 
 
 def seconds(run: Callable[[], object]) -> float:

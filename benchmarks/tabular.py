@@ -78,7 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table = read_benchmark(given.table, (given.search_on, given.report, *limits))
         by_cost = given.seconds is not None
         most = given.seconds if by_cost else given.queries
-        lookup = Lookup(table, given.search_on, given.report, most, by_cost, Budget(limits))
+        lookup = Lookup(
+            table=table,
+            search_on=given.search_on,
+            report=given.report,
+            most=most,
+            by_cost=by_cost,
+            budget=Budget(limits),
+        )
         make(table.choices, np.random.default_rng(0))
         for name, value in (("seeds", given.seeds), ("workers", given.workers)):
             if value < 1:

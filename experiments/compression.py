@@ -126,9 +126,9 @@ def compression(
         task=task,
         recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=5e-3),
         objective=Objective(
-            ("accuracy",),
-            ("size_bytes",),
-            Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            maximize=("accuracy",),
+            minimize=("size_bytes",),
+            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
         ),
         strategy=strategy_class(strategy),
         trials=trials,
@@ -152,7 +152,7 @@ def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed
                 f"{weights_file} must hold weights of the network, but is missing, damaged or of another one"
             )
         return model
-    recipe = Recipe(epochs, 0)
+    recipe = Recipe(epochs=epochs, finetune_epochs=0)
     with one_thread():
         shuffle = torch.Generator().manual_seed(chosen)
         fit(model, task, recipe, epochs=epochs, lr=recipe.lr, loss=cross_entropy, generator=shuffle)

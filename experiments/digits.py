@@ -15,7 +15,7 @@ from nas.measure.latency_table import read as read_table
 from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.soft_target import SoftTarget
-from nas.space import SearchSpace
+from nas.space import Design, SearchSpace
 from nas.strategy import StrategyFactory
 from nas.training.distil import Teacher
 from nas.training.recipe import Recipe
@@ -85,19 +85,19 @@ def digits(
         space=spaces[space],
         compressors=(ChannelPruning(), Quantization()),
         task=read_digits(generator(0, "digits")),
-        recipe=Recipe(epochs, finetune_epochs),
+        recipe=Recipe(epochs=epochs, finetune_epochs=finetune_epochs),
         objective=Objective(
-            ("accuracy",),
-            ("size_bytes",) if target_bytes is None else (),
-            Budget({name: limit for name, limit in limits.items() if limit is not None}),
-            None
+            maximize=("accuracy",),
+            minimize=("size_bytes",) if target_bytes is None else (),
+            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            soft_target=None
             if target_bytes is None
             else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
         strategy=_at(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
-        teacher=Teacher(_teacher) if teacher else None,
+        teacher=Teacher(build=_teacher) if teacher else None,
         device=None
         if latency_ms is None and device == "roofline"
         else _device(device, Roofline("stated rates", macs_per_second, bytes_per_second)),
@@ -135,7 +135,7 @@ def _teacher(example: Tensor, classes: int) -> nn.Module:
         for stage in range(3)
         for kind, option in (("op", "conv3x3"), ("width", 48), ("depth", 2))
     }
-    return ConvStages().build(design, example, classes)
+    return ConvStages().build(Design(design), example, classes)
 
 
 if __name__ == "__main__":

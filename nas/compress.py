@@ -6,8 +6,6 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from nas.space import Design
-
 
 class Compressor(Protocol):
     """Applies the choices of one kind to a network."""
@@ -30,14 +28,17 @@ class Compressor(Protocol):
         ...
 
 
-def settings_of(design: Design, kind: str) -> dict[str, Hashable]:
+def settings_of(design: Mapping[str, Hashable], kind: str) -> dict[str, Hashable]:
     """The part of a design that is of one kind, by site."""
     parts = {name: name.rpartition(".") for name in design}
     return {parts[name][0]: option for name, option in design.items() if parts[name][2] == kind}
 
 
 def compress(
-    model: nn.Module, design: Design, compressors: Sequence[Compressor], example: Tensor
+    model: nn.Module,
+    design: Mapping[str, Hashable],
+    compressors: Sequence[Compressor],
+    example: Tensor,
 ) -> nn.Module:
     """A compressed copy of `model`: every compressor in turn, each with the choices of its kind."""
     model = copy.deepcopy(model)

@@ -3,7 +3,7 @@
 import math
 import time
 import traceback
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,7 +37,7 @@ class TrainedCandidate:
     packed: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluator:
     """Evaluates candidates of one space on one task; what it finds depends on the seed and the
     candidate alone.
@@ -89,7 +89,15 @@ class Evaluator:
             reason = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
         seconds = time.perf_counter() - start
         return Evaluation(
-            id, genotype, design, status, reason, metrics, seconds, proposal.epochs, history
+            id=id,
+            genotype=genotype,
+            design=design,
+            status=status,
+            reason=reason,
+            metrics=metrics,
+            seconds=seconds,
+            epochs=proposal.epochs,
+            history=history,
         ), trained
 
     def facts(self, genotype: Genotype) -> Facts:
@@ -215,21 +223,16 @@ class Evaluator:
         return self.task.train.inputs[:CALIBRATION_SAMPLES]
 
 
-class _Reads(Mapping[str, Hashable]):
-    """A design that remembers which of its choices were looked at."""
+class _WatchedDesign(Design):
+    """A design that remembers which of its choices were read."""
 
     def __init__(self, design: Design, seen: set[str]) -> None:
-        self._design, self._seen = design, seen
+        super().__init__(design)
+        self._seen = seen
 
     def __getitem__(self, name: str) -> Hashable:
         self._seen.add(name)
-        return self._design[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._design)
-
-    def __len__(self) -> int:
-        return len(self._design)
+        return super().__getitem__(name)
 
 
 def check_kinds(
@@ -249,7 +252,7 @@ def check_kinds(
         design = choices.decode(choices.sample(rng))
         try:
             with seeded(0):
-                space.build(_Reads(design, seen), task.example, task.classes)
+                space.build(_WatchedDesign(design, seen), task.example, task.classes)
             built += 1
         except Exception as error:
             failure = error

@@ -22,7 +22,7 @@ from nas.training.recipe import Recipe
 from nas.training.stopping import StoppingRule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
     """What to search for, where, how and on which data. Equal experiments give equal results.
 
@@ -67,7 +67,7 @@ class Experiment:
             ("limit", tuple(self.objective.budget.limits), measured),
             (
                 "aim at a cost of",
-                () if self.objective.soft is None else (self.objective.soft.cost,),
+                () if self.objective.soft_target is None else (self.objective.soft_target.cost,),
                 measured,
             ),
         ):
@@ -82,7 +82,7 @@ class Experiment:
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},
             "recipe": asdict(self.recipe),
-            "objective": asdict(self.objective),
+            "objective": self.objective.to_json(),
             "strategy": _describe(self.strategy),
             "teacher": _describe(self.teacher),
             "device": _describe(self.device),

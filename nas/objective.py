@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any, Self
 
 import moocore
 import numpy as np
@@ -38,7 +39,7 @@ Curve = Sequence[Epoch]
 """What a candidate reached in training, epoch by epoch."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Everything measured about one candidate; no fitness, so that another objective can judge it
     again.
@@ -106,12 +107,12 @@ class Budget:
         return ", ".join(over)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Objective:
     """What is wanted: metrics to maximize (each within 0 to 1), costs to minimize (each 0 or more),
     and a budget.
 
-    With a `soft` target the first metric to maximize is weighed by a cost.
+    With a `soft_target` the first metric to maximize is weighed by a cost.
 
     Raises:
         ValueError: if nothing is wanted, one metric both ways, or there is nothing for a soft
@@ -121,7 +122,7 @@ class Objective:
     maximize: tuple[str, ...] = ("accuracy",)
     minimize: tuple[str, ...] = ()
     budget: Budget = Budget()
-    soft: SoftTarget | None = None
+    soft_target: SoftTarget | None = None
 
     def __post_init__(self) -> None:
         wanted = self.maximize + self.minimize
@@ -129,10 +130,36 @@ class Objective:
             raise ValueError(
                 f"an objective must name at least one metric and none twice, but got {wanted}"
             )
-        if self.soft is not None and not self.maximize:
+        if self.soft_target is not None and not self.maximize:
             raise ValueError(
                 f"a soft target must have a metric to maximize that it weighs, but the objective is {wanted}"
             )
+
+    def to_json(self) -> dict[str, Any]:
+        """The objective as the header of a run has it."""
+        soft = None if self.soft_target is None else asdict(self.soft_target)
+        limits = {"limits": dict(self.budget.limits)}
+        return {
+            "maximize": list(self.maximize),
+            "minimize": list(self.minimize),
+            "budget": limits,
+            "soft": soft,
+        }
+
+    @classmethod
+    def from_json(cls, recorded: Mapping[str, Any]) -> Self:
+        """The objective that `to_json` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is no such description.
+        """
+        soft = recorded.get("soft")  # the first journals had none
+        return cls(
+            maximize=tuple(recorded["maximize"]),
+            minimize=tuple(recorded["minimize"]),
+            budget=Budget(dict(recorded["budget"]["limits"])),
+            soft_target=None if soft is None else SoftTarget(**soft),
+        )
 
     def fitness(self, evaluation: Evaluation) -> Fitness:
         """One finite number for each objective, all to be maximized; the first is the one that
@@ -166,9 +193,9 @@ class Objective:
                 raise ValueError(
                     f"the fitness of {name!r} must lie in [0, 1], but got {value} from {metrics[name]}"
                 )
-        if self.soft is None:
+        if self.soft_target is None:
             return fitness
-        return (self.soft.reward(fitness[0], metrics), *fitness[1:])
+        return (self.soft_target.reward(fitness[0], metrics), *fitness[1:])
 
     def _saving(self, name: str, cost: float) -> float:
         limit = self.budget.limits.get(name)

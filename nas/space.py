@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +17,63 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Genotype = tuple[int, ...]
-Design = Mapping[str, Hashable]
+
+
+class Design(Mapping[str, Hashable]):
+    """The chosen option of every active choice of a candidate, by the name of the choice.
+
+    Frozen. The typed readers say what a build function expects of an option:
+
+    >>> design = Design({"stem.width": 16, "stem.op": "conv3x3"})
+    >>> design.integer("stem.width"), design.text("stem.op")
+    (16, 'conv3x3')
+
+    All of them raise a KeyError where the choice is not active, and a TypeError where its option is
+    of another type.
+    """
+
+    def __init__(self, options: Mapping[str, Hashable]) -> None:
+        self._options = dict(options)
+
+    def __getitem__(self, name: str) -> Hashable:
+        return self._options[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._options)
+
+    def __len__(self) -> int:
+        return len(self._options)
+
+    def __repr__(self) -> str:
+        return f"Design({self._options})"
+
+    def integer(self, name: str) -> int:
+        """An option that is a whole number, such as a width or a depth."""
+        option = self[name]
+        if isinstance(option, bool) or not isinstance(option, int):
+            raise TypeError(f"the option of {name!r} must be a whole number, but is {option!r}")
+        return option
+
+    def number(self, name: str) -> float:
+        """An option that is a number, such as a ratio or a learning rate."""
+        option = self[name]
+        if isinstance(option, bool) or not isinstance(option, (int, float)):
+            raise TypeError(f"the option of {name!r} must be a number, but is {option!r}")
+        return float(option)
+
+    def text(self, name: str) -> str:
+        """An option that is a text, such as the name of an operator."""
+        option = self[name]
+        if not isinstance(option, str):
+            raise TypeError(f"the option of {name!r} must be a text, but is {option!r}")
+        return option
+
+    def flag(self, name: str) -> bool:
+        """An option that is True or False."""
+        option = self[name]
+        if not isinstance(option, bool):
+            raise TypeError(f"the option of {name!r} must be True or False, but is {option!r}")
+        return option
 
 
 @dataclass(frozen=True)
@@ -187,11 +243,10 @@ class Choices(tuple[Choice, ...]):
     def decode(self, genotype: Sequence[int]) -> Design:
         """The chosen option of every active choice, by name."""
         checked = self.check(genotype)
-        return {
-            self[index].name: self[index].options[checked[index]] for index in self.active(checked)
-        }
+        active = self.active(checked)
+        return Design({self[index].name: self[index].options[checked[index]] for index in active})
 
-    def encode(self, design: Design) -> Genotype:
+    def encode(self, design: Mapping[str, Hashable]) -> Genotype:
         """The canonical genotype of a design.
 
         Raises:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import cast
 
 from torch import Tensor, nn
 
@@ -52,7 +51,7 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-BLOCKS: dict[Hashable, Callable[[int, int, int], nn.Module]] = {
+BLOCKS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "conv3x3": plain(3),
     "conv5x5": plain(5),
     "separable": separable,
@@ -111,11 +110,11 @@ class ConvStages:
         channels = self.stem
         for stage, stride in enumerate(self.strides):
             site = f"stage{stage}"
-            operator = design[f"{site}.op"]
+            operator = design.text(f"{site}.op")
             if operator == SKIP:
                 model.add_module(site, nn.MaxPool2d(stride) if stride > 1 else nn.Identity())
                 continue
-            width, depth = cast(int, design[f"{site}.width"]), cast(int, design[f"{site}.depth"])
+            width, depth = design.integer(f"{site}.width"), design.integer(f"{site}.depth")
             model.add_module(site, _stage(operator, channels, width, depth, stride))
             channels = width
         model.add_module("pool", nn.AdaptiveAvgPool2d(1))
@@ -124,7 +123,7 @@ class ConvStages:
         return model
 
 
-def _stage(operator: Hashable, inputs: int, width: int, depth: int, stride: int) -> nn.Module:
+def _stage(operator: str, inputs: int, width: int, depth: int, stride: int) -> nn.Module:
     blocks = nn.Sequential()
     blocks.add_module("block0", BLOCKS[operator](inputs, width, stride))
     for block in range(1, depth):

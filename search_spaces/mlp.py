@@ -45,11 +45,8 @@ class Mlp:
         features = example[0].numel()
         model = nn.Sequential()
         model.add_module("flatten", nn.Flatten())
-        depth = design["depth"]
-        assert isinstance(depth, int)
-        for layer in range(depth):
-            width = design[f"hidden{layer}.width"]
-            assert isinstance(width, int)
+        for layer in range(design.integer("depth")):
+            width = design.integer(f"hidden{layer}.width")
             model.add_module(
                 f"hidden{layer}",
                 nn.Sequential(

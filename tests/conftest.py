@@ -37,8 +37,7 @@ class TinySpace:
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         model, features = nn.Sequential(nn.Flatten()), example[0].numel()
         if design["depth"] == 2:
-            width = design["hidden.width"]
-            assert isinstance(width, int)
+            width = design.integer("hidden.width")
             model.add_module("hidden", nn.Linear(features, width))
             model.add_module("relu", nn.ReLU())
             features = width
@@ -57,7 +56,9 @@ def blobs(count: int, seed: int) -> Split:
 
 @pytest.fixture(scope="session")
 def tiny_task() -> Task:
-    return Task("blobs", blobs(60, 0), blobs(30, 1), blobs(30, 2), 3)
+    return Task(
+        name="blobs", train=blobs(60, 0), validation=blobs(30, 1), test=blobs(30, 2), classes=3
+    )
 
 
 @pytest.fixture
@@ -70,7 +71,9 @@ def tiny(tiny_task: Task) -> Callable[..., Experiment]:
             compressors=(Quantization(),),
             task=tiny_task,
             recipe=Recipe(epochs=1, finetune_epochs=1, batch_size=10, lr=0.03, finetune_lr=0.03),
-            objective=Objective(("accuracy",), ("size_bytes",), Budget(limits or {})),
+            objective=Objective(
+                maximize=("accuracy",), minimize=("size_bytes",), budget=Budget(limits or {})
+            ),
             strategy=RandomSearch,
             trials=6,
             seed=0,

@@ -49,7 +49,7 @@ def hold_out(
     if not 0 < validation < 1:
         raise ValueError(f"validation must be above 0 and below 1, but got {validation}")
     rest, held = _hold(name, train, classes, validation, rng)
-    return Task(name, rest, held, test, classes)
+    return Task(name=name, train=rest, validation=held, test=test, classes=classes)
 
 
 def _hold(

@@ -29,4 +29,10 @@ def breast_cancer(rng: np.random.Generator) -> Task:
     def scaled(part: Split) -> Split:
         return Split(((part.inputs - mean) / deviation).clamp(-4.0, 4.0), part.labels)
 
-    return Task(raw.name, scaled(raw.train), scaled(raw.validation), scaled(raw.test), raw.classes)
+    return Task(
+        name=raw.name,
+        train=scaled(raw.train),
+        validation=scaled(raw.validation),
+        test=scaled(raw.test),
+        classes=raw.classes,
+    )

@@ -16,7 +16,7 @@ class Split:
     labels: Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
     """A data set for classification: networks learn from `train`, are chosen by `validation` and
     reported on `test`.

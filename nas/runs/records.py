@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nas.objective import Budget, Epoch, Evaluation, Objective, Status
+from nas.objective import Epoch, Evaluation, Objective, Status
 from nas.runs.directory import RunDirectoryError
-from nas.soft_target import SoftTarget
 
 NAME = "journal.jsonl"
 FORMAT = "compact-nas journal"
@@ -103,11 +102,4 @@ def contents(path: Path, data: bytes) -> tuple[Header, list[Evaluation], int]:
 
 def objective_of(header: Header) -> Objective:
     """The objective that a run was made for."""
-    recorded = header["experiment"]["objective"]
-    soft = dict(recorded).get("soft")  # the first journals had none
-    return Objective(
-        tuple(recorded["maximize"]),
-        tuple(recorded["minimize"]),
-        Budget(dict(recorded["budget"]["limits"])),
-        None if soft is None else SoftTarget(**soft),
-    )
+    return Objective.from_json(header["experiment"]["objective"])

@@ -106,14 +106,14 @@ def run(
 def evaluator_of(experiment: Experiment, loss: Loss) -> Evaluator:
     """The evaluator of an experiment's candidates, which learn by `loss`."""
     return Evaluator(
-        experiment.space,
-        experiment.compressors,
-        experiment.task,
-        experiment.recipe,
-        experiment.objective.budget,
-        experiment.device,
-        loss,
-        experiment.seed,
+        space=experiment.space,
+        compressors=experiment.compressors,
+        task=experiment.task,
+        recipe=experiment.recipe,
+        budget=experiment.objective.budget,
+        device=experiment.device,
+        loss=loss,
+        seed=experiment.seed,
     )
 
 

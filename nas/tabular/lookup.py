@@ -35,7 +35,7 @@ class Found:
     cost: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lookup:
     """What is searched for in a table: the best `search_on`, in percent, within `budget`, for at
     most `most` in all.
@@ -137,14 +137,36 @@ class Lookup:
     def _evaluation(self, id: int, genotype: Genotype) -> Evaluation:
         known = self._known.get(genotype)
         if known is None:
-            return Evaluation(id, genotype, {}, Status.FAILED, "the table has no such row", {}, 0.0)
+            return Evaluation(
+                id=id,
+                genotype=genotype,
+                design={},
+                status=Status.FAILED,
+                reason="the table has no such row",
+                metrics={},
+                seconds=0.0,
+            )
         if known.excess > 0:
             reason = self.budget.broken(known.costs)
-            return Evaluation(id, genotype, {}, Status.OVER_BUDGET, reason, known.costs, 0.0)
+            return Evaluation(
+                id=id,
+                genotype=genotype,
+                design={},
+                status=Status.OVER_BUDGET,
+                reason=reason,
+                metrics=known.costs,
+                seconds=0.0,
+            )
         fitness, _, costs = self._answers
         row = self.table.rows[genotype]
         return Evaluation(
-            id, genotype, {}, Status.OK, "", {"accuracy": fitness[row], **known.costs}, costs[row]
+            id=id,
+            genotype=genotype,
+            design={},
+            status=Status.OK,
+            reason="",
+            metrics={"accuracy": fitness[row], **known.costs},
+            seconds=costs[row],
         )
 
     def run(self, make: StrategyFactory, seed: int) -> Found:

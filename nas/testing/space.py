@@ -99,7 +99,9 @@ def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: i
     require_same(
         model, again, f"build() must give the same network for the same seed, for {design}", guess
     )
-    turned, _ = _build(space, dict(reversed(list(design.items()))), example, classes, seed=0)
+    turned, _ = _build(
+        space, Design(dict(reversed(list(design.items())))), example, classes, seed=0
+    )
     guess = "build() goes through the design in its order; look choices up by name"
     require_same(
         model, turned, f"build() must not depend on the order of a design, {design}", guess
@@ -119,11 +121,11 @@ def _build(
     space: SearchSpace, design: Design, example: Tensor, classes: int, seed: int
 ) -> tuple[nn.Module, bool]:
     """The network, and whether torch's generator was used for it."""
-    given, inputs = dict(design), example.clone()
+    inputs = example.clone()
     with untouched("build()", "torch"), seeded(seed):
         before = torch.get_rng_state()
         try:
-            model: object = space.build(given, inputs, classes)
+            model: object = space.build(design, inputs, classes)
         except Exception as error:
             guess = "layers do not fit together for these options"
             if (
@@ -132,6 +134,8 @@ def _build(
                 and error.args[0] in {choice.name for choice in space.choices}
             ):
                 guess = "it reads a choice that is not active; look first at the choice that its `when` names"
+            if isinstance(error, (AttributeError, TypeError)) and "Design" in str(error):
+                guess = "it changes the design, which is frozen; work on a copy, dict(design)"
             raise AssertionError(
                 f"build() must make a network of every design, but raised {error!r} for {design}: {guess}"
             ) from error
@@ -143,12 +147,6 @@ def _build(
         "`return model` is missing, or it is a class",
     )
     assert isinstance(model, nn.Module)
-    guess = "it pops entries or fills in defaults; copy the design first"
-    require(
-        given == design,
-        f"build() must leave the design as it is, but made {given} of {design}",
-        guess,
-    )
     require(
         torch.equal(inputs, example),
         "build() must leave the example as it is, but changed it",
@@ -215,7 +213,12 @@ def _check_kinds(
 ) -> None:
     two = Split(torch.cat([example[:1], example[:1]]), torch.tensor([0, 1]))
     try:
-        check_kinds(space, compressors, Task("check", two, two, two, classes), rng)
+        check_kinds(
+            space,
+            compressors,
+            Task(name="check", train=two, validation=two, test=two, classes=classes),
+            rng,
+        )
     except ValueError as error:
         guess = "its compressor was not given to this check, or build() reads another name"
         raise AssertionError(f"{error}: perhaps {guess}") from error

@@ -128,14 +128,14 @@ def _proposals(
         accuracy = learnt * (1 + sum(genotype)) / (1 + sum(choices.arities))
         metrics = {"accuracy": accuracy, **facts(genotype).costs}
         evaluation = Evaluation(
-            number,
-            genotype,
-            choices.decode(genotype),
-            status_of(genotype),
-            "",
-            metrics,
-            0.0,
-            epochs,
+            id=number,
+            genotype=genotype,
+            design=choices.decode(genotype),
+            status=status_of(genotype),
+            reason="",
+            metrics=metrics,
+            seconds=0.0,
+            epochs=epochs,
         )
         return lambda: evaluation
 

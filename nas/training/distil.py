@@ -44,7 +44,7 @@ class Hint:
             raise ValueError(f"the weight of a hint must be positive and finite, but got {self}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Teacher:
     """A network that candidates learn from, and how much they heed it.
 

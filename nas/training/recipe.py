@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a candidate is trained: `epochs`, then compression, then `finetune_epochs`, each with its
     own annealed schedule.

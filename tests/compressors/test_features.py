@@ -24,6 +24,7 @@ from nas.packed import pack, unpack
 from nas.program import Interpreter
 from nas.program.operations import Gather
 from nas.seeds import generator, seeded
+from nas.space import Design
 from nas.testing.compressor import check_compressor
 from nas.testing.space import check_space
 from search_spaces.mlp import Mlp
@@ -84,7 +85,7 @@ def test_the_file_gathers_the_features_that_are_read() -> None:
         "head.bits": 8,
     }
     with seeded(0):
-        model = SPACE.build(design, TABLE, 3)
+        model = SPACE.build(Design(design), TABLE, 3)
     squeezed = compress(
         model, design, (ChannelPruning(), FeatureSelection(ORDER), Quantization()), TABLE
     )

@@ -182,7 +182,7 @@ def test_the_compressor_and_the_function_fold_equalize_quantize_and_correct(
 def test_pruned_weights_stay_zero_when_normalization_is_folded_into_them(
     trained: nn.Module,
 ) -> None:
-    design: Design = {"0.sparsity": 0.5, "7.sparsity": 0.75, "bits": 4}
+    design = {"0.sparsity": 0.5, "7.sparsity": 0.75, "bits": 4}
     model = compress(trained, design, [WeightPruning(), PostTraining()], TASK.train.inputs[:64])
     assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
     shuffle = torch.Generator().manual_seed(0)

@@ -319,7 +319,14 @@ def test_a_sparse_candidate_fits_where_a_dense_one_does_not(
     seen: dict[int, Any] = {}
     for limits in ({}, {"size_bytes": 1000.0}):
         evaluator = Evaluator(
-            Space(), compressors, tiny_task, recipe, Budget(limits), None, cross_entropy, seed=0
+            space=Space(),
+            compressors=compressors,
+            task=tiny_task,
+            recipe=recipe,
+            budget=Budget(limits),
+            device=None,
+            loss=cross_entropy,
+            seed=0,
         )
         for gene in (0, 1):
             seen[gene], trained = evaluator(0, Proposal((gene, 0, 0)))

@@ -84,12 +84,12 @@ def test_any_strategy_can_train_many_candidates_a_little_and_few_in_full() -> No
 
 def test_a_size_can_be_aimed_at_and_training_given_up() -> None:
     aimed = digits(size_bytes=None, target_bytes=2000, target_exponent=-0.5, median_stop=True)
-    assert (aimed.objective.minimize, aimed.objective.soft) == (
+    assert (aimed.objective.minimize, aimed.objective.soft_target) == (
         (),
         SoftTarget("size_bytes", 2000, -0.5),
     )
     assert aimed.stop == MedianStop()
-    assert (digits().objective.minimize, digits().objective.soft, digits().stop) == (
+    assert (digits().objective.minimize, digits().objective.soft_target, digits().stop) == (
         ("size_bytes",),
         None,
         None,

@@ -88,7 +88,14 @@ def evaluator(
     seed: int = 0,
 ) -> Evaluator:
     return Evaluator(
-        space or Space(), compressors, task, recipe, Budget(limits or {}), device, loss, seed
+        space=space or Space(),
+        compressors=compressors,
+        task=task,
+        recipe=recipe,
+        budget=Budget(limits or {}),
+        device=device,
+        loss=loss,
+        seed=seed,
     )
 
 
@@ -216,7 +223,7 @@ def test_what_a_loss_raises_is_a_failure_with_its_place(tiny_task: Task) -> None
 def test_what_a_space_raises_is_a_failure(tiny_task: Task) -> None:
     class Broken(Space):
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-            return super().build({**design, "depth": design["deep"]}, example, classes)
+            return super().build(Design({**design, "depth": design["deep"]}), example, classes)
 
     evaluation, trained = evaluator(tiny_task, space=Broken())(0, Proposal(DEEP))
     assert evaluation.status is Status.FAILED
@@ -404,7 +411,7 @@ def test_the_untrained_network_takes_the_trained_weights(tiny_task: Task) -> Non
         )
 
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-            return super().build({"depth": 2, "hidden.width": 8}, example, classes)
+            return super().build(Design({"depth": 2, "hidden.width": 8}), example, classes)
 
     evaluate = evaluator(tiny_task, space=Pruned(), compressors=compressors)
     evaluation, trained = evaluate(0, Proposal((1, 0)))

@@ -24,7 +24,10 @@ Make = Callable[..., Experiment]
         ({"window": -1}, "window must be at least 1, but got -1"),
         ({"patience": 0}, "patience must be at least 1, but got 0"),
         ({"seed": -1}, "seed must be 0 or more, but got -1"),
-        ({"objective": Objective(("speed",))}, r"can maximize .*accuracy.*, but got \['speed'\]"),
+        (
+            {"objective": Objective(maximize=("speed",))},
+            r"can maximize .*accuracy.*, but got \['speed'\]",
+        ),
         (
             {"objective": Objective(minimize=("weight",))},
             r"can minimize .*size_bytes.*, but got \['weight'\]",
@@ -35,10 +38,13 @@ Make = Callable[..., Experiment]
         ),
         ({"objective": Objective(budget=Budget({"latency_ms": 1.0}))}, "latency_ms needs a device"),
         (
-            {"objective": Objective(soft=SoftTarget("weight", 1.0))},
+            {"objective": Objective(soft_target=SoftTarget("weight", 1.0))},
             r"can aim at a cost of .*size_bytes.*, but got \['weight'\]",
         ),
-        ({"objective": Objective(soft=SoftTarget("latency_ms", 1.0))}, "latency_ms needs a device"),
+        (
+            {"objective": Objective(soft_target=SoftTarget("latency_ms", 1.0))},
+            "latency_ms needs a device",
+        ),
     ],
 )
 def test_what_cannot_run_is_refused(tiny: Make, change: dict[str, Any], message: str) -> None:
@@ -61,11 +67,11 @@ def test_a_device_makes_latency_a_cost(tiny: Make) -> None:
     [
         {"seed": 1},
         {"window": 2},
-        {"recipe": Recipe(2, 1)},
+        {"recipe": Recipe(epochs=2, finetune_epochs=1)},
         {"compressors": (Quantization(activation_bits=4),)},
         {"strategy": partial(AgingEvolution, population=7)},
         {"objective": Objective()},
-        {"objective": Objective(soft=SoftTarget("macs", 9.0))},
+        {"objective": Objective(soft_target=SoftTarget("macs", 9.0))},
         {"stop": MedianStop()},
         {"space": ConvStages()},
     ],

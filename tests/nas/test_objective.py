@@ -30,7 +30,16 @@ LIMITS = st.floats(1e-9, 1e300) | st.integers(1, 10)
 def evaluation(
     metrics: Metrics, status: Status = OK, id: int = 0, epochs: float | None = None
 ) -> Evaluation:
-    return Evaluation(id, (id,), {}, status, "", metrics, 0.0, epochs)
+    return Evaluation(
+        id=id,
+        genotype=(id,),
+        design={},
+        status=status,
+        reason="",
+        metrics=metrics,
+        seconds=0.0,
+        epochs=epochs,
+    )
 
 
 @st.composite
@@ -67,7 +76,10 @@ def test_the_fitness_of_what_meets_the_budget_lies_in_0_to_1() -> None:
         found = evaluation(
             {"accuracy": 0.75, "recall": 0.25, "size": 100.0, "macs": 3.0, "free": 0.0}
         )
-        assert Objective(maximize, minimize, Budget(limits)).fitness(found) == expected
+        assert (
+            Objective(maximize=maximize, minimize=minimize, budget=Budget(limits)).fitness(found)
+            == expected
+        )
 
 
 def test_the_fitness_of_anything_else_is_below_0_and_says_by_how_much() -> None:
@@ -80,7 +92,9 @@ def test_the_fitness_of_anything_else_is_below_0_and_says_by_how_much() -> None:
         (FAILED, {}, -1.0),
         (FAILED, {"size": 100.0}, -1.0),
     ):
-        objective = Objective(("accuracy",), ("size", "macs"), Budget(limits))
+        objective = Objective(
+            maximize=("accuracy",), minimize=("size", "macs"), budget=Budget(limits)
+        )
         assert (
             objective.fitness(evaluation({"accuracy": 0.9, "size": 100.0, "macs": 3.0}, status))
             == (expected,) * 3
@@ -103,7 +117,7 @@ def test_a_fitness_is_finite_and_its_sign_says_whether_the_budget_is_met(
     minimize: tuple[str, ...],
     limits: Mapping[str, float],
 ) -> None:
-    objective = Objective(maximize, minimize, Budget(limits))
+    objective = Objective(maximize=maximize, minimize=minimize, budget=Budget(limits))
     fitness = objective.fitness(evaluation(metrics, status))
     assert len(fitness) == len(maximize) + len(minimize)
     assert all(math.isfinite(value) and -1 <= value <= 1 for value in fitness)
@@ -152,7 +166,7 @@ def test_invalid_budgets_and_objectives() -> None:
         with pytest.raises(
             ValueError, match="an objective must name at least one metric and none twice, but got "
         ) as caught:
-            Objective(maximize, minimize)
+            Objective(maximize=maximize, minimize=minimize)
         assert str(caught.value).endswith(str(maximize + minimize))
 
 
@@ -178,7 +192,7 @@ def test_values_that_no_metric_can_have_are_refused() -> None:
         ),
     ):
         with pytest.raises(ValueError, match="must lie in") as caught:
-            Objective(maximize, minimize).fitness(evaluation(metrics))
+            Objective(maximize=maximize, minimize=minimize).fitness(evaluation(metrics))
         assert str(caught.value) == told
     for value in (math.nan, math.inf, -math.inf):
         with pytest.raises(
@@ -192,7 +206,7 @@ def test_what_was_not_measured_cannot_be_judged() -> None:
     untrained = evaluation({"size": 100.0}, OVER)
     for objective, missing in (
         (Objective(budget=Budget({"macs": 1})), "macs"),
-        (Objective((), ("macs",)), "macs"),
+        (Objective(maximize=(), minimize=("macs",)), "macs"),
         (Objective(budget=Budget({"size": 200})), "accuracy"),
     ):
         with pytest.raises(KeyError, match=missing):
@@ -280,7 +294,7 @@ def test_another_objective_judges_a_run_anew() -> None:
         ({"size": 1000}, large, [large, small], small),
         ({}, large, [large, small], small),
     ):
-        objective = Objective(("accuracy",), ("size",), Budget(limits))
+        objective = Objective(maximize=("accuracy",), minimize=("size",), budget=Budget(limits))
         assert best(run, objective) is leader
         assert pareto_front(run, objective) == front
         assert nearest(run, objective) is close
@@ -288,10 +302,22 @@ def test_another_objective_judges_a_run_anew() -> None:
 
 def test_the_fitness_of_a_stopped_candidate_is_that_of_its_last_accuracy() -> None:
     history = (Epoch(1.0, 0.25), Epoch(0.5, 0.75), Epoch(0.25, 0.5))
-    stopped = Evaluation(0, (0,), {}, STOPPED, "given up", {"size": 100.0}, 0.0, None, history)
+    stopped = Evaluation(
+        id=0,
+        genotype=(0,),
+        design={},
+        status=STOPPED,
+        reason="given up",
+        metrics={"size": 100.0},
+        seconds=0.0,
+        epochs=None,
+        history=history,
+    )
     for limit, expected in ((400.0, (0.5, 0.75)), (80.0, (-0.25, -0.25))):
         assert (
-            Objective(("accuracy",), ("size",), Budget({"size": limit})).fitness(stopped)
+            Objective(
+                maximize=("accuracy",), minimize=("size",), budget=Budget({"size": limit})
+            ).fitness(stopped)
             == expected
         )
     assert best([stopped], Objective()) is None
@@ -307,7 +333,7 @@ def test_only_candidates_of_the_highest_fidelity_are_compared() -> None:
         evaluation({"accuracy": 0.9, "size": 1.0}, OK, id, epochs)
         for id, epochs in ((2, 9.0), (3, 27.0), (4, 3.0))
     ]
-    objective = Objective(("accuracy",), ("size",), Budget({"size": 10.0}))
+    objective = Objective(maximize=("accuracy",), minimize=("size",), budget=Budget({"size": 10.0}))
     for run, leader, front in (
         (short + full, full[0], [full[0]]),
         (short, short[1], [short[1]]),
@@ -347,13 +373,15 @@ def test_a_soft_target_weighs_the_first_metric_by_a_cost() -> None:
     found = evaluation({"accuracy": 0.75, "recall": 0.25, "size": 200.0})
     for target, exponent, reward in ((200.0, -0.07, 0.75), (50.0, -0.5, 0.375), (800.0, -0.5, 1.5)):
         objective = Objective(
-            ("accuracy", "recall"), ("size",), soft=SoftTarget("size", target, exponent)
+            maximize=("accuracy", "recall"),
+            minimize=("size",),
+            soft_target=SoftTarget("size", target, exponent),
         )
         assert objective.fitness(found) == pytest.approx((reward / (1 + reward), 0.25, 1 / 201))
-    over = Objective(budget=Budget({"size": 100.0}), soft=SoftTarget("size", 50.0))
+    over = Objective(budget=Budget({"size": 100.0}), soft_target=SoftTarget("size", 50.0))
     assert over.fitness(found) == (-1.0,), "a limit stays a limit"
     with pytest.raises(
         ValueError,
         match=r"a soft target must have a metric to maximize that it weighs, .* \('size',\)",
     ):
-        Objective((), ("size",), soft=SoftTarget("size", 50.0))
+        Objective(maximize=(), minimize=("size",), soft_target=SoftTarget("size", 50.0))

@@ -12,7 +12,7 @@ from nas.search_loop import Pending, search
 from nas.space import Genotype
 from nas.strategy import Facts, Informed, Proposal, Reporting
 
-OBJECTIVE = Objective(("accuracy",), (), Budget({"size": 70}))
+OBJECTIVE = Objective(maximize=("accuracy",), minimize=(), budget=Budget({"size": 70}))
 
 
 def measured(id: int, proposal: Proposal) -> Evaluation:
@@ -23,19 +23,35 @@ def measured(id: int, proposal: Proposal) -> Evaluation:
     metrics = {"size": float(gene % 100), "accuracy": gene * 7 % 101 / 100}
     if metrics["size"] > 70:
         return Evaluation(
-            id,
-            proposal.genotype,
-            {},
-            Status.OVER_BUDGET,
-            "too large",
-            {"size": metrics["size"]},
-            0.0,
+            id=id,
+            genotype=proposal.genotype,
+            design={},
+            status=Status.OVER_BUDGET,
+            reason="too large",
+            metrics={"size": metrics["size"]},
+            seconds=0.0,
         )
     if metrics["size"] == 13:
         return Evaluation(
-            id, proposal.genotype, {}, Status.FAILED, "unlucky", {}, 0.0, proposal.epochs
+            id=id,
+            genotype=proposal.genotype,
+            design={},
+            status=Status.FAILED,
+            reason="unlucky",
+            metrics={},
+            seconds=0.0,
+            epochs=proposal.epochs,
         )
-    return Evaluation(id, proposal.genotype, {}, Status.OK, "", metrics, 0.0, proposal.epochs)
+    return Evaluation(
+        id=id,
+        genotype=proposal.genotype,
+        design={},
+        status=Status.OK,
+        reason="",
+        metrics=metrics,
+        seconds=0.0,
+        epochs=proposal.epochs,
+    )
 
 
 class Scripted:

@@ -4,7 +4,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from itertools import product
 from typing import Any
 
@@ -336,7 +336,7 @@ def test_invalid_genotypes() -> None:
 
 
 def test_invalid_designs() -> None:
-    small: Design = {"stage.op": "skip", "depth": 1}
+    small = Design({"stage.op": "skip", "depth": 1})
     assert CONV.encode(small) == (0,) * 6
     for design, message in (
         (
@@ -370,3 +370,39 @@ def test_an_option_that_looks_different_in_another_process_is_refused(option: Ha
         match=r"options must be texts, numbers, truth values, None or tuples of these, but .s\.op. has",
     ):
         Choice("s", "op", ("plain", option))
+
+
+def test_a_design_reads_as_what_its_options_are() -> None:
+    design = Design({"width": 8, "ratio": 0.5, "op": "conv", "drop": True, "depth": 2})
+    assert (design.integer("width"), design.text("op"), design.flag("drop")) == (8, "conv", True)
+    assert (design.number("ratio"), design.number("depth")) == (0.5, 2.0)
+    assert isinstance(design.number("depth"), float)
+    assert design == {"width": 8, "ratio": 0.5, "op": "conv", "drop": True, "depth": 2}
+    assert repr(Design({"width": 8})) == "Design({'width': 8})"
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "message"),
+    [
+        (Design.integer, "ratio", "'ratio' must be a whole number, but is 0.5"),
+        (Design.integer, "drop", "'drop' must be a whole number, but is True"),
+        (Design.number, "op", "'op' must be a number, but is 'conv'"),
+        (Design.number, "drop", "'drop' must be a number, but is True"),
+        (Design.text, "width", "'width' must be a text, but is 8"),
+        (Design.flag, "width", "'width' must be True or False, but is 8"),
+    ],
+)
+def test_a_design_refuses_to_read_an_option_as_what_it_is_not(
+    reader: Callable[[Design, str], object], name: str, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        reader(Design({"width": 8, "ratio": 0.5, "op": "conv", "drop": True}), name)
+
+
+def test_a_design_is_frozen_and_keeps_no_link_to_what_it_was_made_of() -> None:
+    options = {"width": 8}
+    design = Design(options)
+    options["width"] = 9
+    assert design["width"] == 8
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        design["width"] = 9  # type: ignore[index]

@@ -39,9 +39,9 @@ def stage(number: int, op: str, width: int, depth: int, prune: float = 0.0) -> d
     }
 
 
-def network(space: ConvStages, design: Design, example: Tensor) -> nn.Module:
+def network(space: ConvStages, design: Mapping[str, Any], example: Tensor) -> nn.Module:
     with seeded(0):
-        return space.build(design, example, 4).eval()
+        return space.build(Design(design), example, 4).eval()
 
 
 def fingerprint(space: ConvStages, design: Design) -> str:

@@ -81,7 +81,9 @@ def test_canonical_genotypes_are_all_the_different_networks() -> None:
 
 
 def test_a_network_has_the_layers_of_its_design() -> None:
-    model = Mlp().build({**DEEP, "hidden0.width": 5, "hidden1.width": 7}, images(2, 3, 2, 2), 4)
+    model = Mlp().build(
+        Design({**DEEP, "hidden0.width": 5, "hidden1.width": 7}), images(2, 3, 2, 2), 4
+    )
     assert [name for name, _ in model.named_children()] == ["flatten", "hidden0", "hidden1", "head"]
     weights = {
         name: tuple(module.weight.shape)

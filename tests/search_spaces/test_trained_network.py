@@ -23,7 +23,7 @@ from nas.objective import Status
 from nas.runs.directory import RunDirectoryError
 from nas.runs.run import run
 from nas.seeds import seeded
-from nas.space import Choice, Choices
+from nas.space import Choice, Choices, Design
 from nas.testing.space import check_space
 from nas.training.fit import accuracy, cross_entropy, fit
 from nas.training.recipe import Recipe
@@ -112,10 +112,10 @@ def test_every_candidate_is_a_copy_of_the_network_as_it_was_given(
     given = copy.deepcopy(trained).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     space = TrainedNetwork(given, CHOICES)
     with torch.no_grad():
-        for model in (given, space.build({}, tiny_task.example, 3)):
+        for model in (given, space.build(Design({}), tiny_task.example, 3)):
             model.get_parameter("stem.weight").zero_()
             model.get_buffer("block.norm.running_mean").zero_()
-    built = space.build({}, tiny_task.example, 3)
+    built = space.build(Design({}), tiny_task.example, 3)
     assert not built.training
     assert built.get_parameter("block.first.weight").is_contiguous()
     assert built.state_dict().keys() == trained.state_dict().keys()
@@ -141,11 +141,11 @@ def test_a_network_that_does_not_fit_the_task_is_refused(
 ) -> None:
     space = TrainedNetwork(network(), CHOICES)
     with pytest.raises(ValueError, match=r"must take inputs \(2, 4, 4\), but says: .*channels"):
-        space.build({}, torch.zeros(1, 2, 4, 4), 3)
+        space.build(Design({}), torch.zeros(1, 2, 4, 4), 3)
     with pytest.raises(
         ValueError, match=r"must give logits \(1, 4\) for one sample, but gives \(1, 3\)"
     ):
-        space.build({}, tiny_task.example, 4)
+        space.build(Design({}), tiny_task.example, 4)
     with pytest.raises(ValueError, match="must give logits"):
         run(
             tiny(space=space, compressors=ALL, task=replace(tiny_task, classes=4)), tmp_path / "run"
@@ -207,7 +207,7 @@ def test_without_epochs_a_candidate_is_the_trained_network_compressed(
     experiment = tiny(
         space=TrainedNetwork(trained, bits),
         compressors=(PostTraining(),),
-        recipe=Recipe(0, 0),
+        recipe=Recipe(epochs=0, finetune_epochs=0),
         trials=2,
     )
     found = {e.design["bits"]: e for e in run(experiment, tmp_path).evaluations}

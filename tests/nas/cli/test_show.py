@@ -1,7 +1,6 @@
 import json
 import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +43,23 @@ def write(
     limit: float = 4000.0,
     design: Mapping[str, Hashable] | None = None,
 ) -> None:
-    objective = Objective(("accuracy",), ("size_bytes",), Budget({"size_bytes": limit}))
-    with journal.journal(out, {"objective": asdict(objective)}) as opened:
+    objective = Objective(
+        maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": limit})
+    )
+    with journal.journal(out, {"objective": objective.to_json()}) as opened:
         for id, (status, metrics) in enumerate(results):
             made = design or {"op": "conv", "kernel": (3, 3), "width": 8 * id}
-            opened.append(Evaluation(id, (id,), made, status, "", metrics, 1.0))
+            opened.append(
+                Evaluation(
+                    id=id,
+                    genotype=(id,),
+                    design=made,
+                    status=status,
+                    reason="",
+                    metrics=metrics,
+                    seconds=1.0,
+                )
+            )
 
 
 def candidate(id: int, results: list[Result] = RUN) -> dict[str, Any]:
@@ -199,7 +210,7 @@ def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
 
 
 def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) -> None:
-    good = asdict(Objective())
+    good = Objective().to_json()
     for number, (objective, metrics) in enumerate(
         [
             (None, {"accuracy": 0.5}),
@@ -218,8 +229,28 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
     ):
         out = tmp_path / str(number)
         with journal.journal(out, {"objective": objective}) as opened:
-            opened.append(Evaluation(0, (0,), {}, OK, "", metrics, 1.0))
-            opened.append(Evaluation(1, (1,), {}, OK, "", metrics, 1.0))
+            opened.append(
+                Evaluation(
+                    id=0,
+                    genotype=(0,),
+                    design={},
+                    status=OK,
+                    reason="",
+                    metrics=metrics,
+                    seconds=1.0,
+                )
+            )
+            opened.append(
+                Evaluation(
+                    id=1,
+                    genotype=(1,),
+                    design={},
+                    status=OK,
+                    reason="",
+                    metrics=metrics,
+                    seconds=1.0,
+                )
+            )
         with pytest.raises(
             RunDirectoryError,
             match=f"{out} must hold an objective and all that it names, but judging gives ",
@@ -229,11 +260,16 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
 
 def test_the_objective_of_a_run_is_read_back_from_its_header(tmp_path: Path) -> None:
     for name, soft in (("hard", None), ("soft", SoftTarget("size_bytes", 2000.0, -0.5))):
-        objective = Objective(("accuracy",), ("macs",), Budget({"size_bytes": 4000.0}), soft)
-        with journal.journal(tmp_path / name, {"objective": asdict(objective)}):
+        objective = Objective(
+            maximize=("accuracy",),
+            minimize=("macs",),
+            budget=Budget({"size_bytes": 4000.0}),
+            soft_target=soft,
+        )
+        with journal.journal(tmp_path / name, {"objective": objective.to_json()}):
             pass
         assert objective_of(journal.read(tmp_path / name)[0]) == objective
-    older = {name: value for name, value in asdict(Objective()).items() if name != "soft"}
+    older = {name: value for name, value in Objective().to_json().items() if name != "soft"}
     assert objective_of({"experiment": {"objective": older}}) == Objective()
 
 

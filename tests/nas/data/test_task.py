@@ -15,7 +15,11 @@ def samples(*labels: int) -> Split:
 
 
 TASK = Task(
-    "shapes", train=samples(0, 1, 2, 1), validation=samples(2, 0), test=samples(1, 1), classes=3
+    name="shapes",
+    train=samples(0, 1, 2, 1),
+    validation=samples(2, 0),
+    test=samples(1, 1),
+    classes=3,
 )
 
 
@@ -41,7 +45,9 @@ def test_the_example_is_the_first_training_input_as_a_batch_of_one() -> None:
 def test_a_task_may_have_tables_for_inputs_and_classes_that_only_training_has() -> None:
     table = Split(torch.zeros(2, 5), torch.tensor([0, 1]))
     one_class = Split(torch.zeros(1, 5), torch.tensor([1]))
-    assert Task("table", table, one_class, one_class, 2).example.shape == (1, 5)
+    assert Task(
+        name="table", train=table, validation=one_class, test=one_class, classes=2
+    ).example.shape == (1, 5)
 
 
 @pytest.mark.parametrize("field", ["train", "validation", "test"])
@@ -125,7 +131,11 @@ def test_fewer_than_two_classes_are_refused() -> None:
 
 def test_the_digest_is_that_of_the_contents() -> None:
     again = Task(
-        "shapes", train=samples(0, 1, 2, 1), validation=samples(2, 0), test=samples(1, 1), classes=3
+        name="shapes",
+        train=samples(0, 1, 2, 1),
+        validation=samples(2, 0),
+        test=samples(1, 1),
+        classes=3,
     )
     assert TASK.digest == again.digest == "d795c1e44e39de5f"
 
@@ -135,7 +145,8 @@ def test_the_digest_does_not_depend_on_how_the_memory_is_laid_out() -> None:
     plain = Split(inputs, torch.tensor([0, 1, 2, 0]))
     channels_last = Split(inputs.to(memory_format=torch.channels_last), plain.labels)
     assert (
-        Task("t", plain, plain, plain, 3).digest == Task("t", channels_last, plain, plain, 3).digest
+        Task(name="t", train=plain, validation=plain, test=plain, classes=3).digest
+        == Task(name="t", train=channels_last, validation=plain, test=plain, classes=3).digest
     )
 
 
@@ -150,7 +161,13 @@ def test_the_digest_does_not_depend_on_how_the_memory_is_laid_out() -> None:
         replace(TASK, train=samples(0, 1, 2, 2)),
         replace(TASK, test=samples(1, 2)),
         replace(TASK, validation=TASK.test, test=TASK.validation),
-        Task("shapes", flat(TASK.train), flat(TASK.validation), flat(TASK.test), 3),
+        Task(
+            name="shapes",
+            train=flat(TASK.train),
+            validation=flat(TASK.validation),
+            test=flat(TASK.test),
+            classes=3,
+        ),
     ],
 )
 def test_the_digest_changes_with_one_name_pixel_label_or_shape(other: Task) -> None:

@@ -113,7 +113,13 @@ def test_retraining_follows_the_recipe_that_is_given(
 def test_only_the_experiment_of_a_run_retrains_its_candidates(
     tiny: Callable[..., Experiment], out: Path, tmp_path: Path, tiny_task: Task
 ) -> None:
-    other = Task("other", tiny_task.train, tiny_task.validation, tiny_task.test, 3)
+    other = Task(
+        name="other",
+        train=tiny_task.train,
+        validation=tiny_task.validation,
+        test=tiny_task.test,
+        classes=3,
+    )
     with pytest.raises(
         ValueError,
         match=r"must be trained by the experiment that found it, but task was .*blobs.* and is .*other",

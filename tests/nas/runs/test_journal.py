@@ -35,15 +35,15 @@ def evaluation(id: int) -> Evaluation:
     design = {"op": "conv\n1×1", "width": 8 * id, "prune": 0.1, "bias": True, "rank": None}
     metrics = {"accuracy": 1 / (id + 3), "size_bytes": 100.0 + id}
     return Evaluation(
-        id,
-        (0, id, 2),
-        design,
-        Status.OK,
-        "",
-        metrics,
-        0.25,
-        1.5,
-        (Epoch(2.3, 0.5), Epoch(1 / 3, 0.75)),
+        id=id,
+        genotype=(0, id, 2),
+        design=design,
+        status=Status.OK,
+        reason="",
+        metrics=metrics,
+        seconds=0.25,
+        epochs=1.5,
+        history=(Epoch(2.3, 0.5), Epoch(1 / 3, 0.75)),
     )
 
 
@@ -88,10 +88,27 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_appended_is_read_again(tmp_path: Path) -> None:
     expected = [evaluation(id) for id in range(3)]
-    expected.append(Evaluation(3, (1,), {}, Status.FAILED, "ValueError: ß\u2028\r\n\0", {}, 1e-9))
     expected.append(
         Evaluation(
-            4, (2,), {}, Status.OVER_BUDGET, "size_bytes 9 > 4", {"size_bytes": 9.0}, 1e9, None
+            id=3,
+            genotype=(1,),
+            design={},
+            status=Status.FAILED,
+            reason="ValueError: ß\u2028\r\n\0",
+            metrics={},
+            seconds=1e-9,
+        )
+    )
+    expected.append(
+        Evaluation(
+            id=4,
+            genotype=(2,),
+            design={},
+            status=Status.OVER_BUDGET,
+            reason="size_bytes 9 > 4",
+            metrics={"size_bytes": 9.0},
+            seconds=1e9,
+            epochs=None,
         )
     )
     with journal(tmp_path / "deep" / "er", EXPERIMENT) as opened:

@@ -92,7 +92,13 @@ def test_the_packed_files_have_the_size_and_the_accuracies_that_were_recorded(
 
 def test_test_data_does_not_guide_the_search(tiny: Make, tiny_task: Task, tmp_path: Path) -> None:
     shuffled = Split(tiny_task.test.inputs, tiny_task.test.labels.roll(1))
-    other = Task(tiny_task.name, tiny_task.train, tiny_task.validation, shuffled, tiny_task.classes)
+    other = Task(
+        name=tiny_task.name,
+        train=tiny_task.train,
+        validation=tiny_task.validation,
+        test=shuffled,
+        classes=tiny_task.classes,
+    )
     first, second = run(tiny(), tmp_path / "a"), run(tiny(task=other), tmp_path / "b")
     assert facts(first.evaluations) == facts(second.evaluations)
     assert first.test_accuracy != second.test_accuracy
@@ -324,7 +330,7 @@ def test_a_teacher_is_trained_once_and_heeded(tiny: Make, tmp_path: Path) -> Non
         built.append(classes)
         return nn.Sequential(nn.Flatten(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, classes))
 
-    taught = tiny(teacher=Teacher(build, epochs=3))
+    taught = tiny(teacher=Teacher(build=build, epochs=3))
     first = run(taught, tmp_path / "a")
     (path,) = (tmp_path / "a").glob("teacher-*.npz")
     weights = path.read_bytes()
@@ -344,28 +350,34 @@ def test_a_teacher_is_named_by_what_it_is_made_from(tiny: Make, tmp_path: Path) 
     names = set()
     for number, (epochs, seed) in enumerate(((2, 0), (3, 0), (2, 1), (2, 0))):
         out = tmp_path / str(number)
-        run(tiny(teacher=Teacher(hidden, epochs), seed=seed, trials=1), out)
+        run(tiny(teacher=Teacher(build=hidden, epochs=epochs), seed=seed, trials=1), out)
         (path,) = out.glob("teacher-*.npz")
         names.add(path.name)
     assert len(names) == 3
 
 
 def test_a_given_teacher_is_not_trained(tiny: Make, tmp_path: Path) -> None:
-    taught = run(tiny(teacher=Teacher(hidden, 3), trials=2), tmp_path / "a")
+    taught = run(tiny(teacher=Teacher(build=hidden, epochs=3), trials=2), tmp_path / "a")
     (trained,) = (tmp_path / "a").glob("teacher-*.npz")
-    loaded = run(tiny(teacher=Teacher(hidden, 0, weights=trained), trials=2), tmp_path / "b")
-    untaught = run(tiny(teacher=Teacher(hidden, 0), trials=2), tmp_path / "c")
+    loaded = run(
+        tiny(teacher=Teacher(build=hidden, epochs=0, weights=trained), trials=2), tmp_path / "b"
+    )
+    untaught = run(tiny(teacher=Teacher(build=hidden, epochs=0), trials=2), tmp_path / "c")
     assert [e.history for e in loaded.evaluations] == [e.history for e in taught.evaluations]
     assert [e.history for e in loaded.evaluations] != [e.history for e in untaught.evaluations]
     assert not [*(tmp_path / "b").glob("teacher-*"), *(tmp_path / "c").glob("teacher-*")]
     trained.write_bytes(trained.read_bytes()[:-40])
     with pytest.raises(RunDirectoryError, match="teacher"):
-        run(tiny(teacher=Teacher(hidden, 0, weights=trained), trials=2), tmp_path / "b")
+        run(
+            tiny(teacher=Teacher(build=hidden, epochs=0, weights=trained), trials=2), tmp_path / "b"
+        )
     with pytest.raises(
         ValueError,
         match="must hold the teacher's weights, but is missing, damaged or of another network",
     ):
-        run(tiny(teacher=Teacher(hidden, 0, weights=trained), trials=2), tmp_path / "d")
+        run(
+            tiny(teacher=Teacher(build=hidden, epochs=0, weights=trained), trials=2), tmp_path / "d"
+        )
 
 
 def test_hints_reach_the_candidates(tiny: Make, tmp_path: Path) -> None:
@@ -374,7 +386,8 @@ def test_hints_reach_the_candidates(tiny: Make, tmp_path: Path) -> None:
 
     plain, hinted = (
         run(
-            tiny(teacher=Teacher(shallow, 2, hints=hints), trials=2), tmp_path / str(len(hints))
+            tiny(teacher=Teacher(build=shallow, epochs=2, hints=hints), trials=2),
+            tmp_path / str(len(hints)),
         ).evaluations
         for hints in ((), (Hint("head", "1", 5.0),))
     )

@@ -20,7 +20,9 @@ from nas.strategy import Proposal, Strategy
 
 OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
 
-OBJECTIVE = Objective(("accuracy",), ("size_bytes",), Budget({"size_bytes": 4000.0}))
+OBJECTIVE = Objective(
+    maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": 4000.0})
+)
 
 RESULTS: list[tuple[Status, Mapping[str, float]]] = [
     (OK, {"accuracy": 0.5, "size_bytes": 1000.0}),
@@ -45,13 +47,20 @@ CHOICES = Choices(
 
 RUN = [
     Evaluation(
-        id,
-        (id,),
-        {"op": "conv", "width": 8 * id, "prune": 0.5, "bias": True, "rank": None, "kernel": (3, 3)},
-        status,
-        "",
-        metrics,
-        10.25 * (id + 1),
+        id=id,
+        genotype=(id,),
+        design={
+            "op": "conv",
+            "width": 8 * id,
+            "prune": 0.5,
+            "bias": True,
+            "rank": None,
+            "kernel": (3, 3),
+        },
+        status=status,
+        reason="",
+        metrics=metrics,
+        seconds=10.25 * (id + 1),
         history=(Epoch(2.0, 0.125), Epoch(1.0 / (id + 1), 0.25)) if status is OK else (),
     )
     for id, (status, metrics) in enumerate(RESULTS)
@@ -128,7 +137,11 @@ def test_the_curves_of_a_search(tmp_path: Path) -> None:
 def test_a_strategy_without_a_report_and_an_objective_without_gains_have_curves_too(
     tmp_path: Path,
 ) -> None:
-    log(tmp_path / "tb", objective=Objective((), ("size_bytes",)), strategy=Plain())
+    log(
+        tmp_path / "tb",
+        objective=Objective(maximize=(), minimize=("size_bytes",)),
+        strategy=Plain(),
+    )
     found = curves(tmp_path / "tb" / "search")
     assert not [tag for tag in found if tag.startswith("strategy/")]
     assert found["best/size_bytes"] == [(1, 1000.0), (2, 1000.0), (4, 1000.0)]
@@ -219,7 +232,18 @@ def test_a_resumed_search_is_logged_anew_without_doubles_or_leftovers(tmp_path: 
     log(tmp_path / "once")
     log(
         tmp_path / "tb",
-        [*RUN[:3], Evaluation(7, (7,), {}, OK, "", {"accuracy": 0.1, "size_bytes": 1.0}, 1.0)],
+        [
+            *RUN[:3],
+            Evaluation(
+                id=7,
+                genotype=(7,),
+                design={},
+                status=OK,
+                reason="",
+                metrics={"accuracy": 0.1, "size_bytes": 1.0},
+                seconds=1.0,
+            ),
+        ],
     )
     (tmp_path / "tb" / "search" / "stray").touch()
     log(tmp_path / "tb")

@@ -21,7 +21,14 @@ def table(path: Path) -> TabularBenchmark:
 
 
 def lookup(table: TabularBenchmark, most: float, by_cost: bool = False, **limits: float) -> Lookup:
-    return Lookup(table, "val_acc_2ep", "test_acc_9ep", most, by_cost, Budget(limits))
+    return Lookup(
+        table=table,
+        search_on="val_acc_2ep",
+        report="test_acc_9ep",
+        most=most,
+        by_cost=by_cost,
+        budget=Budget(limits),
+    )
 
 
 class Scripted:

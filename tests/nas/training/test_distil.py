@@ -162,12 +162,17 @@ def test_a_teacher_that_cannot_teach_is_refused(
     with pytest.raises(
         ValueError, match=r"epochs >= 0, alpha in \[0, 1\] and temperature > 0, but got"
     ):
-        Teacher(lambda example, classes: nn.Identity(), epochs, alpha, temperature)
+        Teacher(
+            build=lambda example, classes: nn.Identity(),
+            epochs=epochs,
+            alpha=alpha,
+            temperature=temperature,
+        )
 
 
 def test_a_teacher_with_weights_is_not_trained_again() -> None:
     with pytest.raises(ValueError, match="a teacher with weights must have 0 epochs, but got 3"):
-        Teacher(lambda example, classes: nn.Identity(), 3, weights=Path("teacher.npz"))
+        Teacher(build=lambda example, classes: nn.Identity(), epochs=3, weights=Path("teacher.npz"))
 
 
 class Convolutional(nn.Module):

@@ -48,7 +48,7 @@ def numbered(count: int) -> Task:
     """Samples that say which they are."""
     inputs = torch.arange(float(count))[:, None] * torch.tensor([1.0, 0.0])
     split = Split(inputs, torch.arange(count) % 2)
-    return Task("numbered", split, split, split, 2)
+    return Task(name="numbered", train=split, validation=split, test=split, classes=2)
 
 
 class Passing(nn.Module):
@@ -295,15 +295,15 @@ def test_logits_are_those_of_evaluation_mode_in_order() -> None:
 @pytest.mark.parametrize(
     ("recipe", "epochs", "split"),
     [
-        (Recipe(20, 10), None, (20, 10)),
-        (Recipe(20, 10), 30, (20, 10)),
-        (Recipe(20, 10), 3, (2, 1)),
-        (Recipe(20, 10), 10, (7, 3)),
-        (Recipe(20, 10), 1, (1, 0)),
-        (Recipe(20, 10), 2.4, (2, 0)),
-        (Recipe(20, 10), 90, (60, 30)),
-        (Recipe(5, 0), 3, (3, 0)),
-        (Recipe(0, 5), 3, (0, 3)),
+        (Recipe(epochs=20, finetune_epochs=10), None, (20, 10)),
+        (Recipe(epochs=20, finetune_epochs=10), 30, (20, 10)),
+        (Recipe(epochs=20, finetune_epochs=10), 3, (2, 1)),
+        (Recipe(epochs=20, finetune_epochs=10), 10, (7, 3)),
+        (Recipe(epochs=20, finetune_epochs=10), 1, (1, 0)),
+        (Recipe(epochs=20, finetune_epochs=10), 2.4, (2, 0)),
+        (Recipe(epochs=20, finetune_epochs=10), 90, (60, 30)),
+        (Recipe(epochs=5, finetune_epochs=0), 3, (3, 0)),
+        (Recipe(epochs=0, finetune_epochs=5), 3, (0, 3)),
     ],
 )
 def test_a_fidelity_is_split_like_the_recipe(
@@ -319,9 +319,9 @@ def test_less_than_one_epoch_is_refused(epochs: float) -> None:
 
 
 def test_without_epochs_there_is_one_fidelity() -> None:
-    assert Recipe(0, 0).phases(None) == (0, 0)
+    assert Recipe(epochs=0, finetune_epochs=0).phases(None) == (0, 0)
     with pytest.raises(ValueError, match="a recipe without epochs cannot be trained for 3 of them"):
-        Recipe(0, 0).phases(3)
+        Recipe(epochs=0, finetune_epochs=0).phases(3)
 
 
 @pytest.mark.parametrize(("epochs", "finetune"), [(-1, 5), (5, -1)])
@@ -329,7 +329,7 @@ def test_negative_epochs_are_refused(epochs: int, finetune: int) -> None:
     with pytest.raises(
         ValueError, match=f"must have epochs that are not negative, but got {epochs} and {finetune}"
     ):
-        Recipe(epochs, finetune)
+        Recipe(epochs=epochs, finetune_epochs=finetune)
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_a_candidate_is_trained_with_the_penalty_before_it_is_compressed_and_not
     def trained(before: int, after: int, penalty: float) -> tuple[float, float]:
         """The mean gain, and the loss of the last epoch."""
         recipe = Recipe(
-            before,
-            after,
+            epochs=before,
+            finetune_epochs=after,
             batch_size=10,
             lr=0.02,
             finetune_lr=0.02,
@@ -76,9 +76,16 @@ def test_a_candidate_is_trained_with_the_penalty_before_it_is_compressed_and_not
             gain_penalty=penalty,
         )
         evaluator = Evaluator(
-            Space(), (), tiny_task, recipe, Budget({}), None, cross_entropy, seed=0
+            space=Space(),
+            compressors=(),
+            task=tiny_task,
+            recipe=recipe,
+            budget=Budget({}),
+            device=None,
+            loss=cross_entropy,
+            seed=0,
         )
-        model, history = evaluator.train(network(), {}, (0,), None)
+        model, history = evaluator.train(network(), Design({}), (0,), None)
         return float(model.get_parameter("2.weight").detach().abs().mean()), history[-1].loss
 
     assert trained(8, 0, 0.2)[0] < 0.5 * trained(8, 0, 0.0)[0]

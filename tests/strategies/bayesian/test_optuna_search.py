@@ -83,7 +83,15 @@ def regret(make: StrategyFactory, trials: int, limit: int) -> float:
         status = Status.OVER_BUDGET if metrics["size"] > limit else Status.OK
         if status is Status.OK:
             metrics["accuracy"] = float(np.dot(worth, genotype) / 30)
-        evaluation = Evaluation(number, genotype, {}, status, "", metrics, 0.0)
+        evaluation = Evaluation(
+            id=number,
+            genotype=genotype,
+            design={},
+            status=status,
+            reason="",
+            metrics=metrics,
+            seconds=0.0,
+        )
         return lambda: evaluation
 
     found = []

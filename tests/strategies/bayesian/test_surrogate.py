@@ -24,7 +24,15 @@ def submit(number: int, proposal: Proposal) -> Pending:
     known = facts(genotype)
     metrics = {"accuracy": float(WORTH[range(8), genotype].mean()), **known.costs}
     status = Status.OVER_BUDGET if known.excess > 0 else Status.OK
-    return lambda: Evaluation(number, genotype, {}, status, "", metrics, 0.0)
+    return lambda: Evaluation(
+        id=number,
+        genotype=genotype,
+        design={},
+        status=status,
+        reason="",
+        metrics=metrics,
+        seconds=0.0,
+    )
 
 
 def found(strategy: RandomSearch | Surrogate, trials: int, window: int = 1) -> list[Evaluation]:

@@ -94,10 +94,20 @@ def test_under_a_hard_constraint_the_front_that_meets_it_is_found() -> None:
         accuracy, saving = trade(proposal.genotype)
         metrics = {"accuracy": accuracy, "waste": 1 - saving, "memory": 1.0 + proposal.genotype[0]}
         status = Status.OVER_BUDGET if metrics["memory"] > 4 else Status.OK
-        evaluation = Evaluation(number, proposal.genotype, {}, status, "", metrics, 0.0)
+        evaluation = Evaluation(
+            id=number,
+            genotype=proposal.genotype,
+            design={},
+            status=status,
+            reason="",
+            metrics=metrics,
+            seconds=0.0,
+        )
         return lambda: evaluation
 
-    objective = Objective(("accuracy",), ("waste",), Budget({"memory": 4, "waste": 1}))
+    objective = Objective(
+        maximize=("accuracy",), minimize=("waste",), budget=Budget({"memory": 4, "waste": 1})
+    )
     strategy = Nsga2(CHOICES, np.random.default_rng(0))
     found = list(search(strategy, submit, objective, trials=1000))
     best = {e.genotype for e in pareto_front(found, objective)}

@@ -19,7 +19,7 @@ from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
 from strategies.random_search import RandomSearch
 
 CHOICES = Choices([Choice(f"stage{i}", "op", tuple("abcdefgh")) for i in range(4)])
-OBJECTIVE = Objective(("accuracy",), (), Budget({"size": 24}))
+OBJECTIVE = Objective(maximize=("accuracy",), minimize=(), budget=Budget({"size": 24}))
 WRAPPERS = (SuccessiveHalving, Hyperband)
 
 
@@ -35,21 +35,28 @@ def submit(number: int, proposal: Proposal) -> Pending:
     size = float(sum(genotype))
     if size > 24:
         evaluation = Evaluation(
-            number, genotype, {}, Status.OVER_BUDGET, "", {"size": size}, 0.0, proposal.epochs
+            id=number,
+            genotype=genotype,
+            design={},
+            status=Status.OVER_BUDGET,
+            reason="",
+            metrics={"size": size},
+            seconds=0.0,
+            epochs=proposal.epochs,
         )
         return lambda: evaluation
     epochs = 24 if proposal.epochs is None else proposal.epochs
     noise = math.sin(sum(gene * 7**index for index, gene in enumerate(genotype))) / epochs / 4
     accuracy = min(1.0, max(0.0, quality(genotype) * (0.6 + 0.4 * epochs / 24) + noise))
     evaluation = Evaluation(
-        number,
-        genotype,
-        {},
-        Status.OK,
-        "",
-        {"accuracy": accuracy, "size": size},
-        0.0,
-        proposal.epochs,
+        id=number,
+        genotype=genotype,
+        design={},
+        status=Status.OK,
+        reason="",
+        metrics={"accuracy": accuracy, "size": size},
+        seconds=0.0,
+        epochs=proposal.epochs,
     )
     return lambda: evaluation
 

@@ -22,7 +22,13 @@ LEARNING = [LocalSearch, Annealing, AgingEvolution, Nsga2, Reinforce]
 def submit(number: int, proposal: Proposal) -> Pending:
     accuracy = float(WORTH[range(12), proposal.genotype].mean())
     return lambda: Evaluation(
-        number, proposal.genotype, {}, Status.OK, "", {"accuracy": accuracy}, 0.0
+        id=number,
+        genotype=proposal.genotype,
+        design={},
+        status=Status.OK,
+        reason="",
+        metrics={"accuracy": accuracy},
+        seconds=0.0,
     )
 
 
