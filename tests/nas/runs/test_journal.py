@@ -665,7 +665,7 @@ with journal(out, {"seed": 0}) as opened:
             calls["write"] += id == at
             if id == at:
                 die()
-        opened.append(Evaluation(id, (id, 1), {"op": "x" * 200}, Status.OK, "", {"accuracy": 1 / (id + 1)}, 0.0))
+        opened.append(Evaluation(id=id, genotype=(id, 1), design={"op": "x" * 200}, status=Status.OK, reason="", metrics={"accuracy": 1 / (id + 1)}, seconds=0.0))
         if fault != "hasty":
             acknowledge(id)
     if fault == "wait":
@@ -744,7 +744,8 @@ def test_this_check_notices_a_journal_that_acknowledges_too_early(tmp_path: Path
 def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
     with start(tmp_path, 10, "wait") as process:
         assert process.stdout is not None
-        while process.stdout.readline() != "9\n":
+        while (line := process.stdout.readline()) != "9\n":
+            assert line, "the writer has ended"
             found = read(tmp_path)[1]
             assert [item.id for item in found] == list(range(len(found)))
         with pytest.raises(

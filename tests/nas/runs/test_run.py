@@ -145,7 +145,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
         from nas.training.fit import Recipe
 
         def killed(seed: int = 0) -> Experiment:
-            return replace(digits("evolution", "mlp", 10, size_bytes=3000, seed=seed), recipe=Recipe(1, 1))
+            return replace(digits("evolution", "mlp", 10, size_bytes=3000, seed=seed), recipe=Recipe(epochs=1, finetune_epochs=1))
 
         if __name__ == "__main__":
             run_script(killed)
