@@ -7,7 +7,8 @@ from typing import get_args
 
 from torch import Tensor, nn
 
-from nas.compress import Compressor, layers_at
+from nas.compress import Compressor
+from nas.layers import layers_at
 from nas.quantize import (
     Activations,
     QuantizedConv2d,

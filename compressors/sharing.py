@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from nas.compress import layers_at
+from nas.layers import layers_at
 from nas.mask import mask_of
 from nas.quantize import (
     Codebook,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from nas.layers import WeightLayer
 from nas.lowering.scalings import integers, kept, scaling, snap
 from nas.program.dead_channels import without_dead_channels
 from nas.program.operations import (
@@ -185,7 +186,7 @@ class _Lowering:
         high: int,
     ) -> Operation:
         layer, source = self._module(node), self._source(node.args[0])
-        assert isinstance(layer, (nn.Conv2d, nn.Linear))
+        assert isinstance(layer, WeightLayer)
         # A layer that is called again has other ranges there, for which it cannot be snapped as
         # well.
         if self.settling and all(operation.name != name for operation in self.operations):

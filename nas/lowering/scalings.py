@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nas.layers import WeightLayer
 from nas.mask import mask_of
 from nas.program.biases import bias_units, with_biases
 from nas.program.operations import (
@@ -47,7 +48,7 @@ class Affine:
     offsets: Factors
 
 
-def affine(layer: nn.Conv2d | nn.Linear, norm: Norm | None, scales: Tensor) -> Affine:
+def affine(layer: WeightLayer, norm: Norm | None, scales: Tensor) -> Affine:
     """The gains and offsets of a layer whose channels have weights of these scales, batch
     normalization folded in.
     """
@@ -61,7 +62,7 @@ def affine(layer: nn.Conv2d | nn.Linear, norm: Norm | None, scales: Tensor) -> A
 
 
 def integers(
-    layer: nn.Conv2d | nn.Linear,
+    layer: WeightLayer,
     norm: Norm | None,
     source: TensorType,
     result: TensorType,
@@ -102,9 +103,7 @@ def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
     return None if mask is None else mask.kept.numpy()
 
 
-def snap(
-    layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType
-) -> None:
+def snap(layer: WeightLayer, norm: Norm | None, source: TensorType, result: TensorType) -> None:
     """Moves a layer, in place and by about a hundredth of a step at most, to where its multipliers
     and biases are exact.
     """

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, fx, nn
 
+from nas.layers import WeightLayer
 from nas.quantize.roles import Role, role
 
 
@@ -73,7 +74,7 @@ def _shift(layer: nn.Module, end: nn.Module, by: Tensor) -> None:
             return
         assert end.running_var is not None
         by = by * (end.running_var + end.eps).sqrt()
-    assert isinstance(layer, (nn.Conv2d, nn.Linear))
+    assert isinstance(layer, WeightLayer)
     if layer.bias is None:
         layer.bias = nn.Parameter(torch.zeros_like(by))
     layer.bias.data.add_(by)
