@@ -38,14 +38,14 @@ from nas.quantize import (
     UnsupportedError,
     calibrate,
     insert_quantizers,
-    layer_entries,
+    integer_layer,
     role,
 )
-from nas.quantize.calibrate import Method, minmax
+from nas.quantize.calibrate import RangeEstimator, minmax
 
 
 def lower(
-    model: nn.Module, calibration: Tensor, method: Method = minmax, keep_dead: bool = False
+    model: nn.Module, calibration: Tensor, method: RangeEstimator = minmax, keep_dead: bool = False
 ) -> Program:
     """The integer program of a trained network.
 
@@ -194,7 +194,11 @@ class _Lowering:
         weights, bits, biases, scales, zeros = integers(
             layer, norm, self.tensors[source], result, low, high
         )
-        others: Any = {"kept": kept(layer), "entries": layer_entries(layer), "zero_points": zeros}
+        others: Any = {
+            "kept": kept(layer),
+            "entries": integer_layer(layer).entries,
+            "zero_points": zeros,
+        }
         if isinstance(layer, nn.Linear):
             return Linear(name, (source,), weights, bits, biases, scales, **others)
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):

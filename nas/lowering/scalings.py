@@ -21,7 +21,7 @@ from nas.program.operations import (
     ZeroPoints,
 )
 from nas.program.zero_points import fitting_zero_points, level_bits, wrapped
-from nas.quantize import UnsupportedError, has_zero_points, layer_entries, layer_levels, rescale
+from nas.quantize import UnsupportedError, integer_layer
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -75,7 +75,8 @@ def integers(
     levels are symmetric or have a zero point of their channel's own, so it changes the scale, or
     the signs, and no level.
     """
-    levels, scales, bits = layer_levels(layer)
+    integer = integer_layer(layer)
+    bits, (levels, scales) = integer.bits, integer.levels()
     if (mask := kept(layer)) is not None:
         if bits == 1:
             raise UnsupportedError(
@@ -88,11 +89,11 @@ def integers(
     )
     signed, zeros = levels.to(torch.int16).numpy() * signs, None
     weights = signed.astype(np.int8)
-    if has_zero_points(layer):
+    if integer.affine:
         weights, zeros = wrapped(signed, bits), fitting_zero_points(signed, bits)
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
     weights, biases, stored = with_biases(
-        found.offsets / result.scale, stored, weights, level_bits(bits, zeros), layer_entries(layer)
+        found.offsets / result.scale, stored, weights, level_bits(bits, zeros), integer.entries
     )
     return weights, bits, biases, stored, zeros
 
@@ -108,7 +109,8 @@ def snap(layer: WeightLayer, norm: Norm | None, source: TensorType, result: Tens
     and biases are exact.
     """
     weights, bits, biases, stored, zeros = integers(layer, norm, source, result, 0, 0)
-    _, scales, _ = layer_levels(layer)
+    integer = integer_layer(layer)
+    _, scales = integer.levels()
     found = affine(layer, norm, scales)
     wanted = stored.multipliers * 0.5**stored.shift * result.scale / source.scale
     ratio = np.divide(wanted, np.abs(found.gains), out=np.ones_like(wanted), where=found.gains != 0)
@@ -120,7 +122,7 @@ def snap(layer: WeightLayer, norm: Norm | None, source: TensorType, result: Tens
             shift = affine(layer, norm, scales).offsets - _double(norm.bias)
             norm.bias.copy_(torch.from_numpy(offsets - shift))
         elif norm is None:
-            rescale(layer, torch.from_numpy(ratio).to(layer.weight.dtype))
+            integer.rescale(torch.from_numpy(ratio).to(layer.weight.dtype))
             if layer.bias is not None:
                 layer.bias.copy_(torch.from_numpy(offsets))
 
