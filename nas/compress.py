@@ -47,31 +47,3 @@ def compress(
         if settings:
             model = compressor.apply(model, settings, example)
     return model
-
-
-def layers_at(model: nn.Module, site: str) -> dict[str, nn.Module]:
-    """The convolutions and linear layers at or below a site, by all their dotted names in `model`.
-
-    Raises:
-        ValueError: if the site names no module, or there is no such layer.
-    """
-    modules = dict(model.named_modules(remove_duplicate=False))
-    if site not in modules:
-        raise ValueError(
-            f"a site must name a module of the network, {[name for name in modules if name]}, but got {site!r}"
-        )
-    layers = (
-        (name, module)
-        for name, module in modules.items()
-        if isinstance(module, (nn.Conv2d, nn.Linear))
-    )
-    found: dict[str, nn.Module] = {name: layer for name, layer in layers if _below(name, site)}
-    if not found:
-        raise ValueError(
-            f"a site must hold a convolution or linear layer, but {site!r} is {modules[site]}"
-        )
-    return found
-
-
-def _below(name: str, site: str) -> bool:
-    return not site or name == site or name.startswith(site + ".")

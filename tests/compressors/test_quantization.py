@@ -11,7 +11,7 @@ from nas.lowering import lower, snapped
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import Conv, Linear, logits
 from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, UnsupportedError
-from nas.quantize.weight_levels import Scales
+from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -289,7 +289,7 @@ def test_the_program_says_what_the_trained_network_says(
 
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> None:
+def test_affine_weights_are_counted_before_they_are_trained(scales: Granularity) -> None:
     sizes = {}
     for weights in ("max", "affine"):
         method = Quantization(

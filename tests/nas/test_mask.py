@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nas.layers import WeightLayer
 from nas.mask import Schedule, WeightMask, carry_mask, mask_of
-from nas.quantize import QuantizedConv2d, QuantizedLinear
+from nas.quantize import quantized_layer
 from nas.seeds import seeded
 
 
@@ -19,7 +20,7 @@ def steadily(progress: float) -> float:
 
 
 def masked(
-    made: nn.Conv2d | nn.Linear, keep: int, block: int | None = None, schedule: Schedule = at_once
+    made: WeightLayer, keep: int, block: int | None = None, schedule: Schedule = at_once
 ) -> WeightMask:
     assert isinstance(made.weight, nn.Parameter)
     made.add_module(
@@ -198,15 +199,13 @@ def test_blocks_lose_as_many_weights_each_as_training_goes_on() -> None:
     assert lost == [[0, 0], [1, 1], [2, 2], [3, 3]]
 
 
-@pytest.mark.parametrize("kind", [QuantizedConv2d, QuantizedLinear])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.Linear])
 def test_a_quantized_layer_takes_over_the_mask(kind: Any) -> None:
     with seeded(0):
-        first: nn.Conv2d | nn.Linear = (
-            nn.Linear(6, 4) if kind is QuantizedLinear else nn.Conv2d(2, 3, 3)
-        )
-        inputs: Tensor = torch.randn(5, 6) if kind is QuantizedLinear else torch.randn(5, 2, 6, 6)
+        first: WeightLayer = nn.Linear(6, 4) if kind is nn.Linear else nn.Conv2d(2, 3, 3)
+        inputs: Tensor = torch.randn(5, 6) if kind is nn.Linear else torch.randn(5, 2, 6, 6)
     masked(first, 7)
-    quantized = kind(first, 4)
+    quantized = quantized_layer(first, 4)
     assert mask_of(quantized) is mask_of(first)
     optimizer = torch.optim.AdamW(quantized.parameters(), lr=0.1)
     quantized(inputs).square().sum().backward()
@@ -215,9 +214,8 @@ def test_a_quantized_layer_takes_over_the_mask(kind: Any) -> None:
     assert weight.count_nonzero() > 7
     mask(quantized).stepped(0.1)
     assert weight.count_nonzero() == 7
-    assert (
-        mask_of(kind(nn.Linear(2, 2) if kind is QuantizedLinear else nn.Conv2d(2, 2, 1), 4)) is None
-    )
+    unmasked = nn.Linear(2, 2) if kind is nn.Linear else nn.Conv2d(2, 2, 1)
+    assert mask_of(quantized_layer(unmasked, 4)) is None
 
 
 def test_a_layer_without_a_mask_has_none_to_carry() -> None:

@@ -8,7 +8,7 @@ from compressors.quantization import quantize
 from compressors.sharing import share
 from nas.data import Split
 from nas.measure.sensitivity import bit_widths, sensitivity
-from nas.quantize import QuantizedLinear
+from nas.quantize import quantized_layer
 from nas.seeds import seeded
 from nas.training.fit import accuracy
 
@@ -48,7 +48,7 @@ def test_each_number_is_the_accuracy_with_that_layer_alone() -> None:
             alone = copy.deepcopy(model)
             layer = alone.get_submodule(name)
             assert isinstance(layer, nn.Linear)
-            alone.set_submodule(name, QuantizedLinear(layer, bits))
+            alone.set_submodule(name, quantized_layer(layer, bits))
             assert found == accuracy(alone, split(model))
 
 
@@ -95,8 +95,9 @@ def test_a_layer_that_is_used_twice_has_one_row() -> None:
     table = sensitivity(model, split(model), (1, 8))
     assert list(table) == ["mix"]
     both = copy.deepcopy(model)
-    both.mix = QuantizedLinear(both.mix, 1)
-    both.tail[0] = both.mix
+    quantized = quantized_layer(both.mix, 1)
+    both.add_module("mix", quantized)
+    both.tail[0] = quantized
     assert table["mix"][1] == accuracy(both, split(model))
 
 

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 
 from nas.quantize import ActivationQuantizer, calibrate, insert_quantizers
 from nas.quantize.calibrate import (
-    METHODS,
-    Method,
+    RANGE_METHODS,
+    RangeEstimator,
     mean_magnitude,
     minmax,
     moving_average,
@@ -98,13 +98,13 @@ def test_the_mean_magnitude_by_hand() -> None:
     assert (low, high) == pytest.approx((-3.0 / 2**0.5, 2 * 3.0 / 2**0.5))
 
 
-@pytest.mark.parametrize("method", METHODS.values())
-def test_every_method_takes_values_that_are_all_zero(method: Method) -> None:
+@pytest.mark.parametrize("method", RANGE_METHODS.values())
+def test_every_method_takes_values_that_are_all_zero(method: RangeEstimator) -> None:
     assert method(torch.zeros(50), 256) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("method", METHODS.values())
-def test_every_range_holds_zero(method: Method) -> None:
+@pytest.mark.parametrize("method", RANGE_METHODS.values())
+def test_every_range_holds_zero(method: RangeEstimator) -> None:
     model = insert_quantizers(nn.Sequential(nn.Flatten()), 8)
     for inputs in (noise(50, 4).abs() + 1.0, -noise(50, 4).abs() - 1.0):
         calibrate(model, inputs, method)

@@ -83,10 +83,10 @@ def test_a_network_without_the_layers_is_refused() -> None:
     model = network(norm=True)
     quantized = quantize(model, 4, INPUTS)
     with pytest.raises(
-        ValueError, match=r"must have the layers of the quantized one, but \['1', '4'\] are missing"
+        ValueError, match=r"must have the layers of the quantized one, but lacks \['1', '4'\]"
     ):
         correct_biases(quantized, equalized(model), INPUTS)
     with pytest.raises(
-        ValueError, match=r"must be one that insert_quantizers\(\) traced, but is a Sequential"
+        ValueError, match=r"must be traced by insert_quantizers\(\), but got a Sequential"
     ):
         correct_biases(model, model, INPUTS)

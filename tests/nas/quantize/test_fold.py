@@ -105,6 +105,6 @@ def test_a_layer_with_two_norms_is_refused() -> None:
     for model in (Twice(), nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.BatchNorm1d(3))):
         with pytest.raises(
             UnsupportedError,
-            match=r"must follow a convolution or linear layer that nothing else reads",
+            match=r"must follow a convolution or linear layer that nothing else reads and that is called once, but",
         ):
             folded(model)

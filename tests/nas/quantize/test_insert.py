@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from nas.quantize import (
     ActivationQuantizer,
     FusedReLU,
-    QuantizedLinear,
     UnsupportedError,
     calibrate,
     insert_quantizers,
+    quantized_layer,
 )
 from nas.seeds import seeded
 
@@ -113,7 +113,7 @@ def test_parts_and_what_they_are_joined_to_share_one_range_through_what_moves_th
 
 
 def test_layers_keep_their_names_and_parameters() -> None:
-    model = nn.Sequential(QuantizedLinear(linear(), 3), nn.ReLU(), linear())
+    model = nn.Sequential(quantized_layer(linear(), 3), nn.ReLU(), linear())
     traced = insert_quantizers(model, 6)
     assert traced.get_submodule("0") is model[0]
     assert traced.get_submodule("2") is model[2]
@@ -207,7 +207,7 @@ def test_batch_normalization_that_cannot_fold_is_refused(
 ) -> None:
     with pytest.raises(
         UnsupportedError,
-        match="'norm': batch normalization must follow a convolution or linear layer",
+        match="batch normalization must follow a convolution or linear layer that nothing else reads, but 'norm' does not",
     ):
         insert_quantizers(Net(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
 

@@ -12,5 +12,5 @@ def test_entries_of_the_first_dimension_are_chosen_in_order() -> None:
 
 @pytest.mark.parametrize("indices", [[], [-1, 2]])
 def test_indices_that_choose_nothing_are_refused(indices: list[int]) -> None:
-    with pytest.raises(ValueError, match="indices must be 0 or more, and one at least, but got"):
+    with pytest.raises(ValueError, match="indices must be 0 or more, and at least one, but got"):
         Select(indices)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from nas.quantize.weight_levels import (
     MARGIN,
-    Scales,
+    Granularity,
     affine_levels,
     binary_levels,
     ternary_levels,
@@ -62,7 +62,7 @@ def least_scale(weight: Tensor, bits: int) -> float:
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
 def test_affine_levels_cover_the_weights_and_zero_with_the_least_scale(
-    bits: int, scales: Scales
+    bits: int, scales: Granularity
 ) -> None:
     weight = rows()
     levels, scale = affine_levels(weight, bits, scales)
@@ -111,7 +111,7 @@ def test_binary_weights_by_hand() -> None:
     levels, scale = binary_levels(ROWS)
     assert levels.tolist() == [[1, -1, 1, 1], [-1, 1, 1, -1]]  # zero counts as positive
     assert scale.tolist() == pytest.approx([0.9, 0.175])
-    assert binary_levels(ROWS, scales="tensor")[1].tolist() == pytest.approx([0.5375, 0.5375])
+    assert binary_levels(ROWS, granularity="tensor")[1].tolist() == pytest.approx([0.5375, 0.5375])
 
 
 def test_ternary_weights_by_hand() -> None:
@@ -119,7 +119,7 @@ def test_ternary_weights_by_hand() -> None:
     levels, scale = ternary_levels(ROWS)
     assert levels.tolist() == [[0, -1, 1, 0], [-1, 1, 0, 0]]
     assert scale.tolist() == pytest.approx([1.5, 0.3])
-    levels, scale = ternary_levels(ROWS, scales="tensor")  # 0.7 · 0.5375
+    levels, scale = ternary_levels(ROWS, granularity="tensor")  # 0.7 · 0.5375
     assert levels.tolist() == [[1, -1, 1, 0], [0, 1, 0, 0]]
     assert scale.tolist() == pytest.approx([3.9 / 4] * 2)
 
@@ -143,7 +143,7 @@ def test_ternary_weights_are_nearer_than_those_of_the_largest_magnitude() -> Non
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_the_largest_magnitude_is_the_last_level(bits: int, scales: Scales) -> None:
+def test_the_largest_magnitude_is_the_last_level(bits: int, scales: Granularity) -> None:
     weight = noise(5, 3, 3, 3)
     levels, scale = weight_levels(weight, bits, scales)
     assert levels.abs().max() == top_level(bits)
@@ -164,12 +164,12 @@ def test_without_a_margin_the_largest_weight_keeps_its_value(bits: int) -> None:
 
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_channels_of_zeros_have_finite_scales(scales: Scales) -> None:
+def test_channels_of_zeros_have_finite_scales(scales: Granularity) -> None:
     weight = torch.zeros(2, 3)
     assert (weight_levels(weight, 4, scales)[0] == 0).all()
     assert (affine_levels(weight, 4, scales)[0] == 0).all()
-    assert (ternary_levels(weight, scales=scales)[0] == 0).all()
-    assert (binary_levels(weight, scales=scales)[0] == 1).all()
+    assert (ternary_levels(weight, granularity=scales)[0] == 0).all()
+    assert (binary_levels(weight, granularity=scales)[0] == 1).all()
     known = (weight_levels(weight, 4, scales), affine_levels(weight, 4, scales))
     for levels, scale in (
         *known,

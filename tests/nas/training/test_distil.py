@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from compressors.quantization import Quantization
 from nas.data import Task
-from nas.quantize import Activations
+from nas.quantize import ActivationMethod
 from nas.seeds import seeded
 from nas.training import distil as distill
 from nas.training.distil import Distillation, Hint, Teacher, distillation
@@ -275,7 +275,7 @@ class Summed(nn.Module):
 
 @pytest.mark.parametrize("activations", ["widest", "pact", "lsq"])
 def test_a_hint_at_a_rectifier_of_a_quantized_network_sees_what_is_passed_on(
-    activations: Activations,
+    activations: ActivationMethod,
 ) -> None:
     with seeded(2):
         student = Quantization(activations=activations).apply(Summed(), {"": 3}, IMAGES).eval()
