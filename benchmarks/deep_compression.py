@@ -53,7 +53,13 @@ def lenet_300_100() -> Case:
         network.add_module(name, module)
     return Case(
         network,
-        {"fc1.sparsity": 0.94, "fc2.sparsity": 0.92, "fc3.sparsity": 0.74, "codes": 16, "bits": 8},
+        {
+            "fc1.sparsity": 0.94,
+            "fc2.sparsity": 0.92,
+            "fc3.sparsity": 0.74,
+            "codebook_size": 16,
+            "bits": 8,
+        },
     )
 
 
@@ -73,7 +79,16 @@ def lenet_5() -> Case:
         "fc1.sparsity": 0.92,
         "fc2.sparsity": 0.81,
     }
-    return Case(network, {**sparsity, "codes": 16, "conv1.codes": 64, "conv2.codes": 64, "bits": 8})
+    return Case(
+        network,
+        {
+            **sparsity,
+            "codebook_size": 16,
+            "conv1.codebook_size": 64,
+            "conv2.codebook_size": 64,
+            "bits": 8,
+        },
+    )
 
 
 CASES = {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}

@@ -126,7 +126,7 @@ METHODS = (
         [WeightPruning(schedule=cubic), Quantization()],
     ),
     Method("2:4 in the blocks", _PAIRS, [WeightPruning(), Quantization()]),
-    Method("16 shared values", {"codes": 16, **BITS_8}, [Sharing(), Quantization()]),
+    Method("16 shared values", {"codebook_size": 16, **BITS_8}, [Sharing(), Quantization()]),
     Method("a quarter of the rank, spatial", _ranks(0.25), [LowRank(), Quantization()]),
     Method(
         "a third of the rank, Tucker-2",
@@ -135,7 +135,7 @@ METHODS = (
     ),
     Method(
         "half the channels, 16 values",
-        {**_HALF, "codes": 16},
+        {**_HALF, "codebook_size": 16},
         [ChannelPruning(), Sharing(), Quantization()],
     ),
 )

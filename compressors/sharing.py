@@ -38,7 +38,7 @@ class Sharing:
     bits for the values, and whether these are affine; others have symmetric values of 8 bits.
     """
 
-    kind: str = "codes"
+    kind: str = "codebook_size"
 
     def apply(
         self,
@@ -63,7 +63,7 @@ class Sharing:
                     )
                 if integer_layer(layer).bits == 1 and chosen:
                     raise ValueError(
-                        f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or 0 codes"
+                        f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or a codebook size of 0"
                     )
                 entries[layer] = chosen
         replaced: dict[nn.Module, nn.Module] = {
@@ -210,6 +210,6 @@ def _check_entries(entries: Hashable, where: str) -> int:
         or (entries not in ENTRIES and entries != 0)
     ):
         raise ValueError(
-            f"codes must be 0 or one of {ENTRIES.start} … {ENTRIES.stop - 1}, but got {entries!r} at {where!r}"
+            f"a codebook size must be 0 or one of {ENTRIES.start} … {ENTRIES.stop - 1}, but got {entries!r} at {where!r}"
         )
     return entries

@@ -43,7 +43,7 @@ BITS: tuple[int, ...] = (1, 2, 3, 4, 8)
 BESIDES: tuple[tuple[str, tuple[Hashable, ...], frozenset[Hashable]], ...] = (
     ("sparsity", (0.0, 0.5), frozenset({3, 4})),
     ("rank", (1.0, 0.25), frozenset({4, 8})),
-    ("codes", (0, 16), frozenset({8})),
+    ("codebook_size", (0, 16), frozenset({8})),
 )
 
 When = tuple[str, frozenset[Hashable]]

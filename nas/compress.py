@@ -6,6 +6,8 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from nas.space import Design, present_name
+
 
 class Compressor(Protocol):
     """Applies the choices of one kind to a network."""
@@ -30,8 +32,8 @@ class Compressor(Protocol):
 
 def settings_of(design: Mapping[str, Hashable], kind: str) -> dict[str, Hashable]:
     """The part of a design that is of one kind, by site."""
-    parts = {name: name.rpartition(".") for name in design}
-    return {parts[name][0]: option for name, option in design.items() if parts[name][2] == kind}
+    parts = [(name.rpartition("."), option) for name, option in Design(design).items()]
+    return {site: option for (site, _, named), option in parts if named == present_name(kind)}
 
 
 def compress(

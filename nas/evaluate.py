@@ -19,7 +19,7 @@ from nas.objective import Budget, Curve, Epoch, Evaluation, Status
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import Program, score
 from nas.seeds import candidate_seed, seeded
-from nas.space import Design, Genotype, SearchSpace
+from nas.space import Design, Genotype, SearchSpace, present_name
 from nas.strategy import Facts, Proposal
 from nas.training.fit import Loss, Stop, accuracy, fit, never
 from nas.training.recipe import Recipe
@@ -246,7 +246,7 @@ def check_kinds(
     """
     choices, seen, built = space.choices, set[str](), 0
     kinds = {choice.kind for choice in choices}
-    applied = {compressor.kind for compressor in compressors}
+    applied = {present_name(compressor.kind) for compressor in compressors}
     failure: Exception | None = None
     for _ in range(DESIGNS_TRIED):
         design = choices.decode(choices.sample(rng))
@@ -256,7 +256,7 @@ def check_kinds(
             built += 1
         except Exception as error:
             failure = error
-        used = {name.rpartition(".")[2] for name in seen}
+        used = {present_name(name).rpartition(".")[2] for name in seen}
         if built and kinds <= used | applied:
             return
     if failure is not None and not built:

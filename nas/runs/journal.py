@@ -3,7 +3,6 @@ lost once written.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,16 @@ from typing import Any
 from nas import durable
 from nas.objective import Evaluation
 from nas.runs.directory import RunDirectoryError
-from nas.runs.records import FORMAT, NAME, VERSION, Header, contents, line_of, to_json
+from nas.runs.records import (
+    FORMAT,
+    NAME,
+    VERSION,
+    Header,
+    contents,
+    line_of,
+    to_json,
+    with_present_kinds,
+)
 
 
 def read(out: Path) -> tuple[Header, list[Evaluation]]:
@@ -96,7 +104,7 @@ def journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
             ) from error
         header, evaluations, whole = contents(path, path.read_bytes())
         if whole:
-            _check_same(out, header["experiment"], json.loads(json.dumps(experiment)))
+            _check_same(out, header["experiment"], with_present_kinds(experiment))
         else:
             _check_new(out)
         os.ftruncate(descriptor, whole)

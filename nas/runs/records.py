@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.objective import Epoch, Evaluation, Objective, Status
 from nas.runs.directory import RunDirectoryError
+from nas.space import RENAMED_KINDS, present_name
 
 NAME = "journal.jsonl"
 FORMAT = "compact-nas journal"
@@ -37,6 +38,18 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     return record
 
 
+def with_present_kinds(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """The experiment of a header, or of a run, as JSON with the present names of kinds."""
+    # A hook of the parser: it goes as deep as the parser does, where recursion here would not.
+    renamed: dict[str, Any] = json.loads(json.dumps(experiment), object_hook=_renamed)
+    return renamed
+
+
+def _renamed(part: dict[str, Any]) -> dict[str, Any]:
+    kind = part.get("kind")
+    return part | {"kind": RENAMED_KINDS.get(kind, kind)} if isinstance(kind, str) else part
+
+
 def _plain(option: Hashable) -> Any:
     """An option as JSON has it; what JSON cannot say is told by its repr."""
     if isinstance(option, (tuple, list)):
@@ -51,10 +64,13 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def from_json(record: Mapping[str, Any]) -> Evaluation:
-    """The evaluation that `to_json` told; tuples in its design have become lists."""
+    """The evaluation that `to_json` wrote, with the present names of kinds.
+
+    Tuples in its design have become lists.
+    """
     known = {
         "genotype": tuple(record["genotype"]),
-        "design": dict(record["design"]),
+        "design": {present_name(name): option for name, option in record["design"].items()},
         "status": Status(record["status"]),
         "metrics": dict(record["metrics"]),
         "history": tuple(Epoch(**epoch) for epoch in record["history"]),
@@ -89,7 +105,7 @@ def contents(path: Path, data: bytes) -> tuple[Header, list[Evaluation], int]:
         )
     try:
         evaluations = [from_json(record) for record in records[1:]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{path} must hold evaluations of version {header['version']}, but one has a bad field: {error}"
         ) from error
@@ -97,7 +113,7 @@ def contents(path: Path, data: bytes) -> tuple[Header, list[Evaluation], int]:
         raise RunDirectoryError(
             f"{path} must hold the ids 0 … {len(evaluations) - 1} in order, but does not"
         )
-    return header, evaluations, whole
+    return {**header, "experiment": with_present_kinds(header["experiment"])}, evaluations, whole
 
 
 def objective_of(header: Header) -> Objective:

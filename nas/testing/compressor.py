@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress, settings_of
 from nas.seeds import seeded
-from nas.space import Design, SearchSpace
+from nas.space import Design, SearchSpace, present_name
 from nas.testing.networks import (
     answer,
     batch_like,
@@ -51,7 +51,7 @@ def check_compressor(
     )
     kinds = sorted({choice.kind for choice in space.choices})
     require(
-        kind in kinds,
+        present_name(str(kind)) in kinds,
         f"the space must have choices of kind {kind!r}, but has {kinds}",
         "one of the two spells it otherwise",
     )

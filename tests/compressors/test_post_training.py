@@ -199,7 +199,10 @@ def test_pruned_weights_stay_zero_when_normalization_is_folded_into_them(
 
 def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> None:
     shared = compress(
-        trained, {"7.codes": 4, "bits": 8}, [PostTraining(), Sharing()], TASK.train.inputs[:64]
+        trained,
+        {"7.codebook_size": 4, "bits": 8},
+        [PostTraining(), Sharing()],
+        TASK.train.inputs[:64],
     )
     assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[operator]
     assert len(pack(lower(shared, TASK.train.inputs[:64]))) < 1000
@@ -207,5 +210,8 @@ def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> 
         UnsupportedError, match="must be folded before weights share values, but those of '0' do"
     ):
         compress(
-            trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8]
+            trained,
+            {"codebook_size": 4, "bits": 8},
+            [Sharing(), PostTraining()],
+            TASK.train.inputs[:8],
         )

@@ -206,7 +206,7 @@ def test_the_program_says_what_the_trained_network_says(
 @pytest.mark.parametrize("shared_first", [True, False])
 def test_shared_values_are_affine_where_the_weights_were_to_be(shared_first: bool) -> None:
     compressors: list[Compressor] = [Sharing(), Quantization(weights="affine")]
-    design = {"codes": 8, "bits": 4, "7.bits": 3}
+    design = {"codebook_size": 8, "bits": 4, "7.bits": 3}
     program = lower(
         compress(network(), design, compressors if shared_first else compressors[::-1], IMAGES),
         IMAGES,
@@ -283,8 +283,8 @@ def test_what_is_counted_follows_from_the_settings_alone() -> None:
 class Space:
     choices = Choices(
         [
-            Choice("a", "codes", (0, 2, 16)),
-            Choice("b", "codes", (4, 256)),
+            Choice("a", "codebook_size", (0, 2, 16)),
+            Choice("b", "codebook_size", (4, 256)),
             Choice("b", "bits", (3, 8)),
         ]
     )
@@ -303,10 +303,10 @@ def test_the_contract_is_kept() -> None:
     check_compressor(Quantization(), Space(), torch.rand(16, 1, 8, 8), 3, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("first", ["codes", "bits"])
+@pytest.mark.parametrize("first", ["codebook_size", "bits"])
 def test_values_have_the_bits_of_their_layer_whichever_comes_first(first: str) -> None:
     model = network()
-    if first == "codes":
+    if first == "codebook_size":
         model = Quantization().apply(Sharing().apply(model, {"": 8}, IMAGES), {"": 3}, IMAGES)  # type: ignore[assignment]
     else:
         model = Sharing().apply(Quantization().apply(model, {"": 3}, IMAGES), {"": 8}, IMAGES)  # type: ignore[assignment]
@@ -343,7 +343,8 @@ def test_layers_of_zeros_are_finite() -> None:
 @pytest.mark.parametrize("entries", [1, 257, -2, True, 4.0, "16", None])
 def test_other_numbers_of_values_are_refused_with_their_site(entries: Any) -> None:
     with pytest.raises(
-        ValueError, match=rf"codes must be 0 or one of 2 … 256, but got {entries!r} at '3'"
+        ValueError,
+        match=rf"a codebook size must be 0 or one of 2 … 256, but got {entries!r} at '3'",
     ):
         share(network(), {"3": entries})
 
@@ -386,7 +387,7 @@ def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) 
         nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10)),
         torch.rand(32, 64),
     )
-    design = {"0.sparsity": 0.9, "0.codes": 16, "bits": 8}
+    design = {"0.sparsity": 0.9, "0.codebook_size": 16, "bits": 8}
     squeezed = compress(
         model, design, [WeightPruning(schedule=schedule), Sharing(), Quantization()], images
     )
@@ -409,5 +410,5 @@ def test_layers_that_shared_values_make_smaller_are_listed() -> None:
         model = nn.Sequential(nn.Linear(least, 1), nn.Linear(least + 1, 1))
         expected = [] if entries == 256 else ["1"]
         assert shareable(model, entries) == expected
-    with pytest.raises(ValueError, match="codes must be 0 or one of"):
+    with pytest.raises(ValueError, match="a codebook size must be 0 or one of"):
         shareable(nn.Linear(2, 2), 1)

@@ -79,7 +79,9 @@ def test_every_kind_of_compression_is_a_choice_and_each_group_has_one_ratio(file
     assert [choice.site for choice in choices if choice.kind == "bits"] == [
         *("stem.0", *(f"block{i}.{name}" for i in range(3) for name in ("first", "second")), "head")
     ]
-    assert {choice.site.partition(".")[0] for choice in choices if choice.kind == "codes"} == {
+    assert {
+        choice.site.partition(".")[0] for choice in choices if choice.kind == "codebook_size"
+    } == {
         "block0",
         "block1",
         "block2",
@@ -114,14 +116,14 @@ def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> No
         assert metrics["size_bytes"] <= metrics["flash_bytes"] <= counted["flash_bytes"]
         kinds |= {
             kind
-            for kind in ("rank", "sparsity", "codes")
+            for kind in ("rank", "sparsity", "codebook_size")
             if any(settings_of(design, kind).values())
         }
-    assert kinds == {"rank", "sparsity", "codes"}
+    assert kinds == {"rank", "sparsity", "codebook_size"}
 
 
 def test_what_is_just_within_a_budget_is_trained_and_a_byte_less_refuses_it(file: Path) -> None:
-    for kind, value, bits in (("sparsity", 0.5, 4), ("rank", 0.25, 4), ("codes", 16, 8)):
+    for kind, value, bits in (("sparsity", 0.5, 4), ("rank", 0.25, 4), ("codebook_size", 16, 8)):
         choices = small(file).space.choices
         options = {
             "drop": False,
@@ -129,7 +131,7 @@ def test_what_is_just_within_a_budget_is_trained_and_a_byte_less_refuses_it(file
             "bits": bits,
             "sparsity": 0.0,
             "rank": 1.0,
-            "codes": 0,
+            "codebook_size": 0,
             kind: value,
         }
         genes = [choice.options.index(options[choice.kind]) for choice in choices]
@@ -196,7 +198,7 @@ def test_the_table_has_files_of_all_bits_and_the_best_within_limits(file: Path) 
 def test_a_network_without_blocks_or_layers_of_weight_has_fewer_choices() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     assert [choice.name for choice in joint(model, TASK.example)] == [
-        *("1.prune", "1.bits", "1.sparsity", "1.rank", "1.codes"),
+        *("1.prune", "1.bits", "1.sparsity", "1.rank", "1.codebook_size"),
         "3.bits",
     ]
     twice = nn.Sequential(

@@ -45,7 +45,7 @@ CHOICES = Choices(
         Choice("block.first", "prune", (0.0, 0.5), KEPT),
         Choice("block", "sparsity", (0.0, 0.5), KEPT),
         Choice("block.second", "rank", (1.0, 0.25), KEPT),
-        Choice("stem", "codes", (0, 4)),
+        Choice("stem", "codebook_size", (0, 4)),
         Choice("", "bits", (3, 8)),
     ]
 )
