@@ -113,7 +113,7 @@ def test_other_bits_are_refused(bits: tuple[int, ...]) -> None:
         sensitivity(model, split(model), bits)
 
 
-def test_the_bits_of_quantized_layers_are_told() -> None:
+def test_the_bits_of_quantized_layers_are_listed() -> None:
     assert bit_widths(network()) == {}
     assert bit_widths(quantize(network(), {"": 4, "2": 1}, INPUTS)) == {"0": 4, "2": 1, "4": 4}
     assert bit_widths(quantize(share(network(), {"0": 16}), 8, INPUTS)) == {"2": 8, "4": 8}

@@ -88,7 +88,7 @@ def test_masks_follow_the_folded_weights() -> None:
         assert mask.kept.sum() == layer.weight.numel() // 2
         with torch.no_grad():
             layer.weight.add_(1.0)  # as a step of training would
-        mask.stepped(0.5)
+        mask.after_step(0.5)
         assert torch.equal(layer.weight != 0, mask.kept)
 
 

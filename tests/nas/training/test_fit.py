@@ -192,7 +192,7 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
     assert seen[:20] != sorted(seen[:20])
 
 
-def test_the_loss_is_told_the_positions_of_its_samples() -> None:
+def test_the_loss_gets_the_positions_of_its_samples() -> None:
     task = numbered(20)
 
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -351,25 +351,25 @@ def test_a_recipe_that_cannot_train_is_refused(values: dict[str, Any]) -> None:
         Recipe(**values)
 
 
-class Counting(nn.Module):
-    """A layer that remembers what it is told of the progress, and what its weight was then."""
+class Recorder(nn.Module):
+    """A layer that records the progress after each step, and its weight then."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(3))
-        self.told: list[float] = []
+        self.progress: list[float] = []
         self.weights: list[float] = []
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight.sum()
 
-    def stepped(self, progress: float) -> None:
-        self.told.append(progress)
+    def after_step(self, progress: float) -> None:
+        self.progress.append(progress)
         self.weights.append(self.weight.sum().item())
 
 
-def test_parts_of_the_network_are_told_of_every_step_after_it() -> None:
-    part = Counting()
+def test_parts_of_the_network_act_after_every_step() -> None:
+    part = Recorder()
     before: list[float] = []
 
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -383,9 +383,9 @@ def test_parts_of_the_network_are_told_of_every_step_after_it() -> None:
         recipe=Recipe(batch_size=4, lr=0.1),
         loss=loss,
     )
-    assert part.told == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
-    assert part.told[-1] == 1.0
+    assert part.progress == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
+    assert part.progress[-1] == 1.0
     assert part.weights[:-1] == before[1:]
     assert part.weights != before
     train(part, numbered(12), epochs=0)
-    assert part.told[6:] == [1.0]
+    assert part.progress[6:] == [1.0]
