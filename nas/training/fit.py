@@ -83,8 +83,8 @@ def fit(
     generator: torch.Generator,
     stop: Stop = never,
 ) -> tuple[Epoch, ...]:
-    """Trains `model` in place with AdamW under a one-cycle schedule, whose peak is `lr`, and returns
-    what each epoch reached: `epochs` of them, or fewer if `stop` ends it.
+    """Trains `model` in place, by AdamW with a one-cycle schedule that peaks at `lr`, and returns
+    what each epoch reached: `epochs` of them, or fewer if `stop` ends training.
 
     Batch size and weight decay are those of `recipe`; `generator` shuffles the samples.
 

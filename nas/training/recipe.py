@@ -10,9 +10,9 @@ class Recipe:
     one-cycle schedule for each phase.
 
     `lr` and `finetune_lr` are the peak learning rates of the phases. Batches have `batch_size`
-    samples, or a few less, so that all are nearly of one size; `weight_decay` is that of AdamW. In
-    the first phase, `gain_penalty` times the L1 norm of the gains of batch normalization is added to
-    the loss. Without epochs in both phases, a candidate is measured as built and compressed.
+    samples, or a few less, so that all are nearly of one size; `weight_decay` is that of AdamW. The
+    loss of the first phase has `gain_penalty` times the L1 norm of the gains of batch
+    normalization. With no epochs in either phase, a candidate is measured as built and compressed.
 
     Raises:
         ValueError: if a number of epochs is negative, the batch size is below 2, which batch
