@@ -56,6 +56,8 @@ class Recipe:
         if epochs < 1:
             raise ValueError(f"a candidate must be trained for at least 1 epoch, but got {epochs}")
         if self.epochs + self.finetune_epochs == 0:
-            raise ValueError(f"a recipe without epochs cannot be trained for {epochs} of them")
+            raise ValueError(
+                f"a recipe must have epochs to be trained for {epochs} of them, but has none"
+            )
         before = round(epochs * self.epochs / (self.epochs + self.finetune_epochs))
         return before, round(epochs) - before

@@ -69,14 +69,14 @@ def test_every_compressor_gets_the_choices_of_its_kind_in_turn() -> None:
     )
 
 
-def test_a_compressor_without_a_choice_is_not_asked() -> None:
+def test_a_compressor_without_choices_is_not_called() -> None:
     calls: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
     compressed = compress(network(), {"op": "conv"}, [Scaling("first", calls)], EXAMPLE)
     assert calls == []
     assert isinstance(compressed.get_submodule("a"), nn.Linear)
 
 
-def test_compression_leaves_its_model_alone() -> None:
+def test_compression_copies_its_model() -> None:
     model, before = network(), network()
     compressed = compress(model, {"a.first": 2.0}, [Scaling("first")], EXAMPLE)
     assert all(

@@ -44,7 +44,7 @@ def gradient(loss: Loss, student: Tensor = STUDENT) -> Tensor:
     return student.grad
 
 
-def test_the_loss_is_that_of_hinton_by_hand() -> None:
+def test_the_loss_by_hand() -> None:
     alpha, temperature = 0.25, 2.0
     # Samples 2 and 0 of the teacher, in that order; the mean is over samples and not over classes.
     soft = (
@@ -106,7 +106,7 @@ def teacher() -> nn.Module:
         ).train()
 
 
-def test_the_teacher_answers_in_evaluation_mode_and_stays_as_it_is() -> None:
+def test_the_teacher_runs_in_evaluation_mode_and_is_unchanged() -> None:
     first, second = teacher(), teacher()
     with torch.no_grad():
         soft = second.eval()(TAUGHT)
@@ -120,7 +120,7 @@ def test_the_teacher_answers_in_evaluation_mode_and_stays_as_it_is() -> None:
     assert all(parameter.grad is None for parameter in first.parameters())
 
 
-def test_the_teacher_answers_once() -> None:
+def test_the_teacher_runs_once() -> None:
     class Counting(nn.Module):
         samples = 0
 
@@ -157,7 +157,7 @@ def test_soft_labels_stay_when_the_teacher_changes() -> None:
         (5, 0.5, float("nan")),
     ],
 )
-def test_a_teacher_that_cannot_teach_is_refused(
+def test_values_of_a_teacher_out_of_range_are_refused(
     epochs: int, alpha: float, temperature: float
 ) -> None:
     with pytest.raises(
@@ -201,7 +201,7 @@ def hinted(teacher: nn.Module, *hints: Hint, alpha: float = 1.0) -> Distillation
     return Distillation(teacher, IMAGES, alpha, 2.0, hints)
 
 
-def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None:
+def test_a_projection_of_the_students_features_is_compared_with_the_teachers() -> None:
     teacher, student = networks(3, 4)
     loss, index = hinted(teacher, Hint("act", "act", 0.5)), torch.tensor([7, 2, 11])
     with loss.attached(student, IMAGES[:2]) as extra:
@@ -273,7 +273,7 @@ class Summed(nn.Module):
 
 
 @pytest.mark.parametrize("activations", ["widest", "pact", "lsq"])
-def test_a_hint_at_a_rectifier_of_a_quantized_network_sees_what_is_passed_on(
+def test_a_hint_at_a_fused_relu_sees_the_rectified_features(
     activations: ActivationMethod,
 ) -> None:
     with seeded(2):
@@ -301,14 +301,14 @@ def test_a_hint_at_a_rectifier_of_a_quantized_network_sees_what_is_passed_on(
 
 
 @pytest.mark.parametrize("attention", [False, True])
-def test_maps_of_other_sizes_are_averaged_to_the_smaller(attention: bool) -> None:
+def test_larger_maps_are_averaged_to_the_size_of_smaller_ones(attention: bool) -> None:
     teacher, student = networks(3, 4, stride=2)
     loss = hinted(teacher, Hint("act", "act", attention=attention))
     with loss.attached(student, IMAGES[:2]):
         assert loss(student(IMAGES), WANTED, torch.arange(20)).isfinite()
 
 
-def test_a_student_that_is_hinted_learns_the_teachers_features() -> None:
+def test_a_student_with_hints_learns_the_teachers_features() -> None:
     teacher, student = networks(6, 5)
     loss = hinted(teacher, Hint("act", "act", 10.0), alpha=0.5)
     values = []
@@ -340,7 +340,7 @@ def attach(student: nn.Module, hint: Hint) -> None:
         pass
 
 
-def test_hints_that_lead_nowhere_are_refused() -> None:
+def test_hints_that_do_not_fit_the_networks_are_refused() -> None:
     teacher, student = networks(3, 4)
     with pytest.raises(
         ValueError, match=r"a hint must name modules of the teacher, \['a', .*\], but names \['c'\]"

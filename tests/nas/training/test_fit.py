@@ -124,7 +124,7 @@ def test_no_epochs_change_nothing(tiny_task: Task) -> None:
 
 
 @pytest.mark.parametrize("end", [0, 2, 4])
-def test_training_can_be_given_up_between_two_epochs(tiny_task: Task, end: int) -> None:
+def test_training_can_be_stopped_between_two_epochs(tiny_task: Task, end: int) -> None:
     shown: list[Curve] = []
 
     def stop(reached: Curve) -> bool:
@@ -164,7 +164,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tiny_task: Task, wrong: fl
 
 @pytest.mark.parametrize("size", [2, 3, 4, 8, 64])
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 7, 9, 17, 65])
-def test_every_epoch_takes_each_sample_once_and_never_one_alone(count: int, size: int) -> None:
+def test_every_epoch_has_each_sample_once_and_no_batch_of_one(count: int, size: int) -> None:
     batches: list[list[int]] = []
 
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -267,7 +267,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_0(
     assert torch.allclose(next(model.parameters()), weight)
 
 
-def test_accuracy_is_the_share_of_right_answers() -> None:
+def test_accuracy_is_the_share_of_correct_predictions() -> None:
     said = torch.tensor(
         [[0.1, 0.9, 0.0], [2.0, 1.0, 0.0], [-3.0, -2.0, -1.0], [0.0, 0.0, 1.0], [0.0, 5.0, 4.0]]
     )
@@ -306,7 +306,7 @@ def test_logits_are_those_of_evaluation_mode_in_order() -> None:
         (Recipe(0, 5), 3, (0, 3)),
     ],
 )
-def test_a_fidelity_is_split_like_the_recipe(
+def test_epochs_are_split_in_the_proportion_of_the_recipe(
     recipe: Recipe, epochs: float | None, split: tuple[int, int]
 ) -> None:
     assert recipe.phases(epochs) == split
@@ -318,9 +318,11 @@ def test_less_than_one_epoch_is_refused(epochs: float) -> None:
         Recipe().phases(epochs)
 
 
-def test_without_epochs_there_is_one_fidelity() -> None:
+def test_a_recipe_without_epochs_cannot_be_given_any() -> None:
     assert Recipe(0, 0).phases(None) == (0, 0)
-    with pytest.raises(ValueError, match="a recipe without epochs cannot be trained for 3 of them"):
+    with pytest.raises(
+        ValueError, match="a recipe must have epochs to be trained for 3 of them, but has none"
+    ):
         Recipe(0, 0).phases(3)
 
 

@@ -42,13 +42,13 @@ def test_the_penalty_is_the_sum_of_the_magnitudes_of_all_gains() -> None:
     assert gradient.tolist() == pytest.approx([0.1, -0.1, 0.0])
 
 
-def test_no_penalty_is_the_loss_itself() -> None:
+def test_without_a_penalty_the_loss_is_returned_itself() -> None:
     assert with_gain_penalty(cross_entropy, network(), 0.0) is cross_entropy
     assert with_gain_penalty(cross_entropy, nn.Linear(2, 2), 0.1) is cross_entropy
 
 
 @pytest.mark.parametrize("penalty", [-1e-9, float("nan"), float("inf")])
-def test_a_recipe_refuses_what_is_no_penalty(penalty: float) -> None:
+def test_negative_and_infinite_penalties_are_refused(penalty: float) -> None:
     with pytest.raises(
         ValueError, match="penalty on gains must be finite and not negative, but got"
     ):
@@ -62,7 +62,7 @@ class Space:
         return network()
 
 
-def test_a_candidate_is_trained_with_the_penalty_before_it_is_compressed_and_not_after(
+def test_a_candidate_is_trained_with_the_penalty_only_before_compression(
     tiny_task: Task,
 ) -> None:
     def trained(before: int, after: int, penalty: float) -> tuple[float, float]:
