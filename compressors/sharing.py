@@ -164,7 +164,7 @@ def _farthest(weights: Vector, centers: Vector) -> float:
 def _shared(layer: nn.Module, entries: int) -> nn.Module:
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     if (mask := mask_of(layer)) is not None:
-        mask.stepped(1.0)  # what is to go must be 0 before values are found for the rest
+        mask.after_step(1.0)  # what is to go must be 0 before values are found for the rest
     weight = layer.weight.detach()
     flat = weight.to(torch.float64).flatten().numpy()
     kept = flat != 0.0

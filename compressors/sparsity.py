@@ -81,8 +81,8 @@ def sparsify(
     >>> sparsities(sparsify(model, {"0": 0.75, "2": "2:4"}, torch.rand(4, 16)))
     {'0': 0.75, '2': 0.5}
 
-    Trained on by nas.training.fit.fit, it stays as sparse; another loop calls `stepped` of each
-    mask after every step.
+    Trained on by nas.training.fit.fit, it stays as sparse; another loop calls `after_step` of
+    each mask after every step.
 
     Raises:
         ValueError: as WeightPruning does.

@@ -18,8 +18,8 @@ def folded(model: nn.Module) -> fx.GraphModule:
     normalization.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, normalization does not follow a layer
-            of its own, or the weights of that layer share a codebook.
+        UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
+            layer of its own, whose weights share no codebook.
     """
     traced = traced_network(copy.deepcopy(model).eval())
     targets = [node.target for node in traced.graph.nodes if node.op == "call_module"]

@@ -118,8 +118,8 @@ def learned_step(
     The gradient of the step is level - x / step inside the clipping range, and the level outside.
     Times `slope`, it is the gradient of `learned`, a parameter of one element from which the step
     was computed: autograd does not record that computation, which on small tensors would cost more
-    than rounding. If `rectified`, the gradient of `x` stops at zero, like that of a ReLU; `low` must
-    be 0 then.
+    than rounding. If `rectified`, the gradient of `x` stops at zero, like that of a ReLU; then `low`
+    must be 0.
     """
     rounded: Tensor = _LearnedStep.apply(x, learned, step, low, high, slope, rectified)  # type: ignore[no-untyped-call]
     return rounded
@@ -190,8 +190,8 @@ def learned_clip(
     Choi et al., 2018).
 
     The gradient of each end is the sum of those of the elements clipped to it. Times `slopes`, they
-    are the gradients of `learned`, a parameter of the high end alone, as in PACT, or of the high and
-    the low end. If `rectified`, the gradient of `x` stops at zero, like that of a ReLU.
+    are the gradients of `learned`, a parameter of the high end alone, as in PACT, or of both, the
+    high end first. If `rectified`, the gradient of `x` stops at zero, like that of a ReLU.
     """
     rounded: Tensor = _LearnedClip.apply(x, learned, scale, zero, top, slopes, rectified)  # type: ignore[no-untyped-call]
     return rounded

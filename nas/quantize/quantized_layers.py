@@ -51,7 +51,7 @@ class QuantizedLayer(IntegerLayer):
 
 
 class QuantizedConv2d(QuantizedLayer, nn.Conv2d):
-    """A convolution with quantized weights, which shares its parameters and mask with `layer`."""
+    """A convolution with quantized weights, sharing its parameters and mask with `layer`."""
 
     def __init__(self, layer: nn.Conv2d, quantizer: WeightQuantizer) -> None:
         super().__init__(**constructor_arguments(layer))
@@ -65,7 +65,7 @@ class QuantizedConv2d(QuantizedLayer, nn.Conv2d):
 
 
 class QuantizedLinear(QuantizedLayer, nn.Linear):
-    """A linear layer with quantized weights, which shares its parameters and mask with `layer`."""
+    """A linear layer with quantized weights, sharing its parameters and mask with `layer`."""
 
     def __init__(self, layer: nn.Linear, quantizer: WeightQuantizer) -> None:
         super().__init__(**constructor_arguments(layer))
@@ -86,8 +86,9 @@ def quantized_layer(
     """A layer with the parameters of `layer` that rounds them to `bits` bits, as `weight_quantizer`
     does.
 
-    A layer with a codebook is returned itself: the entries of its codebook, which has one scale, get
-    the bits, and affine levels if the method is "affine".
+    A layer with a codebook is returned itself, changed in place: the entries of its codebook get
+    the bits, and affine levels if the method is "affine". They have one scale whatever the
+    granularity.
     """
     if isinstance(layer, CodebookLayer):
         layer.codebook.bits, layer.codebook.affine = bits, method == "affine"

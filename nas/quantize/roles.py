@@ -104,7 +104,8 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
             if isinstance(module, kinds):
                 return found
         raise UnsupportedError(
-            f"{str(node.target)!r}, a {type(module).__name__}, has no integer form; these have one: {SUPPORTED}"
+            f"every operation must have an integer form, but {str(node.target)!r} is a {type(module).__name__}; "
+            f"these modules have one: {SUPPORTED}"
         )
     for found, functions in _FUNCTIONS:
         if node.target in functions:
@@ -115,5 +116,5 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         else getattr(node.target, "__name__", str(node.target))
     )
     raise UnsupportedError(
-        f"{node.name!r}, a call of {name}, has no integer form; use one of these modules instead: {SUPPORTED}"
+        f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: {SUPPORTED}"
     )

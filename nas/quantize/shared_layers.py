@@ -48,7 +48,7 @@ class CodebookLayer(IntegerLayer):
 
 
 class SharedConv2d(CodebookLayer, nn.Conv2d):
-    """A convolution with the weights of a codebook, which shares its bias and mask with `layer`."""
+    """A convolution with the weights of a codebook, sharing its bias and mask with `layer`."""
 
     def __init__(self, layer: nn.Conv2d, codebook: Codebook) -> None:
         super().__init__(**constructor_arguments(layer))
@@ -68,7 +68,7 @@ class SharedConv2d(CodebookLayer, nn.Conv2d):
 
 
 class SharedLinear(CodebookLayer, nn.Linear):
-    """A linear layer with the weights of a codebook, which shares its bias and mask with `layer`."""
+    """A linear layer with the weights of a codebook, sharing its bias and mask with `layer`."""
 
     def __init__(self, layer: nn.Linear, codebook: Codebook) -> None:
         super().__init__(**constructor_arguments(layer))

@@ -17,7 +17,7 @@ SMALLEST_SCALE = 1e-30
 
 
 def top_level(bits: int) -> int:
-    """The largest symmetric level: 2^(bits-1) - 1, and 1 for weights of 1 bit, which are -1 and 1."""
+    """The largest symmetric level: 2^(bits-1) - 1, and 1 for weights of 1 bit, -1 and 1."""
     return 1 if bits == 1 else int(2 ** (bits - 1)) - 1
 
 
@@ -95,7 +95,7 @@ def channels(scale: Tensor, weight: Tensor) -> Tensor:
 
 
 def straight_through(weight: Tensor, levels: Tensor, scale: Tensor) -> Tensor:
-    """levels · scale, with a gradient that passes to all weights unchanged (Bengio et al., 2013)."""
+    """levels · scale, whose gradient passes to all weights unchanged (Bengio et al., 2013)."""
     # A straight-through estimator: autograd sees only the clone, whose detached value is
     # overwritten. It costs half of what a custom autograd function does.
     value = weight.clone()

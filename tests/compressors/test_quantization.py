@@ -161,7 +161,8 @@ def test_a_layer_that_is_used_twice_is_quantized_once_with_a_range_for_each_use(
 def test_what_has_no_integer_form_is_refused() -> None:
     model = nn.Sequential(network(), nn.Softmax(1))
     with pytest.raises(
-        UnsupportedError, match=r"'1', a Softmax, has no integer form; these have one: .*Conv2d"
+        UnsupportedError,
+        match=r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d",
     ):
         Quantization().apply(model, {"": 4}, IMAGES)
 

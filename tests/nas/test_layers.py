@@ -66,7 +66,7 @@ def test_a_site_without_layers_is_refused() -> None:
         layers_at(network(), "b.1")
 
 
-def test_looking_for_layers_changes_nothing() -> None:
+def test_finding_layers_changes_nothing() -> None:
     model = network()
     before = copy.deepcopy(model)
     layers_at(model, "")

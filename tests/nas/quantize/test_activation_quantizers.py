@@ -36,7 +36,7 @@ def calibrated(low: float, high: float, bits: int) -> ActivationQuantizer:
 @pytest.mark.parametrize(
     ("low", "high"), [(-1.3, 2.9), (0.0, 5.0), (-4.0, 0.0), (-1e-3, 7.0), (-100.0, 0.01)]
 )
-def test_activations_lie_on_levels_of_which_zero_is_one(bits: int, low: float, high: float) -> None:
+def test_activations_lie_on_levels_and_zero_is_a_level(bits: int, low: float, high: float) -> None:
     module = calibrated(low, high, bits)
     x = torch.linspace(low - 2.0, high + 2.0, 5001)
     quantized = module(x)
@@ -48,7 +48,7 @@ def test_activations_lie_on_levels_of_which_zero_is_one(bits: int, low: float, h
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_no_activation_within_the_range_is_off_by_more_than_half_a_step(bits: int) -> None:
+def test_rounding_moves_activations_inside_the_range_by_at_most_half_a_step(bits: int) -> None:
     for low, high in ((-1.3, 2.9), (0.0, 5.0), (-4.0, 0.0), (-1.0, 1.0)):
         x = torch.linspace(low, high, 1001)
         error = (calibrated(low, high, bits)(x) - x).abs()
@@ -56,7 +56,7 @@ def test_no_activation_within_the_range_is_off_by_more_than_half_a_step(bits: in
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_activations_outside_of_the_range_take_its_ends(bits: int) -> None:
+def test_activations_outside_of_the_range_are_clipped_to_its_ends(bits: int) -> None:
     module = calibrated(-1.0, 3.0, bits)
     low, high = module(torch.tensor([-50.0, 50.0])).tolist()
     half = 2.0 / (2**bits - 1)
@@ -93,7 +93,7 @@ def test_the_gradient_stops_exactly_where_values_are_clipped(bits: int) -> None:
     assert torch.equal(gradient[kept], upstream[kept])
 
 
-def test_activations_that_are_all_zero_stay_zero_with_a_finite_gradient() -> None:
+def test_all_zero_activations_stay_zero_with_a_finite_gradient() -> None:
     module = calibrated(0.0, 0.0, 8)
     assert module(torch.zeros(4)).tolist() == [0.0] * 4
     gradient, _ = passed(module, torch.zeros(4))
@@ -101,7 +101,7 @@ def test_activations_that_are_all_zero_stay_zero_with_a_finite_gradient() -> Non
     assert module(torch.tensor([1.0])).isfinite().all()
 
 
-def test_the_range_widens_at_once_shrinks_slowly_and_rests_in_evaluation() -> None:
+def test_the_range_widens_at_once_shrinks_slowly_and_is_fixed_in_evaluation() -> None:
     module = calibrated(-1.0, 3.0, 8).train()
     module(torch.tensor([-5.0, 1.0]))
     assert (module.low.item(), module.high.item()) == pytest.approx((-5.0, 2.98))
@@ -113,7 +113,7 @@ def test_the_range_widens_at_once_shrinks_slowly_and_rests_in_evaluation() -> No
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_the_levels_that_are_given_are_those_that_values_take(bits: int) -> None:
+def test_the_scale_and_zero_point_describe_the_rounded_values(bits: int) -> None:
     module = calibrated(-1.3, 2.9, bits)
     scale, zero = module.levels()
     assert module.top == 2**bits - 1

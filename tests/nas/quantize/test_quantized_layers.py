@@ -72,7 +72,7 @@ def test_every_level_of_the_weights_is_used(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_no_weight_is_off_by_more_than_half_a_step(bits: int) -> None:
+def test_rounding_moves_weights_by_at_most_half_a_step(bits: int) -> None:
     weight = torch.cat([noise(6, 200), 100.0 * noise(6, 200, seed=1)]).reshape(12, 200)
     error = (quantize_weight(weight, bits) - weight).abs()
     assert (error <= 0.5001 * steps(weight, bits)).all()
@@ -127,7 +127,7 @@ def test_a_scaled_channel_is_quantized_to_its_scaled_levels(bits: int, factor: f
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_the_levels_of_weights_are_whole_and_their_scales_one_a_channel(bits: int) -> None:
+def test_levels_are_integers_with_one_scale_per_channel(bits: int) -> None:
     weight = noise(5, 3, 3, 3)
     found, scale = weight_levels(weight, bits)
     assert scale.shape == (5,)
@@ -151,7 +151,9 @@ GEOMETRIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_a_convolution_keeps_its_geometry_and_its_parameters(geometry: dict[str, Any]) -> None:
+def test_a_quantized_convolution_keeps_its_geometry_and_parameters(
+    geometry: dict[str, Any],
+) -> None:
     inputs = noise(4, 6, 8, 8)
     with seeded(0):
         layer = nn.Conv2d(**{"in_channels": 6, "out_channels": 6, "kernel_size": 3, **geometry})

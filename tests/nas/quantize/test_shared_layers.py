@@ -4,14 +4,14 @@ from torch import nn
 from nas.quantize import Codebook, SharedConv2d, SharedLinear, dense, quantized_layer, shared_layer
 
 
-def test_shared_weights_lie_in_memory_with_their_channels_last() -> None:
+def test_shared_weights_are_in_channels_last_format() -> None:
     for shape in ((8, 1, 3, 3), (8, 4, 3, 3)):
         codebook = Codebook(torch.tensor([0.0, 1.0]), torch.ones(shape, dtype=torch.int64), 8)
         assert codebook().stride() == torch.empty(shape, memory_format=torch.channels_last).stride()
         assert torch.allclose(codebook(), torch.tensor(127 / 127.499))
 
 
-def test_values_are_rounded_with_one_scale_and_passed_their_gradients() -> None:
+def test_values_are_rounded_with_one_scale_and_get_the_gradients_of_their_weights() -> None:
     codebook = Codebook(
         torch.tensor([0.0, -0.5, 1.0, 0.3]), torch.tensor([[0, 1, 2], [3, 3, 1]]), 3
     )

@@ -61,7 +61,7 @@ def least_scale(weight: Tensor, bits: int) -> float:
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_affine_levels_cover_the_weights_and_zero_with_the_least_scale(
+def test_affine_levels_cover_the_weights_and_zero_with_the_smallest_scale(
     bits: int, scales: Granularity
 ) -> None:
     weight = rows()
@@ -98,7 +98,7 @@ def test_weights_of_one_sign_have_all_levels_and_half_the_error(bits: int, sign:
     assert error == pytest.approx((2 ** (bits - 1) - 0.5) / (2**bits - 0.5), abs=0.02)
 
 
-def test_affine_levels_change_their_sign_with_the_weights() -> None:
+def test_affine_levels_of_negated_weights_are_negated() -> None:
     weight = rows()
     for bits in (2, 4, 8):
         levels, scale = affine_levels(weight, bits)
@@ -124,7 +124,7 @@ def test_ternary_weights_by_hand() -> None:
     assert scale.tolist() == pytest.approx([3.9 / 4] * 2)
 
 
-def test_binary_weights_are_the_nearest_of_their_kind() -> None:
+def test_binary_weights_have_the_least_squared_error() -> None:
     weight = noise(1, 50)
     levels, scale = binary_levels(weight)
     best = (levels * scale - weight).square().sum()
@@ -132,7 +132,7 @@ def test_binary_weights_are_the_nearest_of_their_kind() -> None:
         assert (levels * other - weight).square().sum() > best
 
 
-def test_ternary_weights_are_nearer_than_those_of_the_largest_magnitude() -> None:
+def test_ternary_weights_have_less_error_than_those_of_the_largest_magnitude() -> None:
     weight = noise(4, 500)
 
     def error(found: tuple[Tensor, Tensor]) -> float:
