@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.compression import BITS, compression
+from compressors.joint import BIT_WIDTHS
+from experiments.compression import compression
 from nas.experiment import Experiment
 from nas.objective import Budget, Evaluation, Objective, best
 from nas.packed import unpack
@@ -33,15 +34,17 @@ Point = tuple[float, float]
 def uniform(experiment: Experiment) -> dict[str, Point]:
     """What the network of an experiment becomes at each number of bits in all layers."""
     assert isinstance(experiment.space, TrainedNetwork)
-    space = TrainedNetwork(experiment.space.model, Choices([Choice("", "bits", BITS)]))
-    alone = replace(experiment, space=space, objective=Objective(), strategy=Grid, trials=len(BITS))
+    space = TrainedNetwork(experiment.space.model, Choices([Choice("", "bits", BIT_WIDTHS)]))
+    alone = replace(
+        experiment, space=space, objective=Objective(), strategy=Grid, trials=len(BIT_WIDTHS)
+    )
     with tempfile.TemporaryDirectory() as out:
         found = run(alone, Path(out, "run")).evaluations
         points = {
             evaluation.design["bits"]: _point(alone, Path(out, "run"), evaluation)
             for evaluation in found
         }
-    return {f"{bits} bits" if bits > 1 else "1 bit": points[bits] for bits in reversed(BITS)}
+    return {f"{bits} bits" if bits > 1 else "1 bit": points[bits] for bits in reversed(BIT_WIDTHS)}
 
 
 def joint(experiment: Experiment, limits: Sequence[int]) -> dict[str, Point]:

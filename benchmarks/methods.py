@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from compressors.blocks import BlockPruning
 from compressors.criteria import FPGM, GAMMA
@@ -20,6 +20,7 @@ from compressors.quantization import Quantization
 from compressors.schedules import cubic
 from compressors.sharing import Sharing
 from compressors.sparsity import WeightPruning
+from experiments.compression import residual_network
 from nas.compress import Compressor, compress
 from nas.data import Task, digits
 from nas.lowering import lower, snapped
@@ -33,47 +34,6 @@ from nas.training.recipe import Recipe
 WIDTH = 32
 RECIPE = Recipe(epochs=16, finetune_epochs=8)
 BITS_8: Mapping[str, Hashable] = {"bits": 8}
-
-
-class Block(nn.Module):
-    """Two convolutions round which the input goes too."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first, self.norm1 = (
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-        self.second, self.norm2 = (
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-        self.act1, self.act2 = nn.ReLU(), nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, width, H, W] of x of the same shape."""
-        y = self.norm2(self.second(self.act1(self.norm1(self.first(x)))))
-        result: Tensor = self.act2(x + y)
-        return result
-
-
-def residual(task: Task, width: int = WIDTH) -> nn.Module:
-    """A stem, three blocks with pooling between them, and a head."""
-    model = nn.Sequential()
-    model.add_module(
-        "stem",
-        nn.Sequential(
-            nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-        ),
-    )
-    for number in range(3):
-        model.add_module(f"block{number}", Block(width))
-        if number < 2:
-            model.add_module(f"pool{number}", nn.MaxPool2d(2))
-    model.add_module("mean", nn.AdaptiveAvgPool2d(1))
-    model.add_module("flatten", nn.Flatten())
-    model.add_module("head", nn.Linear(width, task.classes))
-    return model
 
 
 @dataclass(frozen=True)
@@ -176,7 +136,7 @@ def main() -> None:
     torch.set_num_threads(1)
     task, shuffle = digits(generator(0, "digits")), torch.Generator().manual_seed(0)
     with seeded(0):
-        model = residual(task)
+        model = residual_network(task, WIDTH)
     fit(
         model,
         task,

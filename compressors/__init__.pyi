@@ -10,6 +10,8 @@ from .criteria import PruningCriterion as PruningCriterion
 from .criteria import taylor as taylor
 from .features import FeatureSelection as FeatureSelection
 from .features import ranked as ranked
+from .joint import JOINT_COMPRESSORS as JOINT_COMPRESSORS
+from .joint import joint_choices as joint_choices
 from .low_rank import LowRank as LowRank
 from .low_rank import factorizable as factorizable
 from .low_rank import factorize as factorize

@@ -5,10 +5,10 @@ from types import ModuleType
 
 import pytest
 
-from compressors import post_training, quantization, sharing
+from compressors import joint, post_training, quantization, sharing
 
 
-@pytest.mark.parametrize("module", [quantization, post_training, sharing])
+@pytest.mark.parametrize("module", [joint, post_training, quantization, sharing])
 def test_examples_say_what_they_show(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
