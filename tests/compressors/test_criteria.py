@@ -151,7 +151,8 @@ def test_gamma_is_the_magnitude_of_gains_below_zero_too() -> None:
 def test_gamma_needs_batch_normalization_at_every_group() -> None:
     model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(64, 3))
     with pytest.raises(
-        ValueError, match=r"'gamma' must find something to judge at tied layers, but not at \['0'\]"
+        ValueError,
+        match=r"'gamma' must have scores for one of the tied layers, but has none for \['0'\]",
     ):
         ChannelPruning(GAMMA).apply(model, {"0": 0.5}, IMAGES)
 

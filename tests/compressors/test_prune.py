@@ -155,7 +155,7 @@ def test_thresholds_must_be_positive(threshold: float) -> None:
 
 
 def test_a_group_without_a_channel_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"must leave a channel, but none of 8 is left at \['a'\]"):
+    with pytest.raises(ValueError, match=r"must leave a channel, but removes all 8 at \['a'\]"):
         shrink(
             network(),
             {"a": 0.5},
