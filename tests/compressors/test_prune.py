@@ -124,7 +124,7 @@ def test_a_global_ratio_leaves_every_group_a_channel() -> None:
     first, second = left(prune_globally(weak, 0.5, IMAGES, criterion=GAMMA))
     assert (len(first), len(second)) == (3, 1)
     with pytest.raises(
-        ValueError, match=r"leave a channel to each of \[\['0'\], \['3'\]\], but 0.9 takes 7 of 8"
+        ValueError, match=r"leave a channel at each of \[\['0'\], \['3'\]\], but 0.9 removes 7 of 8"
     ):
         prune_globally(weak, 0.9, IMAGES, criterion=GAMMA)
     assert [len(gains) for gains in left(prune_globally(weak, 0.75, IMAGES, criterion=GAMMA))] == [

@@ -100,7 +100,9 @@ def test_rounds_with_training_and_taylor(tiny_task: Task) -> None:
 
 @pytest.mark.parametrize("shares", [[], [0.5, 0.3]])
 def test_rounds_must_be_there_and_not_fall(shares: list[float]) -> None:
-    with pytest.raises(ValueError, match="at least one, and not fall, but got"):
+    with pytest.raises(
+        ValueError, match="at least one ratio, and none below the one before, but got"
+    ):
         prune_in_rounds(network(), shares, IMAGES, lambda model: None)
     with pytest.raises(ValueError, match=r"at least 0 and below 1, but got 1.0"):
         prune_in_rounds(network(), [0.5, 1.0], IMAGES, lambda model: None)

@@ -52,7 +52,7 @@ def test_the_values_are_those_of_the_formulas() -> None:
 )
 def test_what_is_no_schedule_is_refused(begin: float, end: float, power: float) -> None:
     with pytest.raises(
-        ValueError, match="a schedule needs 0 <= begin < end <= 1 and a positive power"
+        ValueError, match="a schedule must have 0 <= begin < end <= 1 and a positive power"
     ):
         polynomial(0.0, power, begin, end)
 

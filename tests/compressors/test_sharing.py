@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors import sharing
+from compressors import kmeans
+from compressors.kmeans import cluster
 from compressors.quantization import Quantization
 from compressors.schedules import cubic, one_shot
-from compressors.sharing import Sharing, cluster, share, shareable
+from compressors.sharing import Sharing, share, shareable
 from compressors.sparsity import WeightPruning
 from nas.compress import Compressor, compress
 from nas.lowering import lower, snapped
@@ -76,7 +77,7 @@ def test_centers_by_hand() -> None:
 
 
 def test_centers_begin_evenly_between_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "ROUNDS", 0)
+    monkeypatch.setattr(kmeans, "ROUNDS", 0)
     assert cluster(np.array([5.0, -3.0, 0.0]), 5)[0].tolist() == [-3.0, -1.0, 1.0, 3.0, 5.0]
 
 
