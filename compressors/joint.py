@@ -10,6 +10,7 @@ from compressors.pruning import ChannelPruning, prunable
 from compressors.quantization import Quantization
 from compressors.sharing import Sharing, shareable
 from compressors.sparsity import WeightPruning
+from nas import grids
 from nas.compress import Compressor
 from nas.layers import named_layers
 from nas.space import Choice, Choices
@@ -24,7 +25,7 @@ JOINT_COMPRESSORS: tuple[Compressor, ...] = (
 )
 """The compressors of `joint_choices`, in the order in which they are applied."""
 
-PRUNING_RATIOS: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
+PRUNING_RATIOS = grids.uniform(0.0, 0.75, 4)
 BIT_WIDTHS: tuple[int, ...] = (1, 2, 3, 4, 8)
 
 # Binary weights can be neither 0 nor shared, and at few bits the other methods have nothing left

@@ -1,6 +1,4 @@
-"""How a network that is trained already is best compressed to fit a budget: all compressors at
-once.
-"""
+"""A search for the best joint compression of a trained network within a budget."""
 
 from pathlib import Path
 
@@ -33,21 +31,21 @@ def compression(
     finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
-    """Trains a residual network for scikit-learn's 8x8 handwritten digits, and searches how to
-    compress it.
+    """Trains a residual network on scikit-learn's 8x8 handwritten digits, and searches for its best
+    compression.
 
     Args:
-        strategy: how candidates are chosen; tpe and gp need the extra optuna
-        trials: how many candidates are compressed and trained on
-        size_bytes: most bytes of the stored network
-        macs: most multiply-accumulates for one image
-        peak_memory_bytes: most bytes of activations alive at once
-        weights_file: trained weights of the network, as nas.training.checkpoint.save writes them;
-            without, it is trained first
+        strategy: search strategy; tpe and gp need the extra optuna
+        trials: number of candidates to compress and fine-tune
+        size_bytes: largest size of the packed file, in bytes
+        macs: largest number of multiply-accumulates for one image
+        peak_memory_bytes: largest peak memory of activations, in bytes
+        weights_file: file with the weights of the trained network, as nas.training.checkpoint.save
+            writes it; without it, the network is trained first
         width: channels of the network
-        epochs: epochs for which the network is trained first
+        epochs: epochs of training the network, if there is no file
         finetune_epochs: training epochs after compression
-        seed: of everything random but the split of the data, which is always the same
+        seed: seed of the search and of training; the split of the data is fixed
     """
     task = read_digits(generator(0, "digits"))
     limits = {"size_bytes": size_bytes, "macs": macs, "peak_memory_bytes": peak_memory_bytes}
@@ -69,8 +67,8 @@ def compression(
 
 
 def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed: int) -> nn.Module:
-    """The network with the weights of the file, or trained on one thread, so that they do not
-    depend on the machine's cores.
+    """The residual network with the weights of the file, or else trained, on one thread, so that the
+    weights do not depend on the number of cores.
 
     Raises:
         ValueError: if the file is missing, damaged, or of another network.
@@ -81,7 +79,7 @@ def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed
     if weights_file is not None:
         if not weights.load(model, weights_file):
             raise ValueError(
-                f"{weights_file} must hold weights of the network, but is missing, damaged or of another one"
+                f"{weights_file} must hold weights of the network, but is missing, damaged or of another network"
             )
         return model
     recipe = Recipe(epochs=epochs, finetune_epochs=0)

@@ -115,6 +115,7 @@ def test_one_choice_after_the_other() -> None:
     # 4 operators, 5 widths, 3 ratios, 5 or 25 bit-widths; the second stage may be skipped.
     first = 4 * 5 * 3 * (5 + 25)
     assert choices.size == 5 * first * (first + 1) * 5
+    assert ConvStages().choices.size == 20_113_249_732_500
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_one_choice_after_the_other() -> None:
     ]
     assert SMALL.choices.arities == (2, 2, 2, 2, 2, 2, 2, 2)
     assert SMALL.choices.size == (8 + 8 * 8) * 2
+    assert Mlp().choices.size == 3_685_950
 
 
 def test_canonical_genotypes_are_all_the_different_networks() -> None:

@@ -140,7 +140,7 @@ def test_a_network_that_does_not_fit_the_task_is_refused(
     tiny: Callable[..., Experiment], tiny_task: Task, tmp_path: Path
 ) -> None:
     space = TrainedNetwork(network(), CHOICES)
-    with pytest.raises(ValueError, match=r"must take inputs \(2, 4, 4\), but says: .*channels"):
+    with pytest.raises(ValueError, match=r"must accept inputs \(2, 4, 4\), but raises: .*channels"):
         space.build(Design({}), torch.zeros(1, 2, 4, 4), 3)
     with pytest.raises(
         ValueError, match=r"must give logits \(1, 4\) for one sample, but gives \(1, 3\)"
