@@ -1,4 +1,4 @@
-"""What a distilled epoch costs in processor time, as a ratio to a plain one: soft labels, hints and
+"""The processor time of an epoch of distillation, as a ratio to a plain one: soft labels, hints and
 attention maps.
 """
 
@@ -20,7 +20,7 @@ from search_spaces.conv_stages import ConvStages
 
 
 def network(width: int) -> nn.Module:
-    """Three stages of plain convolutions."""
+    """Three stages of one plain convolution each."""
     design = {
         f"stage{i}.{kind}": option
         for i in range(3)
@@ -31,9 +31,7 @@ def network(width: int) -> nn.Module:
 
 
 def main() -> None:
-    """Prints a row for each loss; the ratio is the median over rounds in which all of them train
-    one epoch.
-    """
+    """Prints a row for each loss; ratios are medians over rounds that train one epoch with each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds

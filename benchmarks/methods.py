@@ -1,8 +1,8 @@
-"""What each compression method does to one small residual network: `python -m benchmarks.methods`
-prints a table.
+"""Compression methods compared on one small residual network: `python -m benchmarks.methods` prints
+a table.
 
-Every row starts from the same trained network, applies one method, trains on, and measures the file
-that comes of it. Weights that a method leaves alone have 8 bits.
+Every row compresses the same trained network by one method, fine-tunes it, and measures the packed
+file. Weights that a method does not change have 8 bits.
 """
 
 import argparse
@@ -38,7 +38,13 @@ BITS_8: Mapping[str, Hashable] = {"bits": 8}
 
 @dataclass(frozen=True)
 class Method:
-    """What is done to the trained network, before it is trained on."""
+    """A way to compress the trained network before it is fine-tuned.
+
+    Args:
+        name: the name in the table
+        design: the choices of the compressors
+        compressors: in the order in which they are applied
+    """
 
     name: str
     design: Mapping[str, Hashable]
@@ -102,8 +108,8 @@ METHODS = (
 
 
 def row(method: Method, trained: nn.Module, task: Task) -> tuple[str, ...]:
-    """The method's name, bytes of the file, its test accuracy, MACs, and milliseconds with the
-    ratio to floats.
+    """The name of the method, the bytes of the file, its test accuracy, its MACs, and its latency
+    in milliseconds with the ratio to that of the network in floats.
     """
     calibration, shuffle = task.train.inputs[:256], torch.Generator().manual_seed(0)
     with seeded(0):
