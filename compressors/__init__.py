@@ -1,4 +1,4 @@
-"""Compressors: each applies the choices of one kind to a network; functions do so without a search."""
+"""Compressors: each applies choices of one kind to a network; functions do it without a search."""
 
 import lazy_loader
 

@@ -11,8 +11,10 @@ from compressors.criteria import Importances, PruningCriterion, Side
 from nas.layers import WeightLayer
 
 Unstated = Literal["refuse", "follow"]
-"""What to do when a layer has a pruning ratio and one that it is tied to has none: refuse the group,
-or let the group follow the ratio.
+"""What to do with a group if only some of its layers have a pruning ratio: refuse it, or let all of
+them follow.
+
+Headers of runs have this name and its values.
 """
 
 
@@ -154,8 +156,8 @@ def _importance(
 
 
 def _by_channel(rows: Tensor, channels: Tensor, width: int) -> Tensor:
-    """The rows of each channel, concatenated, [width, n]: behind a flattening, a channel has one row
-    for each pixel.
+    """The rows of each channel, concatenated, [width, n]: after a flattening, a channel has one row for
+    each pixel.
     """
     order = channels.argsort(stable=True)
     channels, counts = channels[order], channels.bincount(minlength=width)
@@ -166,7 +168,7 @@ def _by_channel(rows: Tensor, channels: Tensor, width: int) -> Tensor:
 
 
 def tied_to(graph: Any, layer: nn.Module, indices: Sequence[int]) -> Any:
-    """The group that is removed with these channels of a layer: pairs of a dependency and indices."""
+    """What is removed together with these channels of a layer: pairs of a dependency and indices."""
     return graph.get_pruning_group(
         layer, graph.get_pruner_of_module(layer).prune_out_channels, list(indices)
     )

@@ -1,4 +1,4 @@
-"""Joint compression: every compressor at once, and choices for all of them in any trained network."""
+"""Joint compression: all compressors together, and choices for them in any trained network."""
 
 from collections.abc import Hashable
 

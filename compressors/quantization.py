@@ -32,7 +32,7 @@ class Quantization:
     """Fake quantization: weights at the chosen 1 to 8 bits, and activations.
 
     A site covers every convolution and linear layer at or below it; if two sites cover the same
-    layer, the inner one decides. Batch normalization behind a layer is kept in training: it changes
+    layer, the inner one decides. Batch normalization after a layer is kept in training: it changes
     the scales of channels, but no level. The entries of a codebook, which have one scale, are
     affine with `weights="affine"`, and otherwise scaled by the largest magnitude.
 

@@ -137,8 +137,8 @@ def _check_same(masked: Tensor, shrunk: Tensor) -> None:
         )
     # The last sample is the one of zeros.
     error, response = float((masked - shrunk).abs().max()), float((masked - masked[-1]).abs().max())
-    # The error is measured against what the input contributes: where biases make most of the output,
-    # an error relative to all of it would be missed.
+    # The tolerance is relative to what the input contributes, because biases may make up most of the
+    # output and hide a large error in the rest.
     if not error <= TOLERANCE_OF_RESPONSE * response + TOLERANCE_OF_OUTPUT * float(
         masked.abs().max()
     ):

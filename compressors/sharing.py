@@ -46,7 +46,7 @@ class Sharing:
         settings: Mapping[str, Hashable],
         example: Tensor,  # noqa: ARG002
     ) -> nn.Module:
-        """The network with shared weights; gains of batch normalization behind them stay positive.
+        """The network with shared weights; gains of batch normalization after them stay positive.
 
         Raises:
             ValueError: if a codebook size is not 0 or in 2 … 256, a site holds no layer, or the
@@ -143,7 +143,7 @@ def _shared(layer: WeightLayer, entries: int) -> nn.Module:
 
 
 def _normalized(model: nn.Module) -> Iterator[tuple[WeightLayer, Norm]]:
-    """Layers with a batch normalization behind them that has gains."""
+    """Layers that are followed by a batch normalization with gains."""
     traced = model if isinstance(model, fx.GraphModule) else traced_network(model)
     modules = {
         node: traced.get_submodule(str(node.target))

@@ -1,4 +1,4 @@
-"""Unstructured pruning: single weights are set to zero and stay zero, which shrinks the packed file."""
+"""Unstructured pruning: single weights are set to zero and stay zero; zeros make files smaller."""
 
 import copy
 import math

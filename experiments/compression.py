@@ -67,7 +67,7 @@ def compression(
 
 
 def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed: int) -> nn.Module:
-    """The residual network with the weights of the file, or else trained, on one thread, so that the
+    """The residual network with the weights of the file, or else trained on one thread, so that its
     weights do not depend on the number of cores.
 
     Raises:

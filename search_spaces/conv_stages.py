@@ -1,4 +1,4 @@
-"""Convolutional networks of stages, whose operators range from plain convolutions to inverted residuals."""
+"""Convolutional networks of stages, from plain convolutions to inverted residuals."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from compressors import joint, post_training, quantization, sharing
 
 
 @pytest.mark.parametrize("module", [joint, post_training, quantization, sharing])
-def test_examples_say_what_they_show(module: ModuleType) -> None:
+def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0

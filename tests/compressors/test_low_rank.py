@@ -59,7 +59,7 @@ def test_a_convolution_becomes_thinner_ones_with_its_geometry(
     thinner = factorized(layer, by_ratio(0.67), method)
     assert weights(thinner) == shapes
     assert thinner(IMAGES).shape == layer(IMAGES).shape
-    # Of the full rank nothing is lost.
+    # At full rank the factors are exact.
     if method == "spatial":
         pair = factors._spatial(layer, by_ratio(1.0))
         assert torch.allclose(nn.Sequential(*pair)(IMAGES), layer(IMAGES), atol=1e-5)
@@ -130,7 +130,7 @@ def test_an_energy_out_of_range_is_refused(energy: float) -> None:
         by_energy(energy)
 
 
-def test_what_has_no_rank_is_refused() -> None:
+def test_layers_without_a_rank_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"must have one group to be factorized, but has 4: .* leave it out"
     ):

@@ -39,7 +39,7 @@ def trained() -> nn.Module:
 
 
 def uneven(model: nn.Module) -> nn.Module:
-    """The same function, with channels that one scale cannot serve."""
+    """The same function, with channels whose ranges are too different for one scale."""
     factors = torch.logspace(-1.5, 1.5, 12)
     with torch.no_grad():
         norm, depthwise, second = (model.get_submodule(name) for name in "134")
@@ -84,7 +84,7 @@ def test_pruned_weights_stay_zero_and_are_counted_so(
         assert layer.kept.mean() == 0.25
         assert not layer.levels[~layer.kept].any()
     assert len(pack(program)) <= flash_bytes(program) < 0.75 * flash_bytes(dense)
-    # They stay zero when what was quantized is trained on.
+    # They stay zero in training after quantization.
     shuffle = torch.Generator().manual_seed(0)
     fit(small, TASK, Recipe(), epochs=1, lr=1e-3, loss=cross_entropy, generator=shuffle)
     assert set(sparsities(small).values()) == {0.75}
@@ -125,7 +125,7 @@ def test_bits_that_do_not_exist_are_refused(trained: nn.Module) -> None:
 
 
 class Networks:
-    """What normalization is folded into: a convolution, a depthwise one, and a residual sum."""
+    """A network with normalization to fold: after a convolution, a depthwise one, and in a residual block."""
 
     choices = Choices(
         [

@@ -92,13 +92,13 @@ def test_the_ranges_are_those_of_exactly_the_batch_given() -> None:
     found = ranges(quantized)
     assert list(found) == ["input_1", "b_1", "b_2", "head"]
     assert found["input_1"] == (IMAGES.min().item(), IMAGES.max().item())
-    # Behind a ReLU the range begins at zero, and what is seen there is what the quantized layer
-    # before it gives.
+    # After a ReLU the range begins at zero, and it is calibrated on the outputs of quantized
+    # layers.
     inside = nn.Sequential(
         quantized.get_submodule("a"), floats.get_submodule("b.0"), nn.ReLU()
     ).eval()
     assert found["b_1"] == pytest.approx((0.0, inside(IMAGES).max().item()))
-    # Calibration is no training.
+    # Calibration does not train.
     assert all(
         torch.equal(before[name], tensor)
         for name, tensor in quantized.state_dict().items()
@@ -158,7 +158,7 @@ def test_a_layer_that_is_used_twice_is_quantized_once_with_a_range_for_each_use(
         assert len(ranges(model)) == 3
 
 
-def test_what_has_no_integer_form_is_refused() -> None:
+def test_operations_without_an_integer_form_are_refused() -> None:
     model = nn.Sequential(network(), nn.Softmax(1))
     with pytest.raises(
         UnsupportedError,
@@ -246,7 +246,7 @@ METHODS: list[tuple[int, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("bits", "options"), METHODS)
 @pytest.mark.parametrize("gains", ["none", "ones", "of both signs"])
-def test_the_program_says_what_the_trained_network_says(
+def test_the_program_gives_the_outputs_of_the_trained_network(
     bits: int, options: dict[str, Any], gains: str
 ) -> None:
     normed = gains != "none"
@@ -308,7 +308,7 @@ def test_affine_weights_are_counted_before_they_are_trained(scales: Granularity)
                 assert len(pack(program)) <= found[-1]
             assert found[0] == found[1]
             sizes[weights, bits] = found[0]
-    # Two bytes, and zero points of as many bits for four channels.
+    # Two bytes, and the zero points of four channels at the same bit-width.
     assert [sizes["affine", bits] - sizes["max", bits] for bits in (1, 2, 4, 8)] == [
         0,
         2 + 1,
@@ -369,7 +369,7 @@ def test_more_bits_are_closer_to_the_floats() -> None:
 
 
 class Space:
-    """A network with every bit-width, and a sum."""
+    """A network with a layer of every bit-width, and a residual sum."""
 
     choices = Choices([Choice("body", "bits", (1, 2, 4)), Choice("head", "bits", (2, 8))])
 

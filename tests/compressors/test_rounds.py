@@ -42,9 +42,9 @@ def test_a_ratio_is_the_share_of_the_original_channels(shares: list[float]) -> N
     assert widths(pruned) == expected[-1]
 
 
-def test_each_round_judges_what_training_has_made() -> None:
+def test_importances_are_computed_anew_in_each_round() -> None:
     def favor(model: nn.Module) -> None:
-        """Makes the channel of smallest norm, where it is made and read, the one of largest."""
+        """Gives the channel with the smallest norm the largest one, where it is written and read."""
         made, read = model.get_parameter("0.weight"), model.get_parameter("2.weight")
         with torch.no_grad():
             least = (made.square().sum((1, 2, 3)) + read.square().sum((0, 2, 3))).argmin()

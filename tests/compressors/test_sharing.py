@@ -62,7 +62,7 @@ def train(model: nn.Module, steps: int = 15) -> nn.Module:
 
 
 def weights(model: nn.Module) -> list[Tensor]:
-    """What each layer multiplies with."""
+    """The rounded weights of each layer."""
     layers = [
         module for module in model.modules() if isinstance(module, (SharedConv2d, SharedLinear))
     ]
@@ -106,7 +106,7 @@ def test_more_entries_are_nearer_and_few_beat_even_ones() -> None:
 
     errors = [error(entries) for entries in (2, 4, 16, 64)]
     assert errors == sorted(errors, reverse=True)
-    # Lloyd's quantizers of a normal distribution, by Max (1960): 0.3634 for 2 levels, 0.1175 for 4.
+    # Errors of the optimal quantizers of a normal distribution (Max, 1960), of 2 and 4 levels.
     assert errors[:2] == pytest.approx([0.3634, 0.1175], rel=0.05)
 
 
@@ -177,14 +177,14 @@ def test_zeros_stay_zero_and_clusters_stay_clusters_through_training() -> None:
         assert (new[zero] == 0).all()
         assert not torch.equal(old, new)
         assert len(torch.unique(new)) <= 4
-        # What was one value still is.
+        # Weights with the same value still have one.
         for value in torch.unique(old):
             assert len(torch.unique(new[old == value])) == 1
 
 
 @pytest.mark.parametrize("entries", [2, 5, 16, 64])
 @pytest.mark.parametrize(("weights", "bits"), [("max", 8), ("affine", 8), ("affine", 3)])
-def test_the_program_says_what_the_trained_network_says(
+def test_the_program_gives_the_outputs_of_the_trained_network(
     entries: int, weights: WeightMethod, bits: int
 ) -> None:
     trained = train(
@@ -272,7 +272,7 @@ def test_files_hold_indices_and_a_codebook() -> None:
     assert flash_bytes(lower(model, inputs)) - sizes[16] == 8800 // 2 - 2 * 17
 
 
-def test_what_is_counted_follows_from_the_settings_alone() -> None:
+def test_costs_follow_from_the_settings_alone() -> None:
     counted = {
         flash_bytes(lower(share(network(seed), 16), IMAGES, keep_dead=True)) for seed in range(3)
     }

@@ -232,7 +232,7 @@ def test_a_gradual_removal_without_training_is_done_at_the_end_of_none(tiny_task
     assert set(sparsities(model).values()) == {0.75}
 
 
-def test_what_is_not_yet_removed_is_not_in_the_program() -> None:
+def test_weights_that_are_not_yet_removed_are_not_in_the_program() -> None:
     model = sparsify(network(), 0.75, IMAGES, schedule=cubic)
     program = lower(model, IMAGES, keep_dead=True)
     layers = [
@@ -268,11 +268,11 @@ def test_costs_are_those_of_the_kept_weights_and_follow_from_the_settings() -> N
     assert dense["flash_bytes"] - costs(conv, lower(conv, IMAGES, keep_dead=True))[
         "flash_bytes"
     ] == 64 - (8 + 32)
-    # 96 weights of 4 bits, or a bit for each and 4 for those that are left.
+    # 96 weights of 4 bits, or a bit for each and 4 for each of the remaining ones.
     assert dense["flash_bytes"] - sizes[0.5]["flash_bytes"] == 48 - (12 + 24)
     assert sizes[0.1]["flash_bytes"] == dense["flash_bytes"]
-    # Of 10 weights left, a mask takes 12 + 5 bytes; and gaps of 7 bits 10 * (7 + 4) bits and 3
-    # bytes, which are as many.
+    # With 10 weights left, a mask takes 12 + 5 bytes, and gaps of 7 bits the same: 10 * (7 + 4)
+    # bits and 3 bytes.
     assert dense["flash_bytes"] - sizes[0.9]["flash_bytes"] == 48 - (12 + 5)
     assert {name: dense[name] for name in ("macs", "peak_memory_bytes")} == {
         name: sizes[0.9][name] for name in ("macs", "peak_memory_bytes")
@@ -292,7 +292,7 @@ def test_weights_of_one_bit_cannot_be_masked() -> None:
 
 
 class Space:
-    """One hidden layer of 64, masked or not."""
+    """A network with a hidden layer of 64 units, with or without a mask."""
 
     choices = Choices(
         [
@@ -410,7 +410,7 @@ def test_a_global_ratio_leaves_every_layer_a_weight() -> None:
         sparsify_globally(model, 1.0, torch.eye(2))
 
 
-def test_a_threshold_takes_what_is_below_it_and_nothing_else() -> None:
+def test_a_threshold_removes_exactly_what_is_below_it() -> None:
     model = nn.Sequential(nn.Linear(3, 2, bias=False))
     with torch.no_grad():
         model.get_parameter("0.weight").copy_(torch.tensor([[0.1, -0.2, 0.3], [-0.4, 0.5, -0.05]]))

@@ -26,7 +26,7 @@ TASK = digits(generator(0, "digits"))
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of a network of eight channels, trained a little."""
+    """The file of the weights of a network of eight channels after a few epochs."""
     path = tmp_path_factory.mktemp("weights") / "trained.npz"
     weights.save(trained(TASK, 8, 10, None, 0), path)
     return path
@@ -51,7 +51,7 @@ def test_a_search_ends_within_its_budget(file: Path, tmp_path: Path) -> None:
     assert found.best.metrics["size_bytes"] <= 1800
 
 
-def test_a_candidate_starts_from_what_was_learnt(file: Path) -> None:
+def test_a_candidate_starts_from_the_trained_weights(file: Path) -> None:
     experiment = small(file, size_bytes=None)
     genes = [
         choice.options.index(8) if choice.kind == "bits" else 0
@@ -89,7 +89,9 @@ def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> No
     assert kinds == {"rank", "sparsity", "codebook_size"}
 
 
-def test_what_is_just_within_a_budget_is_trained_and_a_byte_less_refuses_it(file: Path) -> None:
+def test_a_candidate_just_within_the_budget_is_trained_and_a_byte_less_refuses_it(
+    file: Path,
+) -> None:
     for kind, value, bits in (("sparsity", 0.5, 4), ("rank", 0.25, 4), ("codebook_size", 16, 8)):
         choices = small(file).space.choices
         options = {

@@ -46,7 +46,7 @@ def network(space: ConvStages, design: Mapping[str, Any], example: Tensor) -> nn
 
 
 def fingerprint(space: ConvStages, design: Design) -> str:
-    """The modules of the network, whether blocks are residual, and what is to become of each layer."""
+    """The modules of the network, whether blocks are residual, and the ratio and bits of each layer."""
     model = network(space, design, images(1, 1, 6, 6))
     residual = [
         name for name, module in model.named_modules() if getattr(module, "residual", False)
@@ -61,7 +61,7 @@ def fingerprint(space: ConvStages, design: Design) -> str:
 
 
 def shapes(model: nn.Module, example: Tensor) -> Mapping[str, tuple[int, ...]]:
-    """The shape behind each part, of one sample."""
+    """The shape of one sample after each part."""
     said = {}
     for name, child in model.named_children():
         example = child(example)

@@ -30,7 +30,7 @@ def images(*shape: int) -> Tensor:
 
 
 def fingerprint(space: Mlp, design: Design, example: Tensor) -> str:
-    """The modules of the network, and what is to become of each layer."""
+    """The modules of the network, and the ratio and bits of each layer."""
     with seeded(0):
         model = space.build(design, example, 4)
     applied = {
@@ -98,7 +98,7 @@ def test_a_network_has_the_layers_of_its_design() -> None:
         nn.BatchNorm1d,
         nn.ReLU,
     ]
-    # Normalization has a shift of its own.
+    # Before normalization, which has a shift, a bias would be redundant.
     assert [name for name, _ in model.named_parameters() if name.endswith("bias")] == [
         "hidden0.1.bias",
         "hidden1.1.bias",

@@ -169,7 +169,7 @@ def test_a_resumed_search_ends_where_an_undisturbed_one_does(
     ]
     assert {e.status for e in whole.evaluations} == {Status.OK}
     assert all(e.metrics["size_bytes"] <= e.metrics["flash_bytes"] for e in whole.evaluations)
-    # It began with what the network had learnt.
+    # Training started from the trained weights.
     assert whole.best is not None
     assert whole.best.history[0].accuracy > 0.8
 
@@ -188,7 +188,7 @@ def test_another_trained_network_is_another_experiment(
         run(search(tiny, other, trials=1), tmp_path)
 
 
-def test_what_has_the_same_weights_in_other_layers_is_another_experiment(
+def test_other_layers_with_the_same_weights_are_another_experiment(
     tiny: Callable[..., Experiment],
 ) -> None:
     bits = Choices([Choice("", "bits", (8,))])
