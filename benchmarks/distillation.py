@@ -12,8 +12,9 @@ from torch import nn
 from nas.data import digits
 from nas.seeds import generator, seeded
 from nas.space import Design
-from nas.training.distil import Hint, distillation
+from nas.training.distil import Distillation
 from nas.training.fit import Loss, cross_entropy, fit
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
 from search_spaces.conv_stages import ConvStages
 
@@ -47,7 +48,7 @@ def main() -> None:
         "attention": (Hint(place, place, attention=True),),
     }
     for name, hints in hinted.items():
-        losses[name] = distillation(teacher, task.train.inputs, 0.5, 4.0, hints)
+        losses[name] = Distillation(teacher, task.train.inputs, 0.5, 4.0, hints)
     shuffle, times = torch.Generator().manual_seed(0), []
     for _ in range(rounds):
         row = []

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.compress import layers_at
 from nas.data import Split
+from nas.layers import layers_at
 from nas.quantize import Select
 
 FeatureScores = NDArray[np.float64]

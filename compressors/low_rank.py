@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nas.compress import layers_at
+from nas.layers import layers_at
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 Method = Literal["spatial", "tucker"]

@@ -7,19 +7,17 @@ from typing import get_args
 
 from torch import Tensor, nn
 
-from nas.compress import Compressor, layers_at
+from nas.compress import Compressor
+from nas.layers import WeightLayer, layers_at, replace_modules
 from nas.quantize import (
-    Activations,
-    QuantizedConv2d,
-    QuantizedLinear,
-    SharedConv2d,
-    SharedLinear,
+    ActivationMethod,
+    IntegerLayer,
     calibrate,
     insert_quantizers,
-    weight_quantizer,
+    quantized_layer,
 )
-from nas.quantize.calibrate import METHODS, RangeMethod
-from nas.quantize.weight_levels import Scales
+from nas.quantize.calibrate import RANGE_METHODS, RangeMethod
+from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
 
 BIT_WIDTHS = range(1, 9)
@@ -51,18 +49,18 @@ class Quantization:
 
     activation_bits: int = 8
     weights: WeightMethod = "max"
-    weight_scales: Scales = "channel"
-    activations: Activations = "widest"
+    weight_scales: Granularity = "channel"
+    activations: ActivationMethod = "widest"
     ranges: RangeMethod = "minmax"
     kind: str = "bits"
 
     def __post_init__(self) -> None:
         check_activation_bits(self.activation_bits)
-        _check_option("activations", self.activations, get_args(Activations))
-        _check_option("weight_scales", self.weight_scales, get_args(Scales))
+        _check_option("activations", self.activations, get_args(ActivationMethod))
+        _check_option("weight_scales", self.weight_scales, get_args(Granularity))
         _check_option("ranges", self.ranges, get_args(RangeMethod))
         _check_option("weights", self.weights, get_args(WeightMethod))
-        if self.ranges not in (kept := _FOLLOWED.get(self.activations, tuple(METHODS))):
+        if self.ranges not in (kept := _FOLLOWED.get(self.activations, tuple(RANGE_METHODS))):
             raise ValueError(
                 f"ranges must be one of {kept} where activations are {self.activations!r}, or activations 'fixed', 'pact' or "
                 f"'lsq', but got {self.ranges!r}"
@@ -81,12 +79,12 @@ class Quantization:
         """
         quantize_layers(model, settings, self.weights, self.weight_scales)
         traced = insert_quantizers(model, self.activation_bits, self.activations)
-        calibrate(traced, example, METHODS[self.ranges])
+        calibrate(traced, example, RANGE_METHODS[self.ranges])
         return traced
 
 
 def quantize_layers(
-    model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Scales
+    model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Granularity
 ) -> None:
     """Puts quantized layers, which share their parameters, in the place of those at or below each
     site.
@@ -94,7 +92,7 @@ def quantize_layers(
     Raises:
         ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
     """
-    bits: dict[nn.Module, int] = {}
+    bits: dict[WeightLayer, int] = {}
     for site in sorted(settings, key=len):
         chosen = _check_bits(settings[site], BIT_WIDTHS, site)
         layers = layers_at(model, site)
@@ -102,30 +100,16 @@ def quantize_layers(
             shared := [
                 name
                 for name, layer in layers.items()
-                if isinstance(layer, (SharedConv2d, SharedLinear))
+                if isinstance(layer, IntegerLayer) and layer.entries is not None
             ]
         ):
             raise ValueError(
                 f"weights that share values must have 2 to 8 bits, but got 1 at {shared}"
             )
         bits |= dict.fromkeys(layers.values(), chosen)
-    quantized = {layer: _quantized(layer, width, weights, scales) for layer, width in bits.items()}
-    # A layer that is used twice may have several names.
-    for name, module in list(model.named_modules(remove_duplicate=False)):
-        if module in quantized:
-            model.set_submodule(name, quantized[module])
-
-
-def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scales) -> nn.Module:
-    if isinstance(layer, (SharedConv2d, SharedLinear)):
-        layer.codebook.bits, layer.codebook.affine = bits, weights == "affine"  # of its few values
-        return layer
-    assert isinstance(layer, (nn.Conv2d, nn.Linear))
-    quantizer = weight_quantizer(layer.weight, bits, weights, scales)
-    return (
-        QuantizedConv2d(layer, bits, quantizer)
-        if isinstance(layer, nn.Conv2d)
-        else QuantizedLinear(layer, bits, quantizer)
+    replace_modules(
+        model,
+        {layer: quantized_layer(layer, width, weights, scales) for layer, width in bits.items()},
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from compressors.criteria import PruningCriterion
 from compressors.groups import Group, Unstated, groups_of, is_depthwise, tied_to
-from nas.compress import layers_at
+from nas.layers import layers_at
 from nas.mask import WeightMask
 
 TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
@@ -77,7 +77,7 @@ def shrink(
 
 def _producers_at(model: nn.Module, site: str) -> list[nn.Module]:
     layers = layers_at(model, site)
-    producers = [layer for layer in layers.values() if not is_depthwise(layer)]
+    producers: list[nn.Module] = [layer for layer in layers.values() if not is_depthwise(layer)]
     if not producers:
         raise ValueError(
             f"a depthwise convolution has the channels of the layer before it, but {site!r} has only {list(layers)}"

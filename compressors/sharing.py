@@ -9,21 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from nas.compress import layers_at
+from nas.layers import layers_at
 from nas.mask import mask_of
 from nas.quantize import (
     Codebook,
-    QuantizedConv2d,
-    QuantizedLinear,
-    SharedConv2d,
-    SharedLinear,
-    has_zero_points,
+    integer_layer,
+    shared_layer,
     traced_network,
     with_positive_gains,
 )
 
 ENTRIES = range(2, 257)
-DEFAULT_BITS = 8
 ROUNDS = 100
 
 Vector = NDArray[np.float64]
@@ -61,15 +57,11 @@ class Sharing:
         for site in sorted(settings, key=len):
             chosen = _check_entries(settings[site], site)
             for name, layer in layers_at(model, site).items():
-                if isinstance(layer, (SharedConv2d, SharedLinear)):
+                if integer_layer(layer).entries is not None:
                     raise ValueError(
                         f"weights can be shared once, but those of {name!r} are shared already"
                     )
-                if (
-                    isinstance(layer, (QuantizedConv2d, QuantizedLinear))
-                    and layer.bits == 1
-                    and chosen
-                ):
+                if integer_layer(layer).bits == 1 and chosen:
                     raise ValueError(
                         f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or 0 codes"
                     )
@@ -172,7 +164,7 @@ def _farthest(weights: Vector, centers: Vector) -> float:
 def _shared(layer: nn.Module, entries: int) -> nn.Module:
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     if (mask := mask_of(layer)) is not None:
-        mask.stepped(1.0)  # what is to go must be 0 before values are found for the rest
+        mask.after_step(1.0)  # what is to go must be 0 before values are found for the rest
     weight = layer.weight.detach()
     flat = weight.to(torch.float64).flatten().numpy()
     kept = flat != 0.0
@@ -183,16 +175,12 @@ def _shared(layer: nn.Module, entries: int) -> nn.Module:
         # Pruned weights have the first value to themselves.
         values[1:], found = cluster(flat[kept], entries - 1)
         assignments[kept] = found + 1
-    bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
+    integer = integer_layer(layer)
     places = torch.from_numpy(assignments).view(weight.shape)
     codebook = Codebook(
-        torch.from_numpy(values).to(weight.dtype), places, bits, has_zero_points(layer)
+        torch.from_numpy(values).to(weight.dtype), places, integer.bits, integer.affine
     )
-    return (
-        SharedConv2d(layer, codebook)
-        if isinstance(layer, nn.Conv2d)
-        else SharedLinear(layer, codebook)
-    )
+    return shared_layer(layer, codebook)
 
 
 def _norms(model: nn.Module) -> list[tuple[Layer, nn.BatchNorm1d | nn.BatchNorm2d]]:

@@ -13,10 +13,8 @@ from torch import Tensor, nn
 
 from compressors.criteria import L1, L2, PruningCriterion, check_threshold
 from compressors.schedules import one_shot
-from nas.compress import layers_at
+from nas.layers import WeightLayer, layers_at
 from nas.mask import Schedule, WeightMask, mask_of
-
-Weighted = nn.Conv2d | nn.Linear
 
 
 @dataclass(frozen=True)
@@ -57,10 +55,9 @@ class WeightPruning:
             ValueError: if a setting is neither a ratio in [0, 1) nor "N:M" with 1 <= N < M, or M
                 does not divide the inputs of a layer, in each group.
         """
-        chosen: dict[nn.Module, tuple[int, int | None]] = {}
+        chosen: dict[WeightLayer, tuple[int, int | None]] = {}
         for site in sorted(settings, key=len):
             for name, layer in layers_at(model, site).items():
-                assert isinstance(layer, Weighted)
                 chosen[layer] = _kept(settings[site], layer.weight, site, name)
         scores = self.criterion.judged(model, example)
         for layer, (keep, block) in chosen.items():
@@ -84,8 +81,8 @@ def sparsify(
     >>> sparsities(sparsify(model, {"0": 0.75, "2": "2:4"}, torch.rand(4, 16)))
     {'0': 0.75, '2': 0.5}
 
-    Trained on by nas.training.fit.fit, it stays as sparse; another loop calls `stepped` of each
-    mask after every step.
+    Trained on by nas.training.fit.fit, it stays as sparse; another loop calls `after_step` of
+    each mask after every step.
 
     Raises:
         ValueError: as WeightPruning does.
@@ -162,14 +159,14 @@ def sparsify_below(
 def sparsities(model: nn.Module) -> dict[str, float]:
     """The share of the weights of each convolution and linear layer that is 0, by name."""
     layers = (
-        (name, module) for name, module in model.named_modules() if isinstance(module, Weighted)
+        (name, module) for name, module in model.named_modules() if isinstance(module, WeightLayer)
     )
     return {name: float((layer.weight == 0).double().mean()) for name, layer in layers}
 
 
 def _judged(
     model: nn.Module, example: Tensor, criterion: PruningCriterion, sites: Sequence[str]
-) -> tuple[nn.Module, dict[Weighted, Tensor]]:
+) -> tuple[nn.Module, dict[WeightLayer, Tensor]]:
     """A copy, and the importances of the weights of each layer at the sites."""
     WeightPruning(criterion)
     model = copy.deepcopy(model)
@@ -178,7 +175,7 @@ def _judged(
         layer
         for site in sites
         for layer in layers_at(model, site).values()
-        if isinstance(layer, Weighted)
+        if isinstance(layer, WeightLayer)
     )
     return model, {layer: scores[layer, "made"] for layer in layers}
 
@@ -186,7 +183,7 @@ def _judged(
 def _mask(
     layer: nn.Module, scores: Tensor, keep: int, block: int | None, schedule: Schedule
 ) -> None:
-    assert isinstance(layer, Weighted)
+    assert isinstance(layer, WeightLayer)
     if mask_of(layer) is not None:
         raise ValueError("a layer can have one mask, but this one has a mask already")
     assert isinstance(layer.weight, nn.Parameter)

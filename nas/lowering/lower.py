@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from nas.layers import WeightLayer
 from nas.lowering.scalings import integers, kept, scaling, snap
 from nas.program.dead_channels import without_dead_channels
 from nas.program.operations import (
@@ -37,14 +38,14 @@ from nas.quantize import (
     UnsupportedError,
     calibrate,
     insert_quantizers,
-    layer_entries,
+    integer_layer,
     role,
 )
-from nas.quantize.calibrate import Method, minmax
+from nas.quantize.calibrate import RangeEstimator, minmax
 
 
 def lower(
-    model: nn.Module, calibration: Tensor, method: Method = minmax, keep_dead: bool = False
+    model: nn.Module, calibration: Tensor, method: RangeEstimator = minmax, keep_dead: bool = False
 ) -> Program:
     """The integer program of a trained network.
 
@@ -185,7 +186,7 @@ class _Lowering:
         high: int,
     ) -> Operation:
         layer, source = self._module(node), self._source(node.args[0])
-        assert isinstance(layer, (nn.Conv2d, nn.Linear))
+        assert isinstance(layer, WeightLayer)
         # A layer that is called again has other ranges there, for which it cannot be snapped as
         # well.
         if self.settling and all(operation.name != name for operation in self.operations):
@@ -193,7 +194,11 @@ class _Lowering:
         weights, bits, biases, scales, zeros = integers(
             layer, norm, self.tensors[source], result, low, high
         )
-        others: Any = {"kept": kept(layer), "entries": layer_entries(layer), "zero_points": zeros}
+        others: Any = {
+            "kept": kept(layer),
+            "entries": integer_layer(layer).entries,
+            "zero_points": zeros,
+        }
         if isinstance(layer, nn.Linear):
             return Linear(name, (source,), weights, bits, biases, scales, **others)
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nas.layers import WeightLayer
 from nas.mask import mask_of
 from nas.program.biases import bias_units, with_biases
 from nas.program.operations import (
@@ -20,7 +21,7 @@ from nas.program.operations import (
     ZeroPoints,
 )
 from nas.program.zero_points import fitting_zero_points, level_bits, wrapped
-from nas.quantize import UnsupportedError, has_zero_points, layer_entries, layer_levels, rescale
+from nas.quantize import UnsupportedError, integer_layer
 
 Factors = NDArray[np.float64]
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -47,7 +48,7 @@ class Affine:
     offsets: Factors
 
 
-def affine(layer: nn.Conv2d | nn.Linear, norm: Norm | None, scales: Tensor) -> Affine:
+def affine(layer: WeightLayer, norm: Norm | None, scales: Tensor) -> Affine:
     """The gains and offsets of a layer whose channels have weights of these scales, batch
     normalization folded in.
     """
@@ -61,7 +62,7 @@ def affine(layer: nn.Conv2d | nn.Linear, norm: Norm | None, scales: Tensor) -> A
 
 
 def integers(
-    layer: nn.Conv2d | nn.Linear,
+    layer: WeightLayer,
     norm: Norm | None,
     source: TensorType,
     result: TensorType,
@@ -74,7 +75,8 @@ def integers(
     levels are symmetric or have a zero point of their channel's own, so it changes the scale, or
     the signs, and no level.
     """
-    levels, scales, bits = layer_levels(layer)
+    integer = integer_layer(layer)
+    bits, (levels, scales) = integer.bits, integer.levels()
     if (mask := kept(layer)) is not None:
         if bits == 1:
             raise UnsupportedError(
@@ -87,11 +89,11 @@ def integers(
     )
     signed, zeros = levels.to(torch.int16).numpy() * signs, None
     weights = signed.astype(np.int8)
-    if has_zero_points(layer):
+    if integer.affine:
         weights, zeros = wrapped(signed, bits), fitting_zero_points(signed, bits)
     stored = scaling(source.scale * np.abs(found.gains) / result.scale, low, high)
     weights, biases, stored = with_biases(
-        found.offsets / result.scale, stored, weights, level_bits(bits, zeros), layer_entries(layer)
+        found.offsets / result.scale, stored, weights, level_bits(bits, zeros), integer.entries
     )
     return weights, bits, biases, stored, zeros
 
@@ -102,14 +104,13 @@ def kept(layer: nn.Module) -> NDArray[np.bool_] | None:
     return None if mask is None else mask.kept.numpy()
 
 
-def snap(
-    layer: nn.Conv2d | nn.Linear, norm: Norm | None, source: TensorType, result: TensorType
-) -> None:
+def snap(layer: WeightLayer, norm: Norm | None, source: TensorType, result: TensorType) -> None:
     """Moves a layer, in place and by about a hundredth of a step at most, to where its multipliers
     and biases are exact.
     """
     weights, bits, biases, stored, zeros = integers(layer, norm, source, result, 0, 0)
-    _, scales, _ = layer_levels(layer)
+    integer = integer_layer(layer)
+    _, scales = integer.levels()
     found = affine(layer, norm, scales)
     wanted = stored.multipliers * 0.5**stored.shift * result.scale / source.scale
     ratio = np.divide(wanted, np.abs(found.gains), out=np.ones_like(wanted), where=found.gains != 0)
@@ -121,7 +122,7 @@ def snap(
             shift = affine(layer, norm, scales).offsets - _double(norm.bias)
             norm.bias.copy_(torch.from_numpy(offsets - shift))
         elif norm is None:
-            rescale(layer, torch.from_numpy(ratio).to(layer.weight.dtype))
+            integer.rescale(torch.from_numpy(ratio).to(layer.weight.dtype))
             if layer.bias is not None:
                 layer.bias.copy_(torch.from_numpy(offsets))
 

@@ -12,6 +12,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from nas.layers import WeightLayer
 from nas.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
 from nas.quantize import (
     ActivationQuantizer,
@@ -108,7 +109,7 @@ class _Walk:
         values = [self.names[source] for source in sources]
         match found:
             case Role.LAYER:
-                assert isinstance(module, (nn.Conv2d, nn.Linear))
+                assert isinstance(module, WeightLayer)
                 return _layer(self.graph, self._folded(node, module), values, name)
             case Role.SUM | Role.PRODUCT | Role.CONCAT:
                 if found is Role.CONCAT and _shape(node)[1] != sum(
@@ -138,7 +139,7 @@ class _Walk:
         # A range, or batch normalization that its layer has taken up.
         return values[0]
 
-    def _folded(self, node: fx.Node, layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    def _folded(self, node: fx.Node, layer: WeightLayer) -> WeightLayer:
         layer = dense(layer)
         user = next(iter(node.users))
         if role(user, self.model) is not Role.NORM:
@@ -179,7 +180,7 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _layer(graph: Graph, layer: nn.Conv2d | nn.Linear, values: Sequence[str], name: str) -> str:
+def _layer(graph: Graph, layer: WeightLayer, values: Sequence[str], name: str) -> str:
     weights = [tensor for tensor in (layer.weight, layer.bias) if tensor is not None]
     constants = [
         graph.constant(tensor.numpy(), f"{name}.{part}")

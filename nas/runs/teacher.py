@@ -8,7 +8,7 @@ import torch
 from nas.experiment import Experiment
 from nas.seeds import derive, seeded
 from nas.training import checkpoint as weights
-from nas.training.distil import distillation
+from nas.training.distil import Distillation
 from nas.training.fit import Loss, cross_entropy, fit
 
 
@@ -45,4 +45,4 @@ def loss_of(experiment: Experiment, out: Path) -> Loss:
                     generator=shuffle,
                 )
                 weights.save(model, path)
-    return distillation(model, task.train.inputs, teacher.alpha, teacher.temperature, teacher.hints)
+    return Distillation(model, task.train.inputs, teacher.alpha, teacher.temperature, teacher.hints)

@@ -110,7 +110,10 @@ def test_dynamic_ranges_need_no_calibration_and_have_no_program(trained: nn.Modu
     for inputs in (TASK.validation.inputs, 50.0 * TASK.validation.inputs):
         assert error(inputs, 8) < 0.05
         assert error(inputs, 2) > 0.1
-    with pytest.raises(UnsupportedError, match="have no integer program"):
+    with pytest.raises(
+        UnsupportedError,
+        match="scales must be constants of an integer program, but those of dynamic quantizers",
+    ):
         lower(quantize_dynamic(trained, 8), TASK.train.inputs[:32])
 
 
@@ -201,7 +204,7 @@ def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> 
     assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[operator]
     assert len(pack(lower(shared, TASK.train.inputs[:64]))) < 1000
     with pytest.raises(
-        UnsupportedError, match="'0': fold normalization before weights share values"
+        UnsupportedError, match="must be folded before weights share values, but those of '0' do"
     ):
         compress(
             trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8]

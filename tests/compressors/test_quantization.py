@@ -11,7 +11,7 @@ from nas.lowering import lower, snapped
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import Conv, Linear, logits
 from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, UnsupportedError
-from nas.quantize.weight_levels import Scales
+from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -161,7 +161,8 @@ def test_a_layer_that_is_used_twice_is_quantized_once_with_a_range_for_each_use(
 def test_what_has_no_integer_form_is_refused() -> None:
     model = nn.Sequential(network(), nn.Softmax(1))
     with pytest.raises(
-        UnsupportedError, match=r"'1', a Softmax, has no integer form; these have one: .*Conv2d"
+        UnsupportedError,
+        match=r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d",
     ):
         Quantization().apply(model, {"": 4}, IMAGES)
 
@@ -289,7 +290,7 @@ def test_the_program_says_what_the_trained_network_says(
 
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> None:
+def test_affine_weights_are_counted_before_they_are_trained(scales: Granularity) -> None:
     sizes = {}
     for weights in ("max", "affine"):
         method = Quantization(

@@ -29,7 +29,7 @@ from nas.measure import costs
 from nas.objective import Budget, Status
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import Conv, Linear
-from nas.quantize import QuantizedLinear, UnsupportedError
+from nas.quantize import UnsupportedError, quantized_layer
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -283,7 +283,7 @@ def test_weights_of_one_bit_cannot_be_masked() -> None:
     model = sparsify(network(), {"head": 0.5}, IMAGES)
     head = model.get_submodule("head")
     assert isinstance(head, nn.Linear)
-    model.set_submodule("head", QuantizedLinear(head, 1))
+    model.set_submodule("head", quantized_layer(head, 1))
     with pytest.raises(
         UnsupportedError,
         match="of 1 bit are never 0, so a layer with a mask must have at least 2 bits",

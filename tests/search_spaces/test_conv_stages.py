@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.compress import layers_at, settings_of
+from nas.compress import settings_of
+from nas.layers import layers_at
 from nas.seeds import seeded
 from nas.space import Design
 from nas.testing.compressor import check_compressor

@@ -30,8 +30,8 @@ from nas.program.operations import (
     Upsample,
 )
 from nas.quantize import ActivationQuantizer, UnsupportedError, calibrate, insert_quantizers
-from nas.quantize.calibrate import Method, minmax, percentile, squared_error
-from nas.quantize.weight_levels import Scales, affine_levels
+from nas.quantize.calibrate import RangeEstimator, minmax, percentile, squared_error
+from nas.quantize.weight_levels import Granularity, affine_levels
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import SearchSpace
@@ -190,7 +190,7 @@ NETWORKS = networks()
 
 
 def quantized(
-    model: nn.Module, bits: int = 4, weights: WeightMethod = "max", scales: Scales = "channel"
+    model: nn.Module, bits: int = 4, weights: WeightMethod = "max", scales: Granularity = "channel"
 ) -> nn.Module:
     return Quantization(weights=weights, weight_scales=scales).apply(
         copy.deepcopy(model), {"": bits}, IMAGES
@@ -314,7 +314,9 @@ def test_gains_fold_into_signs_and_multipliers() -> None:
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_affine_weights_stand_for_the_levels_that_were_trained(bits: int, scales: Scales) -> None:
+def test_affine_weights_stand_for_the_levels_that_were_trained(
+    bits: int, scales: Granularity
+) -> None:
     network = copy.deepcopy(NETWORKS["folded"][0])
     conv, gains = network.get_submodule("0"), torch.linspace(-1.5, 1.5, 5)
     assert isinstance(conv, nn.Conv2d)
@@ -381,7 +383,7 @@ def test_clamps_are_fused() -> None:
 
 @pytest.mark.parametrize("method", [minmax, percentile, squared_error])
 @pytest.mark.parametrize("name", ["folded", "folded linear", "residual", "joined", "gate", "SiLU"])
-def test_a_float_network_is_calibrated(name: str, method: Method) -> None:
+def test_a_float_network_is_calibrated(name: str, method: RangeEstimator) -> None:
     model = copy.deepcopy(NETWORKS[name][0]).eval()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     program = lower(model, IMAGES, method)

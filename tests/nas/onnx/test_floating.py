@@ -130,7 +130,7 @@ class Calls(nn.Module):
             nn.Conv2d(1, 2, 3, padding="same"),
             "must pad with a number of zeros, but has 'zeros', 'same'",
         ),
-        (nn.Softmax(1), "has no integer form"),
+        (nn.Softmax(1), "must have an integer form, but .* is a Softmax"),
     ],
 )
 def test_what_has_no_form_is_refused(call: object, message: str) -> None:

@@ -38,15 +38,8 @@ from nas.program.operations import (
 from nas.program.program import Program
 from nas.program.shapes import result_shape
 from nas.program.zero_points import unwrapped
-from nas.quantize import (
-    QuantizedConv2d,
-    QuantizedLinear,
-    UnsupportedError,
-    calibrate,
-    insert_quantizers,
-    weight_quantizer,
-)
-from nas.quantize.weight_levels import Scales
+from nas.quantize import UnsupportedError, calibrate, insert_quantizers, quantized_layer
+from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import generator, seeded
 from nas.training.fit import cross_entropy, fit
@@ -410,7 +403,7 @@ def task() -> Task:
 
 
 def trained(
-    task: Task, bits: int, weight_bits: tuple[int, ...], method: WeightMethod, scales: Scales
+    task: Task, bits: int, weight_bits: tuple[int, ...], method: WeightMethod, scales: Granularity
 ) -> Program:
     """The program of a network after a little training, with layers of these bits in turn."""
     with seeded(0):
@@ -422,12 +415,7 @@ def trained(
         ]
         for index, (name, layer) in enumerate(layers):
             wide = weight_bits[index % len(weight_bits)]
-            made = weight_quantizer(layer.weight, wide, method, scales)
-            conv = isinstance(layer, nn.Conv2d)
-            model.set_submodule(
-                name,
-                QuantizedConv2d(layer, wide, made) if conv else QuantizedLinear(layer, wide, made),  # type: ignore[arg-type]
-            )
+            model.set_submodule(name, quantized_layer(layer, wide, method, scales))
         model = insert_quantizers(model, bits)
         calibrate(model, task.train.inputs[:64])
         shuffle = torch.Generator().manual_seed(0)
@@ -446,7 +434,7 @@ def trained(
     ],
 )
 def test_trained_networks_choose_the_same_class(
-    task: Task, bits: int, weight_bits: tuple[int, ...], method: WeightMethod, scales: Scales
+    task: Task, bits: int, weight_bits: tuple[int, ...], method: WeightMethod, scales: Granularity
 ) -> None:
     program = trained(task, bits, weight_bits, method, scales)
     inputs = torch.cat([task.train.inputs, task.validation.inputs, task.test.inputs])

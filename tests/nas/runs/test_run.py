@@ -25,7 +25,8 @@ from nas.runs.journal import read
 from nas.runs.run import SearchStoppedError, run
 from nas.space import Choices
 from nas.strategy import Proposal, Strategy
-from nas.training.distil import Hint, Teacher
+from nas.training.distil import Teacher
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
 from nas.training.stopping import MedianStop
 from strategies.evolutionary.aging import AgingEvolution

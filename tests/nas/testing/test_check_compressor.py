@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.compress import layers_at
+from nas.layers import layers_at
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
 

@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, weight_levels
+from nas.quantize import (
+    QuantizedConv2d,
+    QuantizedLinear,
+    dense,
+    integer_layer,
+    quantized_layer,
+    weight_levels,
+)
 from nas.quantize.weight_quantizers import weight_quantizer
 from nas.seeds import seeded
 
@@ -45,22 +52,6 @@ def levels(quantized: Tensor, weight: Tensor, bits: int) -> Tensor:
     return multiples.round()
 
 
-def passed(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient that comes out behind a layer, and the one that went in."""
-    x = x.clone().requires_grad_()
-    upstream = noise(*x.shape, seed=5)
-    layer(x).backward(upstream)
-    assert x.grad is not None
-    return x.grad, upstream
-
-
-def calibrated(low: float, high: float, bits: int) -> ActivationQuantizer:
-    module = ActivationQuantizer(bits).eval()
-    module.low.fill_(low)
-    module.high.fill_(high)
-    return module
-
-
 @pytest.mark.parametrize("bits", ALL_BITS)
 @pytest.mark.parametrize("shape", [(5, 300), (4, 7, 3, 3)])
 def test_weights_lie_on_symmetric_levels_of_their_channel(
@@ -81,7 +72,7 @@ def test_every_level_of_the_weights_is_used(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-def test_no_weight_is_off_by_more_than_half_a_step(bits: int) -> None:
+def test_rounding_moves_weights_by_at_most_half_a_step(bits: int) -> None:
     weight = torch.cat([noise(6, 200), 100.0 * noise(6, 200, seed=1)]).reshape(12, 200)
     error = (quantize_weight(weight, bits) - weight).abs()
     assert (error <= 0.5001 * steps(weight, bits)).all()
@@ -136,99 +127,7 @@ def test_a_scaled_channel_is_quantized_to_its_scaled_levels(bits: int, factor: f
 
 
 @pytest.mark.parametrize("bits", ALL_BITS)
-@pytest.mark.parametrize(
-    ("low", "high"), [(-1.3, 2.9), (0.0, 5.0), (-4.0, 0.0), (-1e-3, 7.0), (-100.0, 0.01)]
-)
-def test_activations_lie_on_levels_of_which_zero_is_one(bits: int, low: float, high: float) -> None:
-    module = calibrated(low, high, bits)
-    x = torch.linspace(low - 2.0, high + 2.0, 5001)
-    quantized = module(x)
-    assert len(distinct(quantized)) == 2**bits
-    assert module(torch.zeros(3)).tolist() == [0.0, 0.0, 0.0]
-    gaps = torch.tensor(distinct(quantized)).diff()
-    assert torch.allclose(gaps, torch.full_like(gaps, (high - low) / (2**bits - 1)), rtol=1e-3)
-    assert torch.equal(module(quantized), quantized)
-
-
-@pytest.mark.parametrize("bits", ALL_BITS)
-def test_no_activation_within_the_range_is_off_by_more_than_half_a_step(bits: int) -> None:
-    for low, high in ((-1.3, 2.9), (0.0, 5.0), (-4.0, 0.0), (-1.0, 1.0)):
-        x = torch.linspace(low, high, 1001)
-        error = (calibrated(low, high, bits)(x) - x).abs()
-        assert error.max() <= 0.5001 * (high - low) / (2**bits - 1)
-
-
-@pytest.mark.parametrize("bits", ALL_BITS)
-def test_activations_outside_of_the_range_take_its_ends(bits: int) -> None:
-    module = calibrated(-1.0, 3.0, bits)
-    low, high = module(torch.tensor([-50.0, 50.0])).tolist()
-    half = 2.0 / (2**bits - 1)
-    assert low == pytest.approx(-1.0, abs=1.001 * half)
-    assert high == pytest.approx(3.0, abs=1.001 * half)
-
-
-@pytest.mark.parametrize("bits", ALL_BITS)
-def test_the_gradient_passes_inside_of_the_range_and_stops_outside(bits: int) -> None:
-    module = calibrated(-1.0, 3.0, bits)
-    step = 4.0 / (2**bits - 1)
-    # Rounding moves the ends by up to half a step, and up to half a step beyond the last level
-    # nothing is clipped.
-    inside = torch.linspace(-1.0 + step, 3.0 - step, 50)
-    outside = torch.cat(
-        [torch.linspace(-20.0, -1.0 - 1.01 * step, 20), torch.linspace(3.0 + 1.01 * step, 20.0, 20)]
-    )
-    gradient, upstream = passed(module, torch.cat([inside, outside]))
-    assert torch.equal(gradient[:50], upstream[:50])
-    assert (gradient[50:] == 0.0).all()
-    assert (upstream != 0.0).all()
-
-
-@pytest.mark.parametrize("bits", ALL_BITS)
-def test_the_gradient_stops_exactly_where_values_are_clipped(bits: int) -> None:
-    module = calibrated(-1.7, 2.2, bits)
-    x = torch.linspace(-3.0, 4.0, 4001)
-    ends = module(torch.tensor([-9.0, 9.0]))
-    gradient, upstream = passed(module, x)
-    step = 3.9 / (2**bits - 1)
-    clipped = (x < ends[0] - 0.501 * step) | (x > ends[1] + 0.501 * step)
-    kept = (x > ends[0] - 0.499 * step) & (x < ends[1] + 0.499 * step)
-    assert (gradient[clipped] == 0.0).all()
-    assert torch.equal(gradient[kept], upstream[kept])
-
-
-def test_activations_that_are_all_zero_stay_zero_with_a_finite_gradient() -> None:
-    module = calibrated(0.0, 0.0, 8)
-    assert module(torch.zeros(4)).tolist() == [0.0] * 4
-    gradient, _ = passed(module, torch.zeros(4))
-    assert gradient.isfinite().all()
-    assert module(torch.tensor([1.0])).isfinite().all()
-
-
-def test_the_range_widens_at_once_shrinks_slowly_and_rests_in_evaluation() -> None:
-    module = calibrated(-1.0, 3.0, 8).train()
-    module(torch.tensor([-5.0, 1.0]))
-    assert (module.low.item(), module.high.item()) == pytest.approx((-5.0, 2.98))
-    module(torch.tensor([2.0, 4.9]))  # zero stays within
-    assert (module.low.item(), module.high.item()) == pytest.approx((-4.95, 4.9))
-    module.eval()
-    module(torch.tensor([-50.0, 50.0]))
-    assert (module.low.item(), module.high.item()) == pytest.approx((-4.95, 4.9))
-
-
-@pytest.mark.parametrize("bits", ALL_BITS)
-def test_the_levels_that_are_given_are_those_that_values_take(bits: int) -> None:
-    module = calibrated(-1.3, 2.9, bits)
-    scale, zero = module.levels()
-    assert module.top == 2**bits - 1
-    said = module(torch.linspace(-3.0, 5.0, 5001))
-    assert torch.equal(said, said.div(scale).round() * scale)
-    assert (said.div(scale).round() + zero).unique().tolist() == list(range(2**bits))
-    # What a file stores is a 32-bit float.
-    assert torch.tensor(scale, dtype=torch.float32).item() == scale
-
-
-@pytest.mark.parametrize("bits", ALL_BITS)
-def test_the_levels_of_weights_are_whole_and_their_scales_one_a_channel(bits: int) -> None:
+def test_levels_are_integers_with_one_scale_per_channel(bits: int) -> None:
     weight = noise(5, 3, 3, 3)
     found, scale = weight_levels(weight, bits)
     assert scale.shape == (5,)
@@ -252,14 +151,17 @@ GEOMETRIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_a_convolution_keeps_its_geometry_and_its_parameters(geometry: dict[str, Any]) -> None:
+def test_a_quantized_convolution_keeps_its_geometry_and_parameters(
+    geometry: dict[str, Any],
+) -> None:
     inputs = noise(4, 6, 8, 8)
     with seeded(0):
         layer = nn.Conv2d(**{"in_channels": 6, "out_channels": 6, "kernel_size": 3, **geometry})
     expected = copy.deepcopy(layer)
     with torch.no_grad():
         expected.weight.copy_(quantize_weight(layer.weight, 4))
-    made = QuantizedConv2d(layer, 4)
+    made = quantized_layer(layer, 4)
+    assert isinstance(made, QuantizedConv2d)
     assert torch.equal(made(inputs), expected(inputs))
     for name in (
         "stride",
@@ -281,8 +183,41 @@ def test_a_convolution_keeps_its_geometry_and_its_parameters(geometry: dict[str,
 def test_a_linear_layer_computes_with_quantized_weights(bias: bool) -> None:
     with seeded(0):
         layer = nn.Linear(6, 5, bias)
-    made = QuantizedLinear(layer, 3)
+    made = quantized_layer(layer, 3)
+    assert isinstance(made, QuantizedLinear)
     expected = nn.functional.linear(noise(4, 6), quantize_weight(layer.weight, 3), layer.bias)
     assert torch.equal(made(noise(4, 6)), expected)
     assert made.weight is layer.weight
     assert made.bias is layer.bias
+
+
+def test_the_integers_of_a_plain_layer_are_a_view_with_8_bits() -> None:
+    with seeded(0):
+        layer = nn.Linear(6, 5)
+    view = integer_layer(layer)
+    assert (view.bits, view.affine, view.entries) == (8, False, None)
+    for found, expected in zip(view.levels(), weight_levels(layer.weight, 8), strict=True):
+        assert torch.equal(found, expected)
+    weight = layer.weight.detach().clone()
+    view.rescale(torch.full((5,), 2.0))
+    assert torch.equal(layer.weight, 2.0 * weight)
+    assert type(layer) is nn.Linear
+
+
+def test_the_integers_of_an_integer_layer_are_its_own() -> None:
+    layer = quantized_layer(nn.Conv2d(1, 2, 3), 3, "affine")
+    assert isinstance(layer, QuantizedConv2d)
+    assert integer_layer(layer) is layer
+    assert (layer.bits, layer.affine, layer.entries) == (3, True, None)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_dense_layer_has_the_unrounded_weights(training: bool) -> None:
+    layer = quantized_layer(nn.Conv2d(2, 4, 3, padding=1), 2).train(training)
+    assert isinstance(layer, QuantizedConv2d)
+    plain = dense(layer)
+    assert type(plain) is nn.Conv2d
+    assert torch.equal(plain.weight, layer.weight)
+    assert plain.bias is layer.bias
+    assert plain.padding == layer.padding
+    assert plain.training is training
