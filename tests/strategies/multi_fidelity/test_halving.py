@@ -172,7 +172,7 @@ def test_one_wrapper_in_another_is_refused() -> None:
     inside = partial(SuccessiveHalving, strategy=RandomSearch, epochs=24)
     with pytest.raises(
         ValueError,
-        match="the strategy inside must leave the epochs to this one, but proposed Proposal",
+        match="the inner strategy must propose no epochs of its own, but proposed Proposal",
     ):
         Hyperband(CHOICES, np.random.default_rng(0), inside, epochs=24).ask()
 
