@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -222,6 +222,19 @@ class Choices(tuple[Choice, ...]):
     def sample(self, rng: np.random.Generator) -> Genotype:
         """A canonical genotype, each active choice uniform over its options."""
         return self.canonical(rng.integers(self.arities).tolist())
+
+    def enumerate(self) -> Iterator[Genotype]:
+        """Yields every canonical genotype once, in lexicographic order."""
+        genes = [0] * len(self)
+        while True:
+            yield tuple(genes)
+            for index in reversed(range(len(genes))):
+                if self.is_active(index, genes) and genes[index] + 1 < self.arities[index]:
+                    genes[index] += 1
+                    genes[index + 1 :] = [0] * (len(genes) - index - 1)
+                    break
+            else:
+                return
 
     @cached_property
     def below(self) -> tuple[tuple[int, ...], ...]:

@@ -82,7 +82,7 @@ def test_a_neighbor_known_to_be_better_is_moved_to_without_being_proposed() -> N
             strategy.tell(Proposal((gene, 0, 0)), (0.1 + gene / 100,))
         strategy.tell(Proposal((11, 1, 0)), (0.0,))
         strategy.tell(Proposal((11, 0, 1)), (0.0,))
-        strategy._spare.clear()
+        strategy._random_candidates.clear()
         start = strategy.ask()
         strategy.tell(start, (0.05,))
         around = []

@@ -3,7 +3,7 @@ import pytest
 
 from nas.space import Choice, Choices, Genotype
 from nas.strategy import Proposal
-from strategies.candidates.repair import STEPS
+from strategies.candidates.repair import MAX_MUTATIONS
 from strategies.evolutionary.aging import AgingEvolution
 
 CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(20))) for i in range(6)])
@@ -53,7 +53,7 @@ def test_candidates_over_budget_cannot_push_out_those_that_meet_it() -> None:
     strategy, members = founded([0.5, 0.4], sample=2)
     for _ in range(30):
         strategy.tell(Proposal((1,) * 6), (-0.01,))
-    for _ in range(30 * STEPS):
+    for _ in range(30 * MAX_MUTATIONS):
         strategy.ask()
     assert sum(litters(strategy, members)) == 50
 
@@ -61,7 +61,7 @@ def test_candidates_over_budget_cannot_push_out_those_that_meet_it() -> None:
 def test_a_child_over_budget_is_mutated_on_until_one_meets_it() -> None:
     strategy, _ = founded([0.5], sample=1)
     way = [strategy.ask().genotype]
-    for _ in range(STEPS - 1):
+    for _ in range(MAX_MUTATIONS - 1):
         strategy.tell(Proposal(way[-1]), (-0.01,))
         way.append(strategy.ask().genotype)
         assert sum(a != b for a, b in zip(way[-2], way[-1], strict=True)) == 1
