@@ -33,7 +33,7 @@ class Scripted:
 
     def __init__(self, script: list[Genotype]) -> None:
         self.script = script
-        self.told: list[tuple[Genotype, Fitness]] = []
+        self.results: list[tuple[Genotype, Fitness]] = []
         self.facts: dict[Genotype, Facts] = {}
 
     def inform(self, facts: object) -> None:
@@ -44,7 +44,7 @@ class Scripted:
         return Proposal(self.script.pop(0) if len(self.script) > 1 else self.script[0])
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        self.told.append((proposal.genotype, fitness))
+        self.results.append((proposal.genotype, fitness))
 
 
 def test_the_incumbent_is_the_best_by_one_column_and_reported_by_another(
@@ -55,7 +55,7 @@ def test_the_incumbent_is_the_best_by_one_column_and_reported_by_another(
     found = tabular_search(table, 5).run(lambda *_: strategy, seed=0)
     assert found.incumbents == (60.0, 68.0, 68.0, 5.0)
     assert found.cost == 10 + 11 + 10 + 12
-    assert strategy.told[:4] == [
+    assert strategy.results[:4] == [
         ((0, 0, 0), (0.4,)),
         ((1, 0, 0), (0.48,)),
         ((0, 1, 0), (0.42,)),
@@ -66,7 +66,7 @@ def test_the_incumbent_is_the_best_by_one_column_and_reported_by_another(
 def test_repeats_are_no_queries_and_end_the_search_eventually(table: TabularBenchmark) -> None:
     strategy = Scripted([(0, 0, 0), (0, 0, 0), (1, 0, 0)])
     assert tabular_search(table, 100).run(lambda *_: strategy, 0).incumbents == (60.0, 68.0)
-    assert len(strategy.told) < 2000
+    assert len(strategy.results) < 2000
 
 
 def test_queries_are_counted_and_seconds_never_exceeded(table: TabularBenchmark) -> None:
@@ -92,7 +92,7 @@ def test_a_design_over_the_limit_is_no_query_and_never_the_incumbent(
     limited = tabular_search(table, 100, latency_ms_board=2.0, params=300)
     strategy = Scripted([(2, 3, 1), (0, 1, 0), (2, 2, 0), (1, 1, 0)])
     assert limited.run(lambda *_: strategy, 0).incumbents == (62.0, 70.0)
-    assert strategy.told[:4] == [
+    assert strategy.results[:4] == [
         ((2, 3, 1), (-1.0,)),
         ((0, 1, 0), (0.42,)),
         ((2, 2, 0), (1 - 500 / 300,)),
@@ -120,7 +120,7 @@ def test_a_design_missing_from_the_table_fails_and_is_no_query(table: TabularBen
     partial = replace(table, rows=rows)
     strategy = Scripted([(1, 0, 0), (0, 0, 0), (0, 1, 0)])
     assert tabular_search(partial, 2).run(lambda *_: strategy, 0).incumbents == (60.0, 62.0)
-    assert strategy.told[0] == ((1, 0, 0), (-1.0,))
+    assert strategy.results[0] == ((1, 0, 0), (-1.0,))
     assert strategy.facts[1, 0, 0] == Facts({}, math.inf)
 
 

@@ -19,13 +19,13 @@ class Sound:
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
         self.choices = choices
         self.rng = rng
-        self.told: list[tuple[Proposal, Fitness]] = []
+        self.results: list[tuple[Proposal, Fitness]] = []
 
     def ask(self) -> Proposal:
         return Proposal(self.choices.sample(self.rng))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        self.told.append((proposal, fitness))
+        self.results.append((proposal, fitness))
 
 
 class GlobalRandom(Sound):
@@ -120,7 +120,7 @@ class UntilWithinBudget(Sound):
 
 class Endless(Sound):
     def ask(self) -> Proposal:
-        seen = [proposal for proposal, _ in self.told]
+        seen = [proposal for proposal, _ in self.results]
         while (proposal := super().ask()) in seen:
             pass
         return proposal
@@ -131,7 +131,7 @@ class EndlessAndDeaf(Sound):
         while True:
             try:
                 proposal = super().ask()
-                if proposal not in [told for told, _ in self.told]:
+                if proposal not in [known for known, _ in self.results]:
                     return proposal
             except Exception:
                 continue
@@ -139,7 +139,7 @@ class EndlessAndDeaf(Sound):
 
 class Exhausted(Sound):
     def ask(self) -> Proposal:
-        if len(self.told) >= self.choices.size:
+        if len(self.results) >= self.choices.size:
             raise StopIteration
         return super().ask()
 
@@ -201,7 +201,7 @@ BREACHES = {
 @pytest.mark.parametrize(
     ("wrong", "message"), BREACHES.items(), ids=lambda value: getattr(value, "__name__", "")
 )
-def test_a_breach_is_named_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
+def test_a_breach_is_reported_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
     with pytest.raises(AssertionError, match="^" + re.escape(message)):
         check_strategy(wrong)
 
@@ -225,17 +225,17 @@ def test_a_strategy_that_needs_results_is_caught_by_the_wider_windows() -> None:
 
         def ask(self) -> Proposal:
             self.asked += 1
-            if self.asked > len(self.told) + 1:
-                raise RuntimeError("tell me first")
+            if self.asked > len(self.results) + 1:
+                raise RuntimeError("no result yet")
             return super().ask()
 
-    message = r"ask\(\) must always return a proposal, but raised RuntimeError\('tell me first'\) "
+    message = r"ask\(\) must always return a proposal, but raised RuntimeError\('no result yet'\) "
     message += r"after 1 proposals and 0 results: .* or it waits"
     with pytest.raises(AssertionError, match=message):
         check_strategy(Lockstep)
 
 
-def test_the_trace_of_a_debugger_is_put_back() -> None:
+def test_the_trace_function_of_a_debugger_is_restored() -> None:
     def trace(*_: object) -> None:
         return None
 

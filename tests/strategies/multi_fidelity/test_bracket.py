@@ -31,7 +31,7 @@ def test_arguments_outside_their_range_are_refused() -> None:
 
 
 def asked(bracket: Bracket, *genes: int) -> list[tuple[Genotype, float | None]]:
-    """Everything there is to ask for now; `genes` are the new genotypes."""
+    """All proposals that can be asked for now; `genes` are the new genotypes."""
     new = [(gene,) for gene in genes]
     proposals = []
     while bracket.can_ask:
@@ -48,7 +48,7 @@ def tell(bracket: Bracket, fitnesses: dict[int, Fitness]) -> None:
 LADDER = (Rung(4, 2), Rung(2, 6), Rung(1, None))
 
 
-def test_the_best_of_each_rung_go_on_the_earliest_of_equals() -> None:
+def test_the_best_of_each_rung_are_promoted_and_ties_in_order() -> None:
     bracket = Bracket(LADDER)
     assert asked(bracket, 1, 2, 3, 4) == [((gene,), 2) for gene in (1, 2, 3, 4)]
     tell(bracket, {1: (0.5, 0.9), 2: (0.6, 0.1), 3: (0.5, 0.8)})
@@ -72,7 +72,7 @@ def test_the_best_of_each_rung_go_on_the_earliest_of_equals() -> None:
     }
 
 
-def test_who_is_over_budget_is_replaced_on_the_lowest_rung() -> None:
+def test_infeasible_candidates_are_replaced_on_the_lowest_rung() -> None:
     bracket = Bracket(LADDER)
     asked(bracket, 1, 2, 3, 4)
     tell(bracket, {1: (-0.1,), 2: (0.5,), 3: (-1.0,)})
@@ -82,7 +82,7 @@ def test_who_is_over_budget_is_replaced_on_the_lowest_rung() -> None:
     assert asked(bracket) == [((2,), 6), ((6,), 6)]
 
 
-def test_who_fails_higher_up_is_not_replaced() -> None:
+def test_failures_on_higher_rungs_are_not_replaced() -> None:
     bracket = Bracket(LADDER)
     asked(bracket, 1, 2, 3, 4)
     tell(bracket, {1: (0.4,), 2: (0.3,), 3: (0.2,), 4: (0.1,)})
@@ -99,7 +99,7 @@ def test_who_fails_higher_up_is_not_replaced() -> None:
     assert all_fail.finished
 
 
-def test_a_genotype_that_was_proposed_twice_has_one_place_above() -> None:
+def test_a_repeated_genotype_takes_one_place_on_the_next_rung() -> None:
     bracket = Bracket(LADDER)
     asked(bracket, 1, 1, 2, 3)
     for gene, fitness in ((1, 0.9), (1, 0.9), (2, 0.5), (3, 0.7)):

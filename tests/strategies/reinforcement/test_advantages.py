@@ -4,16 +4,16 @@ import pytest
 from strategies.reinforcement.advantages import AdvantageEstimator
 
 
-def test_the_first_batch_is_compared_with_its_own_mean_in_units_of_its_own_spread() -> None:
+def test_the_first_batch_is_normalized_by_its_own_mean_and_deviation() -> None:
     advantages = AdvantageEstimator(decay=0.5)
     np.testing.assert_allclose(advantages([0.4, 0.6]), [-1, 1], rtol=1e-4)
     assert advantages.baseline == pytest.approx(0.5)
 
 
-def test_the_averages_move_by_the_share_that_is_not_kept() -> None:
+def test_the_averages_move_by_one_minus_the_decay() -> None:
     advantages = AdvantageEstimator(decay=0.75)
     advantages([0.4, 0.6])
-    # Unit 0.75 * 0.1 + 0.25 * 0.2, against the old baseline of 0.5.
+    # A scale of 0.75 * 0.1 + 0.25 * 0.2, against the old baseline of 0.5.
     np.testing.assert_allclose(advantages([0.7, 0.7]), [1.6, 1.6], rtol=1e-4)
     assert advantages.baseline == pytest.approx(0.55)
 
@@ -26,19 +26,19 @@ def test_the_scale_of_the_rewards_does_not_matter(scale: float) -> None:
     np.testing.assert_allclose(got, [[-1.5, 0.0, 1.5], [-0.75, 1.125, 1.125]], rtol=0.01)
 
 
-def test_over_budget_counts_for_half_a_unit_once_something_is_within() -> None:
+def test_infeasible_rewards_have_at_least_minus_half_once_one_is_feasible() -> None:
     advantages = AdvantageEstimator(decay=0.5)
     np.testing.assert_allclose(advantages([0.4, 0.6, -0.01, -1.0]), [-1, 1, -0.5, -0.5], rtol=1e-4)
 
 
-def test_the_excess_is_climbed_until_something_is_within() -> None:
+def test_the_excess_counts_in_full_until_a_reward_is_feasible() -> None:
     advantages = AdvantageEstimator(decay=0.5)
     np.testing.assert_allclose(advantages([-1.0, -0.2]), [-1, 1], rtol=1e-4)
     assert advantages.baseline == pytest.approx(-0.6)
     np.testing.assert_allclose(advantages([-1.0, 0.4, 0.6]), [-0.5, -1, 1], rtol=1e-4)
 
 
-def test_equal_rewards_teach_nothing() -> None:
+def test_equal_rewards_have_no_advantage() -> None:
     advantages = AdvantageEstimator(decay=0.5)
     for _ in range(3):
         assert not advantages([-1.0, -1.0, -1.0]).any()

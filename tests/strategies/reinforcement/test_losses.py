@@ -37,7 +37,7 @@ def test_the_loss_sums_over_decisions_and_averages_over_episodes() -> None:
     )
 
 
-def test_the_clipped_loss_starts_out_as_the_plain_one() -> None:
+def test_at_equal_policies_the_clipped_loss_has_the_plain_gradient() -> None:
     advantages = torch.tensor([1.0, -0.5], dtype=torch.float64)
     entropies, old_log_probs = (
         torch.tensor([[0.5, 0.25], [0.5, 0.0]]),
@@ -54,7 +54,9 @@ def test_the_clipped_loss_starts_out_as_the_plain_one() -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         gradients.append(log_probs.grad)
     torch.testing.assert_close(gradients[1], gradients[0])
-    assert loss.item() == -2 * 1.25 / 2, "nothing is gained yet, and entropy counts as ever"
+    assert loss.item() == -2 * 1.25 / 2, (
+        "the gain is 0 at equal policies, and the entropy bonus is unchanged"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_the_clipped_loss_starts_out_as_the_plain_one() -> None:
         (1.5, -1.0, -0.5, -1.5),
     ],
 )
-def test_a_decision_gains_no_more_than_the_clip_but_loses_all_it_can(
+def test_gains_are_clipped_and_losses_are_not(
     ratio: float, advantage: float, gain: float, slope: float
 ) -> None:
     log_probs = torch.tensor([[math.log(ratio) - 1]], dtype=torch.float64, requires_grad=True)

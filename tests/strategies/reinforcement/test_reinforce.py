@@ -64,7 +64,7 @@ def test_an_inactive_choice_has_no_log_probability_and_gets_no_gradient() -> Non
     assert log_probs[0, 2] == entropies[0, 2] == 0
 
 
-def test_a_batch_is_not_learnt_from_twice() -> None:
+def test_a_batch_makes_one_update() -> None:
     strategy = Reinforce(BANDIT, np.random.default_rng(0), batch=2, entropy_weight=0.0, decay=0.0)
     for rewards, learns in (((0.0, 1.0), True), ((0.5, 0.5), False)):
         for gene, reward in enumerate(rewards):
@@ -78,15 +78,14 @@ def test_the_entropy_falls_where_one_option_always_wins() -> None:
     strategy = Reinforce(BANDIT, np.random.default_rng(0))
     assert isinstance(strategy, Reporting)
     assert strategy.report() == {"entropy": pytest.approx(math.log(3)), "baseline": 0.0}
-    # Told without being asked, as a bandit of three arms has no unseen genotype after three
-    # proposals.
+    # Results without proposals, because a bandit of three arms is exhausted after three.
     entropies = []
     for _ in range(30):
         for gene in (0, 1, 2, 1, 0, 1, 2, 1):
             strategy.tell(Proposal((gene,)), (float(gene == 1),))
         entropies.append(strategy.report()["entropy"])
     assert entropies[0] == pytest.approx(math.log(3)), (
-        "the first batch is scored by the policy that played it"
+        "the entropy is that of the policy that sampled the batch"
     )
     assert entropies[-1] < 0.5 * entropies[0]
 
@@ -119,7 +118,7 @@ def test_a_long_search_of_a_small_space_stays_finite() -> None:
     assert all(bool(weight.isfinite().all()) for weight in strategy._controller.parameters())
 
 
-def test_a_sure_policy_goes_on_to_unseen_neighbors() -> None:
+def test_a_converged_policy_explores_its_neighborhood() -> None:
     choices = Choices([Choice(f"stage{i}", "bits", (2, 4, 8)) for i in range(5)])
     strategy = Reinforce(choices, np.random.default_rng(0))
     with torch.no_grad():
@@ -147,7 +146,7 @@ def test_each_choice_is_decided_by_its_own_head_and_inactive_ones_by_none() -> N
         assert strategy.ask().genotype == wanted
 
 
-def test_a_sample_is_of_the_present_policy() -> None:
+def test_samples_of_an_old_policy_are_discarded() -> None:
     choices = Choices([Choice(f"stage{i}", "bits", (2, 4, 8)) for i in range(5)])
     strategy = Reinforce(choices, np.random.default_rng(0), batch=4)
     outstanding = [strategy.ask() for _ in range(5)]
@@ -156,7 +155,7 @@ def test_a_sample_is_of_the_present_policy() -> None:
     for proposal in outstanding[:4]:
         strategy.tell(proposal, (0.5,))
     assert strategy.ask().genotype.count(2) >= 4, (
-        "the three left over from the policy before are given up"
+        "the remaining three samples of the old policy are discarded"
     )
 
 
