@@ -44,7 +44,7 @@ def summary(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
 
 
 def print_summary(result: dict[str, Any], console: Console) -> None:
-    """Prints the settings and the summary, and a table of the curve with bars that span its range."""
+    """Prints the settings, the summary, and the curve as a table with bars that span its range."""
     for name, value in result.items():
         if name != "curve" and value not in (None, {}):
             console.print(

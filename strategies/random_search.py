@@ -11,7 +11,8 @@ from strategies.candidates.proposed import Proposed
 class RandomSearch:
     """Random search: every active choice is uniform over its options.
 
-    Up to 100 redraws avoid a repeated proposal, so that one occurs only in a nearly exhausted space.
+    Up to 100 redraws avoid a repeated proposal, so that repeats occur only in a nearly exhausted
+    space.
 
     Args:
         choices: The space to search.

@@ -30,7 +30,7 @@ class _OptunaSearch:
 
     A choice with options in ascending or descending numerical order is an integer parameter, any
     other choice a categorical one. The time of a suggestion grows with the number of results, so a
-    study of more than 2 × `memory` results is replaced by one of the best and the latest `memory`.
+    study of more than 2 × `memory` results is replaced by one of `memory`, the best and the latest.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class OptunaGaussianProcess(_OptunaSearch):
         startup: The number of random candidates, at least 1, before the process is used; 10 is
             Optuna's default.
         memory: The most results a study starts from, at least 2; it holds at most twice as many.
-            The default is smaller than that of `Tpe`, because the time of a fit grows with its cube.
+            The default is below that of `Tpe`, because the time of a fit grows with its cube.
 
     Raises:
         ValueError: if `startup` is below 1 or `memory` below 2.

@@ -31,7 +31,7 @@ class Repair:
         self._infeasible: list[Genotype] = []
 
     def add(self, genotype: Genotype) -> None:
-        """Schedules an infeasible offspring for repair unless its chain is at its maximum length."""
+        """Schedules an infeasible offspring for repair unless its chain is at maximum length."""
         if self._chain_lengths.get(genotype, 1) < MAX_MUTATIONS:
             self._infeasible.append(genotype)
 

@@ -12,8 +12,8 @@ import numpy as np
 class DeapRng:
     """The states of the two global generators that belong to one strategy: `with deap_rng: ...`.
 
-    A block continues from where the last block ended, and restores the global states on exit. Blocks
-    must not be nested, nor run while another thread draws from the global generators.
+    A block continues from where the last block ended, and restores the global states on exit.
+    Blocks must not be nested, nor run while another thread draws from the global generators.
 
     Args:
         rng: The generator from which both states are seeded, by one draw.

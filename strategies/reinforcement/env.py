@@ -24,8 +24,8 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
 
     An action is the index of an option. All choices share one action space, as large as the largest
     arity. An action beyond the options of the present choice is replaced by a uniformly random one,
-    so that a uniform policy is uniform over the options of every choice. `info["action_mask"]` [int8]
-    is 1 for the options of the present choice.
+    so that a uniform policy is uniform over the options of every choice. `info["action_mask"]`,
+    int8, is 1 for the options of the present choice.
 
     An observation is the index of the choice to decide, followed for each choice by 0 while it is
     undecided or inactive, else by the index of its option plus 1. At the end the index is the

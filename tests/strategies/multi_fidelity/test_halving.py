@@ -28,7 +28,7 @@ def quality(genotype: Genotype) -> float:
 
 
 def submit(number: int, proposal: Proposal) -> Pending:
-    """Accuracy grows with the epochs, and few epochs are misleading; the limit of the size is 24."""
+    """Accuracy grows with the epochs, few of which are misleading; the limit of the size is 24."""
     genotype = proposal.genotype
     size = float(sum(genotype))
     if size > 24:
