@@ -298,6 +298,19 @@ class Choices(tuple[Choice, ...]):
         """A canonical genotype, each active choice uniform over its options."""
         return self.canonical(rng.integers(self.arities).tolist())
 
+    def enumerate(self) -> Iterator[Genotype]:
+        """Yields every canonical genotype once, in lexicographic order."""
+        genes = [0] * len(self)
+        while True:
+            yield tuple(genes)
+            for index in reversed(range(len(genes))):
+                if self.is_active(index, genes) and genes[index] + 1 < self.arities[index]:
+                    genes[index] += 1
+                    genes[index + 1 :] = [0] * (len(genes) - index - 1)
+                    break
+            else:
+                return
+
     @cached_property
     def below(self) -> tuple[tuple[int, ...], ...]:
         """For each option of each choice how many different ways there are to decide all that hangs

@@ -2,43 +2,31 @@
 it.
 """
 
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nas.lowering import lower
 from nas.measure import costs
+from nas.testing.global_state import global_states
 from nas.testing.proposals import require
+from nas.testing.threads import one_thread
 
 
 @contextmanager
 def untouched(subject: str, *besides: str) -> Iterator[None]:
     """Requires that `subject` leaves global states alone, all but those named in `besides`."""
-    before = _global_states()
+    before = global_states()
     yield
     guess = "it seeds, draws or sets something there, where it should draw with torch alone and only where that is seeded for it"
-    for name, state in _global_states().items():
+    for name, state in global_states().items():
         require(
             name in besides or state == before[name],
             f"{subject} must leave the global state of {name} alone",
             guess,
         )
-
-
-def _global_states() -> dict[str, object]:
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - the state that others may have touched
-    return {
-        "random": random.getstate(),
-        "numpy.random": (kind, np.asarray(keys).tolist(), *rest),
-        "torch": torch.get_rng_state().tolist(),
-        "torch.get_default_dtype()": torch.get_default_dtype(),
-        "torch.is_grad_enabled()": torch.is_grad_enabled(),
-        "torch.get_num_threads()": torch.get_num_threads(),
-    }
 
 
 def state(model: nn.Module) -> Mapping[str, Tensor]:
@@ -64,6 +52,7 @@ def batch_like(example: Tensor) -> Tensor:
     return example[:1] * torch.tensor([1.0, 0.5, -1.0]).reshape(-1, *[1] * (example.ndim - 1))
 
 
+@one_thread()
 def answer(model: nn.Module, inputs: Tensor, subject: str) -> Tensor:
     """What the network says in evaluation mode."""
     model.eval()
@@ -116,6 +105,7 @@ def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, flo
         ) from error
 
 
+@one_thread()
 def check_training(
     model: nn.Module, example: Tensor, classes: int, subject: str, steps: int = 1
 ) -> None:

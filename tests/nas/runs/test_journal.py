@@ -665,7 +665,10 @@ with journal(out, {"seed": 0}) as opened:
             calls["write"] += id == at
             if id == at:
                 die()
-        opened.append(Evaluation(id=id, genotype=(id, 1), design={"op": "x" * 200}, status=Status.OK, reason="", metrics={"accuracy": 1 / (id + 1)}, seconds=0.0))
+        metrics = {"accuracy": 1 / (id + 1)}
+        opened.append(Evaluation(
+            id=id, genotype=(id, 1), design={"op": "x" * 200}, status=Status.OK, reason="", metrics=metrics, seconds=0.0
+        ))
         if fault != "hasty":
             acknowledge(id)
     if fault == "wait":

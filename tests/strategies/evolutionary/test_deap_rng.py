@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from strategies.evolutionary.deap_stream import DeapStream
+from strategies.evolutionary.deap_rng import DeapRng
 
 DRAWS: dict[str, Callable[[], float]] = {"random": random.random, "numpy": np.random.random}
 
@@ -16,16 +16,16 @@ def _seeded() -> None:
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
-def test_the_module_is_as_before_and_the_stream_goes_on(draw: Callable[[], float]) -> None:
+def test_blocks_continue_and_the_global_state_is_restored(draw: Callable[[], float]) -> None:
     expected = [draw() for _ in range(3)]
     random.seed(5)
     np.random.seed(5)  # noqa: NPY002
-    stream, whole = DeapStream(np.random.default_rng(1)), DeapStream(np.random.default_rng(1))
+    interrupted, whole = DeapRng(np.random.default_rng(1)), DeapRng(np.random.default_rng(1))
     with whole:
         together = [draw() for _ in range(4)]
     outside, inside = [draw()], []
     for _ in range(2):
-        with stream:
+        with interrupted:
             inside += [draw(), draw()]
         outside.append(draw())
     assert outside == expected
@@ -33,9 +33,9 @@ def test_the_module_is_as_before_and_the_stream_goes_on(draw: Callable[[], float
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
-def test_an_error_inside_leaves_the_module_as_it_was(draw: Callable[[], float]) -> None:
+def test_an_error_in_a_block_restores_the_global_state(draw: Callable[[], float]) -> None:
     def fail() -> None:
-        with DeapStream(np.random.default_rng(0)):
+        with DeapRng(np.random.default_rng(0)):
             draw()
             raise RuntimeError
 
@@ -46,9 +46,9 @@ def test_an_error_inside_leaves_the_module_as_it_was(draw: Callable[[], float]) 
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
-def test_streams_of_different_generators_differ(draw: Callable[[], float]) -> None:
+def test_different_seeds_give_different_draws(draw: Callable[[], float]) -> None:
     drawn = []
     for seed in range(3):
-        with DeapStream(np.random.default_rng(seed)):
+        with DeapRng(np.random.default_rng(seed)):
             drawn.append(draw())
     assert len(set(drawn)) == 3

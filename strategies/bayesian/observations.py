@@ -1,12 +1,15 @@
-"""The results that a model learns from."""
+"""The observations that a surrogate model is fitted to."""
 
 from bisect import insort
 
 from nas.space import Genotype
 
 
-class Results:
-    """What candidates scored, 0 or more: all of them, of which a bounded number is `remembered`.
+class Observations:
+    """Scores of evaluated candidates, 0 or more, of which a bounded subset is modeled.
+
+    Args:
+        memory: The most observations in the training set, at least 2.
 
     Raises:
         ValueError: if `memory` is below 2.
@@ -23,16 +26,16 @@ class Results:
         return len(self._latest)
 
     def add(self, genotype: Genotype, score: float) -> None:
-        """A candidate that was not added before."""
+        """Adds an observation of a genotype that has none yet."""
         insort(self._ranked, (score, -len(self._latest), genotype))
         self._latest.append((genotype, score))
 
     def best(self, count: int) -> list[Genotype]:
-        """At most so many, the best first, and of equals the earliest."""
+        """At most `count` genotypes, best first; ties are in the order in which they were added."""
         return [genotype for _, _, genotype in reversed(self._ranked[-count:])]
 
-    def remembered(self) -> tuple[list[Genotype], list[float]]:
-        """The best half of what is remembered, and for the rest the latest, in no particular order."""
+    def training_set(self) -> tuple[list[Genotype], list[float]]:
+        """Genotypes and their scores: the best `memory` / 2, and the latest of the others."""
         kept = {genotype: score for score, _, genotype in self._ranked[-(self._memory // 2) :]}
         for genotype, score in reversed(self._latest[-self._memory :]):
             if len(kept) == self._memory:
