@@ -1,7 +1,6 @@
 """Float networks as ONNX: what integer programs are compared with."""
 
 import copy
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +12,9 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
+from nas.onnx.pointwise import float_function
 from nas.quantize import (
     ActivationQuantizer,
-    FusedReLU,
     Role,
     Select,
     UnsupportedError,
@@ -28,14 +27,6 @@ _JOINS: dict[Role, tuple[str, Attributes]] = {
     Role.SUM: ("Add", {}),
     Role.PRODUCT: ("Mul", {}),
     Role.CONCAT: ("Concat", {"axis": 1}),
-}
-
-_UNARY: dict[object, tuple[str, Attributes]] = {
-    **dict.fromkeys((nn.ReLU, FusedReLU, torch.relu, functional.relu, "relu"), ("Relu", {})),
-    **dict.fromkeys((nn.Sigmoid, torch.sigmoid, "sigmoid"), ("Sigmoid", {})),
-    **dict.fromkeys((nn.Tanh, torch.tanh, "tanh"), ("Tanh", {})),
-    **dict.fromkeys((nn.Hardswish, functional.hardswish), ("HardSwish", {})),
-    **dict.fromkeys((nn.Hardsigmoid, functional.hardsigmoid), ("HardSigmoid", {"alpha": 1 / 6})),
 }
 
 
@@ -126,13 +117,8 @@ class _Walk:
                     raise UnsupportedError(
                         f"{name!r} must have no further arguments, but has {node.args[1:]}, {dict(node.kwargs)}"
                     )
-                return _unary(
-                    self.graph,
-                    module,
-                    type(module) if module is not None else node.target,
-                    values,
-                    name,
-                )
+                function = node.target if module is None else module
+                return float_function(self.graph, function, values[0], name)
             case Role.KEEP:
                 return _kept(self.graph, module, node, values, name)
         # A range, or batch normalization that its layer has taken up.
@@ -197,38 +183,6 @@ def _layer(graph: Graph, layer: nn.Conv2d | nn.Linear, values: Sequence[str], na
         [*values, *constants],
         name,
         {**spans, "dilations": _pair(layer.dilation), "group": layer.groups},
-    )
-
-
-def _unary(
-    graph: Graph, module: nn.Module | None, kind: object, values: Sequence[str], name: str
-) -> str:
-    if kind in _UNARY:
-        return graph.node(_UNARY[kind][0], values, name, _UNARY[kind][1])
-    if isinstance(module, nn.LeakyReLU):
-        return graph.node("LeakyRelu", values, name, {"alpha": module.negative_slope})
-    if isinstance(module, nn.ELU):
-        return graph.node("Elu", values, name, {"alpha": module.alpha})
-    if kind in (nn.ReLU6, functional.relu6):
-        return graph.node("Clip", [*values, graph.number(0.0), graph.number(6.0)], name)
-    if isinstance(module, nn.Hardtanh):
-        return graph.node(
-            "Clip", [*values, graph.number(module.min_val), graph.number(module.max_val)], name
-        )
-    if kind in (nn.SiLU, functional.silu):
-        return graph.node("Mul", [*values, graph.node("Sigmoid", values, f"{name}.gate")], name)
-    if kind is functional.gelu or (isinstance(module, nn.GELU) and module.approximate == "none"):
-        error = graph.node(
-            "Erf",
-            [graph.node("Div", [*values, graph.number(math.sqrt(2))], f"{name}.ratio")],
-            f"{name}.erf",
-        )
-        gate = graph.node("Add", [error, graph.number(1.0)], f"{name}.gate")
-        return graph.node(
-            "Mul", [graph.node("Mul", [*values, gate], f"{name}.double"), graph.number(0.5)], name
-        )
-    raise UnsupportedError(
-        f"{name!r} must be a function with a plain ONNX form, but is {module or kind}"
     )
 
 

@@ -1,13 +1,13 @@
 """An ONNX graph that grows node by node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
-from nas.program.operations import Shape
+from nas.program.tensors import Shape, Signature
 
 OPSET, IR_VERSION = 17, 8
 INPUT, OUTPUT = "input", "logits"
@@ -98,6 +98,12 @@ class Graph:
             found = f"{name}.{count}"
         self._names.add(found)
         return found
+
+
+Writer = Callable[[Graph, Any, Sequence[str], Signature], str]
+"""Adds an operation of the integer program that reads the named integers, and returns the name of
+its result's.
+"""
 
 
 def windows(

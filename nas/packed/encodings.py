@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from nas.packed.coders import CODERS
 from nas.packed.fields import Cursor
 from nas.packed.layout import ArtifactError
-from nas.program.operations import Weights
+
+Weights = NDArray[np.int8]
 
 CODEBOOK = 8
 """Added to the number of the coder where a codebook is written before the symbols."""

@@ -58,44 +58,11 @@ Symbols of `width` bits are written by one of the coders:
                  length listed (0: does not occur), codes numbered by length, then by upper part. Lengths leave no code unused.
 """
 
-from math import prod
-
-from nas.program.operations import (
-    Add,
-    AvgPool,
-    Concat,
-    Conv,
-    Flatten,
-    Gather,
-    Linear,
-    Lut,
-    MaxPool,
-    Mul,
-    Operation,
-    Shape,
-    TensorType,
-    Upsample,
-)
-
 MAGIC = b"\x89NAS"
 VERSION = 2
 CHECKSUM_BYTES = 4
 AFFINE = 8
 """Added to the bits of weights in their record, modulo 16, where they have zero points."""
-
-KINDS: dict[int, type[Operation]] = {
-    0: Conv,
-    1: Linear,
-    2: Add,
-    3: Mul,
-    4: Concat,
-    5: MaxPool,
-    6: AvgPool,
-    7: Gather,
-    8: Flatten,
-    9: Upsample,
-    10: Lut,
-}
 
 MAX_OPERATIONS = 2**12
 MAX_INPUT = 2**24
@@ -112,29 +79,3 @@ def at_most(what: str, value: int, limit: int) -> None:
     """Raises an ArtifactError if `value` is above `limit`."""
     if value > limit:
         raise ArtifactError(f"{what} must be at most {limit:,}, but got {value:,}")
-
-
-def check_sizes(operation: Operation, source: Shape, result: Shape) -> None:
-    """Refuses an operation that would take too much memory to compute.
-
-    Raises:
-        ArtifactError: with the limit and what was found.
-    """
-    at_most("the elements of a tensor", prod(result), MAX_ELEMENTS)
-    if isinstance(operation, (Conv, MaxPool, AvgPool)):
-        kernel = operation.weights.shape[2:] if isinstance(operation, Conv) else operation.kernel
-        dilation = operation.dilation if isinstance(operation, Conv) else (1, 1)
-        at_most(
-            "kernel, stride, padding and dilation",
-            max(*kernel, *operation.stride, *operation.padding, *dilation),
-            MAX_WINDOW,
-        )
-        padded = source[0] * prod(
-            size + 2 * padding for size, padding in zip(source[1:], operation.padding, strict=True)
-        )
-        at_most("the elements of a padded tensor", padded, MAX_ELEMENTS)
-
-
-def index_width(source: TensorType) -> int:
-    """The bits of an index into the first dimension of `source`."""
-    return max((source.shape[0] - 1).bit_length(), 1)

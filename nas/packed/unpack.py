@@ -14,7 +14,6 @@ from math import prod
 from nas.packed.fields import Cursor, Entry
 from nas.packed.layout import (
     CHECKSUM_BYTES,
-    KINDS,
     MAGIC,
     MAX_INPUT,
     MAX_OPERATIONS,
@@ -22,22 +21,14 @@ from nas.packed.layout import (
     VERSION,
     ArtifactError,
     at_most,
-    check_sizes,
 )
-from nas.packed.records import READERS, read_type
-from nas.program.biases import from_version_1
-from nas.program.operations import (
-    Add,
-    Concat,
-    Conv,
-    Linear,
-    Mul,
-    Operation,
-    ProgramError,
-    TensorType,
-)
+from nas.packed.limits import check_sizes
+from nas.packed.records import RECORDS
+from nas.packed.scalings import read_type
+from nas.packed.version_1 import from_version_1
+from nas.program.operations import Layer, Operation
 from nas.program.program import Program
-from nas.program.shapes import check, result_shape
+from nas.program.tensors import ProgramError, Signature, TensorType
 
 
 def unpack(data: bytes) -> Program:
@@ -111,7 +102,7 @@ def _program(cursor: Cursor, version: int) -> Program:
         operation, result = _operation(cursor, index, tensors)
         operations.append(operation)
         tensors.append(result)
-        if isinstance(operation, (Conv, Linear)):
+        if isinstance(operation, Layer):
             weights += operation.weights.size
             at_most("the weights of a program", weights, MAX_WEIGHTS)
             if version == 1:
@@ -136,25 +127,25 @@ def _operation(
     cursor: Cursor, index: int, tensors: Sequence[TensorType]
 ) -> tuple[Operation, TensorType]:
     code = cursor.byte()
-    if code not in KINDS:
-        raise ArtifactError(f"the kind of an operation must be 0 to {max(KINDS)}, but is {code}")
-    kind = KINDS[code]
-    cursor.layer = f"{index}.{kind.__name__.lower()}"
-    inputs = _inputs(cursor, index, kind)
+    if code not in RECORDS:
+        raise ArtifactError(f"the kind of an operation must be 0 to {max(RECORDS)}, but is {code}")
+    record = RECORDS[code]
+    cursor.layer = f"{index}.{record.kind.__name__.lower()}"
+    inputs = _inputs(cursor, index, record.kind)
     sources = [tensors[source] for source in inputs]
-    operation, result = READERS[kind](cursor, inputs, sources[0])
-    result = replace(result, shape=result_shape(operation, [source.shape for source in sources]))
-    check_sizes(operation, sources[0].shape, result.shape)
-    check(operation, sources, result)
-    return operation, result
+    operation, result = record.read(cursor, inputs, sources[0])
+    shape = operation.result_shape([source.shape for source in sources])
+    signature = Signature(sources, replace(result, shape=shape))
+    check_sizes(operation, signature)
+    operation.check(signature)
+    return operation, signature.result
 
 
 def _inputs(cursor: Cursor, index: int, kind: type[Operation]) -> tuple[int, ...]:
-    count = 2 if kind is Mul else 1
-    if kind in (Add, Concat):
-        count = cursor.varint()
-        if not 2 <= count <= 64:
-            raise ArtifactError(f"it must read 2 to 64 tensors, but reads {count}")
+    least, most = kind.arity
+    count = cursor.varint() if least < most else least
+    if not least <= count <= most:
+        raise ArtifactError(f"it must read {least} to {most} tensors, but reads {count}")
     distances = [cursor.varint() for _ in range(count)]
     at_most("how far back a source lies", max(distances), index)
     return tuple(index - distance for distance in distances)

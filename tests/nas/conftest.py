@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nas.program.operations import (
-    MAX_SHIFT,
-    MIN_SHIFT,
-    OPERATIONS,
     Add,
     AvgPool,
     Concat,
@@ -23,15 +20,14 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
-    Scaling,
-    Shape,
-    TensorType,
+    Requantized,
+    SameScale,
     Upsample,
-    Weights,
-    ZeroPoints,
 )
 from nas.program.program import Program
-from nas.program.shapes import result_shape
+from nas.program.scaling import MAX_SHIFT, MIN_SHIFT, Scaling
+from nas.program.tensors import Shape, TensorType
+from nas.program.weights import IntegerWeights
 
 Numbers = Callable[[int, int, int], NDArray[np.int64]]
 Option = TypeVar("Option")
@@ -71,7 +67,7 @@ class Builder:
     def conv(
         self,
         source: int,
-        weights: Weights | None = None,
+        weights: NDArray[np.int8] | None = None,
         bits: int | None = None,
         groups: int | None = None,
         affine: bool | None = None,
@@ -96,14 +92,13 @@ class Builder:
             (self.pair(1, 3), padding, dilation, groups),
         )
         zeros = self.zero_points(out, bits) if affine else None
-        return self.append(
-            Conv("conv", (source,), weights, bits, biases, scaling, *geometry, zero_points=zeros)
-        )
+        integers = IntegerWeights(weights, bits, zeros)
+        return self.append(Conv("conv", (source,), scaling, integers, biases, *geometry))
 
     def linear(
         self,
         source: int,
-        weights: Weights | None = None,
+        weights: NDArray[np.int8] | None = None,
         bits: int | None = None,
         affine: bool | None = None,
     ) -> int:
@@ -113,9 +108,8 @@ class Builder:
             weights = self.weights((self.one(1, 9), self.tensors[source].size), bits, affine)
         biases, scaling = self.biases(len(weights)), self.scaling(len(weights))
         zeros = self.zero_points(len(weights), bits) if affine else None
-        return self.append(
-            Linear("linear", (source,), weights, bits, biases, scaling, zero_points=zeros)
-        )
+        integers = IntegerWeights(weights, bits, zeros)
+        return self.append(Linear("linear", (source,), scaling, integers, biases))
 
     def add(self, source: int) -> int:
         same = [
@@ -167,18 +161,18 @@ class Builder:
     def append(self, operation: Operation, bits: int = 8) -> int:
         """The index of the result."""
         source = self.tensors[operation.inputs[0]]
-        shape = result_shape(operation, [self.tensors[index].shape for index in operation.inputs])
-        if isinstance(operation, (MaxPool, Gather, Flatten, Upsample)):
+        shape = operation.result_shape([self.tensors[index].shape for index in operation.inputs])
+        if isinstance(operation, SameScale):
             scale, zero, bits = source.scale, source.zero, source.bits
         else:
-            if isinstance(operation, (Conv, Linear, Add, Mul, Concat, AvgPool)):
+            if isinstance(operation, Requantized):
                 bits = self.one(max(operation.scaling.high.bit_length(), 1), 8)
             scale, zero = self.scale(), self.one(0, 2**bits - 1)
         self.operations.append(operation)
         self.tensors.append(TensorType(shape, scale, zero, bits))
         return len(self.operations)
 
-    def weights(self, shape: Shape, bits: int, affine: bool = False) -> Weights:
+    def weights(self, shape: Shape, bits: int, affine: bool = False) -> NDArray[np.int8]:
         """Any levels, two of them, or mostly zeros."""
         top = max(2 ** (bits - 1) - 1, 1)
         values = self.numbers(-top - affine, top, prod(shape))
@@ -191,13 +185,13 @@ class Builder:
         )
         return (np.where(values < 0, -1, 1) if bits == 1 else values).astype(np.int8).reshape(shape)
 
-    def zero_points(self, count: int, bits: int) -> ZeroPoints:
+    def zero_points(self, count: int, bits: int) -> NDArray[np.uint8]:
         """Any, or one for all."""
         return np.resize(self.numbers(0, 2**bits - 1, self.choice([1, count])), count).astype(
             np.uint8
         )
 
-    def affine(self, weights: Weights | None, bits: int) -> bool:
+    def affine(self, weights: NDArray[np.int8] | None, bits: int) -> bool:
         """Whether weights are to have zero points, which given ones have not."""
         return weights is None and bits > 1 and bool(self.one(0, 1))
 
@@ -267,7 +261,7 @@ def _programs(draw: st.DrawFn) -> Program:
     dimension = st.integers(1, 6)
     shape = draw(st.tuples(dimension, dimension, dimension) | st.tuples(dimension))
     builder = Builder(shape, numbers_from(draw(st.integers(0, 2**31))))
-    for kind in draw(st.lists(st.sampled_from(OPERATIONS), max_size=12)):
+    for kind in draw(st.lists(st.sampled_from([*APPEND]), max_size=12)):
         builder.grow(kind)
     return builder.program()
 
@@ -284,7 +278,7 @@ def _assert_same(found: Program, wanted: Program) -> None:
 
 def _assert_equal(one: object, other: object) -> None:
     assert type(one) is type(other)
-    if isinstance(one, Scaling):
+    if isinstance(one, (Scaling, IntegerWeights)):
         for field in dataclasses.fields(one):
             _assert_equal(getattr(one, field.name), getattr(other, field.name))
     elif isinstance(one, np.ndarray):

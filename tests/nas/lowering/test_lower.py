@@ -13,7 +13,7 @@ from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.data import Split, Task
 from nas.data.digits import digits
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.mask import WeightMask
 from nas.program import Interpreter, Program
 from nas.program.operations import (
@@ -22,6 +22,7 @@ from nas.program.operations import (
     Concat,
     Conv,
     Flatten,
+    Layer,
     Linear,
     Lut,
     MaxPool,
@@ -218,7 +219,7 @@ def test_the_operations_are_those_of_the_network(name: str) -> None:
 def test_a_program_computes_what_the_settled_network_does(
     name: str, bits: int, weights: WeightMethod
 ) -> None:
-    model = snapped(quantized(NETWORKS[name][0], bits, weights), IMAGES)
+    model = snapped(quantized(NETWORKS[name][0], bits, weights))
     off = steps(lower(model, IMAGES), model, noise(40, 4, 8, 8, seed=9))
     assert (off < 1.01).double().mean() >= 0.999
     assert (off < 0.01).double().mean() >= 0.97
@@ -232,8 +233,8 @@ def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(
     name: str, weights: WeightMethod, most: float
 ) -> None:
     model = quantized(NETWORKS[name][0], 4, weights)
-    moved = snapped(copy.deepcopy(model), IMAGES)
-    for one, other in ((model, moved), (moved, snapped(copy.deepcopy(moved), IMAGES))):
+    moved = snapped(copy.deepcopy(model))
+    for one, other in ((model, moved), (moved, snapped(copy.deepcopy(moved)))):
         assert furthest(one, other) <= most
 
 
@@ -291,7 +292,7 @@ class Recording(fx.Interpreter):
 def test_settling_leaves_a_network_without_quantizers_alone() -> None:
     model = NETWORKS["folded"][0]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    assert snapped(model, IMAGES) is model
+    assert snapped(model) is model
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -306,7 +307,7 @@ def test_gains_fold_into_signs_and_multipliers() -> None:
     ]
     assert isinstance(plain, Conv)
     signs = gains.sign().numpy().astype(np.int8).reshape(-1, 1, 1, 1)
-    np.testing.assert_array_equal(first.weights, plain.weights * signs)
+    np.testing.assert_array_equal(first.weights.values, plain.weights.values * signs)
     assert [multiplier > 1 for multiplier in first.scaling.multipliers] == [
         bool(gain) for gain in gains
     ]
@@ -323,18 +324,19 @@ def test_affine_weights_stand_for_the_levels_that_were_trained(bits: int, scales
         conv.weight[2].abs_().neg_()
         conv.weight[4] = 0.0
     model = quantized(network, bits, "affine", scales)
-    first = lower(model, IMAGES, keep_dead=True).operations[0]
+    first = lower_all_channels(model, IMAGES).operations[0]
     assert isinstance(first, Conv)
     wanted, _ = affine_levels(conv.weight, bits, scales)
     signs = gains.sign()
     signs[1] = 0.0  # its gain is 0, so it is a constant
-    assert first.zero_points is not None
-    np.testing.assert_array_equal(first.levels, (wanted * signs.view(-1, 1, 1, 1)).numpy())
+    levels = first.weights.levels
+    assert first.weights.zero_points is not None
+    np.testing.assert_array_equal(levels, (wanted * signs.view(-1, 1, 1, 1)).numpy())
     if scales == "channel":  # weights of one sign have all levels on its side
-        assert int(first.levels[0].min()) == -(2**bits - 1)
-    plain = lower(quantized(NETWORKS["folded"][0], bits), IMAGES, keep_dead=True).operations[0]
+        assert int(levels[0].min()) == -(2**bits - 1)
+    plain = lower_all_channels(quantized(NETWORKS["folded"][0], bits), IMAGES).operations[0]
     assert isinstance(plain, Conv)
-    assert plain.zero_points is None
+    assert plain.weights.zero_points is None
 
 
 def test_masked_weights_stand_for_zero() -> None:
@@ -347,14 +349,15 @@ def test_masked_weights_stand_for_zero() -> None:
     conv.add_module(
         "mask", WeightMask(conv.weight, noise(6, 4, 3, 3), 100, None, lambda progress: progress)
     )
-    first = lower(quantized(model, 4, "affine"), IMAGES, keep_dead=True).operations[0]
+    first = lower_all_channels(quantized(model, 4, "affine"), IMAGES).operations[0]
     assert isinstance(first, Conv)
-    assert first.kept is not None
-    assert (first.levels[~first.kept] == 0).all()
-    assert (first.weights[~first.kept] == 0).all()
-    assert np.count_nonzero(first.levels) > 60
-    assert (first.levels[4:] >= 0).all()
-    assert (first.levels[:2] <= 0).all()
+    levels, kept = first.weights.levels, first.weights.kept
+    assert kept is not None
+    assert (levels[~kept] == 0).all()
+    assert (first.weights.values[~kept] == 0).all()
+    assert np.count_nonzero(levels) > 60
+    assert (levels[4:] >= 0).all()
+    assert (levels[:2] <= 0).all()
 
 
 def test_clamps_are_fused() -> None:
@@ -390,10 +393,8 @@ def test_a_float_network_is_calibrated(name: str, method: Method) -> None:
     error = (Interpreter(program)(IMAGES) - said).square().mean() / said.var()
     assert error < 0.01
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert {layer.bits for layer in layers} == {8}
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert {layer.weights.bits for layer in layers} == {8}
 
 
 def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
@@ -401,10 +402,8 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
         copy.deepcopy(NETWORKS["folded"][0]), {"0": 3, "3": 6}, IMAGES
     )
     program = lower(model, IMAGES)
-    assert [operation.bits for operation in program.operations if isinstance(operation, Conv)] == [
-        3,
-        6,
-    ]
+    layers = [operation for operation in program.operations if isinstance(operation, Conv)]
+    assert [layer.weights.bits for layer in layers] == [3, 6]
     assert {tensor.bits for tensor in program.tensors} == {5}
     assert [operation.name for operation in program.operations] == ["0", "3", "4"]
 
@@ -476,7 +475,7 @@ def test_the_program_of_a_trained_network_says_what_it_does(
         model = compress(model, design, (ChannelPruning(), Quantization()), task.train.inputs[:256])
         fit(model, task, recipe, epochs=4, lr=recipe.lr, loss=cross_entropy, generator=shuffle)
     before = copy.deepcopy(model)
-    model = snapped(model, task.example)
+    model = snapped(model)
     program = lower(model, task.example)
     inputs = held_out(task).inputs
     with torch.no_grad():
@@ -517,7 +516,7 @@ def test_a_layer_that_is_called_twice_is_settled_for_its_first_call(bits: int) -
 
     torch.manual_seed(bits)
     images = torch.rand(500, 1, 6, 6)
-    model = snapped(Quantization().apply(Twice(), {"": bits}, images), images)
+    model = snapped(Quantization().apply(Twice(), {"": bits}, images))
     program = lower(model, images)
     with torch.no_grad():
         steps = (Interpreter(program)(images) - model.eval()(images)).abs() / program.tensors[

@@ -16,49 +16,51 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from nas.packed import bits
 from nas.packed.encodings import Encoded
 from nas.packed.fields import Entry
-from nas.packed.layout import KINDS, ArtifactError
+from nas.packed.layout import ArtifactError
 from nas.packed.pack import flash_bytes, pack
+from nas.packed.records import RECORDS
 from nas.packed.unpack import ledger, unpack
 from nas.program.operations import (
-    OPERATIONS,
     Add,
     AvgPool,
     Conv,
     Flatten,
     Gather,
+    Layer,
     Linear,
     Lut,
     MaxPool,
     Operation,
-    Scaling,
-    Shape,
-    TensorType,
     Upsample,
-    Weights,
 )
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import Shape, TensorType
+from nas.program.weights import IntegerWeights
 
 Build = Callable[..., Any]
 Same = Callable[[Program, Program], None]
 Programs = st.SearchStrategy[Program]
 
 BYTE = TensorType((1,), 1.0, 0)
+OPERATIONS = [record.kind for record in RECORDS.values()]
 
 
 def seal(body: bytes) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def quantized(rng: np.random.Generator, shape: Shape, bits: int) -> Weights:
+def quantized(rng: np.random.Generator, shape: Shape, bits: int) -> NDArray[np.int8]:
     """Bell-shaped, the largest of each channel at the largest level."""
     values = rng.normal(size=(shape[0], prod(shape[1:])))
     top = 2 ** (bits - 1) - 1
     levels = np.rint(values / np.abs(values).max(1, keepdims=True) * (top + 0.499))
-    weights: Weights = levels.astype(np.int8).reshape(shape)
+    weights: NDArray[np.int8] = levels.astype(np.int8).reshape(shape)
     return weights
 
 
@@ -79,10 +81,9 @@ def residual(build: Build, bits: int) -> Program:
         operation = Conv(
             "",
             (source,),
-            weights,
-            bits,
-            biases,
             scaling,
+            IntegerWeights(weights, bits),
+            biases,
             (1, 1),
             (padding, padding),
             (1, 1),
@@ -101,8 +102,8 @@ def residual(build: Build, bits: int) -> Program:
     return program
 
 
-def layers(program: Program) -> list[Conv | Linear]:
-    return [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+def layers(program: Program) -> list[Layer]:
+    return [operation for operation in program.operations if isinstance(operation, Layer)]
 
 
 def small(build: Build) -> Program:
@@ -133,7 +134,7 @@ def test_a_program_comes_back_as_it_was(
 
 def test_programs_of_all_kinds_are_drawn(build: Build) -> None:
     kinds = {type(operation) for operation in small(build).operations}
-    assert kinds == set(OPERATIONS) == set(KINDS.values())
+    assert kinds == set(OPERATIONS)
 
 
 def test_operations_are_named_by_index_and_kind(build: Build) -> None:
@@ -149,14 +150,17 @@ def test_operations_are_named_by_index_and_kind(build: Build) -> None:
 
 def test_every_array_is_ready_to_be_written_to(build: Build) -> None:
     for operation in unpack(pack(small(build))).operations:
-        arrays = [value for value in vars(operation).values() if isinstance(value, np.ndarray)]
+        values = [*vars(operation).values()]
+        if isinstance(operation, Layer):
+            values += vars(operation.weights).values()
+        arrays = [value for value in values if isinstance(value, np.ndarray)]
         assert all(array.flags.writeable and array.flags.c_contiguous for array in arrays)
 
 
 def test_the_ledger_says_what_each_byte_is_for() -> None:
     scaling = Scaling(np.array([1, 2, 3], np.uint16), 9, 0, 255)
-    weights = np.array([[-1, 1], [1, 1], [1, -1]], np.int8)
-    linear = Linear("classifier", (2,), weights, 1, np.array([-3, 0, 3], np.int32), scaling)
+    weights = IntegerWeights(np.array([[-1, 1], [1, 1], [1, -1]], np.int8), 1)
+    linear = Linear("classifier", (2,), scaling, weights, np.array([-3, 0, 3], np.int32))
     gather, lut = (
         Gather("gather", (0,), np.array([3, 0], np.int32)),
         Lut("square", (1,), (np.arange(256) ** 2 // 255).astype(np.uint8)),
@@ -192,7 +196,7 @@ def test_a_network_of_25_thousand_weights_meets_its_budget(
 ) -> None:
     program = residual(build, width)
     assert sum(layer.weights.size for layer in layers(program)) == 25_216
-    assert sum(len(layer.weights) for layer in layers(program)) == 666
+    assert sum(layer.weights.shape[0] for layer in layers(program)) == 666
     packed = pack(program)
     assert len(packed) <= budget
     others = sum(
@@ -218,18 +222,22 @@ def test_zero_points_take_the_fewest_bits(zeros: list[int], stored: str) -> None
         np.array([[-8, 7], [0, 1], [3, -2]], np.int8),
     )
     points = np.array(zeros, np.uint8)
-    linear = Linear("", (0,), weights, 4, np.zeros(3, np.int32), scaling, zero_points=points)
+    narrow, wide = IntegerWeights(weights, 4, points), IntegerWeights(weights, 8, points)
+    linear = Linear("", (0,), scaling, narrow, np.zeros(3, np.int32))
     program = Program((TensorType((2,), 1.0, 0), TensorType((3,), 1.0, 0)), (linear,))
     packed, wanted = pack(program), bytes.fromhex(stored)
     # 4 bits and 8 for the zero points; 8 are 0.
-    assert [packed[26], pack(Program(program.tensors, (replace(linear, bits=8),)))[26]] == [12, 0]
+    assert [packed[26], pack(Program(program.tensors, (replace(linear, weights=wide),)))[26]] == [
+        12,
+        0,
+    ]
     begin = 28 + 2 * 3
     assert packed[begin : begin + len(wanted)] == wanted
     assert Entry("0.linear", "zero points", len(wanted)) in ledger(packed)
     assert flash_bytes(program) - len(packed) == 4 * 3 + (2 + 2) - len(wanted)
     found = unpack(packed).operations[0]
     assert isinstance(found, Linear)
-    assert found.levels.tolist() == [
+    assert found.weights.levels.tolist() == [
         [(w + z) % 16 - z for w in row] for row, z in zip(weights.tolist(), zeros, strict=True)
     ]
 
@@ -253,11 +261,11 @@ def test_what_is_fixed_is_small(build: Build) -> None:
 
 
 def test_flash_holds_arrays_as_they_are(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    def raw(weights: Weights, width: int) -> Encoded:
+    def raw(weights: NDArray[np.int8], width: int) -> Encoded:
         return Encoded(0, bits.pack(weights.ravel().view(np.uint8), width))
 
     program = small(build)
-    monkeypatch.setattr(importlib.import_module("nas.packed.pack"), "encode", raw)
+    monkeypatch.setattr(importlib.import_module("nas.packed.layers"), "encode", raw)
     others = sum(
         entry.bytes for entry in ledger(pack(program)) if entry.purpose not in {"tables", "biases"}
     )
@@ -630,7 +638,7 @@ def test_few_bytes_may_stand_for_a_large_layer() -> None:
     [
         ("MAX_OPERATIONS", "unpack", 2, "operations of a program"),
         ("MAX_WEIGHTS", "unpack", 10, "weights of a program"),
-        ("MAX_ELEMENTS", "records", 6, "weights of a layer"),
+        ("MAX_ELEMENTS", "layers", 6, "weights of a layer"),
     ],
 )
 def test_what_is_read_and_what_is_written_have_the_same_limits(

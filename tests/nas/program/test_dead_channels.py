@@ -11,17 +11,11 @@ from nas.lowering.lower import lower
 from nas.packed.pack import flash_bytes
 from nas.program.dead_channels import without_dead_channels
 from nas.program.interpreter import Interpreter
-from nas.program.operations import (
-    Add,
-    Concat,
-    Conv,
-    Flatten,
-    Linear,
-    Operation,
-    Scaling,
-    TensorType,
-)
+from nas.program.operations import Add, Concat, Conv, Flatten, Layer, Linear, Operation
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 BYTE = TensorType((1,), 0.5, 7)
 
@@ -36,12 +30,11 @@ def with_silence(program: Program, seed: int) -> Program:
         if scaling is not None:
             low, high = min(scaling.low, result.zero), max(scaling.high, result.zero)
             operation = replace(operation, scaling=replace(scaling, low=low, high=high))  # type: ignore[call-arg]
-        if isinstance(operation, (Conv, Linear)) and operation.bits > 1:
-            heard = rng.integers(0, 2, len(operation.weights))
-            weights = operation.weights * heard.reshape(-1, *[1] * (operation.weights.ndim - 1))
+        if isinstance(operation, Layer) and operation.weights.bits > 1:
+            heard = rng.integers(0, 2, len(operation.biases))
             operation = replace(
                 operation,
-                weights=weights.astype(np.int8),
+                weights=operation.weights.cleared(heard == 0),
                 biases=(operation.biases * heard).astype(np.int32),
             )
         operations.append(operation)
@@ -79,10 +72,9 @@ def conv(
     return Conv(
         "conv",
         (source,),
-        pointwise,
-        8,
-        np.array(biases, np.int32),
         scaling,
+        IntegerWeights(pointwise, 8),
+        np.array(biases, np.int32),
         (1, 1),
         (0, 0),
         (1, 1),
@@ -109,10 +101,9 @@ def ended(tensors: list[TensorType], *operations: Operation) -> Program:
     head = Linear(
         "head",
         (len(operations) + 1,),
-        np.ones((2, features), np.int8),
-        8,
-        np.zeros(2, np.int32),
         scaling_of(2),
+        IntegerWeights(np.ones((2, features), np.int8), 8),
+        np.zeros(2, np.int32),
     )
     types = (*tensors, replace(BYTE, shape=(features,)), replace(BYTE, shape=(2,)))
     return Program(types, (*operations, Flatten("flatten", (len(operations),)), head))
@@ -153,14 +144,15 @@ def test_channels_are_judged_by_what_their_weights_stand_for() -> None:
         ([8, 15, 0], [-1160, -660, -8960], [0]),
     ):
         points = np.array(zeros, np.uint8)
-        affine = replace(first, bits=4, biases=np.array(biases, np.int32), zero_points=points)
+        weights = replace(first.weights, bits=4, zero_points=points)
+        affine = replace(first, weights=weights, biases=np.array(biases, np.int32))
         program = ended([image(2), image(3)], affine)
         smaller = without_dead_channels(program)
         np.testing.assert_array_equal(outputs(smaller), outputs(program))
         found = smaller.operations[0]
         assert isinstance(found, Conv)
-        assert found.zero_points is not None
-        assert found.zero_points.tolist() == points[alive].tolist()
+        assert found.weights.zero_points is not None
+        assert found.weights.zero_points.tolist() == points[alive].tolist()
         assert found.biases.tolist() == [biases[channel] for channel in alive]
 
 
@@ -203,9 +195,8 @@ def test_a_layer_keeps_a_channel_even_if_all_are_dead() -> None:
 
 
 def test_inputs_and_classes_all_stay() -> None:
-    silent = Linear(
-        "head", (0,), np.zeros((3, 4), np.int8), 8, np.zeros(3, np.int32), scaling_of(3)
-    )
+    weights = IntegerWeights(np.zeros((3, 4), np.int8), 8)
+    silent = Linear("head", (0,), scaling_of(3), weights, np.zeros(3, np.int32))
     program = Program((replace(BYTE, shape=(4,)), replace(BYTE, shape=(3,))), (silent,))
     assert without_dead_channels(program) is program
 
@@ -235,17 +226,19 @@ def test_lowering_leaves_dead_channels_out() -> None:
 def test_masks_lose_the_channels_that_the_weights_lose() -> None:
     first = conv(0, np.array([[1, 2], [0, 0], [3, 0]]), (0, 0, 0))
     second = conv(1, np.array([[1, 5, 0], [2, 5, 3]]), (0, 0))
-    masks = [operation.weights != 0 for operation in (first, second)]
+    masks = [operation.weights.values != 0 for operation in (first, second)]
     masks[0][2, 1] = True  # kept, though it is 0
     tensor = TensorType((2, 1, 1), 1.0, 0)
     layers = tuple(
-        replace(operation, kept=mask)
+        replace(operation, weights=replace(operation.weights, kept=mask))
         for operation, mask in zip((first, second), masks, strict=True)
     )
     tensors = (tensor, replace(tensor, shape=(3, 1, 1)), tensor, replace(tensor, shape=(2,)))
     program = Program(tensors, (*layers, Flatten("flatten", (2,))))
     smaller = without_dead_channels(program)
-    kept = [operation.kept for operation in smaller.operations if isinstance(operation, Conv)]
+    kept = [
+        operation.weights.kept for operation in smaller.operations if isinstance(operation, Conv)
+    ]
     assert kept[0] is not None
     assert kept[1] is not None
     assert kept[0][:, :, 0, 0].tolist() == [[True, True], [True, True]]
