@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nas.packed.pack import pack
+from nas.packed.records import RECORDS
 from nas.packed.unpack import unpack
 from nas.packed.version_1 import from_version_1
 from nas.program.operations import (
@@ -186,6 +187,16 @@ def test_files_of_every_version_open(
     name: str, assert_same: Callable[[Program, Program], None]
 ) -> None:
     assert_same(unpack((FOLDER / f"{name}.bin").read_bytes()), GOLDEN[name]())
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if not name.startswith("v1")])
+def test_programs_are_still_written_as_the_same_bytes(name: str) -> None:
+    assert pack(GOLDEN[name]()) == (FOLDER / f"{name}.bin").read_bytes()
+
+
+def test_every_kind_is_in_a_file() -> None:
+    written = {type(operation) for make in GOLDEN.values() for operation in make().operations}
+    assert written == {record.kind for record in RECORDS.values()}
 
 
 def test_every_file_is_tried() -> None:
