@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
-from nas.onnx.pointwise import float_function
+from nas.onnx.pointwise import FloatCall, float_function
 from nas.quantize import (
     ActivationQuantizer,
     Role,
@@ -118,7 +118,9 @@ class _Walk:
                         f"{name!r} must have no further arguments, but has {node.args[1:]}, {dict(node.kwargs)}"
                     )
                 function = node.target if module is None else module
-                return float_function(self.graph, function, values[0], name)
+                return float_function(
+                    self.graph, FloatCall(function, values[0], name, _shape(node))
+                )
             case Role.KEEP:
                 return _kept(self.graph, module, node, values, name)
         # A range, or batch normalization that its layer has taken up.

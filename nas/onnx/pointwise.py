@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,20 +24,35 @@ def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
 WRITERS: Mapping[type[Operation], Writer] = {Lut: _lut}
 
 
-def float_function(graph: Graph, function: object, value: str, name: str) -> str:
-    """Adds a function of a float network, a module or what is called, and returns the name of its
-    result.
+@dataclass(frozen=True)
+class FloatCall:
+    """A call in a float network: of a module, a function or the method of that name.
+
+    `value` and `name` are the names of input and result, both of `shape`, [N, …].
+    """
+
+    function: Any
+    value: str
+    name: str
+    shape: tuple[int, ...]
+
+
+def float_function(graph: Graph, call: FloatCall) -> str:
+    """Adds a function of a float network, and returns the name of its result.
 
     Raises:
         UnsupportedError: if the function has no plain ONNX form.
     """
+    function = call.function
     kind = type(function) if isinstance(function, nn.Module) else function
     if kind in _PLAIN:
         operator, attributes = _PLAIN[kind]
-        return graph.node(operator, [value], name, attributes)
+        return graph.node(operator, [call.value], call.name, attributes)
     if kind in _COMPOSED:
-        return _COMPOSED[kind](graph, function, value, name)
-    raise UnsupportedError(f"{name!r} must be a function with a plain ONNX form, but is {function}")
+        return _COMPOSED[kind](graph, call)
+    raise UnsupportedError(
+        f"{call.name!r} must be a function with a plain ONNX form, but is {function}"
+    )
 
 
 _PLAIN: Mapping[object, tuple[str, Attributes]] = {
@@ -48,40 +64,44 @@ _PLAIN: Mapping[object, tuple[str, Attributes]] = {
 }
 
 
-def _leaky_relu(graph: Graph, module: Any, value: str, name: str) -> str:
-    return graph.node("LeakyRelu", [value], name, {"alpha": module.negative_slope})
+def _leaky_relu(graph: Graph, call: FloatCall) -> str:
+    attributes = {"alpha": call.function.negative_slope}
+    return graph.node("LeakyRelu", [call.value], call.name, attributes)
 
 
-def _elu(graph: Graph, module: Any, value: str, name: str) -> str:
-    return graph.node("Elu", [value], name, {"alpha": module.alpha})
+def _elu(graph: Graph, call: FloatCall) -> str:
+    return graph.node("Elu", [call.value], call.name, {"alpha": call.function.alpha})
 
 
-def _relu6(graph: Graph, _: Any, value: str, name: str) -> str:
-    return graph.node("Clip", [value, graph.number(0.0), graph.number(6.0)], name)
+def _relu6(graph: Graph, call: FloatCall) -> str:
+    limits = [graph.number(0.0), graph.number(6.0)]
+    return graph.node("Clip", [call.value, *limits], call.name)
 
 
-def _hardtanh(graph: Graph, module: Any, value: str, name: str) -> str:
-    limits = [graph.number(module.min_val), graph.number(module.max_val)]
-    return graph.node("Clip", [value, *limits], name)
+def _hardtanh(graph: Graph, call: FloatCall) -> str:
+    limits = [graph.number(call.function.min_val), graph.number(call.function.max_val)]
+    return graph.node("Clip", [call.value, *limits], call.name)
 
 
-def _silu(graph: Graph, _: Any, value: str, name: str) -> str:
-    return graph.node("Mul", [value, graph.node("Sigmoid", [value], f"{name}.gate")], name)
+def _silu(graph: Graph, call: FloatCall) -> str:
+    gate = graph.node("Sigmoid", [call.value], f"{call.name}.gate")
+    return graph.node("Mul", [call.value, gate], call.name)
 
 
-def _gelu(graph: Graph, function: Any, value: str, name: str) -> str:
-    if isinstance(function, nn.GELU) and function.approximate != "none":
+def _gelu(graph: Graph, call: FloatCall) -> str:
+    name = call.name
+    if isinstance(call.function, nn.GELU) and call.function.approximate != "none":
         raise UnsupportedError(
-            f"{name!r} must be a function with a plain ONNX form, but is {function}"
+            f"{name!r} must be a function with a plain ONNX form, but is {call.function}"
         )
-    ratio = graph.node("Div", [value, graph.number(math.sqrt(2))], f"{name}.ratio")
+    ratio = graph.node("Div", [call.value, graph.number(math.sqrt(2))], f"{name}.ratio")
     error = graph.node("Erf", [ratio], f"{name}.erf")
     gate = graph.node("Add", [error, graph.number(1.0)], f"{name}.gate")
-    double = graph.node("Mul", [value, gate], f"{name}.double")
+    double = graph.node("Mul", [call.value, gate], f"{name}.double")
     return graph.node("Mul", [double, graph.number(0.5)], name)
 
 
-_COMPOSED: Mapping[object, Callable[[Graph, Any, str, str], str]] = {
+_COMPOSED: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     nn.LeakyReLU: _leaky_relu,
     nn.ELU: _elu,
     **dict.fromkeys((nn.ReLU6, functional.relu6), _relu6),

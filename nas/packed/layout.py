@@ -5,6 +5,9 @@ most 2³² - 1 and as short as can be. A pair is two numbers a, b: one varint 2a
 varint b. float32, uint16 and uint32 are little-endian. Packed bits run from the top bit of each byte down, the highest bit
 of a number first, and end on a whole byte, filled with zero bits; numbers below zero are in two's complement.
 
+A file has the lowest version that has all of its kinds, and 2 at least: version 1 is only read. Every version has the kinds
+that are listed without one.
+
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · uint32 CRC-32 (the one of zlib) of all bytes before it
     input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
@@ -59,7 +62,8 @@ Symbols of `width` bits are written by one of the coders:
 """
 
 MAGIC = b"\x89NAS"
-VERSION = 2
+FIRST_WRITTEN = 2
+"""The lowest version that is still written; files of version 1 are only read."""
 CHECKSUM_BYTES = 4
 AFFINE = 8
 """Added to the bits of weights in their record, modulo 16, where they have zero points."""

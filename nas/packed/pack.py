@@ -6,12 +6,12 @@ import zlib
 from nas.packed.fields import varint
 from nas.packed.layout import (
     CHECKSUM_BYTES,
+    FIRST_WRITTEN,
     MAGIC,
     MAX_ELEMENTS,
     MAX_INPUT,
     MAX_OPERATIONS,
     MAX_WEIGHTS,
-    VERSION,
     ArtifactError,
     at_most,
 )
@@ -78,7 +78,8 @@ def _check(program: Program) -> None:
 def _head(program: Program) -> bytes:
     first = program.tensors[0]
     shape = bytes([len(first.shape)]) + b"".join(map(varint, first.shape))
-    return MAGIC + bytes([VERSION]) + varint(len(program.operations)) + shape + write_type(first)
+    version = max(FIRST_WRITTEN, *(_BY_KIND[type(each)][1].version for each in program.operations))
+    return MAGIC + bytes([version]) + varint(len(program.operations)) + shape + write_type(first)
 
 
 def _start(operation: Operation, index: int, code: int) -> bytes:

@@ -18,12 +18,14 @@ class Record(Generic[Kind]):
     `read` is given these indices and the type of the first source. It returns the operation and the
     type of its result, of whatever shape: that follows from the operation. `plain_bytes` is the
     length of what `write` returns if arrays were not compressed; None where they never are.
+    `version` is that of the first format with such operations.
     """
 
     kind: type[Kind]
     write: Callable[[Kind, Signature], bytes]
     read: Callable[[Cursor, tuple[int, ...], TensorType], tuple[Kind, TensorType]]
     plain_bytes: Callable[[Kind, Signature], int] | None = None
+    version: int = 1
 
     def flash_bytes(self, operation: Kind, signature: Signature) -> int:
         """The length of a record whose arrays are not compressed."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nas.packed import bits
 from nas.packed.fields import Cursor, pair, varint
 from nas.packed.layers import CONV, LINEAR
-from nas.packed.layout import at_most
+from nas.packed.layout import FIRST_WRITTEN, at_most
 from nas.packed.record import Record
 from nas.packed.scalings import read_scaled, read_type, write_scaled, write_type
 from nas.program.operations import (
@@ -152,3 +152,6 @@ RECORDS: Mapping[int, Record[Any]] = {
     9: Record(Upsample, _write_upsample, _read_upsample),
     10: Record(Lut, _write_lut, _read_lut, _lut_bytes),
 }
+
+NEWEST = max(FIRST_WRITTEN, *(record.version for record in RECORDS.values()))
+"""The newest version of the format."""

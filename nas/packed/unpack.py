@@ -18,12 +18,11 @@ from nas.packed.layout import (
     MAX_INPUT,
     MAX_OPERATIONS,
     MAX_WEIGHTS,
-    VERSION,
     ArtifactError,
     at_most,
 )
 from nas.packed.limits import check_sizes
-from nas.packed.records import RECORDS
+from nas.packed.records import NEWEST, RECORDS
 from nas.packed.scalings import read_type
 from nas.packed.version_1 import from_version_1
 from nas.program.operations import Layer, Operation
@@ -83,10 +82,10 @@ def _header(cursor: Cursor) -> int:
     if magic != MAGIC:
         raise ArtifactError(f"a packed file must begin with {MAGIC!r}, but begins with {magic!r}")
     version = cursor.byte()
-    if not 1 <= version <= VERSION:
-        hint = ": newer software wrote it" if version > VERSION else ""
+    if not 1 <= version <= NEWEST:
+        hint = ": newer software wrote it" if version > NEWEST else ""
         raise ArtifactError(
-            f"a packed file must have a version from 1 to {VERSION}, but has {version}{hint}"
+            f"a packed file must have a version from 1 to {NEWEST}, but has {version}{hint}"
         )
     return version
 
@@ -99,7 +98,7 @@ def _program(cursor: Cursor, version: int) -> Program:
     tensors, operations, weights = [_input(cursor)], list[Operation](), 0
     for index in range(count):
         cursor.layer = str(index)
-        operation, result = _operation(cursor, index, tensors)
+        operation, result = _operation(cursor, version, tensors)
         operations.append(operation)
         tensors.append(result)
         if isinstance(operation, Layer):
@@ -124,12 +123,15 @@ def _input(cursor: Cursor) -> TensorType:
 
 
 def _operation(
-    cursor: Cursor, index: int, tensors: Sequence[TensorType]
+    cursor: Cursor, version: int, tensors: Sequence[TensorType]
 ) -> tuple[Operation, TensorType]:
-    code = cursor.byte()
-    if code not in RECORDS:
-        raise ArtifactError(f"the kind of an operation must be 0 to {max(RECORDS)}, but is {code}")
-    record = RECORDS[code]
+    code, index = cursor.byte(), len(tensors) - 1
+    known = {known: record for known, record in RECORDS.items() if record.version <= version}
+    if code not in known:
+        raise ArtifactError(
+            f"the kind of an operation must be 0 to {max(known)} in version {version}, but is {code}"
+        )
+    record = known[code]
     cursor.layer = f"{index}.{record.kind.__name__.lower()}"
     inputs = _inputs(cursor, index, record.kind)
     sources = [tensors[source] for source in inputs]

@@ -456,7 +456,7 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         ),
         pytest.param(
             chain(b"\x0b"),
-            "byte 14, 0: the kind of an operation must be 0 to 10, but is 11",
+            "byte 14, 0: the kind of an operation must be 0 to 10 in version 2, but is 11",
             id="kind",
         ),
         pytest.param(
