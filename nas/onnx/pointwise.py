@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import nn
 from torch.nn import functional
 
 from nas.onnx.graph import Attributes, Graph, Writer
-from nas.program.operations import Lut, Operation
+from nas.program.operations import Lut, Operation, PRelu
 from nas.program.tensors import Signature
 from nas.quantize import FusedReLU, UnsupportedError
 
@@ -21,7 +23,23 @@ def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
     return graph.node("Gather", [graph.constant(lut.table, f"{lut.name}.table"), index], lut.name)
 
 
-WRITERS: Mapping[type[Operation], Writer] = {Lut: _lut}
+def _prelu(graph: Graph, prelu: PRelu, inputs: Sequence[str], signature: Signature) -> str:
+    source, result, name = signature.source, signature.result, prelu.name
+    (factor,) = prelu.scaling.factors.tolist()
+    # The scale that gives the multiplier exactly; the source's own scale only comes close.
+    real = graph.real(inputs[0], f"{name}.source", factor * result.scale, source.zero)
+    slopes = _per_channel(prelu.slope_factors / factor, len(source.shape))
+    rectified = graph.node("PRelu", [real, graph.constant(slopes, f"{name}.slope")], f"{name}.real")
+    limits = prelu.scaling.low, prelu.scaling.high
+    return graph.integers(rectified, name, result.scale, result.zero, limits)
+
+
+def _per_channel(values: NDArray[np.float64], rank: int) -> NDArray[np.float32]:
+    """Values [C] in a shape that broadcasts to [N, C] or [N, C, H, W]; `rank` is without N."""
+    return values.astype(np.float32).reshape(-1, *[1] * (rank - 1))
+
+
+WRITERS: Mapping[type[Operation], Writer] = {Lut: _lut, PRelu: _prelu}
 
 
 @dataclass(frozen=True)
@@ -101,9 +119,16 @@ def _gelu(graph: Graph, call: FloatCall) -> str:
     return graph.node("Mul", [double, graph.number(0.5)], name)
 
 
+def _float_prelu(graph: Graph, call: FloatCall) -> str:
+    slopes = call.function.weight.detach().double().numpy()
+    stored = graph.constant(_per_channel(slopes, len(call.shape) - 1), f"{call.name}.slope")
+    return graph.node("PRelu", [call.value, stored], call.name)
+
+
 _COMPOSED: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     nn.LeakyReLU: _leaky_relu,
     nn.ELU: _elu,
+    nn.PReLU: _float_prelu,
     **dict.fromkeys((nn.ReLU6, functional.relu6), _relu6),
     nn.Hardtanh: _hardtanh,
     **dict.fromkeys((nn.SiLU, functional.silu), _silu),

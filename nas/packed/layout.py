@@ -5,15 +5,15 @@ most 2³² - 1 and as short as can be. A pair is two numbers a, b: one varint 2a
 varint b. float32, uint16 and uint32 are little-endian. Packed bits run from the top bit of each byte down, the highest bit
 of a number first, and end on a whole byte, filled with zero bits; numbers below zero are in two's complement.
 
-A file has the lowest version that has all of its kinds, and 2 at least: version 1 is only read. Every version has the kinds
-that are listed without one.
+A file has the lowest version that has all of its kinds, and 2 at least: version 1 is only read. Its biases differ; versions 2
+and 3 differ in their kinds alone.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · uint32 CRC-32 (the one of zlib) of all bytes before it
     input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
     type        float32 scale · byte zero point · byte bits
     operation   byte kind · sources · geometry · what the kind has of: type of the result, scaling, weight record, width
-                · what the kind has of: multipliers, biases, zero points, weights, table, indices
+                · what the kind has of: multipliers, biases, zero points, weights, table, indices, slopes
 
     source      varint: 0 for the tensor before this operation, 1 for the one before that, …; tensor 0 is the input.
                 Add and Concat have a varint number of sources before them, Mul has two, all others one.
@@ -32,13 +32,16 @@ that are listed without one.
     8 Flatten
     9 Upsample   varint factor
     10 Lut                                                                    type · byte width · table
+    11 PRelu, since version 3                                                 type · scaling · byte width · multipliers · slopes
 
     multipliers  uint16 each: `out` of them, one a source for Add and Concat, else one
     biases       `out` numbers packed at the bias width, which is 0 where all are 0; nas.program.operations says what they are
-                 worth. In version 1 they are 256ths of a step of the result; else the versions are alike.
+                 worth. In version 1 they are 256ths of a step of the result.
     zero points  where the record says so: byte, the least of them · byte width · how much more each of the `out` ones is, packed.
                  Those of weights of b bits are at most 2^b - 1
     indices      packed at as many bits as the largest possible index needs, one at least
+    slopes       one number for each channel of the source, packed at the width, of -65535 … 65535: it takes the place of the
+                 multiplier where the source is below its zero point
     table        byte, the first entry · the differences of the 2^bits - 1 others to the one before, modulo 256, packed
 
 Shapes of results follow from the operations, and kinds without a type keep that of their source. Weights lie row after row,

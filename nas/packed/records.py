@@ -11,7 +11,15 @@ from nas.packed.fields import Cursor, pair, varint
 from nas.packed.layers import CONV, LINEAR
 from nas.packed.layout import FIRST_WRITTEN, at_most
 from nas.packed.record import Record
-from nas.packed.scalings import read_scaled, read_type, write_scaled, write_type
+from nas.packed.scalings import (
+    read_multipliers,
+    read_scaled,
+    read_type,
+    write_multipliers,
+    write_scaled,
+    write_scaled_type,
+    write_type,
+)
 from nas.program.operations import (
     Add,
     AvgPool,
@@ -23,6 +31,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Pool,
+    PRelu,
     Upsample,
 )
 from nas.program.tensors import Signature, TensorType
@@ -139,6 +148,31 @@ def _differences(lut: Lut) -> NDArray[np.int8]:
     return np.diff(lut.table).view(np.int8)
 
 
+def _write_prelu(prelu: PRelu, signature: Signature) -> bytes:
+    width = bits.signed_width(prelu.slopes)
+    head = write_scaled_type(signature.result, prelu.scaling) + bytes([width])
+    return head + write_multipliers(prelu.scaling) + bits.pack_signed(prelu.slopes, width)
+
+
+def _read_prelu(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[PRelu, TensorType]:
+    result, limits, width = read_type(cursor), cursor.take(3), cursor.byte()
+    at_most("the bits of a slope", width, _SLOPE_BITS)
+    cursor.enter("structure")
+    scaling = read_multipliers(cursor, limits, 1)
+    slopes = cursor.packed_signed(source.shape[0], width).astype(np.int32)
+    cursor.enter("slopes")
+    return PRelu(cursor.layer, inputs, scaling, slopes), result
+
+
+def _prelu_bytes(prelu: PRelu, signature: Signature) -> int:
+    head = len(write_scaled_type(signature.result, prelu.scaling)) + 1
+    slopes = bits.packed_bytes(len(prelu.slopes), _SLOPE_BITS)
+    return head + len(write_multipliers(prelu.scaling)) + slopes
+
+
+# A multiplier and its sign.
+_SLOPE_BITS = 17
+
 RECORDS: Mapping[int, Record[Any]] = {
     0: CONV,
     1: LINEAR,
@@ -151,6 +185,7 @@ RECORDS: Mapping[int, Record[Any]] = {
     8: Record(Flatten, _write_flatten, _read_flatten),
     9: Record(Upsample, _write_upsample, _read_upsample),
     10: Record(Lut, _write_lut, _read_lut, _lut_bytes),
+    11: Record(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
 }
 
 NEWEST = max(FIRST_WRITTEN, *(record.version for record in RECORDS.values()))

@@ -21,7 +21,7 @@ class Role(Enum):
     PRODUCT = auto()
     CONCAT = auto()
     MEAN = auto()
-    UNARY = auto()  # a table of the function's values
+    UNARY = auto()  # a function of one value: a table, or multipliers for nn.PReLU
     KEEP = auto()  # moves integers about and changes none
 
 
@@ -42,6 +42,7 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.ELU,
             nn.LeakyReLU,
             nn.Hardtanh,
+            nn.PReLU,
         ),
     ),
     (

@@ -20,6 +20,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     Requantized,
     SameScale,
     Upsample,
@@ -158,6 +159,12 @@ class Builder:
             bits,
         )
 
+    def prelu(self, source: int) -> int:
+        scaling, largest = self.scaling(1), 2 ** self.one(0, 16) - 1
+        nonzero = dataclasses.replace(scaling, multipliers=scaling.multipliers.clip(1))
+        slopes = self.numbers(-largest, largest, self.tensors[source].shape[0])
+        return self.append(PRelu("prelu", (source,), nonzero, slopes.astype(np.int32)))
+
     def append(self, operation: Operation, bits: int = 8) -> int:
         """The index of the result."""
         source = self.tensors[operation.inputs[0]]
@@ -234,6 +241,7 @@ APPEND: dict[type[Operation], Callable[[Builder, int], int]] = {
     Flatten: Builder.flatten,
     Upsample: Builder.upsample,
     Lut: Builder.lut,
+    PRelu: Builder.prelu,
 }
 
 

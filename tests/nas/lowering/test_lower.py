@@ -28,6 +28,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     Upsample,
 )
 from nas.quantize import ActivationQuantizer, UnsupportedError, calibrate, insert_quantizers
@@ -78,6 +79,15 @@ def normalized(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
 
 def sequence(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten())
+
+
+def slopes(channels: int) -> nn.PReLU:
+    """A PReLU as after some training, with slopes of both signs, one of zero and one above 1."""
+    made = nn.PReLU(channels)
+    with torch.no_grad():
+        made.weight.copy_(torch.linspace(-0.7, 1.4, channels))
+        made.weight[1] = 0.0
+    return made
 
 
 def gated(net: Net, x: Tensor) -> Tensor:
@@ -178,6 +188,15 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
             "joined": (
                 Net(joined, a=nn.Conv2d(4, 3, 1), b=nn.Conv2d(3, 2, 1), flat=flat),
                 (Conv, Conv, Concat, Flatten),
+            ),
+            "PReLU": (sequence(nn.Conv2d(4, 3, 3), slopes(3)), (Conv, PRelu, Flatten)),
+            "PReLU with one slope": (
+                sequence(nn.Conv2d(4, 3, 3), nn.PReLU(init=-0.3)),
+                (Conv, PRelu, Flatten),
+            ),
+            "PReLU of features": (
+                nn.Sequential(flat, nn.Linear(256, 7), slopes(7), nn.Linear(7, 3)),
+                (Flatten, Linear, PRelu, Linear),
             ),
             **{
                 kind.__name__: (sequence(nn.Conv2d(4, 3, 3), kind()), (Conv, Lut, Flatten))
@@ -358,6 +377,31 @@ def test_masked_weights_stand_for_zero() -> None:
     assert np.count_nonzero(levels) > 60
     assert (levels[4:] >= 0).all()
     assert (levels[:2] <= 0).all()
+
+
+def test_a_quantized_network_learns_slopes() -> None:
+    model = quantized(NETWORKS["PReLU"][0]).train()
+    before = model.get_parameter("1.weight").clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    model(IMAGES).mean().backward()
+    optimizer.step()
+    after = model.get_parameter("1.weight").detach()
+    assert (after != before).all()
+    program = lower_all_channels(snapped(model), IMAGES)
+    prelu, (source, result) = program.operations[1], program.tensors[1:3]
+    assert isinstance(prelu, PRelu)
+    wanted = after.numpy() * source.scale / result.scale
+    np.testing.assert_allclose(prelu.slope_factors, wanted, atol=2.0**-16)
+    assert (steps(program, model, noise(40, 4, 8, 8, seed=9)) < 0.01).double().mean() >= 0.97
+
+
+@pytest.mark.parametrize("slope", [0.0, 1e-6, -3.0, 1e7])
+def test_slopes_of_any_size_have_an_integer_form(slope: float) -> None:
+    model = sequence(nn.Conv2d(4, 3, 3), nn.PReLU(init=slope))
+    program = lower(model, IMAGES)
+    with torch.no_grad():
+        error = (Interpreter(program)(IMAGES) - model(IMAGES)).square().mean()
+    assert error < 0.01 * model(IMAGES).var()
 
 
 def test_clamps_are_fused() -> None:

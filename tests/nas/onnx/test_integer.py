@@ -31,6 +31,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     SameScale,
     Upsample,
 )
@@ -109,7 +110,7 @@ class Drawn:
         self.append(Flatten("flatten", (len(self.operations),)))
         return Program(tuple(self.tensors), tuple(self.operations))
 
-    def drawn(self, kind: type[Operation]) -> Operation:
+    def drawn(self, kind: type[Operation]) -> Operation:  # noqa: C901 - one case an operation
         name, last = kind.__name__.lower(), (len(self.operations),)
         if kind is Conv:
             groups = self.choice(1, 2, 6)
@@ -141,6 +142,10 @@ class Drawn:
             return Gather(name, last, self.indices(9))
         if kind is Upsample:
             return Upsample(name, last, 3)
+        if kind is PRelu:
+            slopes = self.rng.uniform(-1.0, 1.0, 6) * 2.0 ** (self.bits - self.source_bits)
+            gain = self.scaling(np.array([0.9]))
+            return PRelu(name, last, gain, np.rint(slopes * 2.0**gain.shift / 2).astype(np.int32))
         if kind is Lut:
             return Lut(
                 name, last, self.rng.integers(0, 2**self.bits, 2**self.source_bits).astype(np.uint8)

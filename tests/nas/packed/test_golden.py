@@ -30,6 +30,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     SameScale,
     Upsample,
 )
@@ -166,6 +167,20 @@ def zero_points() -> Program:
     return program(TensorType((3, 3, 3), 1 / 256, 17, 6), conv, Flatten("flatten", (1,)), *layers)
 
 
+def prelu() -> Program:
+    """The kind that version 3 adds, on an image and on a vector, with slopes of both signs and with
+    a single one.
+    """
+    slopes = numbers(-(2**16) + 1, 2**16 - 1, 5).astype(np.int32)
+    return program(
+        TensorType((5, 2, 3), 1 / 256, 17, 6),
+        PRelu("prelu", (0,), scaling(1), slopes),
+        Flatten("flatten", (1,)),
+        PRelu("prelu", (2,), scaling(1), np.full(30, -3, np.int32)),
+        linear(3, numbers(-7, 7, 4 * 30).reshape(4, 30), 4),
+    )
+
+
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
@@ -179,6 +194,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v2_kinds": kinds,
     "v2_encodings": encodings,
     "v2_zero_points": zero_points,
+    "v3_prelu": prelu,
 }
 
 

@@ -36,6 +36,7 @@ from nas.program.operations import (
     Lut,
     MaxPool,
     Operation,
+    PRelu,
     Upsample,
 )
 from nas.program.program import Program
@@ -242,6 +243,25 @@ def test_zero_points_take_the_fewest_bits(zeros: list[int], stored: str) -> None
     ]
 
 
+def test_the_version_is_the_lowest_that_has_all_kinds(build: Build) -> None:
+    for kind in OPERATIONS:
+        builder = build((3, 4, 4))
+        builder.grow(kind)
+        if kind is Linear:
+            builder.linear(builder.flatten(0))
+        assert pack(builder.program())[4] == (3 if kind is PRelu else 2)
+
+
+def test_slopes_take_the_fewest_bits(build: Build) -> None:
+    for slopes, size in (([0, 0, 0], 0), ([1, -1, 1], 1), ([255, -256, 0], 4), ([65535] * 3, 7)):
+        builder = build((3,))
+        builder.append(PRelu("", (0,), builder.scaling(1), np.array(slopes, np.int32)))
+        program = builder.program()
+        found = [entry.bytes for entry in ledger(pack(program)) if entry.purpose == "slopes"]
+        assert found == ([size] if size else [])
+        assert flash_bytes(program) == len(pack(program)) + 7 - size
+
+
 def test_what_is_fixed_is_small(build: Build) -> None:
     builder = build((1, 28, 28))
     first = builder.conv(0, np.ones((8, 1, 3, 3), np.int8), 4, 1)
@@ -266,15 +286,18 @@ def test_flash_holds_arrays_as_they_are(build: Build, monkeypatch: pytest.Monkey
 
     program = small(build)
     monkeypatch.setattr(importlib.import_module("nas.packed.layers"), "encode", raw)
-    others = sum(
-        entry.bytes for entry in ledger(pack(program)) if entry.purpose not in {"tables", "biases"}
-    )
+    shorter = {"tables", "biases", "slopes"}
+    others = sum(entry.bytes for entry in ledger(pack(program)) if entry.purpose not in shorter)
     tables = sum(
         len(operation.table) for operation in program.operations if isinstance(operation, Lut)
     )
-    assert flash_bytes(program) == others + tables + sum(
-        4 * len(layer.biases) for layer in layers(program)
+    slopes = sum(
+        bits.packed_bytes(len(operation.slopes), 17)
+        for operation in program.operations
+        if isinstance(operation, PRelu)
     )
+    biases = sum(4 * len(layer.biases) for layer in layers(program))
+    assert flash_bytes(program) == others + tables + slopes + biases
 
 
 @pytest.mark.parametrize(
@@ -397,6 +420,11 @@ def chain(*operations: bytes, shape: bytes = b"\x01\x04", count: int | None = No
     )
 
 
+def later(*operations: bytes) -> bytes:
+    """The same as a file of version 3."""
+    return seal(b"\x89NAS\x03" + chain(*operations)[5:-4])
+
+
 FLATTEN = b"\x08\0"
 UP = b"\x09\0\x40"
 IMAGE = b"\x03\x01\x80\x20\x80\x20"
@@ -412,11 +440,11 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
             id="png",
         ),
         pytest.param(
-            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 2, but has 0$", id="no version"
+            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 3, but has 0$", id="no version"
         ),
         pytest.param(
-            seal(b"\x89NAS\x03"),
-            "byte 4: .* version from 1 to 2, but has 3: newer software wrote it",
+            seal(b"\x89NAS\x04"),
+            "byte 4: .* version from 1 to 3, but has 4: newer software wrote it",
             id="newer",
         ),
         pytest.param(
@@ -457,7 +485,27 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         pytest.param(
             chain(b"\x0b"),
             "byte 14, 0: the kind of an operation must be 0 to 10 in version 2, but is 11",
+            id="kind of a later version",
+        ),
+        pytest.param(
+            later(b"\x0c"),
+            "byte 14, 0: the kind of an operation must be 0 to 11 in version 3, but is 12",
             id="kind",
+        ),
+        pytest.param(
+            later(b"\x0b\0" + TYPE + b"\x09\0\xff\x12"),
+            "0.prelu: the bits of a slope must be at most 17, but got 18",
+            id="slope bits",
+        ),
+        pytest.param(
+            later(b"\x0b\0" + TYPE + b"\x09\0\xff\x11\1\0" + b"\x80" + bytes(8)),
+            "0.prelu: slopes must lie in -65535 … 65535, but lie in -65536 … 0",
+            id="slope",
+        ),
+        pytest.param(
+            later(b"\x0b\0" + TYPE + b"\x09\0\xff\0\0\0"),
+            "0.prelu: its multiplier must be 1 or more, but is 0",
+            id="no multiplier",
         ),
         pytest.param(
             chain(b"\x08\x01"),

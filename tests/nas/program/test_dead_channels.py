@@ -11,7 +11,7 @@ from nas.lowering.lower import lower
 from nas.packed.pack import flash_bytes
 from nas.program.dead_channels import without_dead_channels
 from nas.program.interpreter import Interpreter
-from nas.program.operations import Add, Concat, Conv, Flatten, Layer, Linear, Operation
+from nas.program.operations import Add, Concat, Conv, Flatten, Layer, Linear, Operation, PRelu
 from nas.program.program import Program
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
@@ -187,6 +187,17 @@ def test_channels_of_a_concat_go_one_by_one() -> None:
     types = [image(2), image(3), image(3), image(6)]
     program = ended(types, conv(0, SILENT, (0, 0, 5)), conv(0, ONES, (0, 0, 5)), concat)
     assert shapes(program)[1:4] == [(2, 2, 2), (3, 2, 2), (5, 2, 2)]
+
+
+def test_slopes_go_with_their_channels() -> None:
+    prelu = PRelu("prelu", (1,), scaling_of(1), np.array([7, -8, 9], np.int32))
+    program = ended([image(2), image(3), image(3)], conv(0, SILENT, (0, 0, 5)), prelu)
+    smaller = without_dead_channels(program)
+    assert [tensor.shape for tensor in smaller.tensors[1:3]] == [(2, 2, 2)] * 2
+    left = smaller.operations[1]
+    assert isinstance(left, PRelu)
+    assert left.slopes.tolist() == [7, 9]
+    np.testing.assert_array_equal(outputs(smaller), outputs(program))
 
 
 def test_a_layer_keeps_a_channel_even_if_all_are_dead() -> None:

@@ -25,6 +25,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     Upsample,
 )
 from nas.program.program import Program
@@ -124,6 +125,10 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
         case AvgPool():
             sums = windows(x, op.kernel, op.stride, op.padding, 0).sum((3, 4))
             return requantized(sums, int(op.scaling.multipliers[0]), op.scaling, result)
+        case PRelu():
+            slopes = op.slopes.astype(np.int64).reshape(-1, *[1] * (x.ndim - 1))
+            gains: Whole = np.where(x >= 0, np.int64(op.scaling.multipliers[0]), slopes)
+            return requantized(x * gains, 1, op.scaling, result)
         case MaxPool():
             largest: Whole = windows(raw, op.kernel, op.stride, op.padding, -1).max((3, 4))
             return largest

@@ -16,6 +16,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     Upsample,
 )
 from nas.program.program import Program
@@ -242,6 +243,21 @@ def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> N
             AvgPool("mean", (0,), (2, 2), (2, 2), (0, 0), scaling(2)),
             (2, 2, 2),
             "it must have 1 multipliers, but has 2",
+        ),
+        (
+            PRelu("prelu", (0,), scaling(1), np.zeros(3, INT32)),
+            (2, 4, 4),
+            r"slopes must be int32 \[2\]",
+        ),
+        (
+            PRelu("prelu", (0,), scaling(1), np.array([0, -(2**16)], INT32)),
+            (2, 4, 4),
+            "slopes must lie in -65535 … 65535, but lie in -65536 … 0",
+        ),
+        (
+            PRelu("prelu", (0,), Scaling(np.zeros(1, np.uint16), 8, 0, 255), np.zeros(2, INT32)),
+            (2, 4, 4),
+            "its multiplier must be 1 or more, but is 0",
         ),
         (Gather("gather", (0,), np.array([0, 2], INT32)), (2, 4, 4), r"indices must lie in 0 … 1"),
         (Upsample("up", (0,), 0), (2, 4, 4), r"a factor must lie in 1 … 64, but is 0"),
