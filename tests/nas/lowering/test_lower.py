@@ -116,6 +116,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
         nn.GELU,
         nn.ELU,
         nn.LeakyReLU,
+        nn.Mish,
         nn.Hardtanh,
     )
     with seeded(0):

@@ -129,6 +129,7 @@ class Calls(nn.Module):
         (lambda x: torch.add(x, x, alpha=2), "must read tensors that the network computes, but"),
         (lambda x: torch.cat([x, x], 2), "must join channels, dim=1, but"),
         (lambda x: functional.gelu(x, approximate="tanh"), "must have no further arguments, but"),
+        (nn.Mish(), "must be a function with a plain ONNX form, but is Mish"),
         (nn.GELU("tanh"), "must be a function with a plain ONNX form, but is GELU"),
         (lambda x: functional.avg_pool2d(x, 4), "must pool windows of one size; use nn.AvgPool2d"),
         (
