@@ -1,4 +1,4 @@
-"""Float networks as ONNX: what integer programs are compared with."""
+"""Float networks as ONNX, to compare integer programs with."""
 
 import copy
 from collections.abc import Sequence
@@ -34,15 +34,15 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
     """A network without its quantizers as checked ONNX, from float32 "input" [N, …] to float32
     "logits" [N, classes].
 
-    Batch normalization is folded; `example` is a batch of inputs. Takes networks that have an
-    integer program only.
+    `example` is a batch of inputs. Batch normalization is folded into layers. Only networks with an
+    integer program are supported.
 
     Raises:
         UnsupportedError: if an operation has no integer form, or is called in a way that has no
             ONNX form here.
     """
-    # Traced as for the program, which refuses what has no integer form; the ranges that this
-    # inserts are passed over.
+    # Traced as for the program, which refuses operations without an integer form; the quantizers
+    # that this inserts are skipped.
     traced = copy.deepcopy(model).eval()
     if not any(isinstance(module, ActivationQuantizer) for module in traced.modules()):
         traced = insert_quantizers(traced, 8)
@@ -61,7 +61,7 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 
 class _Walk:
-    """The graph so far, and the name of what each node of the network gives."""
+    """The graph so far, and the name of each node's result."""
 
     def __init__(self, model: fx.GraphModule) -> None:
         self.model = model
@@ -80,7 +80,7 @@ class _Walk:
             )
 
     def inputs(self, node: fx.Node) -> list[fx.Node]:
-        """The tensors that a node reads, the same one twice where it does so."""
+        """The tensors that a node reads, with repetitions."""
         tensors: list[Any] = (
             list(node.args[0]) if isinstance(node.args[0], (list, tuple)) else list(node.args)
         )
@@ -123,7 +123,7 @@ class _Walk:
                 )
             case Role.KEEP:
                 return _kept(self.graph, module, node, values, name)
-        # A range, or batch normalization that its layer has taken up.
+        # A quantizer, or batch normalization folded into its layer.
         return values[0]
 
     def _folded(self, node: fx.Node, layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:

@@ -1,7 +1,7 @@
-"""From the packed file to the program, and to what each of its bytes is for.
+"""From the packed file to the program, and to what each byte is for.
 
-Whatever the bytes are, reading ends in a valid program or an ArtifactError: nothing above the
-limits of nas.packed.layout is allocated, and nothing that is not there is read.
+Any bytes give a valid program or an ArtifactError: no allocation exceeds the limits of
+nas.packed.layout, and no read passes the end.
 """
 
 import struct
@@ -41,7 +41,7 @@ def unpack(data: bytes) -> Program:
 
 
 def ledger(data: bytes) -> tuple[Entry, ...]:
-    """What each byte of a packed file is for, in their order; the sum is its length.
+    """What each byte of a packed file is for, in order; the entries sum to its length.
 
     Raises:
         ArtifactError: if `data` is not a whole file of a known version, with the offset and the
@@ -68,7 +68,7 @@ def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
 
 @contextmanager
 def _placed(cursor: Cursor) -> Iterator[None]:
-    """Adds to errors where the cursor stands."""
+    """Adds the place of the field to errors."""
     try:
         yield
     except (ArtifactError, ProgramError) as error:

@@ -116,8 +116,8 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
         nn.GELU,
         nn.ELU,
         nn.LeakyReLU,
-        nn.Mish,
         nn.Hardtanh,
+        nn.Mish,
     )
     with seeded(0):
         return {
@@ -190,6 +190,10 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 Net(joined, a=nn.Conv2d(4, 3, 1), b=nn.Conv2d(3, 2, 1), flat=flat),
                 (Conv, Conv, Concat, Flatten),
             ),
+            **{
+                kind.__name__: (sequence(nn.Conv2d(4, 3, 3), kind()), (Conv, Lut, Flatten))
+                for kind in tables
+            },
             "PReLU": (sequence(nn.Conv2d(4, 3, 3), slopes(3)), (Conv, PRelu, Flatten)),
             "PReLU with one slope": (
                 sequence(nn.Conv2d(4, 3, 3), nn.PReLU(init=-0.3)),
@@ -199,10 +203,6 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 nn.Sequential(flat, nn.Linear(256, 7), slopes(7), nn.Linear(7, 3)),
                 (Flatten, Linear, PRelu, Linear),
             ),
-            **{
-                kind.__name__: (sequence(nn.Conv2d(4, 3, 3), kind()), (Conv, Lut, Flatten))
-                for kind in tables
-            },
         }
 
 
