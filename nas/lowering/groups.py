@@ -14,7 +14,7 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 @dataclass(frozen=True)
 class Group:
-    """A node, and the batch normalization and clamps behind it that are fused into its operation.
+    """A node, and the batch normalization and the clamps fused into its operation.
 
     `module` is what the node calls; None where it calls a function or a method. `clamps` are the
     upper limits of the clamps, infinity for a ReLU; all have the lower limit 0.
@@ -31,7 +31,7 @@ class Group:
         return self.node.name if self.module is None else str(self.node.target)
 
     def argument(self, index: int, name: str, default: Any) -> Any:
-        """An argument of a call that may be given by place or by name."""
+        """A positional or keyword argument of the call."""
         if len(self.node.args) > index:
             return self.node.args[index]
         return self.node.kwargs.get(name, default)
@@ -47,12 +47,12 @@ class Group:
 
 
 def group_of(node: fx.Node, traced: fx.GraphModule) -> Group:
-    """The group of a node that nothing is fused into."""
+    """The group of a node by itself."""
     return Group(node, module_of(node, traced))
 
 
 def fused_group(end: fx.Node, traced: fx.GraphModule) -> Group:
-    """The group that ends in a node in front of a quantizer."""
+    """The group whose last node, in front of a quantizer, is `end`."""
     node, norm, clamps = end, None, list[float]()
     while role(node, traced) in (Role.CLAMP, Role.NORM) and not _is_tensor(
         node.all_input_nodes[0], traced
@@ -68,7 +68,7 @@ def fused_group(end: fx.Node, traced: fx.GraphModule) -> Group:
 
 
 def _is_tensor(node: fx.Node, traced: fx.GraphModule) -> bool:
-    """Whether a node gives integers of the program, and not sums on their way to be quantized."""
+    """Whether a node gives a tensor of the program, not sums that are yet to be quantized."""
     return quantizer_of(node, traced) is not None or role(node, traced) is Role.KEEP
 
 

@@ -35,20 +35,21 @@ _LOWERED: Mapping[Role, Callable[[Group, tuple[int, ...], Signature], Operation]
     Role.CONCAT: concat,
     Role.MEAN: mean,
     Role.UNARY: function,
-    Role.CLAMP: function,  # one that is fused into nothing
+    Role.CLAMP: function,  # a clamp that could not be fused
 }
-"""The operation of a group by the role of its node, from the tensors that it reads and the types of
-tensors at both ends; the shape of the result is not known yet, and [1] instead. Role.KEEP, whose
-nodes have no quantizer behind them, is `move`.
+"""How a group becomes an operation, by the role of its node: from the tensors that it reads and its
+signature, in which the result has the shape [1] until the operation determines it. Nodes of
+Role.KEEP, which have no quantizer behind them, become a `move`.
 """
 
 
 def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Program:
     """The integer program of a trained network, without dead channels.
 
-    A network trained with quantizers has a program that computes the same. Of another one, weights
-    are rounded to 8 bits, and tensors to the ranges that `method` finds when `calibration`, a batch
-    of inputs, is run through it. A channel is dead if it is at its zero point for every input.
+    The program of a network trained with quantizers computes what the network does. Any other
+    network is quantized first: weights to 8 bits, and tensors to 8 bits in the ranges that `method`
+    finds on `calibration`, a batch of inputs. A channel is dead if it is at its zero point for
+    every input.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
@@ -58,8 +59,8 @@ def lower(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Pro
 
 
 def lower_all_channels(model: nn.Module, calibration: Tensor, method: Method = minmax) -> Program:
-    """The integer program of a network as `lower` gives it, but with its dead channels: its shapes
-    do not depend on the values of weights.
+    """The integer program of a network with its dead channels, so that shapes do not depend on the
+    values of weights; otherwise as `lower` returns it.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
@@ -94,7 +95,7 @@ class _Lowering:
             self.index[node] = self._moved(node)
 
     def _quantized(self, end: fx.Node, quantizer: ActivationQuantizer) -> int:
-        """The tensor behind the group that ends in a node."""
+        """The index of the tensor behind the group that ends in a node."""
         result = TensorType((1,), *quantizer.levels(), quantizer.bits)
         if end.op == "placeholder":
             self.tensors.append(replace(result, shape=self.shape))
@@ -126,7 +127,7 @@ class _Lowering:
 
 
 def _arguments(node: fx.Node, found: Role) -> Any:
-    """What should be the tensors that a node reads."""
+    """The arguments of a node that must be tensors."""
     if found is Role.CONCAT:
         return node.args[0]
     return node.args if found in (Role.SUM, Role.PRODUCT) else node.args[:1]

@@ -37,8 +37,8 @@ LARGEST = 2000
 
 
 class Builder:
-    """A program that grows by one operation at a time; what is not given comes from `numbers(low,
-    high, count)`.
+    """A program that grows by one operation at a time; what is not given is drawn from
+    `numbers(low, high, count)`.
     """
 
     def __init__(self, shape: Shape, numbers: Numbers) -> None:
@@ -47,14 +47,14 @@ class Builder:
         self.operations: list[Operation] = []
 
     def program(self) -> Program:
-        """What was appended, and a Flatten where the last result is an image, or nothing was."""
+        """The appended operations, and a Flatten if there are none or the last result is an image."""
         if len(self.tensors[-1].shape) == 3 or not self.operations:
             self.flatten(len(self.operations))
         return Program(tuple(self.tensors), tuple(self.operations))
 
     def grow(self, kind: type[Operation]) -> None:
-        """Appends an operation of `kind` to a tensor that it can read, mostly the last; nothing
-        where there is none.
+        """Appends an operation of `kind` to a tensor that it can read, mostly the last; does nothing
+        if there is none.
         """
         rank = {Conv: 3, MaxPool: 3, AvgPool: 3, Upsample: 3, Linear: 1}.get(kind)
         fitting = [
@@ -180,7 +180,7 @@ class Builder:
         return len(self.operations)
 
     def weights(self, shape: Shape, bits: int, affine: bool = False) -> NDArray[np.int8]:
-        """Any levels, two of them, or mostly zeros."""
+        """Any levels, just two of them, or mostly zeros."""
         top = max(2 ** (bits - 1) - 1, 1)
         values = self.numbers(-top - affine, top, prod(shape))
         values = self.choice(
@@ -193,13 +193,13 @@ class Builder:
         return (np.where(values < 0, -1, 1) if bits == 1 else values).astype(np.int8).reshape(shape)
 
     def zero_points(self, count: int, bits: int) -> NDArray[np.uint8]:
-        """Any, or one for all."""
+        """Different ones, or one for all channels."""
         return np.resize(self.numbers(0, 2**bits - 1, self.choice([1, count])), count).astype(
             np.uint8
         )
 
     def affine(self, weights: NDArray[np.int8] | None, bits: int) -> bool:
-        """Whether weights are to have zero points, which given ones have not."""
+        """Whether weights get zero points; given ones get none."""
         return weights is None and bits > 1 and bool(self.one(0, 1))
 
     def biases(self, count: int) -> NDArray[np.int32]:
@@ -275,7 +275,7 @@ def _programs(draw: st.DrawFn) -> Program:
 
 
 def _assert_same(found: Program, wanted: Program) -> None:
-    """All but the names of operations is equal."""
+    """Asserts that all but the names of operations is equal."""
     assert found.tensors == wanted.tensors
     assert list(map(type, found.operations)) == list(map(type, wanted.operations))
     for one, other in zip(found.operations, wanted.operations, strict=True):
@@ -299,7 +299,7 @@ def _assert_equal(one: object, other: object) -> None:
 
 @pytest.fixture(scope="session")
 def programs() -> st.SearchStrategy[Program]:
-    """Valid programs of all kinds of operations."""
+    """Valid programs with operations of all kinds."""
     return _programs()
 
 
@@ -311,5 +311,5 @@ def build() -> Callable[..., Builder]:
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[[Program, Program], None]:
-    """Refuses two programs that differ in more than names."""
+    """Asserts that two programs differ in the names of operations at most."""
     return _assert_same

@@ -6,7 +6,7 @@ floor((sum · m + 2^(s-1)) / 2^s), clamped. Weights of b bits have a bias that i
 sum by k = max(0, 7 - max(b, 2)) bits: sum and shift are then 2^k · sum + bias and s + k. Levels of
 weights with zero points have one bit more, and k = max(0, 6 - b).
 
-A class says everything that an operation means: the shape of its result, what it refuses, how it is
+A class defines all that an operation means: the shape of its result, what it refuses, how it is
 computed, and which of its channels can be removed. Each file lists in `__all__` what it adds.
 """
 

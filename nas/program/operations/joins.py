@@ -23,7 +23,7 @@ class Join(Requantized):
     arity: ClassVar[tuple[int, int]] = (2, 64)
 
     def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
-        """The channels that are joined of dead ones, unless the clamp moves the zero point."""
+        """The channels computed from dead ones alone, unless the clamp moves the zero point."""
         return self._joined(dead) & self.scaling.passes(signature.result.zero)
 
     @abstractmethod
@@ -124,7 +124,7 @@ class Concat(Join):
         return np.concatenate(dead)
 
     def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
-        """Ties each source to its own part of the result."""
+        """Each source is tied to its own part of the result."""
         start = 0
         for source in sources:
             keep_together(source, result[start : start + len(source)])

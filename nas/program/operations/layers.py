@@ -151,7 +151,7 @@ class Conv(Layer):
         return found[:, :, np.newaxis, np.newaxis]
 
     def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
-        """Ties nothing without groups, and all channels with groups that are not depthwise."""
+        """Without groups nothing is tied; with groups, unless depthwise, all channels stay."""
         (source,) = sources
         if self.groups == len(source) > 1:
             keep_together(source, result)
@@ -185,4 +185,4 @@ class Linear(Layer):
         return inputs[np.newaxis]
 
     def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
-        """Ties nothing: any input and any output can be removed."""
+        """Nothing is tied: any input and any output can be removed."""

@@ -52,7 +52,7 @@ class Gather(SameScale):
         return dead[0][self.indices]
 
     def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
-        """Keeps all channels: the indices are those of all."""
+        """All channels stay, because indices count them."""
         for mask in (*sources, result):
             mask[:] = True
 

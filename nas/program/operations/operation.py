@@ -1,4 +1,4 @@
-"""What every operation of a program can say about itself."""
+"""The interface of operations, and their bases by how the scale of the result comes about."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ class Operation(ABC):
 
     @abstractmethod
     def _check_values(self, signature: Signature) -> None:
-        """Refuses what does not fit apart from shapes: integers, scales, constants."""
+        """Refuses integers, scales and constants that do not fit."""
 
     @abstractmethod
     def compiled(self, signature: Signature) -> Kernel:
@@ -71,15 +71,14 @@ class Operation(ABC):
 
     def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
         """The channels of the result that are at their zero point for every input, given those of
-        the sources; as it is, those of the first source.
+        the sources; by default those of the first source.
         """
         return dead[0]
 
     def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
-        """Extends masks of channels to keep, in place: to each kept channel belong those of the
-        other tensors that the operation cannot do without.
+        """Extends the masks of channels to keep, in place, to those that must be kept together.
 
-        As it is, each channel of a source belongs to an equal share of the result's channels.
+        By default, each channel of a source is tied to an equal share of the result's channels.
         """
         for _ in range(2):  # the second time for what the last source added to the result
             for source in sources:

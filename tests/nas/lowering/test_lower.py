@@ -44,7 +44,7 @@ from search_spaces.mlp import Mlp
 
 
 class Net(nn.Module):
-    """Layers by name, and what becomes of an input."""
+    """Layers by name, and a forward function."""
 
     def __init__(self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
             ),
             "residual": (
                 Net(residual, a=nn.Conv2d(4, 5, 3), b=nn.Conv2d(5, 5, 3, padding=1), flat=flat),
-                # A ReLU of what something else reads is a table of its own.
+                # A ReLU whose input has another reader is a table.
                 (Conv, Lut, Conv, Add, Flatten),
             ),
             "joined": (
@@ -248,7 +248,7 @@ def test_a_program_computes_what_the_settled_network_does(
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     ("weights", "most"), [("max", 0.0101), ("affine", 0.0202)]
-)  # biases of affine weights are a bit coarser
+)  # biases of affine weights are one bit coarser
 def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(
     name: str, weights: WeightMethod, most: float
 ) -> None:
@@ -259,8 +259,8 @@ def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(
 
 
 def furthest(one: nn.Module, other: nn.Module) -> float:
-    """The most, in steps of the range behind it, that a layer with its normalization moved, on the
-    same inputs.
+    """The largest difference of a layer's outputs, normalization included, on the same inputs, in
+    steps of the quantizer behind it.
     """
     assert isinstance(one, fx.GraphModule)
     assert isinstance(other, fx.GraphModule)
@@ -281,7 +281,7 @@ def furthest(one: nn.Module, other: nn.Module) -> float:
                 or len(chain[-1].all_input_nodes) != 1
             ):
                 continue
-            first = second = seen.said[chain[-1].all_input_nodes[0]]
+            first = second = seen.outputs[chain[-1].all_input_nodes[0]]
             for item in reversed(chain):
                 first, second = (
                     one.get_submodule(str(item.target))(first),
@@ -298,15 +298,15 @@ def _is_range(model: fx.GraphModule, node: fx.Node) -> bool:
 
 
 class Recording(fx.Interpreter):
-    """Remembers what each node gives."""
+    """Records the output of each node."""
 
     def __init__(self, model: fx.GraphModule) -> None:
         super().__init__(model, garbage_collect_values=False)
-        self.said: dict[fx.Node, Tensor] = {}
+        self.outputs: dict[fx.Node, Tensor] = {}
 
     def run_node(self, n: fx.Node) -> Any:
-        self.said[n] = super().run_node(n)
-        return self.said[n]
+        self.outputs[n] = super().run_node(n)
+        return self.outputs[n]
 
 
 def test_settling_leaves_a_network_without_quantizers_alone() -> None:

@@ -155,7 +155,7 @@ class Drawn:
     def layer(self, weights: NDArray[np.int8]) -> tuple[Scaling, IntegerWeights, NDArray[np.int32]]:
         zeros, levels = None, weights.astype(np.int16)
         if self.affine and self.weight_bits > 1:
-            # Of 8 bits ONNX Runtime takes one for all channels.
+            # ONNX Runtime takes one zero point for all channels of 8 bits.
             zeros = self.rng.integers(
                 0, 2**self.weight_bits, 1 if self.weight_bits == 8 else len(weights)
             ).astype(np.uint8)
@@ -167,7 +167,7 @@ class Drawn:
         biases = self.rng.integers(-(2**self.bits) * 64, 2**self.bits * 64, len(weights)).astype(
             np.int32
         )
-        # Half of the biases end in half a step: then a channel of zeros has to round up.
+        # Half of the biases end in half a step, which a channel of zeros must round up.
         biases = np.where(biases % 2, biases, biases // 256 * 256 + 128).astype(np.int32)
         scaling = self.scaling(self.rng.uniform(0.3, 1.0, len(weights)) / deviation)
         return scaling, IntegerWeights(weights, self.weight_bits, zeros), biases
@@ -213,7 +213,7 @@ class Drawn:
 def test_every_operation_gives_the_same_integers(kind: type[Operation]) -> None:
     apart = [steps_apart(Drawn(seed).program(kind), seed) for seed in range(12)]
     assert max(each.max() for each in apart) <= 1
-    # Half a step is rounded up by programs and to even by ONNX, and reals are of 32 bits only.
+    # Programs round half a step up, ONNX rounds it to even, and its reals have 32 bits only.
     assert np.mean([(each == 0).mean() for each in apart]) >= 0.9995
 
 
@@ -295,7 +295,7 @@ def test_zero_points_of_8_bits_that_no_common_one_serves_are_refused() -> None:
     program = affine(8, [127, 129])
     conv = program.operations[0]
     assert isinstance(conv, Conv)
-    # Where levels leave room, different zero points are one.
+    # Narrower levels fit one common zero point.
     halves = dataclasses.replace(conv.weights, values=conv.weights.values // np.int8(2))
     narrow = dataclasses.replace(conv, weights=halves)
     assert steps_apart(flattened(list(program.tensors[:2]), narrow), 0).max() <= 1
@@ -337,7 +337,7 @@ def test_the_largest_products_do_not_saturate(weight: int) -> None:
 
 
 def largest(terms: int, channels: int) -> Scaling:
-    """What brings a sum of the largest products to 200."""
+    """The scaling that brings a sum of the largest products to 200."""
     return scaling(np.full(channels, 200 / (terms * 255 * 127)), (0, 255))
 
 
@@ -451,7 +451,7 @@ def test_trained_networks_choose_the_same_class(
         wanted.argmax(1)
         == torch.cat([task.train.labels, task.validation.labels, task.test.labels]).numpy()
     ).mean()
-    assert right > 0.4  # it has learnt something that could be lost
+    assert right > 0.4  # well above chance
     assert (wanted.argmax(1) == found.argmax(1)).mean() >= 0.995
 
 

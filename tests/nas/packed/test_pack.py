@@ -352,7 +352,7 @@ def test_a_file_with_any_bit_flipped_is_refused(build: Build) -> None:
 
 @contextmanager
 def memory_limit(more: int) -> Iterator[None]:
-    """What is allocated beyond `more` bytes is a MemoryError."""
+    """Raises MemoryError when more than `more` further bytes are allocated."""
     limits = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + more, limits[1]))
@@ -363,9 +363,7 @@ def memory_limit(more: int) -> Iterator[None]:
 
 
 def is_valid(data: bytes) -> bool:
-    """Whether `data` can be read, as a program that can be written again; any error but a refusal
-    is raised.
-    """
+    """Whether `data` can be read; asserts that what was read can be written again."""
     try:
         program = unpack(data)
     except ArtifactError:
@@ -377,7 +375,7 @@ def is_valid(data: bytes) -> bool:
 
 
 def test_a_sealed_file_with_any_byte_flipped_is_valid_or_refused(build: Build) -> None:
-    """The checksum is that of the damaged bytes: what is left is the reader's own care."""
+    """The checksum matches the damaged bytes, so the reader's other checks must hold."""
     body = pack(small(build))[:-4]
     flipped = [
         body[:i] + bytes([body[i] ^ flip]) + body[i + 1 :]
@@ -661,7 +659,7 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         ),
     ],
 )
-def test_lies_are_refused_before_they_cost_anything(data: bytes, message: str) -> None:
+def test_malformed_files_are_refused_before_memory_is_taken(data: bytes, message: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ArtifactError, match=message):
@@ -697,7 +695,7 @@ def test_what_is_read_and_what_is_written_have_the_same_limits(
     program = builder.program()
     packed = pack(program)
     for module, act in (("pack", lambda: pack(program)), (reader, lambda: unpack(packed))):
-        # The package has functions of these names.
+        # By name, because the package has functions of the same names.
         monkeypatch.setattr(importlib.import_module(f"nas.packed.{module}"), limit, most)
         act()
         monkeypatch.setattr(importlib.import_module(f"nas.packed.{module}"), limit, most - 1)

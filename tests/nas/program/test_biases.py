@@ -5,7 +5,7 @@ from nas.program.biases import LARGEST_BIAS, bias_units, with_biases
 from nas.program.scaling import Scaling
 from nas.program.weights import IntegerWeights
 
-# The second channel hardly hears its inputs: its bias would not fit in units of its multiplier.
+# The second multiplier is so small that the bias would not fit in its units.
 SCALING = Scaling(np.array([40000, 1], np.uint16), 20, 0, 255)
 OFFSETS = np.array([3.0, 200.0])
 
@@ -14,8 +14,8 @@ OFFSETS = np.array([3.0, 200.0])
     ("bits", "entries", "weights", "kept"),
     [
         (4, None, [[1, -2], [3, 4]], [[1, -2], [0, 0]]),
-        (1, None, [[1, -1], [1, -1]], [[1, -1], [1, -1]]),  # one bit has no 0
-        (4, 4, [[1, -2], [3, 4]], [[1, -2], [3, 4]]),  # nor has this codebook
+        (1, None, [[1, -1], [1, -1]], [[1, -1], [1, -1]]),  # weights of one bit cannot be 0
+        (4, 4, [[1, -2], [3, 4]], [[1, -2], [3, 4]]),  # this codebook has no 0
         (4, 4, [[1, 0], [3, 4]], [[1, 0], [0, 0]]),
     ],
 )

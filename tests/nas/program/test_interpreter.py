@@ -63,7 +63,7 @@ def windows(
 
 
 def multiplied(op: Conv | Linear) -> Whole:
-    """The whole number that each weight stands for."""
+    """The level of each weight."""
     weights: Whole = op.weights.values.astype(np.int64)
     if op.weights.zero_points is None:
         return weights
@@ -88,7 +88,7 @@ def convolved(op: Conv, x: Whole) -> Whole:
 
 
 def reference(program: Program, first: Whole) -> Whole:
-    """The output's integers for one sample's integers, in whole numbers only."""
+    """The output's integers for one sample's integers, in integer arithmetic only."""
     held = [first]
     for op, result in zip(program.operations, program.tensors[1:], strict=True):
         values = [held[source] - program.tensors[source].zero for source in op.inputs]
@@ -158,7 +158,7 @@ def assert_exact(program: Program, seed: int = 0) -> None:
 
 
 def realistic(builder: Any) -> Any:
-    """The builder with multipliers that do not send every sum to the ends of the range."""
+    """The builder with multipliers that do not clamp nearly every sum."""
 
     def scaling(count: int) -> Scaling:
         factors = np.maximum(1, builder.numbers(2**12, 2**16 - 1, count)).astype(np.uint16)
@@ -220,7 +220,7 @@ def test_halves_are_rounded_up() -> None:
 
 
 def deep(size: int) -> Program:
-    """A product whose sums need more than 24 bits, and whose rounding tells each unit."""
+    """A product whose sums need more than 24 bits, and whose result depends on each unit."""
     rng = np.random.default_rng(0)
     weights = rng.choice([126, 127], (4, size)).astype(np.int8)
     first, last = TensorType((size,), 1.0, 0), TensorType((4,), 1.0, 0)
