@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +10,7 @@ from onnx import TensorProto
 from torch import nn
 from torch.nn import functional
 
+from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer
 from nas.program.operations import Lut, Operation, PRelu
 from nas.program.tensors import Signature
@@ -42,30 +41,21 @@ def _per_channel(values: NDArray[np.float64], rank: int) -> NDArray[np.float32]:
 WRITERS: Mapping[type[Operation], Writer] = {Lut: _lut, PRelu: _prelu}
 
 
-@dataclass(frozen=True)
-class FloatCall:
-    """A call in a float network: of a module, a function or the method of that name.
-
-    `value` and `name` are the names of input and result, both of `shape`, [N, …].
-    """
-
-    function: Any
-    value: str
-    name: str
-    shape: tuple[int, ...]
-
-
 def float_function(graph: Graph, call: FloatCall) -> str:
     """Adds a function of a float network, and returns the name of its result.
 
     Raises:
-        UnsupportedError: if the function has no plain ONNX form.
+        UnsupportedError: if the function has no plain ONNX form, or further arguments.
     """
     function = call.function
+    if call.node.args[1:] or call.node.kwargs.keys() - {"inplace"}:
+        raise UnsupportedError(
+            f"{call.name!r} must have no further arguments, but has {call.arguments}"
+        )
     kind = type(function) if isinstance(function, nn.Module) else function
     if kind in _PLAIN:
         operator, attributes = _PLAIN[kind]
-        return graph.node(operator, [call.value], call.name, attributes)
+        return graph.node(operator, call.inputs, call.name, attributes)
     if kind in _COMPOSED:
         return _COMPOSED[kind](graph, call)
     raise UnsupportedError(
@@ -84,26 +74,26 @@ _PLAIN: Mapping[object, tuple[str, Attributes]] = {
 
 def _leaky_relu(graph: Graph, call: FloatCall) -> str:
     attributes = {"alpha": call.function.negative_slope}
-    return graph.node("LeakyRelu", [call.value], call.name, attributes)
+    return graph.node("LeakyRelu", call.inputs, call.name, attributes)
 
 
 def _elu(graph: Graph, call: FloatCall) -> str:
-    return graph.node("Elu", [call.value], call.name, {"alpha": call.function.alpha})
+    return graph.node("Elu", call.inputs, call.name, {"alpha": call.function.alpha})
 
 
 def _relu6(graph: Graph, call: FloatCall) -> str:
     limits = [graph.number(0.0), graph.number(6.0)]
-    return graph.node("Clip", [call.value, *limits], call.name)
+    return graph.node("Clip", [*call.inputs, *limits], call.name)
 
 
 def _hardtanh(graph: Graph, call: FloatCall) -> str:
     limits = [graph.number(call.function.min_val), graph.number(call.function.max_val)]
-    return graph.node("Clip", [call.value, *limits], call.name)
+    return graph.node("Clip", [*call.inputs, *limits], call.name)
 
 
 def _silu(graph: Graph, call: FloatCall) -> str:
-    gate = graph.node("Sigmoid", [call.value], f"{call.name}.gate")
-    return graph.node("Mul", [call.value, gate], call.name)
+    gate = graph.node("Sigmoid", call.inputs, f"{call.name}.gate")
+    return graph.node("Mul", [*call.inputs, gate], call.name)
 
 
 def _gelu(graph: Graph, call: FloatCall) -> str:
@@ -112,17 +102,17 @@ def _gelu(graph: Graph, call: FloatCall) -> str:
         raise UnsupportedError(
             f"{name!r} must be a function with a plain ONNX form, but is {call.function}"
         )
-    ratio = graph.node("Div", [call.value, graph.number(math.sqrt(2))], f"{name}.ratio")
+    ratio = graph.node("Div", [*call.inputs, graph.number(math.sqrt(2))], f"{name}.ratio")
     error = graph.node("Erf", [ratio], f"{name}.erf")
     gate = graph.node("Add", [error, graph.number(1.0)], f"{name}.gate")
-    double = graph.node("Mul", [call.value, gate], f"{name}.double")
+    double = graph.node("Mul", [*call.inputs, gate], f"{name}.double")
     return graph.node("Mul", [double, graph.number(0.5)], name)
 
 
 def _float_prelu(graph: Graph, call: FloatCall) -> str:
     slopes = call.function.weight.detach().double().numpy()
     stored = graph.constant(_per_channel(slopes, len(call.shape) - 1), f"{call.name}.slope")
-    return graph.node("PRelu", [call.value, stored], call.name)
+    return graph.node("PRelu", [*call.inputs, stored], call.name)
 
 
 _COMPOSED: Mapping[object, Callable[[Graph, FloatCall], str]] = {
