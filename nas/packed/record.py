@@ -13,12 +13,12 @@ Kind = TypeVar("Kind", bound=Operation)
 
 @dataclass(frozen=True)
 class Record(Generic[Kind]):
-    """Writer and reader of one class of operations, from behind the indices of the sources.
+    """Writer and reader of one class of operations, apart from their code and their sources.
 
-    `read` is given these indices and the type of the first source. It returns the operation and the
-    type of its result, of whatever shape: that follows from the operation. `plain_bytes` is the
-    length of what `write` returns if arrays were not compressed; None where they never are.
-    `version` is that of the first format with such operations.
+    `read` takes the indices of the sources and the type of the first, and returns the operation and
+    the type of its result, whose shape does not count: the operation determines it. `plain_bytes`
+    is the length of a record with uncompressed arrays; None if no array is ever compressed.
+    `version` is the first version of the format with such operations.
     """
 
     kind: type[Kind]
@@ -28,7 +28,7 @@ class Record(Generic[Kind]):
     version: int = 1
 
     def flash_bytes(self, operation: Kind, signature: Signature) -> int:
-        """The length of a record whose arrays are not compressed."""
+        """The length of the record with uncompressed arrays."""
         if self.plain_bytes is None:
             return len(self.write(operation, signature))
         return self.plain_bytes(operation, signature)

@@ -18,7 +18,7 @@ from nas.program.weights import IntegerWeights
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["EXACT_FLOAT32", "Conv", "Layer", "Linear"]
+__all__ = ["Conv", "Layer", "Linear"]
 
 # 32-bit floats hold every integer up to here, so sums that stay below are exact in any order, by
 # any kernel.

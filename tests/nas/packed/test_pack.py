@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import isabstract
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,17 @@ def test_a_program_comes_back_as_it_was(
     assert sum(entry.bytes for entry in entries) == len(packed)
     assert min(entry.bytes for entry in entries) > 0
     assert flash_bytes(program) >= len(packed)
+
+
+def concrete(kind: type[Any]) -> set[type[Any]]:
+    """The operations of a family, without its abstract classes."""
+    below = {found for each in kind.__subclasses__() for found in concrete(each)}
+    return below if isabstract(kind) else below | {kind}
+
+
+def test_every_operation_has_a_record() -> None:
+    assert concrete(Operation) == set(OPERATIONS)
+    assert len(OPERATIONS) == len(set(OPERATIONS))
 
 
 def test_programs_of_all_kinds_are_drawn(build: Build) -> None:

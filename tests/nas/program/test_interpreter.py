@@ -13,7 +13,6 @@ from nas.data import Split
 from nas.packed.records import RECORDS
 from nas.program.interpreter import Interpreter, logits, score
 from nas.program.operations import (
-    EXACT_FLOAT32,
     Add,
     AvgPool,
     Concat,
@@ -28,6 +27,7 @@ from nas.program.operations import (
     PRelu,
     Upsample,
 )
+from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.program import Program
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
