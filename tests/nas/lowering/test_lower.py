@@ -485,6 +485,10 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
         (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
         (Net(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
         (
+            Net(lambda net, x: torch.flatten(nn.functional.max_pool2d(x, 1), 1)),
+            "'max_pool2d' must be a module, nn.MaxPool2d, but is a function",
+        ),
+        (
             Net(lambda net, x: torch.flatten(x + 1.0, 1)),
             "must read tensors that the network computes, but got 1.0; use a module",
         ),
