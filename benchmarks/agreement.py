@@ -59,7 +59,7 @@ def main() -> None:
                 )
                 shuffle = torch.Generator().manual_seed(0)
                 fit(model, task, Recipe(), epochs=1, lr=5e-3, loss=cross_entropy, generator=shuffle)
-            packed = pack(lower(snapped(model, task.example), calibration))
+            packed = pack(lower(snapped(model), calibration))
             program = unpack(packed)
             said, expected = logits(program, inputs), network_logits(model, inputs).numpy()
             runtime.append(

@@ -161,7 +161,7 @@ def deep_compression(
         loss=cross_entropy,
         generator=shuffle,
     )
-    packed = pack(lower(snapped(model, calibration), calibration))
+    packed = pack(lower(snapped(model), calibration))
     return Outcome(dense, score(unpack(packed), task.test), packed, weight_bytes, left)
 
 

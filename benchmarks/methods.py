@@ -123,7 +123,7 @@ def row(method: Method, trained: nn.Module, task: Task) -> tuple[str, ...]:
         loss=cross_entropy,
         generator=shuffle,
     )
-    program = lower(snapped(model, calibration), calibration)
+    program = lower(snapped(model), calibration)
     packed = pack(program)
     timed = costs(model, program, OnnxRuntimeCpu())
     latency = f"{timed['latency_ms']:.3f} ({timed['latency_ratio']:.2f})"

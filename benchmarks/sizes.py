@@ -130,7 +130,7 @@ def main() -> None:
             loss=cross_entropy,
             generator=shuffle,
         )
-        program = lower(snapped(quantized, data.example), data.example)
+        program = lower(snapped(quantized), data.example)
         packed = pack(program)
         exact, fake = score(unpack(packed), data.test), accuracy(quantized, data.test)
         told(f"packed, {bits} bits", len(packed), exact, f"{flash_bytes(program)}", f"{fake:.4f}")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.measure import Device, Measuring, costs
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
 from nas.packed import flash_bytes, pack, unpack
@@ -121,7 +121,7 @@ class Evaluator:
         Raises:
             Exception: whatever building and compressing it raises.
         """
-        return lower(self.compressed(genotype), self.task.example, keep_dead=True)
+        return lower_all_channels(self.compressed(genotype), self.task.example)
 
     def compressed(self, genotype: Genotype) -> nn.Module:
         """A candidate as it is built and compressed, before it is trained.
@@ -145,7 +145,7 @@ class Evaluator:
             ValueError: if the network has no integer form, or its logits have another shape than
                 the task's classes.
         """
-        program = lower(model, self.task.example, keep_dead=True)
+        program = lower_all_channels(model, self.task.example)
         if program.tensors[-1].shape != (self.task.classes,):
             found = program.tensors[-1].shape
             raise ValueError(
@@ -190,7 +190,7 @@ class Evaluator:
         Raises:
             ValueError: if the network is not what its costs were counted for.
         """
-        program = lower(snapped(model, self.task.example), self._calibration)
+        program = lower(snapped(model), self._calibration)
         packed = pack(program)
         found = {
             "flash_bytes": flash_bytes(program),

@@ -8,9 +8,9 @@ import numpy as np
 from nas.measure.geometry import Geometry, geometries, geometry
 from nas.measure.host import description, seconds
 from nas.measure.latency_table import LatencyTable
-from nas.program.operations import Concat, Flatten, Operation, TensorType
+from nas.program.operations import Concat, Flatten, Operation
 from nas.program.program import Program
-from nas.program.shapes import result_shape
+from nas.program.tensors import Signature, TensorType
 
 
 def profile(programs: Sequence[Program], rounds: int = 30) -> LatencyTable:
@@ -31,11 +31,10 @@ def profile(programs: Sequence[Program], rounds: int = 30) -> LatencyTable:
         )
     table: dict[Geometry, float] = {}
     for program in programs:
-        for operation, result in zip(program.operations, program.tensors[1:], strict=True):
-            sources = [program.tensors[source] for source in operation.inputs]
-            key = geometry(operation, sources, result)
+        for operation, signature in program.steps:
+            key = geometry(operation, signature)
             if key not in table and not isinstance(operation, Flatten):
-                table[key] = _alone(operation, sources, result, rounds)
+                table[key] = _alone(operation, signature, rounds)
     call = float(
         np.mean(
             seconds(
@@ -57,14 +56,12 @@ def profile(programs: Sequence[Program], rounds: int = 30) -> LatencyTable:
     )
 
 
-def _alone(
-    operation: Operation, sources: Sequence[TensorType], result: TensorType, rounds: int
-) -> float:
-    first, count = sources[0], len(sources)
+def _alone(operation: Operation, signature: Signature, rounds: int) -> float:
+    first, result, count = signature.source, signature.result, len(signature.sources)
     if isinstance(operation, Concat):
         first = dataclasses.replace(first, shape=(-(-result.shape[0] // count), *first.shape[1:]))
     single = dataclasses.replace(operation, inputs=(0,) * count)
-    result = dataclasses.replace(result, shape=result_shape(single, [first.shape] * count))
+    result = dataclasses.replace(result, shape=single.result_shape([first.shape] * count))
     whole, taken, given = seconds(
         [_flattened([first, result], single), _flattened([first]), _flattened([result])], rounds
     )

@@ -23,8 +23,8 @@ class Role(Enum):
     PRODUCT = auto()
     CONCAT = auto()
     MEAN = auto()
-    UNARY = auto()  # a lookup table of the function's values
-    KEEP = auto()  # moves integers, or drops some, and changes none
+    UNARY = auto()  # a function of one value: a table, or multipliers for nn.PReLU
+    KEEP = auto()  # moves integers about and changes none
 
 
 _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
@@ -43,7 +43,9 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.GELU,
             nn.ELU,
             nn.LeakyReLU,
+            nn.Mish,
             nn.Hardtanh,
+            nn.PReLU,
         ),
     ),
     (
@@ -75,6 +77,7 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
             functional.hardsigmoid,
             functional.silu,
             functional.gelu,
+            functional.mish,
         ),
     ),
     (Role.UNARY, ("sigmoid", "tanh")),

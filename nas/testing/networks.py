@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from nas.lowering import lower
+from nas.lowering import lower_all_channels
 from nas.measure import costs
 from nas.testing.global_state import global_states
 from nas.testing.proposals import require
@@ -95,7 +95,7 @@ def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) 
 def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
     """Requires a network whose costs can be counted, and returns them."""
     try:
-        return costs(model, lower(model, example, keep_dead=True))
+        return costs(model, lower_all_channels(model, example))
     except Exception as error:
         guess = (
             "forward() branches on values or shapes of its input; decide in the constructor instead"

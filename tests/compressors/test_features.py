@@ -88,7 +88,7 @@ def test_the_file_gathers_the_features_that_are_read() -> None:
     squeezed = compress(
         model, design, (ChannelPruning(), FeatureSelection(ORDER), Quantization()), TABLE
     )
-    program = unpack(pack(lower(snapped(squeezed, TABLE), TABLE)))
+    program = unpack(pack(lower(snapped(squeezed), TABLE)))
     gather = program.operations[0]
     assert isinstance(gather, Gather)
     assert gather.indices.tolist() == [1, 4, 5]

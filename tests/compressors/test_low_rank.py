@@ -188,7 +188,7 @@ def test_a_factorized_network_is_quantized_and_packed(method: Method) -> None:
         "head.0",
         "head.1",
     ]
-    program = unpack(pack(lower(snapped(squeezed, IMAGES), IMAGES)))
+    program = unpack(pack(lower(snapped(squeezed), IMAGES)))
     with torch.no_grad():
         steps = (Interpreter(program)(IMAGES) - squeezed.eval()(IMAGES)).abs() / program.tensors[
             -1

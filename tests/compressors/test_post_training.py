@@ -11,9 +11,9 @@ from compressors.sharing import Sharing
 from compressors.sparsity import WeightPruning, sparsify, sparsities
 from nas.compress import compress
 from nas.data import digits
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.packed import flash_bytes, pack, unpack
-from nas.program import Conv, Linear, logits
+from nas.program import Layer, logits
 from nas.quantize import UnsupportedError, correct_biases, equalized
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import generator, seeded
@@ -73,16 +73,15 @@ def test_pruned_weights_stay_zero_and_are_counted_so(
 ) -> None:
     examples = TASK.train.inputs[:256]
     method = Quantization(weights=weights)
-    dense = lower(quantize_trained(trained, 4, examples, method), examples, keep_dead=True)
+    dense = lower_all_channels(quantize_trained(trained, 4, examples, method), examples)
     small = quantize_trained(sparsify(trained, 0.75, examples), 4, examples, method)
-    program = lower(small, examples, keep_dead=True)
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
+    program = lower_all_channels(small, examples)
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
     for layer in layers:
-        assert layer.kept is not None
-        assert layer.kept.mean() == 0.25
-        assert not layer.levels[~layer.kept].any()
+        kept = layer.weights.kept
+        assert kept is not None
+        assert kept.mean() == 0.25
+        assert not layer.weights.levels[~kept].any()
     assert len(pack(program)) <= flash_bytes(program) < 0.75 * flash_bytes(dense)
     # They stay zero in training after quantization.
     shuffle = torch.Generator().manual_seed(0)
@@ -191,9 +190,9 @@ def test_pruned_weights_stay_zero_when_normalization_is_folded_into_them(
     shuffle = torch.Generator().manual_seed(0)
     fit(model, TASK, Recipe(), epochs=1, lr=1e-2, loss=cross_entropy, generator=shuffle)
     assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
-    snapped(model, TASK.train.inputs[:64])
+    snapped(model)
     assert len(pack(lower(model, TASK.train.inputs[:64]))) <= flash_bytes(
-        lower(model, TASK.train.inputs[:64], keep_dead=True)
+        lower_all_channels(model, TASK.train.inputs[:64])
     )
 
 

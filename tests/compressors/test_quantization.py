@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, quantize
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.packed import flash_bytes, pack, unpack
-from nas.program import Conv, Linear, logits
+from nas.program import Layer, logits
 from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, UnsupportedError
 from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
@@ -273,13 +273,11 @@ def test_the_program_gives_the_outputs_of_the_trained_network(
             for parameter in quantized.parameters()
         )
         optimizer.step()
-    program = lower(snapped(quantized, IMAGES), IMAGES)
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert [layer.bits for layer in layers] == [bits] * 3
+    program = lower(snapped(quantized), IMAGES)
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert [layer.weights.bits for layer in layers] == [bits] * 3
     affine = options.get("weights") == "affine" and bits > 1
-    assert [layer.zero_points is not None for layer in layers] == [affine] * 3
+    assert [layer.weights.zero_points is not None for layer in layers] == [affine] * 3
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
         said = quantized.eval()(inputs).numpy()
@@ -303,7 +301,7 @@ def test_affine_weights_are_counted_before_they_are_trained(scales: Granularity)
                 with seeded(seed):
                     for parameter in model.parameters():
                         nn.init.normal_(parameter)
-                program = lower(method.apply(model, {"a": bits}, IMAGES), IMAGES, keep_dead=True)
+                program = lower_all_channels(method.apply(model, {"a": bits}, IMAGES), IMAGES)
                 found.append(flash_bytes(program))
                 assert len(pack(program)) <= found[-1]
             assert found[0] == found[1]

@@ -13,12 +13,12 @@ from compressors.schedules import cubic, one_shot
 from compressors.sharing import Sharing, share, shareable
 from compressors.sparsity import WeightPruning
 from nas.compress import Compressor, compress
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.mask import Schedule
 from nas.onnx.floating import float_to_onnx
 from nas.packed import flash_bytes, ledger, pack, unpack
 from nas.packed.bits import packed_bytes
-from nas.program import Conv, Linear, logits
+from nas.program import Layer, Linear, logits
 from nas.quantize import SharedConv2d, SharedLinear
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
@@ -190,7 +190,7 @@ def test_the_program_gives_the_outputs_of_the_trained_network(
     trained = train(
         Quantization(weights=weights).apply(share(network(), entries), {"": bits}, IMAGES), steps=8
     )
-    program = lower(snapped(trained, IMAGES), IMAGES)
+    program = lower(snapped(trained), IMAGES)
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
         said = trained.eval()(inputs).numpy()
@@ -198,31 +198,29 @@ def test_the_program_gives_the_outputs_of_the_trained_network(
     assert (off < 0.01).mean() > 0.995
     assert off.max() < 1.5
     for operation in program.operations:
-        if isinstance(operation, (Conv, Linear)):
-            assert operation.entries == entries
-            assert (operation.zero_points is not None) == (weights == "affine")
-            assert len(np.unique(operation.weights)) <= entries
+        if isinstance(operation, Layer):
+            assert operation.weights.entries == entries
+            assert (operation.weights.zero_points is not None) == (weights == "affine")
+            assert len(np.unique(operation.weights.values)) <= entries
 
 
 @pytest.mark.parametrize("shared_first", [True, False])
 def test_shared_values_are_affine_where_the_weights_were_to_be(shared_first: bool) -> None:
     compressors: list[Compressor] = [Sharing(), Quantization(weights="affine")]
     design = {"codebook_size": 8, "bits": 4, "7.bits": 3}
-    program = lower(
+    program = lower_all_channels(
         compress(network(), design, compressors if shared_first else compressors[::-1], IMAGES),
         IMAGES,
-        keep_dead=True,
     )
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert [layer.bits for layer in layers] == [4, 4, 3, 4]
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert [layer.weights.bits for layer in layers] == [4, 4, 3, 4]
     for layer in layers:
+        levels, zeros = layer.weights.levels, layer.weights.zero_points
         # Positive gains and one scale: one zero point, and no more values than entries.
-        assert layer.zero_points is not None
-        assert len(np.unique(layer.zero_points)) == 1
-        assert 3 < len(np.unique(layer.levels)) <= 8
-        assert layer.levels.max() - layer.levels.min() >= 2**layer.bits - 2
+        assert zeros is not None
+        assert len(np.unique(zeros)) == 1
+        assert 3 < len(np.unique(levels)) <= 8
+        assert levels.max() - levels.min() >= 2**layer.weights.bits - 2
     assert len(pack(program)) <= flash_bytes(program)
 
 
@@ -239,15 +237,13 @@ def test_gains_stay_positive_or_signs_would_double_the_codebook() -> None:
     assert (shared.get_parameter("1.weight") > 0).all()
     with torch.no_grad():
         shared.get_parameter("4.weight").sub_(100.0)
-    assert len(np.unique(weights_of(lower(shared, IMAGES, keep_dead=True), 1))) <= 256
+    assert len(np.unique(weights_of(lower_all_channels(shared, IMAGES), 1))) <= 256
     assert model.get_parameter("1.weight").min() < 0  # the network itself is left alone
 
 
 def weights_of(program: Any, index: int) -> Any:
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    return layers[index].weights
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    return layers[index].weights.values
 
 
 def test_files_hold_indices_and_a_codebook() -> None:
@@ -274,10 +270,10 @@ def test_files_hold_indices_and_a_codebook() -> None:
 
 def test_costs_follow_from_the_settings_alone() -> None:
     counted = {
-        flash_bytes(lower(share(network(seed), 16), IMAGES, keep_dead=True)) for seed in range(3)
+        flash_bytes(lower_all_channels(share(network(seed), 16), IMAGES)) for seed in range(3)
     }
     trained = train(Quantization().apply(share(network(), 16), {"": 8}, IMAGES))
-    counted.add(flash_bytes(lower(snapped(trained, IMAGES), IMAGES, keep_dead=True)))
+    counted.add(flash_bytes(lower_all_channels(snapped(trained), IMAGES)))
     assert len(counted) == 1
 
 
@@ -311,11 +307,11 @@ def test_values_have_the_bits_of_their_layer_whichever_comes_first(first: str) -
         model = Quantization().apply(Sharing().apply(model, {"": 8}, IMAGES), {"": 3}, IMAGES)  # type: ignore[assignment]
     else:
         model = Sharing().apply(Quantization().apply(model, {"": 3}, IMAGES), {"": 8}, IMAGES)  # type: ignore[assignment]
-    program = lower(snapped(train(model, 3), IMAGES), IMAGES)
+    program = lower(snapped(train(model, 3)), IMAGES)
     found = [
-        (operation.bits, operation.entries)
+        (operation.weights.bits, operation.weights.entries)
         for operation in program.operations
-        if isinstance(operation, (Conv, Linear))
+        if isinstance(operation, Layer)
     ]
     assert found == [(3, 8)] * 4
 
@@ -392,11 +388,11 @@ def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) 
     squeezed = compress(
         model, design, [WeightPruning(schedule=schedule), Sharing(), Quantization()], images
     )
-    program = lower(snapped(squeezed, images), images)
+    program = lower(snapped(squeezed), images)
     layer = program.operations[0]
     assert isinstance(layer, Linear)
-    assert np.count_nonzero(layer.weights) <= 384
-    assert len(np.unique(layer.weights)) <= 16
+    assert np.count_nonzero(layer.weights.values) <= 384
+    assert len(np.unique(layer.weights.values)) <= 16
     # 384 indices of 4 bits and gaps, against 3,840 indices; 600 weights of 8 bits in the head.
     assert len(pack(program)) <= flash_bytes(program) < 700 + 600 + 70 * 6 + 100
 

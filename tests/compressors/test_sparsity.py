@@ -23,13 +23,14 @@ from compressors.sparsity import (
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.evaluate import Evaluator
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.mask import Schedule, mask_of
 from nas.measure import costs
 from nas.objective import Budget, Status
 from nas.packed import flash_bytes, pack, unpack
-from nas.program import Conv, Linear
-from nas.quantize import UnsupportedError, quantized_layer
+from nas.program import Layer
+from nas.quantize import UnsupportedError
+from nas.quantize.quantized_layers import quantized_layer
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -198,23 +199,19 @@ def test_masks_stay_through_quantized_training_and_into_the_file(
         network(), {"b": setting, "head": setting}, IMAGES
     )
     quantized = Quantization(weights=method).apply(model, {"": 4}, IMAGES)
-    counted = costs(quantized, lower(quantized, IMAGES, keep_dead=True))
+    counted = costs(quantized, lower_all_channels(quantized, IMAGES))
     before = weights(quantized, "b").clone()
     train(quantized, tiny_task)
     assert sparsities(quantized) == {"a": 0.0, "b": 0.75, "head": 0.75}
     assert not torch.equal(before[before != 0], weights(quantized, "b")[before != 0])
-    program = lower(snapped(quantized, IMAGES), IMAGES, keep_dead=True)
+    program = lower_all_channels(snapped(quantized), IMAGES)
     packed = pack(program)
-    layers = [
-        operation
-        for operation in unpack(packed).operations
-        if isinstance(operation, (Conv, Linear))
-    ]
+    layers = [operation for operation in unpack(packed).operations if isinstance(operation, Layer)]
     assert [operation.weights.size for operation in layers] == [72, 64, 96]
-    assert np.count_nonzero(layers[1].weights == 0) >= 48
-    assert np.count_nonzero(layers[2].weights == 0) >= 72
+    assert np.count_nonzero(layers[1].weights.values == 0) >= 48
+    assert np.count_nonzero(layers[2].weights.values == 0) >= 72
     for name, operation in zip(("b", "head"), layers[1:], strict=True):
-        assert not operation.levels[(weights(quantized, name) == 0).numpy()].any()
+        assert not operation.weights.levels[(weights(quantized, name) == 0).numpy()].any()
     assert costs(quantized, program) == counted
     assert len(packed) <= counted["flash_bytes"]
 
@@ -234,11 +231,9 @@ def test_a_gradual_removal_without_training_is_done_at_the_end_of_none(tiny_task
 
 def test_weights_that_are_not_yet_removed_are_not_in_the_program() -> None:
     model = sparsify(network(), 0.75, IMAGES, schedule=cubic)
-    program = lower(model, IMAGES, keep_dead=True)
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert [np.count_nonzero(operation.weights) for operation in layers] == [18, 16, 24]
+    program = lower_all_channels(model, IMAGES)
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert [np.count_nonzero(operation.weights.values) for operation in layers] == [18, 16, 24]
     assert len(pack(program)) <= flash_bytes(program)
 
 
@@ -256,7 +251,7 @@ def test_costs_are_those_of_the_kept_weights_and_follow_from_the_settings() -> N
                 [WeightPruning(schedule=linear), Quantization()],
                 IMAGES,
             )
-            found.append(costs(model, lower(model, IMAGES, keep_dead=True)))
+            found.append(costs(model, lower_all_channels(model, IMAGES)))
         assert found[0] == found[1]
         sizes[ratio] = found[0]
     dense = sizes[0.0]
@@ -265,7 +260,7 @@ def test_costs_are_those_of_the_kept_weights_and_follow_from_the_settings() -> N
         network(), {"b.sparsity": 0.5, "head.bits": 4}, [WeightPruning(), Quantization()], IMAGES
     )
     # 64 weights of 8 bits.
-    assert dense["flash_bytes"] - costs(conv, lower(conv, IMAGES, keep_dead=True))[
+    assert dense["flash_bytes"] - costs(conv, lower_all_channels(conv, IMAGES))[
         "flash_bytes"
     ] == 64 - (8 + 32)
     # 96 weights of 4 bits, or a bit for each and 4 for each of the remaining ones.
