@@ -23,7 +23,7 @@ from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.data import Split, Task, hold_out, read_mnist
 from nas.lowering import lower, snapped
-from nas.measure.host import blocks, run_onnx
+from nas.measure.host import run_onnx, time_models
 from nas.onnx import float_to_onnx, to_onnx
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import score
@@ -140,7 +140,7 @@ def main() -> None:
             told(
                 name, len(models[name].SerializeToString()), onnx_accuracy(models[name], data.test)
             )
-    seconds = blocks(list(models.values()), 100)
+    seconds = time_models(list(models.values()), 100)
     print(f"{'one image, ONNX Runtime, 1 thread':<34}{'ms':>9}{'ratio to fp32':>15}")
     for name, column in zip(models, seconds.T, strict=True):
         print(

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after a power loss."""
+"""Files that are written completely or not at all, even if the power fails."""
 
 import os
 from pathlib import Path
@@ -10,13 +10,12 @@ def write(path: Path, data: bytes) -> None:
     One process at a time may write a path.
 
     Raises:
-        OSError: if the disk is full or refuses; `path` then holds all of its old content, or all of
-            the new.
+        OSError: if writing fails; `path` then has all of its old content, or all of the new.
     """
-    # One name, so that the next attempt clears away what a killed one left behind.
+    # A fixed name, so that the next attempt removes what a killed one left.
     beside = path.with_name(f".{path.name}.part")
     beside.unlink(missing_ok=True)
-    # O_EXCL and O_NOFOLLOW: whatever stands there by now, it is not written through.
+    # O_EXCL and O_NOFOLLOW: a file or link that appears there meanwhile is not written through.
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -31,7 +30,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names of files in `folder` durable."""
+    """Flushes the entries of `folder` to disk, so that new names survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

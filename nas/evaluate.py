@@ -1,20 +1,20 @@
-"""From a genotype to measured facts: build, cost, fit, compress, fit, measure."""
+"""From a genotype to measured facts: build, cost, fit, compress, fit, lower, pack, measure."""
 
+import inspect
 import math
 import time
 import traceback
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.lowering import lower, snapped
-from nas.measure import Device, Measuring, costs
+from nas.measure import Device, MeasuringDevice, costs
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import Program, score
@@ -26,12 +26,11 @@ from nas.training.recipe import Recipe
 from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
-DESIGNS_TRIED = 30
 
 
 @dataclass(frozen=True)
 class TrainedCandidate:
-    """What is left of a candidate: the network, and the file that it became."""
+    """A trained network, and the bytes of the packed file made of it."""
 
     model: nn.Module
     packed: bytes
@@ -39,8 +38,14 @@ class TrainedCandidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluator:
-    """Evaluates candidates of one space on one task; what it finds depends on the seed and the
-    candidate alone.
+    """Evaluates candidates of one space on one task; results depend only on the seed and the
+    candidate.
+
+    `space` builds networks and `compressors` are applied to them, in this order. Networks are
+    trained with `loss` on the training split of `task`, as `recipe` says, and scored on its
+    validation split. A candidate whose costs exceed `budget` is not trained. `device` gives the
+    latency (None: latency is not measured). `seed` is the seed of the run, from which that of each
+    candidate is derived.
     """
 
     space: SearchSpace
@@ -55,11 +60,11 @@ class Evaluator:
     def __call__(
         self, id: int, proposal: Proposal, stop: Stop = never
     ) -> tuple[Evaluation, TrainedCandidate | None]:
-        """The evaluation, and what was trained if its status is OK; `stop` is shown the epochs of
-        both phases as one curve.
+        """The evaluation, and the trained candidate if its status is OK.
 
-        Whatever a candidate raises is its failure, told as the reason: one bad candidate must not
-        end a search.
+        `stop` sees the epochs before and after compression as one curve. An exception that a
+        candidate raises makes it FAILED with that reason, so that one bad candidate cannot end a
+        search.
         """
         start = time.perf_counter()
         genotype = self.space.choices.canonical(proposal.genotype)
@@ -69,81 +74,44 @@ class Evaluator:
         trained, status, reason = None, Status.OK, ""
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                untrained, compressed = self._untrained(design)
-                metrics = self._cost(compressed, self.device)
+                built, compressed = self._build(design)
+                metrics = self._costs(compressed, self.device)
                 if reason := self.budget.broken(metrics):
                     status = Status.OVER_BUDGET
                 else:
-                    model, history = self.train(untrained, design, genotype, proposal.epochs, stop)
+                    model, history = self.train(built, design, genotype, proposal.epochs, stop)
                     planned = sum(self.recipe.phases(proposal.epochs))
                     if len(history) < planned:
-                        status, reason = (
-                            Status.STOPPED,
-                            f"given up after {len(history)} of {planned} epochs",
-                        )
+                        status = Status.STOPPED
+                        reason = f"given up after {len(history)} of {planned} epochs"
                     else:
-                        trained, metrics = self.finish(model, metrics)
+                        trained, metrics = self.measure(model, metrics)
         except Exception as error:
-            trained, status = None, Status.FAILED
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
-        seconds = time.perf_counter() - start
-        return Evaluation(
+            trained, status, reason = None, Status.FAILED, _reason(error)
+        evaluation = Evaluation(
             id=id,
             genotype=genotype,
             design=design,
             status=status,
             reason=reason,
             metrics=metrics,
-            seconds=seconds,
+            seconds=time.perf_counter() - start,
             epochs=proposal.epochs,
             history=history,
-        ), trained
+        )
+        return evaluation, trained
 
-    def facts(self, genotype: Genotype) -> Facts:
-        """What a candidate costs, as far as it can be told without training it, and always the
-        same: without measured times.
-        """
-        device = None if isinstance(self.device, Measuring) else self.device
-        try:
-            with seeded(candidate_seed(self.seed, genotype)):
-                costs = self._cost(self._untrained(self.space.choices.decode(genotype))[1], device)
-        except (
-            Exception
-        ):  # the evaluation tells the reason, should a strategy propose it all the same
-            return Facts({}, math.inf)
-        known = Budget({name: limit for name, limit in self.budget.limits.items() if name in costs})
-        return Facts(costs, known.excess(costs))
-
-    def program(self, genotype: Genotype) -> Program:
-        """The program of an untrained candidate.
-
-        Raises:
-            Exception: whatever building and compressing it raises.
-        """
-        return lower(self.compressed(genotype), self.task.example, keep_dead=True)
-
-    def compressed(self, genotype: Genotype) -> nn.Module:
-        """A candidate as it is built and compressed, before it is trained.
-
-        Raises:
-            Exception: whatever building and compressing it raises.
-        """
-        with seeded(candidate_seed(self.seed, genotype)):
-            return self._untrained(self.space.choices.decode(genotype))[1]
-
-    def _untrained(self, design: Design) -> tuple[nn.Module, nn.Module]:
-        """The network, as it is built and as it is compressed."""
+    def _build(self, design: Design) -> tuple[nn.Module, nn.Module]:
+        """The untrained network, as it is built and as it is compressed."""
         built = self.space.build(design, self.task.example, self.task.classes)
         return built, compress(built, design, self.compressors, self.task.example)
 
-    def _cost(self, model: nn.Module, device: Device | None) -> dict[str, float]:
-        """What a compressed network costs, trained or not; its size is the most that its file can
-        have.
+    def _costs(self, model: nn.Module, device: Device | None) -> dict[str, float]:
+        """The costs of a compressed network, trained or not; `size_bytes` is an upper bound.
 
         Raises:
-            ValueError: if the network has no integer form, or its logits have another shape than
-                the task's classes.
+            ValueError: if the network has no integer program, or does not give one logit for each
+                class.
         """
         program = lower(model, self.task.example, keep_dead=True)
         if program.tensors[-1].shape != (self.task.classes,):
@@ -161,60 +129,60 @@ class Evaluator:
         epochs: float | None,
         stop: Stop = never,
     ) -> tuple[nn.Module, tuple[Epoch, ...]]:
-        """Fits the network, compresses it and fits it again, unless `stop` ends it before.
+        """Fits the network, compresses it and fits it again, until `stop` gives it up.
 
-        Both phases see their batches in an order of their own.
+        The samples are shuffled by a generator of the candidate's own seed.
         """
         before, after = self.recipe.phases(epochs)
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
-        fitted = partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
-        loss = with_gain_penalty(self.loss, model, self.recipe.gain_penalty)
-        history = fitted(model, epochs=before, lr=self.recipe.lr, loss=loss, stop=stop)
+        fit_by_recipe = partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
+        penalized = with_gain_penalty(self.loss, model, self.recipe.gain_penalty)
+        history = fit_by_recipe(model, epochs=before, lr=self.recipe.lr, loss=penalized, stop=stop)
         if len(history) < before:
             return model, history
 
-        def in_all(reached: Curve) -> bool:
-            return stop((*history, *reached))
+        def stop_finetuning(finetuned: Curve) -> bool:
+            return stop((*history, *finetuned))
 
         model = compress(model, design, self.compressors, self._calibration)
-        return model, history + fitted(
-            model, epochs=after, lr=self.recipe.finetune_lr, loss=self.loss, stop=in_all
+        return model, history + fit_by_recipe(
+            model,
+            epochs=after,
+            lr=self.recipe.finetune_lr,
+            loss=self.loss,
+            stop=stop_finetuning,
         )
 
-    def finish(
+    def measure(
         self, model: nn.Module, counted: Mapping[str, float]
     ) -> tuple[TrainedCandidate, dict[str, float]]:
-        """The file that a trained network becomes, and the metrics: the length of that file, and
-        its accuracy when loaded.
+        """Lowers and packs a trained network; its metrics are those of the packed file, loaded
+        again.
 
         Raises:
-            ValueError: if the network is not what its costs were counted for.
+            ValueError: if a cost is above the one `counted` before training.
         """
         program = lower(snapped(model, self.task.example), self._calibration)
         packed = pack(program)
-        found = {
+        lowered = {
             "flash_bytes": flash_bytes(program),
             "macs": program.macs,
             "peak_memory_bytes": program.peak_memory,
         }
-        # Training may leave dead channels, which are taken out. But more than was counted could be
-        # over budget.
-        changed = [
+        # Lowering takes out channels that died in training, so costs may fall. A cost that rises
+        # may be over a budget that was checked before.
+        risen = [
             f"{name} {counted[name]:g} became {value:g}"
-            for name, value in found.items()
+            for name, value in lowered.items()
             if value > counted[name]
         ]
-        if changed:
-            raise ValueError(f"costs must not rise in training, but {', '.join(changed)}")
-        reached = {
+        if risen:
+            raise ValueError(f"costs must not rise in training, but {', '.join(risen)}")
+        return TrainedCandidate(model, packed), {
             "accuracy": score(unpack(packed), self.task.validation),
             "accuracy_fake_quant": accuracy(model, self.task.validation),
-        }
-        measured = {name: float(value) for name, value in found.items()}
-        return TrainedCandidate(model, packed), {
-            **reached,
             **counted,
-            **measured,
+            **{name: float(value) for name, value in lowered.items()},
             "size_bytes": float(len(packed)),
         }
 
@@ -222,47 +190,43 @@ class Evaluator:
     def _calibration(self) -> Tensor:
         return self.task.train.inputs[:CALIBRATION_SAMPLES]
 
+    def facts(self, genotype: Genotype) -> Facts:
+        """The costs of a candidate before training.
 
-class _WatchedDesign(Design):
-    """A design that remembers which of its choices were read."""
-
-    def __init__(self, design: Design, seen: set[str]) -> None:
-        super().__init__(design)
-        self._seen = seen
-
-    def __getitem__(self, name: str) -> Hashable:
-        self._seen.add(name)
-        return super().__getitem__(name)
-
-
-def check_kinds(
-    space: SearchSpace, compressors: Sequence[Compressor], task: Task, rng: np.random.Generator
-) -> None:
-    """Builds a few designs, to see that every kind of choice has somebody who heeds it.
-
-    Raises:
-        ValueError: if neither `build` nor a compressor uses a kind of choice that is in the space.
-        Exception: whatever `build` raises, if it does so for each of these designs.
-    """
-    choices, seen, built = space.choices, set[str](), 0
-    kinds = {choice.kind for choice in choices}
-    applied = {compressor.kind for compressor in compressors}
-    failure: Exception | None = None
-    for _ in range(DESIGNS_TRIED):
-        design = choices.decode(choices.sample(rng))
+        The latency is left out if the device measures it: facts must be the same each time.
+        """
+        device = None if isinstance(self.device, MeasuringDevice) else self.device
         try:
-            with seeded(0):
-                space.build(_WatchedDesign(design, seen), task.example, task.classes)
-            built += 1
-        except Exception as error:
-            failure = error
-        used = {name.rpartition(".")[2] for name in seen}
-        if built and kinds <= used | applied:
-            return
-    if failure is not None and not built:
-        raise failure
-    unused = sorted(kinds - used - applied)
-    raise ValueError(
-        f"every kind of choice must be read by build() or applied by a compressor, but {unused} are not: "
-        f"build() of {type(space).__name__} reads {sorted(used)} and the compressors apply {sorted(applied)}"
-    )
+            with seeded(candidate_seed(self.seed, genotype)):
+                _, compressed = self._build(self.space.choices.decode(genotype))
+                counted = self._costs(compressed, device)
+        except Exception:  # if the candidate is proposed, its evaluation gives the reason
+            return Facts({}, math.inf)
+        limits = {name: most for name, most in self.budget.limits.items() if name in counted}
+        return Facts(counted, Budget(limits).excess(counted))
+
+    def compressed(self, genotype: Genotype) -> nn.Module:
+        """The untrained network of a candidate, compressed.
+
+        Raises:
+            Exception: what building or compressing it raises.
+        """
+        with seeded(candidate_seed(self.seed, genotype)):
+            return self._build(self.space.choices.decode(genotype))[1]
+
+    def program(self, genotype: Genotype) -> Program:
+        """The integer program of an untrained candidate.
+
+        Raises:
+            Exception: what building, compressing or lowering it raises.
+        """
+        return lower(self.compressed(genotype), self.task.example, keep_dead=True)
+
+
+def _reason(error: Exception) -> str:
+    """The type and text of an error, and where it was raised: in the code that read a design, if a
+    reader of the design raised it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next(frame for frame in reversed(frames) if frame.filename != inspect.getfile(Design))
+    return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"

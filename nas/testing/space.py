@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress, settings_of
 from nas.data import Split, Task
-from nas.evaluate import check_kinds
+from nas.kinds import check_kinds
 from nas.seeds import seeded
 from nas.space import Choices, Design, SearchSpace
 from nas.testing.networks import (
@@ -23,10 +23,12 @@ from nas.testing.networks import (
     untouched,
 )
 from nas.testing.proposals import require
+from nas.threads import one_thread
 
 DESIGNS = 20
 
 
+@one_thread()
 def check_space(
     space: SearchSpace,
     example: Tensor,

@@ -12,7 +12,8 @@ from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.compress import Compressor, compress
 from nas.data import Split, Task
-from nas.evaluate import Evaluator, TrainedCandidate, check_kinds
+from nas.evaluate import Evaluator, TrainedCandidate
+from nas.kinds import check_kinds
 from nas.lowering import lower
 from nas.measure import COSTS, Device, Roofline, costs
 from nas.objective import Budget, Curve, Evaluation, Status
@@ -545,9 +546,9 @@ def test_facts_leave_out_what_is_measured_anew_each_time(tiny_task: Task) -> Non
         calls = 0
 
         def latency(self, program: Program) -> float:
-            return self.compared(program, nn.Identity())[0]
+            return self.compare_with_float(program, nn.Identity())[0]
 
-        def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
+        def compare_with_float(self, program: Program, model: nn.Module) -> tuple[float, float]:
             Clock.calls += 1
             return 1.0 * Clock.calls, 2.5
 

@@ -15,7 +15,7 @@ from nas.objective import (
     Status,
     best,
     hypervolume,
-    nearest,
+    nearest_to_budget,
     pareto_front,
 )
 from nas.soft_target import SoftTarget
@@ -56,9 +56,11 @@ def runs(draw: st.DrawFn) -> list[Evaluation]:
 
 OBJECTIVES = st.builds(
     Objective,
-    st.just(("accuracy",)),
-    st.sampled_from([(), ("size",), ("size", "macs")]),
-    st.builds(Budget, st.sampled_from([{}, {"size": 3}, {"size": 2, "macs": 2}, {"macs": 0.5}])),
+    maximize=st.just(("accuracy",)),
+    minimize=st.sampled_from([(), ("size",), ("size", "macs")]),
+    budget=st.builds(
+        Budget, st.sampled_from([{}, {"size": 3}, {"size": 2, "macs": 2}, {"macs": 0.5}])
+    ),
 )
 
 
@@ -266,7 +268,7 @@ def test_the_nearest_exceeds_the_budget_least(
     excess = {
         e.id: objective.budget.excess(e.metrics) for e in evaluations if e.status is not FAILED
     }
-    found = nearest(iter(evaluations), objective)
+    found = nearest_to_budget(iter(evaluations), objective)
     assert (None if found is None else found.id) == min(
         excess, key=lambda id: (excess[id], id), default=None
     )
@@ -277,7 +279,7 @@ def test_where_nothing_was_found_there_is_no_best_no_front_and_none_nearest() ->
     for evaluations in nothing:
         assert best(evaluations, Objective()) is None
         assert pareto_front(evaluations, Objective()) == []
-        assert nearest(evaluations, Objective()) is None
+        assert nearest_to_budget(evaluations, Objective()) is None
 
 
 def test_another_objective_judges_a_run_anew() -> None:
@@ -297,7 +299,7 @@ def test_another_objective_judges_a_run_anew() -> None:
         objective = Objective(maximize=("accuracy",), minimize=("size",), budget=Budget(limits))
         assert best(run, objective) is leader
         assert pareto_front(run, objective) == front
-        assert nearest(run, objective) is close
+        assert nearest_to_budget(run, objective) is close
 
 
 def test_the_fitness_of_a_stopped_candidate_is_that_of_its_last_accuracy() -> None:
@@ -382,6 +384,6 @@ def test_a_soft_target_weighs_the_first_metric_by_a_cost() -> None:
     assert over.fitness(found) == (-1.0,), "a limit stays a limit"
     with pytest.raises(
         ValueError,
-        match=r"a soft target must have a metric to maximize that it weighs, .* \('size',\)",
+        match=r"a soft target must have a metric to maximize, which it weighs, .* \('size',\)",
     ):
         Objective(maximize=(), minimize=("size",), soft_target=SoftTarget("size", 50.0))

@@ -288,10 +288,10 @@ def test_invalid_spaces() -> None:
 
     for choices, message in (
         ([], "a space must have at least one choice, but got none"),
-        ([op, width, op], "the names of choices must be unique, but 'a.op' is there twice"),
+        ([op, width, op], "the names of choices must be unique, but 'a.op' appears twice"),
         (
             [op, Choice("", "op", (1,)), Choice("a", "op", (3,))],
-            "the names of choices must be unique, but 'a.op' is there twice",
+            "the names of choices must be unique, but 'a.op' appears twice",
         ),
         (
             [op, hanging("c", "x")],
@@ -341,21 +341,21 @@ def test_invalid_designs() -> None:
     for design, message in (
         (
             {"depth": 1},
-            "the design must say which 'stage.op' of ('skip', 'conv', 'dwconv'), but names only ('depth',)",
+            "the design must give 'stage.op', one of ('skip', 'conv', 'dwconv'), but gives only ('depth',)",
         ),
         (
             {**small, "depth": 2},
-            "the design must say which 'head.bits' of (4, 8), but names only ('stage.op', 'depth')",
+            "the design must give 'head.bits', one of (4, 8), but gives only ('stage.op', 'depth')",
         ),
         ({**small, "depth": 3}, "'depth' must be one of (1, 2), but got 3"),
         ({**small, "depth": [1]}, "'depth' must be one of (1, 2), but got [1]"),
         (
             {**small, "stage.width": 8},
-            "the design must name only active choices, but also has ['stage.width']",
+            "the design must give only active choices, but also gives ['stage.width']",
         ),
         (
             {**small, "z": 1, "head.bits": 4},
-            "the design must name only active choices, but also has ['head.bits', 'z']",
+            "the design must give only active choices, but also gives ['head.bits', 'z']",
         ),
     ):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
@@ -367,7 +367,7 @@ def test_invalid_designs() -> None:
 def test_an_option_that_looks_different_in_another_process_is_refused(option: Hashable) -> None:
     with pytest.raises(
         ValueError,
-        match=r"options must be texts, numbers, truth values, None or tuples of these, but .s\.op. has",
+        match=r"options must be strings, numbers, booleans, None or tuples of these, but .s\.op. has",
     ):
         Choice("s", "op", ("plain", option))
 
@@ -388,7 +388,7 @@ def test_a_design_reads_as_what_its_options_are() -> None:
         (Design.integer, "drop", "'drop' must be a whole number, but is True"),
         (Design.number, "op", "'op' must be a number, but is 'conv'"),
         (Design.number, "drop", "'drop' must be a number, but is True"),
-        (Design.text, "width", "'width' must be a text, but is 8"),
+        (Design.text, "width", "'width' must be a string, but is 8"),
         (Design.flag, "width", "'width' must be True or False, but is 8"),
     ],
 )

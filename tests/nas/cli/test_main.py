@@ -12,9 +12,9 @@ import pytest
 from experiments.digits import digits
 from nas.cli.main import main
 from nas.measure import TableDevice
-from nas.measure.latency_table import read as read_table
+from nas.measure.latency_table import read_latency_table
 from nas.objective import Status
-from nas.runs.journal import read
+from nas.runs.journal import read_journal
 
 ROOT = Path(__file__).parents[3]
 FAST = ("--space", "mlp", "--epochs", "1", "--finetune-epochs", "1")
@@ -36,7 +36,7 @@ def ended(arguments: list[str]) -> int | str | None:
 
 
 def genotypes(out: Path) -> list[tuple[tuple[int, ...], float]]:
-    return [(e.genotype, e.metrics.get("accuracy", -1.0)) for e in read(out)[1]]
+    return [(e.genotype, e.metrics.get("accuracy", -1.0)) for e in read_journal(out)[1]]
 
 
 def test_run_and_show_and_the_script_agree(
@@ -136,7 +136,7 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(
         "    return replace(digits('random', 'mlp', size_bytes=100), patience=40)\n"
     )
     assert ended(["run", str(tmp_path / "impossible.py"), "--out", str(tmp_path / "out")]) == 2
-    sizes = [e.metrics["size_bytes"] for e in read(tmp_path / "out")[1]]
+    sizes = [e.metrics["size_bytes"] for e in read_journal(tmp_path / "out")[1]]
     assert (
         f"nothing meets the budget; nearest: number {sizes.index(min(sizes))}, size_bytes {min(sizes):.0f}"
         in capsys.readouterr().out
@@ -169,7 +169,7 @@ def test_signals_end_a_run_that_can_be_resumed(
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(10) == status
-    assert len(read(tmp_path / "out")[1]) >= 2
+    assert len(read_journal(tmp_path / "out")[1]) >= 2
 
 
 SPACE, CHECK, TRAINED, PRUNING = re.findall(
@@ -209,7 +209,7 @@ def test_the_trained_network_of_the_readme_is_compressed(
     (tmp_path / "mine.py").write_text(TRAINED)
     assert start("weights.py", cwd=tmp_path).wait() == 0
     assert start("-m", "nas", "run", "mine.py", "--trials", "2", cwd=tmp_path).wait() == 0
-    evaluations = read(tmp_path / "runs" / "mine")[1]
+    evaluations = read_journal(tmp_path / "runs" / "mine")[1]
     assert [e.status for e in evaluations if e.history] == [Status.OK, Status.OK]
     assert {name.rpartition(".")[2] for e in evaluations for name in e.design} >= {"prune", "bits"}
 
@@ -235,7 +235,7 @@ def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> 
         == 0
     )
     assert checked.wait() == 0
-    assert len([e for e in read(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
+    assert len([e for e in read_journal(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
 
 
 def test_a_profile_is_a_table_that_a_search_can_use(
@@ -254,7 +254,7 @@ def test_a_profile_is_a_table_that_a_search_can_use(
             "mlp",
         ]
     )
-    known = read_table(table)
+    known = read_latency_table(table)
     assert (
         f"{table}: {len(known.seconds)} operations of 1 designs on {known.host}"
         in capsys.readouterr().out

@@ -9,17 +9,18 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
-from nas.cli.show import format_metrics, print_json, print_table
+from nas.cli.metrics import format_metrics
+from nas.cli.show import print_json, print_summary
 from nas.data import Task
 from nas.experiment import Experiment
 from nas.measure.sensitivity import sensitivity
 from nas.objective import Budget, Evaluation, Objective, Status
-from nas.runs import directory, journal, records
-from nas.runs.directory import RunDirectoryError
-from nas.runs.records import objective_of
+from nas.runs.directory import TEST_FILE, RunDirectoryError, write_test_accuracy
+from nas.runs.journal import JOURNAL_NAME, open_journal, read_journal
+from nas.runs.journal_format import objective_of
 from nas.runs.retrain import restored
 from nas.runs.run import run
-from nas.runs.summary import layers_of_best, summary
+from nas.runs.summary import sensitivities_of_best, summary
 from nas.soft_target import SoftTarget
 from nas.space import Choice, Choices, Design
 
@@ -46,7 +47,7 @@ def write(
     objective = Objective(
         maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": limit})
     )
-    with journal.journal(out, {"objective": objective.to_json()}) as opened:
+    with open_journal(out, {"objective": objective.to_json()}) as opened:
         for id, (status, metrics) in enumerate(results):
             made = design or {"op": "conv", "kernel": (3, 3), "width": 8 * id}
             opened.append(
@@ -75,7 +76,7 @@ def candidate(id: int, results: list[Result] = RUN) -> dict[str, Any]:
 def shown(out: Path) -> str:
     console = Console(width=300)
     with console.capture() as capture:
-        print_table(out, console)
+        print_summary(out, console)
     return capture.get()
 
 
@@ -93,7 +94,7 @@ def test_the_summary_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_the_test_accuracy_is_told_only_of_the_candidate_that_is_the_best(tmp_path: Path) -> None:
     write(tmp_path, RUN)
     for id, expected in ((2, {"test_accuracy": 0.75}), (0, {})):
-        directory.write_test(tmp_path, id, 0.75)
+        write_test_accuracy(tmp_path, id, 0.75)
         assert {
             name: value for name, value in summary(tmp_path).items() if name.startswith("test")
         } == expected
@@ -193,7 +194,7 @@ def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
     ):
         summary(tmp_path)
     write(tmp_path / "damaged", RUN)
-    path = tmp_path / "damaged" / records.NAME
+    path = tmp_path / "damaged" / JOURNAL_NAME
     path.write_bytes(path.read_bytes().replace(b"0.875", b"0.975"))
     with pytest.raises(
         RunDirectoryError,
@@ -201,7 +202,7 @@ def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
     ):
         summary(tmp_path / "damaged")
     write(tmp_path / "tested", RUN)
-    (tmp_path / "tested" / directory.TEST_NAME).write_bytes(b"{")
+    (tmp_path / "tested" / TEST_FILE).write_bytes(b"{")
     with pytest.raises(
         RunDirectoryError,
         match=r"test.json must hold an id and an accuracy, but is damaged: remove it",
@@ -228,7 +229,7 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
         ]
     ):
         out = tmp_path / str(number)
-        with journal.journal(out, {"objective": objective}) as opened:
+        with open_journal(out, {"objective": objective}) as opened:
             opened.append(
                 Evaluation(
                     id=0,
@@ -253,7 +254,7 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
             )
         with pytest.raises(
             RunDirectoryError,
-            match=f"{out} must hold an objective and all that it names, but judging gives ",
+            match=f"{out} must hold an objective and all metrics that it names, but judging gives ",
         ):
             summary(out)
 
@@ -266,9 +267,9 @@ def test_the_objective_of_a_run_is_read_back_from_its_header(tmp_path: Path) -> 
             budget=Budget({"size_bytes": 4000.0}),
             soft_target=soft,
         )
-        with journal.journal(tmp_path / name, {"objective": objective.to_json()}):
+        with open_journal(tmp_path / name, {"objective": objective.to_json()}):
             pass
-        assert objective_of(journal.read(tmp_path / name)[0]) == objective
+        assert objective_of(read_journal(tmp_path / name)[0]) == objective
     older = {name: value for name, value in Objective().to_json().items() if name != "soft"}
     assert objective_of({"experiment": {"objective": older}}) == Objective()
 
@@ -278,7 +279,7 @@ def test_each_layer_of_the_best_is_told_with_its_bits_and_what_others_would_do(
 ) -> None:
     found = run(experiment := tiny(trials=8), tmp_path)
     assert found.best is not None
-    layers = layers_of_best(tmp_path, experiment)
+    layers = sensitivities_of_best(tmp_path, experiment)
     bits = {
         name.removesuffix(".bits"): value
         for name, value in found.best.design.items()
@@ -300,7 +301,7 @@ def test_each_layer_of_the_best_is_told_with_its_bits_and_what_others_would_do(
     assert told == summary(tmp_path)
     console = Console(width=300)
     with console.capture() as capture:
-        print_table(tmp_path, console, layers)
+        print_summary(tmp_path, console, layers)
     for name, layer in layers.items():
         row = next(line for line in capture.get().splitlines() if re.match(rf"│ {name} ", line))
         cells = [cell.strip() for cell in row.strip("│").split("│")]
@@ -327,7 +328,7 @@ def test_bits_that_are_no_column_yet_become_one(
             return tiny().space.build(design, example, classes)
 
     run(experiment := tiny(space=Fives(), trials=1), tmp_path)
-    layers = layers_of_best(tmp_path, experiment)
+    layers = sensitivities_of_best(tmp_path, experiment)
     assert list(layers["head"]["accuracy"]) == [1, 2, 3, 4, 5, 6, 8]
     assert {name: layer["bits"] for name, layer in layers.items()} == {"hidden": None, "head": 5}
 
@@ -339,14 +340,16 @@ def test_only_the_experiment_of_a_run_can_tell_of_its_layers(
     with pytest.raises(
         ValueError, match=r"by the experiment that found it, but compressors was .*8.* and is .*4"
     ):
-        layers_of_best(tmp_path / "run", tiny(compressors=(Quantization(activation_bits=4),)))
+        sensitivities_of_best(
+            tmp_path / "run", tiny(compressors=(Quantization(activation_bits=4),))
+        )
     for path in (tmp_path / "run" / "weights").iterdir():
         path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(
         ValueError,
         match=r"weights/0000\d.npz must hold the weights of candidate \d, but is missing, damaged",
     ):
-        layers_of_best(tmp_path / "run", experiment)
+        sensitivities_of_best(tmp_path / "run", experiment)
     write(tmp_path / "over", [RUN[1]])
     with pytest.raises(ValueError, match="over must be within the budget, but nothing is"):
-        layers_of_best(tmp_path / "over", experiment)
+        sensitivities_of_best(tmp_path / "over", experiment)

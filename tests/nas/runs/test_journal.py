@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.objective import Epoch, Evaluation, Status
-from nas.runs import directory, records
+from nas.runs import directory, journal_format
 from nas.runs.directory import RunDirectoryError
-from nas.runs.journal import journal, read
+from nas.runs.journal import JOURNAL_NAME, open_journal, read_journal
 
 EXPERIMENT: dict[str, Any] = {
     "space": {"name": "Größe", "choices": "0123"},
@@ -49,14 +49,14 @@ def evaluation(id: int) -> Evaluation:
 
 def recorded(out: Path, count: int) -> list[Evaluation]:
     """A run directory with so many evaluations in its journal."""
-    with journal(out, EXPERIMENT) as opened:
+    with open_journal(out, EXPERIMENT) as opened:
         for id in range(len(opened.evaluations), count):
             opened.append(evaluation(id))
     return opened.evaluations
 
 
 def content(out: Path) -> bytes:
-    return (out / records.NAME).read_bytes()
+    return (out / JOURNAL_NAME).read_bytes()
 
 
 def checked(body: str) -> bytes:
@@ -68,8 +68,8 @@ def header(**parts: object) -> bytes:
     return checked(
         json.dumps(
             {
-                "format": records.FORMAT,
-                "version": records.VERSION,
+                "format": journal_format.FORMAT,
+                "version": journal_format.VERSION,
                 "experiment": EXPERIMENT,
                 **parts,
             }
@@ -111,16 +111,18 @@ def test_what_is_appended_is_read_again(tmp_path: Path) -> None:
             epochs=None,
         )
     )
-    with journal(tmp_path / "deep" / "er", EXPERIMENT) as opened:
+    with open_journal(tmp_path / "deep" / "er", EXPERIMENT) as opened:
         for item in expected:
             opened.append(item)
             assert (
-                opened.evaluations == read(tmp_path / "deep" / "er")[1] == expected[: item.id + 1]
+                opened.evaluations
+                == read_journal(tmp_path / "deep" / "er")[1]
+                == expected[: item.id + 1]
             )
-    told, found = read(tmp_path / "deep" / "er")
+    told, found = read_journal(tmp_path / "deep" / "er")
     assert found == expected
     assert told == {"format": "compact-nas journal", "version": 1, "experiment": EXPERIMENT}
-    with journal(tmp_path / "deep" / "er", EXPERIMENT) as again:
+    with open_journal(tmp_path / "deep" / "er", EXPERIMENT) as again:
         assert again.evaluations == expected
 
 
@@ -143,7 +145,9 @@ def test_every_name_text_and_number_survives(
     design: dict[str, Any], metrics: dict[str, float], reason: str
 ) -> None:
     before = replace(evaluation(0), design=design, metrics=metrics, reason=reason)
-    after = records.from_json(json.loads(json.dumps(records.to_json(before))))
+    after = journal_format.evaluation_from_json(
+        json.loads(json.dumps(journal_format.evaluation_to_json(before)))
+    )
     assert after == before
     assert [type(option) for option in after.design.values()] == [
         type(option) for option in design.values()
@@ -152,24 +156,26 @@ def test_every_name_text_and_number_survives(
 
 def test_options_that_json_lacks_are_told_in_its_words() -> None:
     design = {"kernel": (3, (5, "same")), "set": frozenset({1}), "type": complex(1, 2)}
-    told = records.to_json(replace(evaluation(0), design=design))["design"]
+    told = journal_format.evaluation_to_json(replace(evaluation(0), design=design))["design"]
     assert told == {"kernel": [3, [5, "same"]], "set": "frozenset({1})", "type": "(1+2j)"}
-    read_again = records.from_json(
-        json.loads(json.dumps(records.to_json(replace(evaluation(0), design=design))))
+    read_again = journal_format.evaluation_from_json(
+        json.loads(
+            json.dumps(journal_format.evaluation_to_json(replace(evaluation(0), design=design)))
+        )
     )
-    assert records.to_json(read_again)["design"] == told
+    assert journal_format.evaluation_to_json(read_again)["design"] == told
 
 
 def test_the_test_accuracy_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert directory.read_test(tmp_path) is None
+    assert directory.read_test_accuracy(tmp_path) is None
     for id, accuracy in ((3, 1 / 3), (0, 1.0)):
-        directory.write_test(tmp_path, id, accuracy)
-        assert directory.read_test(tmp_path) == (id, accuracy)
+        directory.write_test_accuracy(tmp_path, id, accuracy)
+        assert directory.read_test_accuracy(tmp_path) == (id, accuracy)
     with monkeypatch.context() as patch:
         failing(patch, "fsync", OSError(errno.EIO, "the disk fails"))
         with pytest.raises(OSError, match="the disk fails"):
-            directory.write_test(tmp_path, 1, 0.25)
-    assert directory.read_test(tmp_path) == (0, 1.0), (
+            directory.write_test_accuracy(tmp_path, 1, 0.25)
+    assert directory.read_test_accuracy(tmp_path) == (0, 1.0), (
         "the old one stays whole where the new one cannot be written"
     )
     for damaged in (
@@ -183,12 +189,12 @@ def test_the_test_accuracy_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
         b"[" * 9999,
         b"\xff",
     ):
-        (tmp_path / directory.TEST_NAME).write_bytes(damaged)
+        (tmp_path / directory.TEST_FILE).write_bytes(damaged)
         with pytest.raises(
             RunDirectoryError,
             match=r"test.json must hold an id and an accuracy, but is damaged: remove it",
         ):
-            directory.read_test(tmp_path)
+            directory.read_test_accuracy(tmp_path)
 
 
 # A result is on disk before it is acknowledged, and whatever fails loses none.
@@ -225,7 +231,7 @@ def test_a_record_is_written_whole_and_synced_before_append_returns(
         steps.append(f"{content(tmp_path).count(10)} lines synced")
         fsync(descriptor)
 
-    with journal(tmp_path, EXPERIMENT) as opened:
+    with open_journal(tmp_path, EXPERIMENT) as opened:
         # A system may write less than it was given.
         monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
         monkeypatch.setattr(os, "fsync", synced)
@@ -233,7 +239,7 @@ def test_a_record_is_written_whole_and_synced_before_append_returns(
             opened.append(evaluation(id))
             steps.append(f"{id} acknowledged")
     assert steps == ["2 lines synced", "0 acknowledged", "3 lines synced", "1 acknowledged"]
-    assert read(tmp_path)[1] == [evaluation(0), evaluation(1)]
+    assert read_journal(tmp_path)[1] == [evaluation(0), evaluation(1)]
 
 
 def test_a_new_journal_and_its_folder_are_synced_before_anything_is_acknowledged(
@@ -247,14 +253,14 @@ def test_a_new_journal_and_its_folder_are_synced_before_anything_is_acknowledged
 
     out = tmp_path / "run"
     inodes: Callable[[], set[int]] = lambda: {  # noqa: E731
-        path.stat().st_ino for path in (out, out / records.NAME, tmp_path)
+        path.stat().st_ino for path in (out, out / JOURNAL_NAME, tmp_path)
     }
     monkeypatch.setattr(os, "fsync", note)
-    with journal(out, EXPERIMENT):
+    with open_journal(out, EXPERIMENT):
         assert synced == inodes()
     synced.clear()
     # The process that made it may have been killed before it had synced anything.
-    with journal(out, EXPERIMENT):
+    with open_journal(out, EXPERIMENT):
         assert synced == inodes()
 
 
@@ -270,7 +276,7 @@ def test_a_full_or_failing_disk_stops_the_run_and_loses_nothing_that_was_acknowl
     ]
     for number, (call, error, keep) in enumerate(faults):
         out = tmp_path / str(number)
-        with journal(out, EXPERIMENT) as opened:
+        with open_journal(out, EXPERIMENT) as opened:
             opened.append(evaluation(0))
             opened.append(evaluation(1))
             with monkeypatch.context() as patch:
@@ -284,7 +290,7 @@ def test_a_full_or_failing_disk_stops_the_run_and_loses_nothing_that_was_acknowl
                 OSError, match=r"journal.jsonl must be opened again after a failed write"
             ):
                 opened.append(evaluation(2))
-        assert read(out)[1][:2] == [evaluation(0), evaluation(1)]
+        assert read_journal(out)[1][:2] == [evaluation(0), evaluation(1)]
         recorded(out, 3)
         assert content(out) == content(reference)
 
@@ -298,7 +304,7 @@ def test_a_file_size_limit_stops_the_run_like_a_full_disk(tmp_path: Path) -> Non
             recorded(tmp_path / "run", 4)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert read(tmp_path / "run")[1] == [evaluation(id) for id in range(3)]
+    assert read_journal(tmp_path / "run")[1] == [evaluation(id) for id in range(3)]
     recorded(tmp_path / "run", 4)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
@@ -313,11 +319,11 @@ def test_a_start_or_recovery_that_is_killed_leaves_what_the_next_one_can_use(
         for keep in (0, 1, 60):
             out = tmp_path / f"{number}.{keep}"
             out.mkdir()
-            (out / records.NAME).write_bytes(before)
+            (out / JOURNAL_NAME).write_bytes(before)
             with monkeypatch.context() as patch:
                 failing(patch, call, Fault(), keep if call == "write" else 0)
                 if call != "write" or not before.count(10):
-                    with pytest.raises(Fault), journal(out, EXPERIMENT):
+                    with pytest.raises(Fault), open_journal(out, EXPERIMENT):
                         pass
             recorded(out, 2)
             assert content(out) == whole
@@ -330,10 +336,10 @@ def test_a_journal_cut_anywhere_in_its_last_record_is_repaired_to_the_one_before
     whole = content(tmp_path)
     last = whole[:-1].rfind(b"\n") + 1
     for cut in range(last, len(whole)):
-        (tmp_path / records.NAME).write_bytes(whole[:cut])
-        assert read(tmp_path)[1] == [evaluation(0), evaluation(1)]
+        (tmp_path / JOURNAL_NAME).write_bytes(whole[:cut])
+        assert read_journal(tmp_path)[1] == [evaluation(0), evaluation(1)]
         assert content(tmp_path) == whole[:cut], "reading repairs nothing"
-        with journal(tmp_path, EXPERIMENT) as opened:
+        with open_journal(tmp_path, EXPERIMENT) as opened:
             assert opened.evaluations == [evaluation(0), evaluation(1)]
             assert content(tmp_path) == whole[:last]
             opened.append(evaluation(2))
@@ -344,12 +350,12 @@ def test_a_header_cut_anywhere_is_written_anew(tmp_path: Path, unsynced: None) -
     recorded(tmp_path, 0)
     whole = content(tmp_path)
     for cut in range(len(whole)):
-        (tmp_path / records.NAME).write_bytes(whole[:cut])
+        (tmp_path / JOURNAL_NAME).write_bytes(whole[:cut])
         with pytest.raises(
             RunDirectoryError,
             match=r"journal.jsonl must begin with a header, but is empty: run the experiment",
         ):
-            read(tmp_path)
+            read_journal(tmp_path)
         assert recorded(tmp_path, 0) == []
         assert content(tmp_path) == whole
 
@@ -361,9 +367,9 @@ def refused(out: Path, message: str) -> None:
     """Neither reading nor opening accepts the journal, and both leave it as it is."""
     before = content(out)
     with pytest.raises(RunDirectoryError) as caught:
-        read(out)
+        read_journal(out)
     assert message in str(caught.value)
-    with pytest.raises(RunDirectoryError) as caught, journal(out, EXPERIMENT):
+    with pytest.raises(RunDirectoryError) as caught, open_journal(out, EXPERIMENT):
         pass
     assert message in str(caught.value)
     assert content(out) == before
@@ -371,7 +377,7 @@ def refused(out: Path, message: str) -> None:
 
 def test_a_flipped_bit_anywhere_before_the_end_is_refused_with_its_offset(tmp_path: Path) -> None:
     recorded(tmp_path, 3)
-    whole, path = content(tmp_path), tmp_path / records.NAME
+    whole, path = content(tmp_path), tmp_path / JOURNAL_NAME
     starts = [0, *(index + 1 for index, byte in enumerate(whole) if byte == 10)]
     for position in range(len(whole) - 1):
         damaged = bytearray(whole)
@@ -390,11 +396,11 @@ def test_lost_swapped_and_repeated_lines_are_refused(tmp_path: Path) -> None:
         [lines[0], lines[2], lines[1], lines[3]],
         [lines[0], *lines],
     ):
-        (tmp_path / records.NAME).write_bytes(b"".join([first, *left]))
+        (tmp_path / JOURNAL_NAME).write_bytes(b"".join([first, *left]))
         refused(tmp_path, f"must hold the ids 0 … {len(left) - 1} in order, but does not")
     for left in (lines, [first, first, *lines]):
-        (tmp_path / records.NAME).write_bytes(b"".join(left))
-        refused(tmp_path, records.NAME)
+        (tmp_path / JOURNAL_NAME).write_bytes(b"".join(left))
+        refused(tmp_path, JOURNAL_NAME)
 
 
 def test_lines_that_no_journal_holds_are_refused(tmp_path: Path) -> None:
@@ -427,16 +433,16 @@ def test_lines_that_no_journal_holds_are_refused(tmp_path: Path) -> None:
         checked('{"id": ' + "[" * deep + "]" * deep + "}"),
         checked('{"id": ' + '{"a":' * 5000 + "1" + "}" * 5000 + "}"),
     ):
-        (tmp_path / records.NAME).write_bytes(whole + line)
+        (tmp_path / JOURNAL_NAME).write_bytes(whole + line)
         refused(
             tmp_path,
-            f"{tmp_path / records.NAME} at byte {len(whole)} must be an undamaged line of the journal, but ",
+            f"{tmp_path / JOURNAL_NAME} at byte {len(whole)} must be an undamaged line of the journal, but ",
         )
 
 
 def test_evaluations_with_bad_fields_are_refused(tmp_path: Path) -> None:
     recorded(tmp_path, 0)
-    good, whole = records.to_json(evaluation(0)), content(tmp_path)
+    good, whole = journal_format.evaluation_to_json(evaluation(0)), content(tmp_path)
     for parts, message in (
         ({"status": "MAYBE"}, "'MAYBE' is not a valid Status"),
         ({"color": "blue"}, "color"),
@@ -450,18 +456,18 @@ def test_evaluations_with_bad_fields_are_refused(tmp_path: Path) -> None:
         ({"metrics": {"accuracy": "high"}}, ""),
         ({"metrics": {"accuracy": None}}, ""),
     ):
-        (tmp_path / records.NAME).write_bytes(whole + checked(json.dumps({**good, **parts})))
+        (tmp_path / JOURNAL_NAME).write_bytes(whole + checked(json.dumps({**good, **parts})))
         refused(tmp_path, "must hold evaluations of version 1, but one has a bad field: ")
         refused(tmp_path, message)
     for name in good.keys() - {"epochs", "history"}:
-        (tmp_path / records.NAME).write_bytes(
+        (tmp_path / JOURNAL_NAME).write_bytes(
             whole + checked(json.dumps({key: good[key] for key in good if key != name}))
         )
         refused(tmp_path, name)
 
 
 def test_journals_of_other_programs_and_later_versions_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / records.NAME
+    path = tmp_path / JOURNAL_NAME
     for parts, message in (
         (
             {"version": 2},
@@ -470,12 +476,12 @@ def test_journals_of_other_programs_and_later_versions_are_refused(tmp_path: Pat
         ({"version": "1"}, "or older, but is 'compact-nas journal' version '1'"),
         ({"version": None}, "version None"),
         ({"format": "other"}, "but is 'other' version 1"),
-        ({"experiment": None}, f"{path} must begin with an experiment, but with None"),
-        ({"experiment": [1]}, f"{path} must begin with an experiment, but with [1]"),
+        ({"experiment": None}, f"{path} must begin with an experiment, but begins with None"),
+        ({"experiment": [1]}, f"{path} must begin with an experiment, but begins with [1]"),
     ):
         path.write_bytes(header(**parts))
         refused(tmp_path, message)
-    path.write_bytes(checked(json.dumps(records.to_json(evaluation(0)))))
+    path.write_bytes(checked(json.dumps(journal_format.evaluation_to_json(evaluation(0)))))
     refused(tmp_path, "but is None version None")
 
 
@@ -483,8 +489,8 @@ def test_journals_of_older_versions_are_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded(tmp_path, 2)
-    monkeypatch.setattr(records, "VERSION", records.VERSION + 1)
-    assert read(tmp_path)[0]["version"] == 1
+    monkeypatch.setattr(journal_format, "VERSION", journal_format.VERSION + 1)
+    assert read_journal(tmp_path)[0]["version"] == 1
     assert recorded(tmp_path, 3) == [evaluation(id) for id in range(3)]
 
 
@@ -510,7 +516,7 @@ def test_another_experiment_is_refused_with_every_difference(tmp_path: Path) -> 
     ):
         with (
             pytest.raises(RunDirectoryError) as caught,
-            journal(tmp_path, {**EXPERIMENT, **change}),
+            open_journal(tmp_path, {**EXPERIMENT, **change}),
         ):
             pass
         assert str(caught.value).startswith(
@@ -526,7 +532,7 @@ def test_an_experiment_is_the_same_one_in_another_spelling(tmp_path: Path) -> No
         "compressors": ({"name": "Pruning"},),
         "seed": 0.0,
     }
-    with journal(tmp_path, spelled) as opened:
+    with open_journal(tmp_path, spelled) as opened:
         assert len(opened.evaluations) == 1
 
 
@@ -534,12 +540,12 @@ def test_headers_nested_deeper_than_python_recurses_are_refused(tmp_path: Path) 
     for depth in (100, 300, 500, 700, 900, 5000):
         nested = '{"a": ' * depth + "1" + "}" * depth
         body = header(experiment=0)
-        (tmp_path / records.NAME).write_bytes(
+        (tmp_path / JOURNAL_NAME).write_bytes(
             checked(json.dumps(json.loads(body)["record"]).replace("0}", nested + "}"))
         )
         with pytest.raises(
             RunDirectoryError,
-            match=records.NAME if depth > 900 else "must be resumed with the experiment",
+            match=JOURNAL_NAME if depth > 900 else "must be resumed with the experiment",
         ):
             recorded(tmp_path, 1)
 
@@ -551,22 +557,22 @@ def test_a_folder_with_other_files_is_no_new_run_directory(tmp_path: Path) -> No
     recorded(tmp_path / "run", 2)
     # The journal is gone, or all that it held, but what it told of is still there.
     for left in (None, b"", whole[:40]):
-        (tmp_path / "run" / records.NAME).unlink(missing_ok=True)
+        (tmp_path / "run" / JOURNAL_NAME).unlink(missing_ok=True)
         if left is not None:
-            (tmp_path / "run" / records.NAME).write_bytes(left)
+            (tmp_path / "run" / JOURNAL_NAME).write_bytes(left)
         with pytest.raises(
             RunDirectoryError,
             match=r"must be new or hold journal.jsonl with its header, but .*run holds other",
         ):
             recorded(tmp_path / "run", 2)
         assert (content(tmp_path / "run") if left is not None else None) == left
-        assert (tmp_path / "run" / records.NAME).exists() is (left is not None)
+        assert (tmp_path / "run" / JOURNAL_NAME).exists() is (left is not None)
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(
             RunDirectoryError,
             match=rf"a run directory must hold journal.jsonl, but {folder} does not",
         ):
-            read(folder)
+            read_journal(folder)
 
 
 def test_a_run_directory_may_be_moved(tmp_path: Path) -> None:
@@ -593,7 +599,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     recorded(tmp_path / "run", 1)
     (tmp_path / "empty").mkdir(mode=0o555)
     (tmp_path / "file").touch()
-    (tmp_path / "run" / records.NAME).chmod(0o444)
+    (tmp_path / "run" / JOURNAL_NAME).chmod(0o444)
     tmp_path.chmod(0o555)
     monkeypatch.chdir(tmp_path)  # the folders above may be closed to others
     for name in ("run", "empty", "new", "file", "file/run"):
@@ -605,7 +611,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
         ):
             recorded(Path(name), 1)
     with unprivileged():
-        assert read(Path("run"))[1] == [evaluation(0)]
+        assert read_journal(Path("run"))[1] == [evaluation(0)]
     tmp_path.chmod(0o755)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "run"]
 
@@ -613,12 +619,12 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
 def test_a_journal_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     recorded(tmp_path / "run", 1)
     (tmp_path / "linked").mkdir()
-    (tmp_path / "linked" / records.NAME).symlink_to(tmp_path / "run" / records.NAME)
+    (tmp_path / "linked" / JOURNAL_NAME).symlink_to(tmp_path / "run" / JOURNAL_NAME)
     with pytest.raises(
         RunDirectoryError, match=r"must be a folder that can be written, but .*linked/journal.jsonl"
     ):
         recorded(tmp_path / "linked", 2)
-    assert read(tmp_path / "run")[1] == [evaluation(0)]
+    assert read_journal(tmp_path / "run")[1] == [evaluation(0)]
 
 
 # The same with another process.
@@ -627,7 +633,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from nas.objective import Evaluation, Status
-from nas.runs.journal import journal
+from nas.runs.journal import open_journal
 
 out, count, fault, at = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 write, fsync, calls = os.write, os.fsync, {"write": 0, "fsync": 0}
@@ -657,7 +663,7 @@ def acknowledge(id):
     write(1, f"{id}\\n".encode())
 
 os.write, os.fsync = writes, syncs
-with journal(out, {"seed": 0}) as opened:
+with open_journal(out, {"seed": 0}) as opened:
     acknowledge("open")
     for id in range(len(opened.evaluations), count):
         if fault == "hasty":
@@ -665,7 +671,8 @@ with journal(out, {"seed": 0}) as opened:
             calls["write"] += id == at
             if id == at:
                 die()
-        opened.append(Evaluation(id=id, genotype=(id, 1), design={"op": "x" * 200}, status=Status.OK, reason="", metrics={"accuracy": 1 / (id + 1)}, seconds=0.0))
+        design, metrics = {"op": "x" * 200}, {"accuracy": 1 / (id + 1)}
+        opened.append(Evaluation(id=id, genotype=(id, 1), design=design, status=Status.OK, reason="", metrics=metrics, seconds=0.0))
         if fault != "hasty":
             acknowledge(id)
     if fault == "wait":
@@ -693,7 +700,7 @@ def lost(out: Path, process: subprocess.Popen[str], lines: int | None = None) ->
     assert process.returncode == -signal.SIGKILL
     ids = {int(line) for line in acknowledged if line.strip().isdigit()}
     # Looked at before the next start, which would make again what is missing.
-    left = read(out)[1] if (out / records.NAME).read_bytes().count(10) else []
+    left = read_journal(out)[1] if (out / JOURNAL_NAME).read_bytes().count(10) else []
     assert [found.metrics["accuracy"] for found in left] == [
         1 / (id + 1) for id in range(len(left))
     ]
@@ -708,7 +715,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     out = tmp_path_factory.mktemp("undisturbed")
     with start(out, COUNT) as process:
         process.communicate()
-    assert len(read(out)[1]) == COUNT
+    assert len(read_journal(out)[1]) == COUNT
     return content(out)
 
 
@@ -720,7 +727,7 @@ def test_a_run_killed_at_random_loses_nothing_and_ends_the_same(
         assert lost(tmp_path, start(tmp_path, 10**6), chance.randrange(1, 9)) == set()
         # So that the end is not yet reached by chance.
         lines = content(tmp_path).splitlines(keepends=True)
-        (tmp_path / records.NAME).write_bytes(b"".join(lines[: COUNT - 10]))
+        (tmp_path / JOURNAL_NAME).write_bytes(b"".join(lines[: COUNT - 10]))
     with start(tmp_path, COUNT) as process:
         process.communicate()
     assert content(tmp_path) == undisturbed
@@ -746,24 +753,24 @@ def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
         assert process.stdout is not None
         while (line := process.stdout.readline()) != "9\n":
             assert line, "the writer has ended"
-            found = read(tmp_path)[1]
+            found = read_journal(tmp_path)[1]
             assert [item.id for item in found] == list(range(len(found)))
         with pytest.raises(
             RunDirectoryError,
             match=rf"one process at a time may write {tmp_path}, but another one does",
         ):
             recorded(tmp_path, 11)
-        assert len(read(tmp_path)[1]) == 10
+        assert len(read_journal(tmp_path)[1]) == 10
         process.kill()
     # The lock died with its process: there is no stale one.
-    with journal(tmp_path, {"seed": 0}) as opened:
+    with open_journal(tmp_path, {"seed": 0}) as opened:
         assert len(opened.evaluations) == 10
         with pytest.raises(RunDirectoryError, match="one process at a time"):
             recorded(tmp_path, 11)
 
 
 def test_the_lock_is_not_inherited_by_a_child_that_lives_on(tmp_path: Path) -> None:
-    with journal(tmp_path, EXPERIMENT):
+    with open_journal(tmp_path, EXPERIMENT):
         command = [sys.executable, "-c", "print(flush=True); input()"]
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False

@@ -21,7 +21,7 @@ from nas.objective import Curve, Evaluation, Status
 from nas.packed import unpack
 from nas.program import score
 from nas.runs.directory import RunDirectoryError
-from nas.runs.journal import read
+from nas.runs.journal import read_journal
 from nas.runs.run import SearchStoppedError, run
 from nas.space import Choices
 from nas.strategy import Proposal, Strategy
@@ -131,7 +131,7 @@ def test_a_run_interrupted_anywhere_resumes_to_the_same_journal(
             run(experiment, tmp_path / "parts", partial(stop, at=at))
     resumed = run(experiment, tmp_path / "parts")
     assert facts(resumed.evaluations) == facts(reference)
-    assert facts(read(tmp_path / "parts")[1]) == facts(reference)
+    assert facts(read_journal(tmp_path / "parts")[1]) == facts(reference)
 
 
 def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
         assert process.wait() == -signal.SIGKILL
         assert lines("killed") >= acknowledged
     assert start("killed").wait() == 0
-    assert facts(read(tmp_path / "killed")[1]) == facts(read(tmp_path / "whole")[1])
+    assert facts(read_journal(tmp_path / "killed")[1]) == facts(read_journal(tmp_path / "whole")[1])
 
 
 @pytest.mark.parametrize("window", [1, 4])
@@ -320,7 +320,7 @@ def test_candidates_that_all_fail_stop_the_search_with_their_reasons(
         match=r"10 times ValueError: a site must name a module .* but got .head.",
     ):
         run(tiny(space=Broken(), trials=50), tmp_path)
-    assert [e.status for e in read(tmp_path)[1]] == [Status.FAILED] * 10
+    assert [e.status for e in read_journal(tmp_path)[1]] == [Status.FAILED] * 10
 
 
 def test_a_teacher_is_trained_once_and_heeded(tiny: Make, tmp_path: Path) -> None:

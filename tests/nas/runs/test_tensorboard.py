@@ -221,7 +221,7 @@ def test_the_picture_shows_every_trained_candidate_and_joins_the_front() -> None
         share([], BLUE) < share([better], BLUE) < share(rising[:2], BLUE) < share(rising, BLUE)
     ), "a line joins the front"
     assert share([better, *rising], GREY) > 3 * share(rising, GREY), (
-        "what is not on the front is grey"
+        "what is not on the front is gray"
     )
     assert np.array_equal(
         pareto_picture([RUN[1], RUN[3], RUN[0]], OBJECTIVE), pareto_picture([RUN[0]], OBJECTIVE)

@@ -8,7 +8,7 @@ import torch
 
 from nas.measure.device import Device
 from nas.measure.host import OnnxRuntimeCpu
-from nas.measure.latency_profile import profile
+from nas.measure.latency_profile import measure_latency_table
 from nas.measure.latency_table import TableDevice
 from nas.measure.roofline import Roofline
 from nas.program.operations import Conv, Flatten, Linear, Scaling, TensorType
@@ -39,7 +39,7 @@ def program() -> Program:
 
 def test_what_computes_keeps_the_contract(program: Program) -> None:
     check_device(Roofline("mcu", 1e8, 1e7), program)
-    check_device(TableDevice("table", profile([program], rounds=1)), program)
+    check_device(TableDevice("table", measure_latency_table([program], rounds=1)), program)
 
 
 def test_what_measures_keeps_the_contract_with_a_spread(program: Program) -> None:
