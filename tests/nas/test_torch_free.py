@@ -10,6 +10,7 @@ MODULES = (
     "nas.training.stopping",
     "nas.search_loop",
     "nas.durable",
+    "nas.threads",
     "nas.runs.journal",
     "nas.runs.export",
     "nas.cli.main",

@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from experiments.digits import digits
-from nas.cli.main import main
+from nas import __version__
+from nas.cli.main import COMMANDS, main
 from nas.measure import TableDevice
 from nas.measure.latency_table import read_latency_table
 from nas.objective import Status
+from nas.packed import pack
+from nas.program.operations import Flatten, TensorType
+from nas.program.program import Program
+from nas.runs.export import FORMATS
 from nas.runs.journal import read_journal
 
 ROOT = Path(__file__).parents[3]
@@ -105,6 +110,34 @@ def test_show_tells_the_sensitivity_of_the_layers_of_the_best(
     ):
         assert ended(["show", out, *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    assert capsys.readouterr().out == f"compact-nas {__version__}\n"
+
+
+def test_the_help_names_every_command_and_format(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    text = capsys.readouterr().out
+    for name, command in COMMANDS.items():
+        assert f" nas {name} {command.arguments}\n" in text
+    for name, kind in FORMATS.items():
+        assert f" {name:<8} {kind.help}\n" in f"{text}\n"
+    for name in COMMANDS.keys() - {"run"}:
+        assert ended([name, "--help"]) == 0
+        assert f"usage: nas {name} " in capsys.readouterr().out
+
+
+def test_the_ledger_does_not_wait_for_torch(tmp_path: Path) -> None:
+    tensors = TensorType((3,), 1.0, 0), TensorType((3,), 1.0, 0)
+    (tmp_path / "c.nas").write_bytes(pack(Program(tensors, (Flatten("flatten", (0,)),))))
+    code = "import sys; from nas.cli.main import main; main(['ledger', sys.argv[1]]); print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path / "c.nas")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    *_, total, loaded = done.stdout.splitlines()
+    assert total.split() == [str((tmp_path / "c.nas").stat().st_size), "in", "all"]
+    assert loaded == "False"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from nas.measure.host import run_onnx
 from nas.packed import ArtifactError, ledger, unpack
 from nas.program import logits, score
 from nas.runs.directory import packed_path, weights_path
-from nas.runs.export import export, find_candidate
+from nas.runs.export import FORMATS, ExportedCandidate, ExportFormat, export, find_candidate
 from nas.runs.journal import read_journal
 from nas.runs.run import run
 from nas.training.recipe import Recipe
@@ -78,6 +79,25 @@ def test_a_program_is_exported_as_onnx_that_says_the_same(
             unpack(packed_path(out, evaluation.id).read_bytes()), tiny_task.validation.inputs
         ).argmax(1),
     )
+
+
+def test_a_format_is_a_row_of_a_table(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(candidate: ExportedCandidate, target: Path) -> None:
+        target.write_text(f"{candidate.evaluation.id}: {len(candidate.packed)} bytes")
+
+    monkeypatch.setitem(FORMATS, "text", ExportFormat("how long the file is", write))  # type: ignore[arg-type]
+    main(["export", str(out), "--to", "text", "--out", str(tmp_path / "c.txt")])
+    found = find_candidate(out, "best")
+    assert (
+        tmp_path / "c.txt"
+    ).read_text() == f"{found.id}: {found.metrics['size_bytes']:.0f} bytes"
+    capsys.readouterr()
+    for arguments in (["--help"], ["export", "--help"]):
+        with suppress(SystemExit):
+            main(arguments)
+        assert "how long the file is" in " ".join(capsys.readouterr().out.split())
 
 
 def test_retraining_with_the_run_s_experiment_gives_the_run_s_file(
