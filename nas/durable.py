@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes `data` to a new file beside `path` and renames it there, flushed to disk at each step.
+    """Writes `data` to a new file next to `path` and renames it there, flushed to disk at each step.
 
     One process at a time may write a path.
 
@@ -13,18 +13,18 @@ def write(path: Path, data: bytes) -> None:
         OSError: if writing fails; `path` then has all of its old content, or all of the new.
     """
     # A fixed name, so that the next attempt removes what a killed one left.
-    beside = path.with_name(f".{path.name}.part")
-    beside.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
     # O_EXCL and O_NOFOLLOW: a file or link that appears there meanwhile is not written through.
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        part.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

@@ -52,7 +52,7 @@ def measured(id: int, proposal: Proposal) -> Evaluation:
 
 
 class Scripted:
-    """Asks for what it is told to, over and over from the beginning, and notes what it knew at each
+    """Proposes a script, over and over, and notes how many results it knew at each
     time.
     """
 
@@ -72,7 +72,7 @@ class Scripted:
 
 
 class Adaptive(Scripted):
-    """What it asks for depends on all that it was told, and on the order of that."""
+    """Its proposals depend on all results and on their order."""
 
     def __init__(self, seed: int, genes: int) -> None:
         super().__init__([])

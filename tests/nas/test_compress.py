@@ -14,15 +14,15 @@ EXAMPLE = torch.zeros(2, 3)
 
 @dataclass(frozen=True)
 class Scaling:
-    """Multiplies weights by the chosen factor, in place, and remembers what it was told."""
+    """Multiplies weights by the chosen factor, in place, and remembers what it was given."""
 
     kind: str
-    told: list[tuple[str, Mapping[str, Hashable], Tensor]] = field(default_factory=list)
+    calls: list[tuple[str, Mapping[str, Hashable], Tensor]] = field(default_factory=list)
 
     def apply(
         self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
     ) -> nn.Module:
-        self.told.append((self.kind, settings, example))
+        self.calls.append((self.kind, settings, example))
         for site, factor in settings.items():
             assert isinstance(factor, float)
             model.get_submodule(site).weight.data.mul_(factor).add_(1.0)  # type: ignore[operator]
@@ -54,17 +54,17 @@ def test_the_settings_of_a_kind_are_those_of_its_choices_by_site() -> None:
 
 
 def test_every_compressor_gets_the_choices_of_its_kind_in_turn() -> None:
-    told: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
+    calls: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
     design = {"a.first": 2.0, "op": "conv", "0.a.second": 3.0}
     weight = network().get_parameter("a.weight").detach().clone()
     compressed = compress(
-        network(), design, [Scaling("first", told), Scaling("second", told)], EXAMPLE
+        network(), design, [Scaling("first", calls), Scaling("second", calls)], EXAMPLE
     )
-    assert [(kind, settings) for kind, settings, _ in told] == [
+    assert [(kind, settings) for kind, settings, _ in calls] == [
         ("first", {"a": 2.0}),
         ("second", {"0.a": 3.0}),
     ]
-    assert all(example is EXAMPLE for _, _, example in told)
+    assert all(example is EXAMPLE for _, _, example in calls)
     # The second works on what the first returned.
     assert torch.allclose(
         compressed.get_parameter("0.0.a.weight"), (weight * 2.0 + 1.0) * 3.0 + 1.0
@@ -72,9 +72,9 @@ def test_every_compressor_gets_the_choices_of_its_kind_in_turn() -> None:
 
 
 def test_a_compressor_without_a_choice_is_not_asked() -> None:
-    told: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
-    compressed = compress(network(), {"op": "conv"}, [Scaling("first", told)], EXAMPLE)
-    assert told == []
+    calls: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
+    compressed = compress(network(), {"op": "conv"}, [Scaling("first", calls)], EXAMPLE)
+    assert calls == []
     assert isinstance(compressed.get_submodule("a"), nn.Linear)
 
 

@@ -24,7 +24,7 @@ def test_kinds_that_are_read_or_applied_are_well(tiny_task: Task) -> None:
     kinds(Space(), (ChannelPruning(), Quantization()), tiny_task)
 
 
-def test_a_kind_that_nobody_heeds_is_refused_with_both_sets(tiny_task: Task) -> None:
+def test_a_kind_that_no_part_uses_is_refused_with_both_sets(tiny_task: Task) -> None:
     message = (
         r"every kind of choice must be read by build\(\) or applied by a compressor, but \['bits'\] are not: "
         r"build\(\) of Space reads \['depth', 'width'\] and the compressors apply \['prune'\]"

@@ -136,7 +136,7 @@ def test_invalid_budgets_and_objectives() -> None:
 
 
 def test_values_that_no_metric_can_have_are_refused() -> None:
-    for maximize, minimize, metrics, told in (
+    for maximize, minimize, metrics, text in (
         (
             ("accuracy",),
             (),
@@ -158,7 +158,7 @@ def test_values_that_no_metric_can_have_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="must lie in") as caught:
             Objective(maximize=maximize, minimize=minimize).fitness(evaluation(metrics))
-        assert str(caught.value) == told
+        assert str(caught.value) == text
     for value in (math.nan, math.inf, -math.inf):
         with pytest.raises(
             ValueError,

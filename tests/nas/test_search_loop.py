@@ -15,7 +15,9 @@ from tests.nas.scripted_searches import OBJECTIVE, Adaptive, Scripted, Workers, 
 def test_what_is_asked_for_is_evaluated_told_and_yielded_in_that_order() -> None:
     strategy, workers = Scripted([5, 13, 80, 6, 7, 8]), Workers()
     results = search(strategy, workers, OBJECTIVE, trials=4)
-    assert workers.started == strategy.asked == [], "a search does nothing before it is looked at"
+    assert workers.started == strategy.asked == [], (
+        "a search does nothing before its first result is asked for"
+    )
     for count, evaluation in enumerate(results, 1):
         assert evaluation == measured(count - 1, strategy.asked[count - 1])
         assert strategy.told[-1] == (strategy.asked[count - 1], OBJECTIVE.fitness(evaluation))
@@ -138,7 +140,7 @@ def test_the_same_genotype_for_other_epochs_is_another_candidate() -> None:
 
 @pytest.mark.parametrize("window", [1, 4])
 def test_patience_ends_a_search_that_trains_nothing_new(window: int) -> None:
-    for script, patience, told in (
+    for script, patience, count in (
         ([80, 81, 82], 3, 3),  # all over budget
         ([80], 1, 1),
         ([5], 10, 11),  # the space is exhausted
@@ -148,7 +150,7 @@ def test_patience_ends_a_search_that_trains_nothing_new(window: int) -> None:
     ):
         strategy = Scripted(script)
         list(search(strategy, Workers(), OBJECTIVE, 100, window, patience))
-        assert len(strategy.told) == told
+        assert len(strategy.told) == count
 
 
 @settings(deadline=None)

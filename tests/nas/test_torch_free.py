@@ -32,7 +32,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
     print(name, "torch" in sys.modules)
 """
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program, *MODULES], capture_output=True, text=True, check=True
     ).stdout
-    assert told.splitlines() == [f"{name} False" for name in MODULES]
+    assert output.splitlines() == [f"{name} False" for name in MODULES]

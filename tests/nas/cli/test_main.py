@@ -60,9 +60,9 @@ def test_run_and_show_and_the_script_agree(
     )
     script = start("-m", "experiments.digits", *options, "--out", str(tmp_path / "b"))
     main(["run", str(ROOT / "experiments" / "digits.py"), *options, "--out", str(tmp_path / "a")])
-    told = capsys.readouterr().out
-    assert "3/3 trials: best accuracy" in told
-    assert told.count("test accuracy of the best") == 1
+    text = capsys.readouterr().out
+    assert "3/3 trials: best accuracy" in text
+    assert text.count("test accuracy of the best") == 1
     assert script.wait() == 0
     assert genotypes(tmp_path / "a") == genotypes(tmp_path / "b")
 

@@ -34,7 +34,7 @@ def test_the_summary_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     }
 
 
-def test_the_test_accuracy_is_told_only_of_the_candidate_that_is_the_best(tmp_path: Path) -> None:
+def test_the_test_accuracy_is_shown_only_if_it_is_that_of_the_best(tmp_path: Path) -> None:
     write(tmp_path, RUN)
     for id, expected in ((2, {"test_accuracy": 0.75}), (0, {})):
         write_test_accuracy(tmp_path, id, 0.75)
@@ -44,7 +44,7 @@ def test_the_test_accuracy_is_told_only_of_the_candidate_that_is_the_best(tmp_pa
         assert ("test accuracy of the best: 0.7500" in shown(tmp_path)) is bool(expected)
 
 
-def test_where_nothing_meets_the_budget_the_nearest_is_told(
+def test_where_nothing_meets_the_budget_the_nearest_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = [RUN[1], RUN[3], RUN[5]]
@@ -60,7 +60,7 @@ def test_where_nothing_meets_the_budget_the_nearest_is_told(
     assert "nothing meets the budget; nearest: number 2, size_bytes 5000" in shown(tmp_path)
 
 
-def test_a_run_without_results_has_nothing_to_tell(tmp_path: Path) -> None:
+def test_a_run_without_results_has_nothing_to_show(tmp_path: Path) -> None:
     for name, results, failed in (("new", [], 0), ("failed", [RUN[3]] * 2, 2)):
         write(tmp_path / name, results)
         counts = {"OK": 0, "OVER_BUDGET": 0, "STOPPED": 0, "FAILED": failed}

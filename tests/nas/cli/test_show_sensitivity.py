@@ -19,7 +19,7 @@ from nas.space import Choice, Choices, Design
 from tests.nas.cli.summaries import RUN, write
 
 
-def test_each_layer_of_the_best_is_told_with_its_bits_and_what_others_would_do(
+def test_each_layer_of_the_best_is_shown_with_its_bits_and_the_accuracy_at_others(
     tiny: Callable[..., Experiment], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = run(experiment := tiny(trials=8), tmp_path)
@@ -41,9 +41,9 @@ def test_each_layer_of_the_best_is_told_with_its_bits_and_what_others_would_do(
         model, validation, (1, 2, 3, 4, 6, 8)
     )
     print_json(tmp_path, layers)
-    told = json.loads(capsys.readouterr().out)
-    assert told.pop("sensitivity") == json.loads(json.dumps(layers))
-    assert told == summary(tmp_path)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown.pop("sensitivity") == json.loads(json.dumps(layers))
+    assert shown == summary(tmp_path)
     console = Console(width=300)
     with console.capture() as capture:
         print_summary(tmp_path, console, layers)
@@ -78,7 +78,7 @@ def test_bits_that_are_no_column_yet_become_one(
     assert {name: layer["bits"] for name, layer in layers.items()} == {"hidden": None, "head": 5}
 
 
-def test_only_the_experiment_of_a_run_can_tell_of_its_layers(
+def test_only_the_experiment_of_a_run_can_measure_its_layers(
     tiny: Callable[..., Experiment], tmp_path: Path, tiny_task: Task
 ) -> None:
     run(experiment := tiny({"size_bytes": 160.0}, trials=2), tmp_path / "run")

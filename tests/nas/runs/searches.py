@@ -73,7 +73,7 @@ class Plain:
 
 
 class Controller(Plain):
-    """A strategy whose entropy falls each time it is looked at."""
+    """A strategy whose entropy falls each time it is reported."""
 
     def __init__(self) -> None:
         self.entropy = 2.0

@@ -60,9 +60,9 @@ def test_the_packed_file_of_any_candidate_is_exported(out: Path, tmp_path: Path)
 
 def test_the_weights_are_exported_with_their_design(out: Path, tmp_path: Path) -> None:
     evaluation = export(out, "best", "torch", tmp_path / "c.safetensors")
-    told = json.loads((tmp_path / "c.safetensors.json").read_text())
-    assert told["design"] == dict(evaluation.design)
-    assert told["metrics"] == evaluation.metrics
+    description = json.loads((tmp_path / "c.safetensors.json").read_text())
+    assert description["design"] == dict(evaluation.design)
+    assert description["metrics"] == evaluation.metrics
     weights = load_file(tmp_path / "c.safetensors")
     assert np.isfinite(weights["head.weight"]).all()
     assert weights["head.weight"].shape[0] == 3
@@ -87,7 +87,7 @@ def test_a_format_is_a_row_of_a_table(
     def write(candidate: ExportedCandidate, target: Path) -> None:
         target.write_text(f"{candidate.evaluation.id}: {len(candidate.packed)} bytes")
 
-    monkeypatch.setitem(FORMATS, "text", ExportFormat("how long the file is", write))  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, "text", ExportFormat("how long the file is", write))
     main(["export", str(out), "--to", "text", "--out", str(tmp_path / "c.txt")])
     found = find_candidate(out, "best")
     assert (
@@ -219,7 +219,7 @@ def test_the_commands_print_what_the_functions_return(
         assert message in capsys.readouterr().err
 
 
-def test_data_is_told_apart_by_what_is_there(tmp_path: Path) -> None:
+def test_data_is_recognized_by_its_files(tmp_path: Path) -> None:
     images, batches = tmp_path / "images", tmp_path / "cifar"
     for name in ("a", "b"):
         (images / name).mkdir(parents=True)

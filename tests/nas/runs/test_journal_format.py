@@ -45,9 +45,9 @@ def test_what_is_appended_is_read_again(tmp_path: Path) -> None:
                 == read_journal(tmp_path / "deep" / "er")[1]
                 == expected[: item.id + 1]
             )
-    told, found = read_journal(tmp_path / "deep" / "er")
+    header, found = read_journal(tmp_path / "deep" / "er")
     assert found == expected
-    assert told == {"format": "compact-nas journal", "version": 1, "experiment": EXPERIMENT}
+    assert header == {"format": "compact-nas journal", "version": 1, "experiment": EXPERIMENT}
     with open_journal(tmp_path / "deep" / "er", EXPERIMENT) as again:
         assert again.evaluations == expected
 
@@ -80,13 +80,15 @@ def test_every_name_text_and_number_survives(
     ]
 
 
-def test_options_that_json_lacks_are_told_in_its_words() -> None:
+def test_options_that_json_lacks_are_written_as_their_repr() -> None:
     design = {"kernel": (3, (5, "same")), "set": frozenset({1}), "type": complex(1, 2)}
-    told = journal_format.evaluation_to_json(replace(evaluation(0), design=design))["design"]
-    assert told == {"kernel": [3, [5, "same"]], "set": "frozenset({1})", "type": "(1+2j)"}
+    design_as_json = journal_format.evaluation_to_json(replace(evaluation(0), design=design))[
+        "design"
+    ]
+    assert design_as_json == {"kernel": [3, [5, "same"]], "set": "frozenset({1})", "type": "(1+2j)"}
     read_again = journal_format.evaluation_from_json(
         json.loads(
             json.dumps(journal_format.evaluation_to_json(replace(evaluation(0), design=design)))
         )
     )
-    assert journal_format.evaluation_to_json(read_again)["design"] == told
+    assert journal_format.evaluation_to_json(read_again)["design"] == design_as_json

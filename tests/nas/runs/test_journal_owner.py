@@ -13,7 +13,7 @@ from tests.nas.runs.journals import EXPERIMENT, content, evaluation, recorded
 def test_another_experiment_is_refused_with_every_difference(tmp_path: Path) -> None:
     recorded(tmp_path, 1)
     before = content(tmp_path)
-    for change, told in (
+    for change, text in (
         ({"seed": 1}, "seed was 0 and is 1"),
         ({"teacher": {"alpha": 0.5}}, "teacher.alpha was None and is 0.5"),
         ({"compressors": []}, "compressors was [{'name': 'Pruning'}] and is []"),
@@ -33,7 +33,7 @@ def test_another_experiment_is_refused_with_every_difference(tmp_path: Path) -> 
         ):
             pass
         assert str(caught.value).startswith(
-            f"{tmp_path} must be resumed with the experiment that it was made by, but {told}"
+            f"{tmp_path} must be resumed with the experiment that it was made by, but {text}"
         )
         assert content(tmp_path) == before
 
@@ -54,7 +54,7 @@ def test_a_folder_with_other_files_is_no_new_run_directory(tmp_path: Path) -> No
     whole = content(tmp_path / "run")
     (tmp_path / "run" / "weights").mkdir()
     recorded(tmp_path / "run", 2)
-    # The journal is gone, or all that it held, but what it told of is still there.
+    # The journal is gone or empty, but the files of its candidates are still there.
     for left in (None, b"", whole[:40]):
         (tmp_path / "run" / JOURNAL_NAME).unlink(missing_ok=True)
         if left is not None:
@@ -82,7 +82,7 @@ def test_a_run_directory_may_be_moved(tmp_path: Path) -> None:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Whoever is root becomes nobody, because the permissions of files do not bind root."""
+    """Root becomes nobody, because file permissions do not restrict root."""
     user = os.geteuid()
     try:
         os.seteuid(65534 if user == 0 else user)

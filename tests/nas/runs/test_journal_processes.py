@@ -62,7 +62,7 @@ with open_journal(out, {"seed": 0}) as opened:
 
 
 def start(out: Path, count: int, fault: str = "", at: int = 0) -> subprocess.Popen[str]:
-    """A process that records evaluations and tells on its output what it was told is on disk."""
+    """A process that appends evaluations and prints the ids that were acknowledged."""
     arguments = [sys.executable, "-c", WRITER, str(out), str(count), fault, str(at)]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

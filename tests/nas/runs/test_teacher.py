@@ -10,7 +10,9 @@ from nas.training.distil import Hint, Teacher
 from tests.nas.runs.experiments import Make, facts
 
 
-def test_a_teacher_is_trained_once_and_heeded(tiny: Make, tmp_path: Path) -> None:
+def test_a_teacher_is_trained_once_and_changes_what_candidates_learn(
+    tiny: Make, tmp_path: Path
+) -> None:
     built = []
 
     def build(example: Tensor, classes: int) -> nn.Module:

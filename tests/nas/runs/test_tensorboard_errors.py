@@ -18,8 +18,8 @@ def test_everything_is_on_disk_when_the_search_is_left_by_an_error(tmp_path: Pat
 def warned(caplog: pytest.LogCaptureFixture, folder: Path) -> bool:
     """Whether one warning, which names the folder, is all that was said."""
     said = [
-        (told.name, told.levelno, told.getMessage().split(", because of ")[0])
-        for told in caplog.records
+        (record.name, record.levelno, record.getMessage().split(", because of ")[0])
+        for record in caplog.records
     ]
     return said == [
         ("nas.runs.tensorboard", logging.WARNING, f"no more TensorBoard logs in {folder}")

@@ -102,7 +102,7 @@ def test_every_design_must_suit_the_compressors() -> None:
     always = Choice("relu", "bits", (4, 8), ("depth", frozenset({2})))
     breach(
         chosen(always),
-        r"must suit the compressors, but {.*} raised ValueError\(.a site must hold a convolution",
+        r"must suit the compressors, but Design\({.*}\) raised ValueError\(.a site must hold a convolution",
     )
 
 
@@ -122,7 +122,7 @@ def test_what_compressors_make_of_it_must_be_a_network_too() -> None:
         check(Space(), compressors=(Doubling(),))
 
 
-def test_every_kind_must_be_heeded() -> None:
+def test_every_kind_must_be_used() -> None:
     with pytest.raises(
         AssertionError,
         match=r"but \['rank'\] are not: .*: perhaps its compressor was not given to this check",

@@ -13,13 +13,13 @@ from nas.space import Choice, Choices, Design
 from tests.nas.testing.broken_spaces import Space, breach, built, check
 
 
-def test_a_design_that_cannot_be_built_is_told() -> None:
+def test_a_design_that_cannot_be_built_is_reported() -> None:
     def unbuildable(model: nn.Sequential, design: Design) -> nn.Module:
         raise ZeroDivisionError("no channels")
 
     breach(
         built(unbuildable),
-        r"must make a network of every design, but raised ZeroDivisionError\('no channels'\) for {'depth'",
+        r"must make a network of every design, but raised ZeroDivisionError\('no channels'\) for Design\({'depth'",
     )
 
 

@@ -105,7 +105,7 @@ def test_frozen_parameters_need_no_gradient_but_some_must_be_trained() -> None:
     )
 
 
-def test_a_network_that_only_works_while_it_is_evaluated_is_told() -> None:
+def test_a_network_that_only_works_in_evaluation_mode_is_reported() -> None:
     def forward(net: Wrapped, x: Tensor) -> Tensor:
         if net.training:
             raise ArithmeticError("not now")
