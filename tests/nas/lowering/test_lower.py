@@ -1,6 +1,5 @@
 import copy
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,22 +38,7 @@ from nas.training.fit import cross_entropy, fit
 from nas.training.recipe import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
-
-
-class Net(nn.Module):
-    """Layers by name, and what becomes of an input."""
-
-    def __init__(self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module) -> None:
-        super().__init__()
-        self.run = run
-        for name, part in parts.items():
-            self.add_module(name, part)
-
-    def __getitem__(self, name: str) -> Callable[..., Tensor]:
-        return self.get_submodule(name)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(self, x)
+from tests.networks import Wired
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -79,17 +63,17 @@ def sequence(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten())
 
 
-def gated(net: Net, x: Tensor) -> Tensor:
+def gated(net: Wired, x: Tensor) -> Tensor:
     y = net["conv"](x)
     return net["flat"](y * torch.sigmoid(net["gate"](net["pool"](y))))
 
 
-def residual(net: Net, x: Tensor) -> Tensor:
+def residual(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     return net["flat"](torch.relu(y + net["b"](torch.relu(y))))
 
 
-def joined(net: Net, x: Tensor) -> Tensor:
+def joined(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     return net["flat"](torch.cat([y, net["b"](y)], 1))
 
@@ -160,7 +144,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 (Conv, Upsample, Flatten),
             ),
             "gate": (
-                Net(
+                Wired(
                     gated,
                     conv=nn.Conv2d(4, 5, 3),
                     pool=nn.AdaptiveAvgPool2d(1),
@@ -170,12 +154,12 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 (Conv, AvgPool, Conv, Lut, Mul, Flatten),
             ),
             "residual": (
-                Net(residual, a=nn.Conv2d(4, 5, 3), b=nn.Conv2d(5, 5, 3, padding=1), flat=flat),
+                Wired(residual, a=nn.Conv2d(4, 5, 3), b=nn.Conv2d(5, 5, 3, padding=1), flat=flat),
                 # A ReLU of what something else reads is a table of its own.
                 (Conv, Lut, Conv, Add, Flatten),
             ),
             "joined": (
-                Net(joined, a=nn.Conv2d(4, 3, 1), b=nn.Conv2d(3, 2, 1), flat=flat),
+                Wired(joined, a=nn.Conv2d(4, 3, 1), b=nn.Conv2d(3, 2, 1), flat=flat),
                 (Conv, Conv, Concat, Flatten),
             ),
             **{
@@ -439,13 +423,13 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
             "'0' must enlarge by a whole scale_factor",
         ),
         (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
-        (Net(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
+        (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
         (
-            Net(lambda net, x: torch.flatten(x + 1.0, 1)),
+            Wired(lambda net, x: torch.flatten(x + 1.0, 1)),
             "must read tensors that the network computes, but got 1.0; use a module",
         ),
         (
-            Net(lambda net, x: torch.flatten(torch.add(x, x, alpha=2), 1)),
+            Wired(lambda net, x: torch.flatten(torch.add(x, x, alpha=2), 1)),
             "'add' must have no further arguments, but got {'alpha'",
         ),
     ],
