@@ -1,8 +1,7 @@
-"""How far the packed files of random designs agree with the networks that they were made from, for
-every space.
-"""
+"""How well packed files of random designs agree with the networks that they were made from."""
 
 import argparse
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,14 +9,15 @@ import torch
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.compress import compress
-from nas.data import digits
+from nas.data import Task, digits
 from nas.lowering import lower, snapped
 from nas.measure.host import run_onnx
 from nas.onnx import to_onnx
 from nas.packed import ledger, pack, unpack
 from nas.program import logits
 from nas.seeds import generator, seeded
-from nas.space import SearchSpace
+from nas.space import Genotype, SearchSpace
+from nas.threads import one_thread
 from nas.training.fit import cross_entropy, fit
 from nas.training.fit import logits as network_logits
 from nas.training.recipe import Recipe
@@ -25,60 +25,63 @@ from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
 
 SPACES: tuple[SearchSpace, ...] = (ConvStages(), Mlp())
+COMPRESSORS = (ChannelPruning(), Quantization())
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of one design: the share of logits within one step of the network's, the shares of samples
+    with the network's top-1 class and with ONNX Runtime's, and whether the ledger is complete.
+    """
+
+    within_one_step: float
+    top_1: float
+    onnx_top_1: float
+    ledger: bool
+
+
+@one_thread()
+def agreement(space: SearchSpace, genotype: Genotype, task: Task) -> Agreement:
+    """Trains a candidate for one epoch, packs it, and compares it with its file."""
+    design, calibration = space.choices.decode(genotype), task.train.inputs[:256]
+    with seeded(0):
+        built = space.build(design, task.example, task.classes)
+        model = compress(built, design, COMPRESSORS, calibration)
+        shuffle = torch.Generator().manual_seed(0)
+        fit(model, task, Recipe(), epochs=1, lr=5e-3, loss=cross_entropy, generator=shuffle)
+    packed = pack(lower(snapped(model), calibration))
+    program = unpack(packed)
+    inputs = torch.cat([task.validation.inputs, task.test.inputs])
+    found, expected = logits(program, inputs), network_logits(model, inputs).numpy()
+    onnx_logits = run_onnx(to_onnx(program), inputs.numpy())
+    steps = np.abs(np.rint((found - expected) / program.tensors[-1].scale))
+    return Agreement(
+        within_one_step=float((steps <= 1).mean()),
+        top_1=float((found.argmax(1) == expected.argmax(1)).mean()),
+        onnx_top_1=float((found.argmax(1) == onnx_logits.argmax(1)).mean()),
+        ledger=sum(entry.bytes for entry in ledger(packed)) == len(packed),
+    )
 
 
 def main() -> None:
-    """Prints a row for each space: outputs within one step of the network's, the same top-1 as the
-    network, ONNX Runtime's same top-1 as the file, and ledgers that sum to the length.
-    """
+    """Prints a row for each space: mean and worst shares, and the number of complete ledgers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--designs", type=int, default=200)
     designs = parser.parse_args().designs
-    torch.set_num_threads(1)
-    task, compressors = digits(generator(0, "digits")), (ChannelPruning(), Quantization())
-    inputs, calibration = (
-        torch.cat([task.validation.inputs, task.test.inputs]),
-        task.train.inputs[:256],
-    )
-    shares = (
-        f"{'within 1 step':>15}{'worst':>9}{'top-1':>9}{'worst':>9}{'ONNX top-1':>12}{'worst':>9}"
-    )
-    print(f"{'space':<12}{'designs':>8}{shares}{'ledger':>8}")
+    task = digits(generator(0, "digits"))
+    titles = "".join(f"{name:>15}{'worst':>9}" for name in ("within 1 step", "top-1", "ONNX top-1"))
+    print(f"{'space':<12}{'designs':>8}{titles}{'ledger':>8}")
     for space in SPACES:
         rng = generator(0, "agreement")
-        within, same, runtime, exact = [], [], [], 0
-        for _ in range(designs):
-            genotype = space.choices.sample(rng)
-            design = space.choices.decode(genotype)
-            with seeded(0):
-                model = compress(
-                    space.build(design, task.example, task.classes),
-                    design,
-                    compressors,
-                    calibration,
-                )
-                shuffle = torch.Generator().manual_seed(0)
-                fit(model, task, Recipe(), epochs=1, lr=5e-3, loss=cross_entropy, generator=shuffle)
-            packed = pack(lower(snapped(model), calibration))
-            program = unpack(packed)
-            said, expected = logits(program, inputs), network_logits(model, inputs).numpy()
-            runtime.append(
-                float(
-                    (run_onnx(to_onnx(program), inputs.numpy()).argmax(1) == said.argmax(1)).mean()
-                )
-            )
-            steps = np.abs(np.rint((said - expected) / program.tensors[-1].scale))
-            within.append(float((steps <= 1).mean()))
-            same.append(float((said.argmax(1) == expected.argmax(1)).mean()))
-            exact += sum(entry.bytes for entry in ledger(packed)) == len(packed)
-        name = type(space).__name__
-        shares = (
-            f"{np.mean(within):>15.5f}{min(within):>9.5f}{np.mean(same):>9.5f}{min(same):>9.5f}"
+        found = [agreement(space, space.choices.sample(rng), task) for _ in range(designs)]
+        columns = (
+            [each.within_one_step for each in found],
+            [each.top_1 for each in found],
+            [each.onnx_top_1 for each in found],
         )
-        print(
-            f"{name:<12}{designs:>8}{shares}{np.mean(runtime):>12.5f}{min(runtime):>9.5f}{exact:>8}",
-            flush=True,
-        )
+        shares = "".join(f"{np.mean(column):>15.5f}{min(column):>9.5f}" for column in columns)
+        complete = sum(each.ledger for each in found)
+        print(f"{type(space).__name__:<12}{designs:>8}{shares}{complete:>8}", flush=True)
 
 
 if __name__ == "__main__":

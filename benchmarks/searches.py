@@ -13,7 +13,7 @@ import torch
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.data import Task, digits
-from nas.evaluate import Evaluator
+from nas.evaluation.evaluator import Evaluator
 from nas.objective import Budget, Evaluation, Objective, Status
 from nas.search_loop import Pending, search
 from nas.seeds import generator

@@ -1,6 +1,4 @@
-"""How many bytes one trained network takes in each format, and what is left of its accuracy: `make
-bench`.
-"""
+"""The size and the accuracy of one trained network in each format."""
 
 import argparse
 import importlib.util
@@ -23,11 +21,12 @@ from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.data import Split, Task, hold_out, read_mnist
 from nas.lowering import lower, snapped
-from nas.measure.host import blocks, run_onnx
+from nas.measure.host import run_onnx, time_models
 from nas.onnx import float_to_onnx, to_onnx
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import score
 from nas.seeds import generator, seeded
+from nas.threads import one_thread
 from nas.training.fit import accuracy, cross_entropy, fit
 from nas.training.recipe import Recipe
 
@@ -46,14 +45,16 @@ def network(path: Path) -> nn.Module:
 
 
 def task(folder: Path, samples: int) -> Task:
-    """Fashion-MNIST, or any task of MNIST's files, trained on the first `samples` images."""
+    """Fashion-MNIST, or another task in MNIST's format, with only the first `samples` training
+    images.
+    """
     train, test = read_mnist(folder)
     whole = hold_out(folder.name, train, test, 10, generator(0, "split"))
     return replace(whole, train=Split(whole.train.inputs[:samples], whole.train.labels[:samples]))
 
 
 def statically_quantized(model: ModelProto, calibration: Tensor) -> ModelProto:
-    """What ONNX Runtime's own tool makes of a model: unsigned activations, signed weights with a
+    """A model quantized by ONNX Runtime's own tool: unsigned activations, and signed weights with a
     scale for each channel.
     """
 
@@ -78,15 +79,18 @@ def statically_quantized(model: ModelProto, calibration: Tensor) -> ModelProto:
 
 
 def onnx_accuracy(model: ModelProto, split: Split) -> float:
-    """The share of samples that a model gets right."""
+    """The accuracy of a model on a split, in [0, 1]."""
     return float((run_onnx(model, split.inputs.numpy()).argmax(1) == split.labels.numpy()).mean())
 
 
-def told(name: str, size: int, right: float, flash: str = "", network_right: str = "") -> None:
-    """Prints a row."""
-    print(f"{name:<34}{size:>9}{flash:>13}{right:>10.4f}{network_right:>10}", flush=True)
+def print_row(name: str, size: int, right: float, flash: str = "", network: str = "") -> None:
+    """Prints the size and the accuracy of a format, and the flash bytes and the accuracy of the
+    network if it has them.
+    """
+    print(f"{name:<34}{size:>9}{flash:>13}{right:>10.4f}{network:>10}", flush=True)
 
 
+@one_thread()
 def main() -> None:
     """Prints a row for each format."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,7 +98,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=12000)
     options = parser.parse_args()
-    torch.set_num_threads(1)
     data = task(options.data, options.samples)
     with seeded(0):
         model = network(options.net)
@@ -111,14 +114,14 @@ def main() -> None:
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
     print(f"{'format':<34}{'bytes':>9}{'flash bytes':>13}{'accuracy':>10}{'network':>10}")
-    told("torch.save, fp32", buffer.getbuffer().nbytes, accuracy(model, data.test))
+    print_row("torch.save, fp32", buffer.getbuffer().nbytes, accuracy(model, data.test))
     floating = float_to_onnx(model, data.example)
     models = {
         "ONNX, fp32": floating,
         "ONNX, int8 by ONNX Runtime": statically_quantized(floating, data.train.inputs[:256]),
     }
     for name, onnx_model in models.items():
-        told(name, len(onnx_model.SerializeToString()), onnx_accuracy(onnx_model, data.test))
+        print_row(name, len(onnx_model.SerializeToString()), onnx_accuracy(onnx_model, data.test))
     for bits in (8, 6, 4, 3, 2):
         quantized = compress(model, {"bits": bits}, [Quantization()], data.train.inputs[:256])
         fit(
@@ -133,14 +136,16 @@ def main() -> None:
         program = lower(snapped(quantized), data.example)
         packed = pack(program)
         exact, fake = score(unpack(packed), data.test), accuracy(quantized, data.test)
-        told(f"packed, {bits} bits", len(packed), exact, f"{flash_bytes(program)}", f"{fake:.4f}")
+        print_row(
+            f"packed, {bits} bits", len(packed), exact, f"{flash_bytes(program)}", f"{fake:.4f}"
+        )
         if bits in (8, 4):
             name = f"packed, {bits} bits, exported to ONNX"
             models[name] = to_onnx(unpack(packed))
-            told(
+            print_row(
                 name, len(models[name].SerializeToString()), onnx_accuracy(models[name], data.test)
             )
-    seconds = blocks(list(models.values()), 100)
+    seconds = time_models(list(models.values()), 100)
     print(f"{'one image, ONNX Runtime, 1 thread':<34}{'ms':>9}{'ratio to fp32':>15}")
     for name, column in zip(models, seconds.T, strict=True):
         print(

@@ -1,5 +1,5 @@
-"""How long the way to the file and back takes, and the interpreter beside the network's own
-evaluation in floats.
+"""The time to lower, pack and unpack a network, and that of its program relative to the network in
+floats.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from nas.packed import pack, unpack
 from nas.program import logits
 from nas.seeds import generator, seeded
 from nas.space import Design
+from nas.threads import one_thread
 from nas.training.fit import logits as network_logits
 from search_spaces.conv_stages import ConvStages
 
@@ -25,7 +26,7 @@ OPERATORS = ("conv3x3", "separable", "inverted")
 
 
 def network(operator: str) -> nn.Module:
-    """A network of the space for digits, with stages of one operator."""
+    """A network for the digits whose stages have one operator."""
     choices = {"op": operator, "width": 48, "depth": 2}
     design = {
         f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()
@@ -35,18 +36,18 @@ def network(operator: str) -> nn.Module:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """The time of one call."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
+@one_thread()
 def main() -> None:
     """Prints a row for each operator; the ratio is the median over rounds in which both run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    torch.set_num_threads(1)
     task = digits(generator(0, "digits"))
     images, calibration = task.train.inputs, task.train.inputs[:256]
     print(

@@ -10,8 +10,8 @@ from nas.data import Task
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
-from nas.runs.threads import one_thread
 from nas.seeds import derive, generator, seeded
+from nas.threads import one_thread
 from nas.training import checkpoint as weights
 from nas.training.fit import cross_entropy, fit
 from nas.training.recipe import Recipe

@@ -11,7 +11,7 @@ from compressors.quantization import Quantization
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
 from nas.measure import Device, OnnxRuntimeCpu, Roofline, TableDevice
-from nas.measure.latency_table import read as read_table
+from nas.measure.latency_table import read_latency_table
 from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.soft_target import SoftTarget
@@ -114,7 +114,7 @@ def _device(name: str, roofline: Roofline) -> Device:
         raise ValueError(
             f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}"
         )
-    return TableDevice(Path(name).stem, read_table(Path(name)))
+    return TableDevice(Path(name).stem, read_latency_table(Path(name)))
 
 
 def _at_fidelity(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:

@@ -1,4 +1,4 @@
-"""An experiment: everything that a search needs."""
+"""An experiment: all that a search needs to know."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ from torch import nn
 
 from nas.compress import Compressor
 from nas.data import Task
+from nas.evaluation.evaluator import Evaluator
 from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
 from nas.space import Choices, SearchSpace
 from nas.strategy import StrategyFactory
 from nas.training.checkpoint import digest
 from nas.training.distil import Teacher
+from nas.training.fit import Loss
 from nas.training.recipe import Recipe
 from nas.training.stopping import StoppingRule
 
@@ -26,10 +28,16 @@ from nas.training.stopping import StoppingRule
 class Experiment:
     """What to search for, where, how and on which data. Equal experiments give equal results.
 
-    `strategy` makes the strategy from the choices and a generator; `window` is how many proposals
-    it makes before it must know the result of the first; `patience` ends a search after that many
-    proposals in a row that train nothing. `stop` gives up candidates in training: each is shown the
-    curves of all ids up to its own minus `window`.
+    What is searched: `space` builds networks, `compressors` are applied to them, in this order, and
+    `task` is the data set. How a candidate is evaluated: it is trained by `recipe`, with soft
+    labels of `teacher` (None: labels only), until `stop` gives it up (None: never); `device` gives
+    its latency (None: latency is not measured). How the search goes: `strategy` makes the strategy
+    from the choices and a generator, `objective` judges candidates, and `trials` is how many
+    are trained. `seed` is the seed of everything random.
+
+    `window` is how many proposals are outstanding at a time: candidate i is proposed, and its
+    training compared by `stop`, knowing candidates 0 to i - `window`. `patience` ends a search
+    after that many proposals in a row that trained nothing new.
 
     Raises:
         ValueError: if `trials`, `window` or `patience` is below 1, the seed below 0, or the
@@ -56,27 +64,35 @@ class Experiment:
                 raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
         if self.seed < 0:
             raise ValueError(f"seed must be 0 or more, but got {self.seed}")
-        measured = (
-            COSTS
-            if self.device is not None
-            else tuple(name for name in COSTS if name != "latency_ms")
-        )
-        for what, names, known in (
+        measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
+        soft_target = self.objective.soft_target
+        for verb, names, known in (
             ("maximize", self.objective.maximize, ("accuracy",)),
             ("minimize", self.objective.minimize, measured),
             ("limit", tuple(self.objective.budget.limits), measured),
-            (
-                "aim at a cost of",
-                () if self.objective.soft_target is None else (self.objective.soft_target.cost,),
-                measured,
-            ),
+            ("aim at a cost of", () if soft_target is None else (soft_target.cost,), measured),
         ):
             if unknown := [name for name in names if name not in known]:
                 hint = "; latency_ms needs a device" if "latency_ms" in unknown else ""
-                raise ValueError(f"an objective can {what} {known}, but got {unknown}{hint}")
+                raise ValueError(f"an objective can {verb} {known}, but got {unknown}{hint}")
+
+    def evaluator(self, loss: Loss) -> Evaluator:
+        """The evaluator of this experiment's candidates, which are trained with `loss`."""
+        return Evaluator(
+            space=self.space,
+            compressors=self.compressors,
+            task=self.task,
+            recipe=self.recipe,
+            budget=self.objective.budget,
+            device=self.device,
+            loss=loss,
+            seed=self.seed,
+        )
 
     def describe(self) -> dict[str, Any]:
-        """What makes two runs the same run, as JSON: all but how long it searches."""
+        """The header of a run, as JSON: all that determines its results. `trials` and `patience`
+        are left out, because they only end a search.
+        """
         return {
             "space": {**_describe(self.space), "choices": self.space.choices.digest},
             "compressors": [_describe(compressor) for compressor in self.compressors],
@@ -93,31 +109,30 @@ class Experiment:
 
 
 def _describe(part: Any) -> Any:
-    """A part of an experiment as JSON: names and values, never an address in memory."""
+    """A part of an experiment as JSON, without anything that differs between processes.
+
+    Large parts are digests of their content. Functions and classes are their names, partials their
+    function and keyword arguments. Any other object is its class name and public attributes.
+    """
     if part is None or isinstance(part, (str, int, float, bool)):
         return part
     if isinstance(part, (Choices, LatencyTable)):
         return part.digest
     if isinstance(part, nn.Module):
-        return digest(part, repr(part))  # its layers and their weights
-    if isinstance(part, Path):
-        return hashlib.sha256(part.read_bytes()).hexdigest()[
-            :16
-        ]  # what a file holds, wherever it lies
+        return digest(part, repr(part))
+    if isinstance(part, Path):  # the content of a file, because it may be moved
+        return hashlib.sha256(part.read_bytes()).hexdigest()[:16]
     if isinstance(part, (list, tuple)):
         return [_describe(item) for item in part]
     if isinstance(part, Mapping):
         return {str(name): _describe(value) for name, value in part.items()}
     if isinstance(part, partial):
-        return {
-            "name": _describe(part.func),
-            **{name: _describe(value) for name, value in part.keywords.items()},
-        }
+        return {"name": _describe(part.func), **_describe(part.keywords)}
     if isinstance(part, (type, FunctionType)):
         return part.__qualname__
-    settings = {
-        name: _describe(value)
+    public = {
+        name: value
         for name, value in getattr(part, "__dict__", {}).items()
         if not name.startswith("_")
     }
-    return {"name": type(part).__qualname__, **settings}
+    return {"name": type(part).__qualname__, **_describe(public)}

@@ -1,4 +1,4 @@
-"""Numeric ranges as finite options: a space stays countable, listable and checkable."""
+"""Numeric ranges as finite options, so that a space can be counted and listed."""
 
 import math
 
@@ -9,7 +9,8 @@ def _check(count: int, low: float, high: float) -> None:
     points = count == 1 if low == high else count > 1
     if not points or not -math.inf < low <= high < math.inf:
         raise ValueError(
-            f"a grid needs finite low <= high and several points, or one for low = high, but got {count} from {low} to {high}"
+            "a grid must have finite low < high and at least 2 points, or low = high and 1 point, "
+            f"but got {count} from {low} to {high}"
         )
 
 
@@ -17,19 +18,18 @@ def uniform(low: float, high: float, count: int) -> tuple[float, ...]:
     """`count` evenly spaced numbers from `low` to `high`, both included.
 
     Raises:
-        ValueError: if the range is empty or not finite, or `count` does not fit it.
+        ValueError: if the range is empty or not finite, or `count` does not suit it.
     """
     _check(count, low, high)
     return tuple(np.linspace(low, high, count).tolist())
 
 
 def log_uniform(low: float, high: float, count: int) -> tuple[float, ...]:
-    """`count` numbers from `low` to `high`, both included, each the same multiple of the one
-    before.
+    """`count` numbers from `low` to `high`, both included, with a constant ratio between neighbors.
 
     Raises:
         ValueError: if `low` is not positive, the range is empty or not finite, or `count` does not
-            fit it.
+            suit it.
     """
     _check(count, low, high)
     if low <= 0:
@@ -45,6 +45,6 @@ def integers(low: int, high: int, step: int = 1) -> tuple[int, ...]:
     """
     if step < 1 or low > high:
         raise ValueError(
-            f"an integer grid needs step >= 1 and low <= high, but got {step}, {low}, {high}"
+            f"an integer grid must have step >= 1 and low <= high, but got step {step} from {low} to {high}"
         )
     return tuple(range(low, high + 1, step))

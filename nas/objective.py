@@ -1,4 +1,4 @@
-"""Facts about a candidate, and the judgement of them, kept apart."""
+"""Evaluations, which are facts, and objectives, which judge them."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training data: its mean loss, and the validation accuracy (0 to 1) after
-    it.
+    """One pass over the training data: its mean loss, and the validation accuracy after it, in
+    [0, 1].
     """
 
     loss: float
@@ -36,18 +36,19 @@ class Epoch:
 
 
 Curve = Sequence[Epoch]
-"""What a candidate reached in training, epoch by epoch."""
+"""The learning curve of a candidate, epoch by epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Everything measured about one candidate; no fitness, so that another objective can judge it
-    again.
+    """Everything measured about one candidate. It has no fitness, so that any objective can judge
+    it.
 
-    `id` counts the candidates of a run from 0; `epochs` is the fidelity that the strategy asked for
-    (None: the recipe's own); `reason` says why the status is not OK; `seconds` is how long it took.
-    A STOPPED candidate, whose training was given up, has its costs and its history, but no
-    accuracy, for no file was made of it.
+    `id` counts the candidates of a run from 0. `genotype` is canonical, and `design` has its chosen
+    options. `reason` says why the status is not OK. `metrics` are by name: costs, and accuracies if
+    the status is OK. `seconds` is how long the evaluation took. `epochs` is the fidelity that the
+    strategy asked for (None: the recipe's). `history` is the learning curve. A STOPPED candidate
+    has costs and a history, but no accuracy, because it was not packed.
 
     Raises:
         ValueError: if a metric is not a finite number.
@@ -65,7 +66,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         for name, value in self.metrics.items():
-            # No comparison is true of NaN: it would meet every budget.
+            # Every comparison with NaN is false: it would meet every budget.
             if not math.isfinite(value):
                 raise ValueError(
                     f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}"
@@ -74,7 +75,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that each named cost may be: `Budget({"size_bytes": 4096})`.
+    """Upper limits of costs, by name: `Budget({"size_bytes": 4096})`.
 
     Raises:
         ValueError: if a limit is not a positive finite number.
@@ -90,7 +91,7 @@ class Budget:
                 )
 
     def excess(self, metrics: Metrics) -> float:
-        """How far the worst cost lies over its limit, relative to the limit; 0 within the budget.
+        """By how much the worst cost exceeds its limit, relative to the limit; 0 within the budget.
 
         Raises:
             KeyError: if a limited cost was not measured.
@@ -98,7 +99,7 @@ class Budget:
         return max((0.0, *(metrics[name] / limit - 1.0 for name, limit in self.limits.items())))
 
     def broken(self, metrics: Metrics) -> str:
-        """The limits that `metrics` exceed, in words; empty within the budget."""
+        """The limits that `metrics` exceed, as text; empty within the budget."""
         over = [
             f"{name} {metrics[name]:g} > {limit:g}"
             for name, limit in self.limits.items()
@@ -109,14 +110,15 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What is wanted: metrics to maximize (each within 0 to 1), costs to minimize (each 0 or more),
-    and a budget.
+    """What a search optimizes.
 
-    With a `soft_target` the first metric to maximize is weighed by a cost.
+    `maximize` names metrics in [0, 1], `minimize` names costs of 0 or more. A candidate within
+    `budget` beats every one that exceeds it. `soft_target` weighs the first metric of `maximize` by
+    a cost.
 
     Raises:
-        ValueError: if nothing is wanted, one metric both ways, or there is nothing for a soft
-            target to weigh.
+        ValueError: if no metric is named or one is named twice, or a soft target has no metric to
+            weigh.
     """
 
     maximize: tuple[str, ...] = ("accuracy",)
@@ -132,11 +134,11 @@ class Objective:
             )
         if self.soft_target is not None and not self.maximize:
             raise ValueError(
-                f"a soft target must have a metric to maximize that it weighs, but the objective is {wanted}"
+                f"a soft target must have a metric to maximize, which it weighs, but the objective is {wanted}"
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The objective as the header of a run has it."""
+        """The objective as in the header of a run."""
         soft = None if self.soft_target is None else asdict(self.soft_target)
         limits = {"limits": dict(self.budget.limits)}
         return {
@@ -148,12 +150,14 @@ class Objective:
 
     @classmethod
     def from_json(cls, recorded: Mapping[str, Any]) -> Self:
-        """The objective that `to_json` described.
+        """The inverse of `to_json`.
 
         Raises:
-            KeyError, TypeError, ValueError: if it is no such description.
+            KeyError, TypeError, ValueError: if `recorded` is not the JSON of an objective.
         """
-        soft = recorded.get("soft")  # the first journals had none
+        if not isinstance(recorded, Mapping):
+            raise TypeError(f"an objective must be a mapping, but got {recorded!r}")
+        soft = recorded.get("soft")  # missing in early journals
         return cls(
             maximize=tuple(recorded["maximize"]),
             minimize=tuple(recorded["minimize"]),
@@ -162,19 +166,17 @@ class Objective:
         )
 
     def fitness(self, evaluation: Evaluation) -> Fitness:
-        """One finite number for each objective, all to be maximized; the first is the one that
-        ranks candidates.
+        """One finite number for each objective, all to be maximized; the first ranks candidates.
 
-        Within the budget each lies in [0, 1], where a cost c counts as 1 - c / limit, or 1 / (1 +
-        c) without a limit; over the budget each is minus the relative excess, at least -1; of a
-        failed candidate each is -1. The accuracy of a stopped candidate is taken to be the last of
-        its history: too low, as it would have learnt on, but on the scale of the others, where -1
-        would call it useless.
+        Within the budget each is in [0, 1]: a metric to maximize as it is, a cost c as 1 - c / limit,
+        or 1 / (1 + c) without a limit. Over budget each is minus the relative excess, at least -1.
+        For a failed candidate each is -1. A stopped candidate counts with the last accuracy of its
+        history: lower than it would have become, but comparable with the others.
 
         Raises:
-            ValueError: if a metric to maximize lies outside [0, 1] or a cost below 0.
-            KeyError: if a metric was not measured, as the accuracy of what another budget kept from
-                training.
+            ValueError: if a metric to maximize is outside [0, 1] or a cost is below 0.
+            KeyError: if a metric was not measured, such as the accuracy of a candidate that the
+                budget of its run kept from training.
         """
         count = len(self.maximize) + len(self.minimize)
         if evaluation.status is Status.FAILED:
@@ -203,10 +205,10 @@ class Objective:
 
 
 def _ranked(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:
-    """The trained candidates within the budget, of the highest fidelity that any of them has.
+    """The trained candidates within the budget, of the highest fidelity among them.
 
-    What a few epochs reach is a step of a search towards its result, and no match for what the
-    recipe's own reach.
+    Candidates of low fidelity only guide the search: their accuracies cannot be compared with those
+    of the full training.
     """
     within = [
         e for e in evaluations if e.status is Status.OK and objective.budget.excess(e.metrics) == 0
@@ -223,19 +225,19 @@ def best(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation 
     """The trained candidate of highest fitness within the budget, the earliest of equals; None if
     there is none.
 
-    Where candidates were trained for different numbers of epochs, only those of the most count:
-    None, then the highest.
+    If candidates were trained at different fidelities, only those of the highest count.
     """
     return max(_ranked(evaluations, objective), key=objective.fitness, default=None)
 
 
 def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:
-    """Those that `best` chooses from and no other one beats in every objective, best first; of
-    equals the earliest.
+    """The candidates that no other one dominates, best first; of equals the earliest.
+
+    It is taken among the candidates from which `best` chooses.
     """
     ranked = _ranked(evaluations, objective)
     front: list[Evaluation] = []
-    # In falling order only earlier ones can dominate later ones.
+    # Sorted by falling fitness, a candidate can only be dominated by earlier ones.
     for candidate in sorted(ranked, key=lambda e: (objective.fitness(e), -e.id), reverse=True):
         fitness = objective.fitness(candidate)
         if not any(
@@ -247,8 +249,8 @@ def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> lis
 
 
 def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> float:
-    """The share, 0 to 1, of all possible fitnesses that those `best` chooses from dominate (Zitzler
-    & Thiele 1998), exact.
+    """The exact hypervolume of the candidates from which `best` chooses (Zitzler & Thiele, 1998), in
+    [0, 1].
 
     The reference point is a fitness of 0 in every objective, the edge of the budget.
     """
@@ -261,7 +263,9 @@ def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> floa
     )
 
 
-def nearest(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:
-    """The candidate whose costs exceed the budget least: what to say when nothing meets it."""
+def nearest_to_budget(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:
+    """The candidate that exceeds the budget least, to report if none meets it; None if none was
+    measured.
+    """
     measured = [e for e in evaluations if e.status is not Status.FAILED]
     return min(measured, key=lambda e: objective.budget.excess(e.metrics), default=None)

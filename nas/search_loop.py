@@ -1,4 +1,4 @@
-"""The search: the few lines that connect a strategy, an evaluator and an objective."""
+"""The search loop, which connects a strategy, an evaluator and an objective."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from nas.space import Genotype
 from nas.strategy import Facts, Informed, Proposal, Strategy
 
 Pending = Callable[[], Evaluation]
+"""Waits for an evaluation that was started, and returns it."""
 
 
 def search(
@@ -23,10 +24,11 @@ def search(
     """Yields each different candidate once, in the order in which they were proposed.
 
     `submit` starts the evaluation of a candidate under an id and returns a function that waits for
-    it. Up to `window` proposals are outstanding: proposal i is made knowing the results of all
-    before i - window + 1, in whatever order they finish. A candidate over budget uses up no trial,
-    nor does one proposed again, which is told from memory. The search ends after `trials` trials,
-    or `patience` proposals in a row that used none. An `Informed` strategy is handed `facts`.
+    its result. `objective` gives the fitness from which `strategy` learns. The search ends after
+    `trials` trials, or `patience` proposals in a row that used none: a candidate over budget uses
+    no trial, and neither does one proposed again, whose known fitness is returned. Up to `window`
+    proposals are outstanding: proposal i is made knowing the results of proposals 0 to i - window,
+    in whatever order they finish. `facts` gives the costs of a candidate to an `Informed` strategy.
 
     Raises:
         ValueError: if `trials`, `window` or `patience` is below 1.
@@ -41,11 +43,11 @@ def search(
     known: dict[Proposal, Evaluation] = {}
     used = idle = 0
     while used < trials and idle < patience:
-        # The window is filled whatever `trials` is: a longer search begins with exactly the
-        # proposals of a shorter one.
+        # The window is filled even near the end, so that a longer search begins with the proposals
+        # of a shorter one.
         while len(asked) < window:
             asked.append(strategy.ask())
-        # No more than neither limit can cut off: whatever is started is also waited for.
+        # Only what neither limit can cut off: every evaluation that is started is waited for.
         for proposal in islice(asked, min(trials - used, patience - idle)):
             if proposal not in started:
                 started[proposal] = submit(len(started), proposal)

@@ -1,4 +1,4 @@
-"""One seed in, independent named streams of randomness out."""
+"""Independent named streams of randomness from one seed."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -25,18 +25,16 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def candidate_seed(seed: int, genotype: Sequence[int]) -> int:
-    """The seed of one candidate: it depends on what the candidate is, never on when it was
-    proposed.
-    """
+    """The seed of one candidate, which does not depend on when it is proposed."""
     return derive(seed, "candidate", ",".join(map(str, genotype)))
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds the global generators that torch layers initialize from, and puts their old states back
+    """Seeds torch's global generator, from which layers are initialized, and restores its state
     afterwards.
     """
-    import torch  # here, because a search without networks must not pay for this import
+    import torch  # lazily, because a search without networks does not need it
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""One number for an accuracy and a cost, where there is a wish and no hard limit."""
+"""A reward for accuracy and one cost, as a soft constraint instead of a budget."""
 
 import math
 from collections.abc import Mapping
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SoftTarget:
-    """What a `cost` should be: MnasNet's reward gain · (cost / target) ** exponent (Tan et al.
-    2019), one exponent throughout.
+    """MnasNet's reward, gain · (cost / target) ** exponent (Tan et al., 2019), with one exponent on
+    both sides of the target.
+
+    `cost` is the name of the metric, `target` its desired value, in its own unit, and `exponent`
+    how much a deviation counts.
 
     Raises:
-        ValueError: if `target` is not positive, or `exponent` not negative, or one of them not
+        ValueError: if `target` is not positive, `exponent` is not negative, or one of them is not
             finite.
     """
 
@@ -30,18 +33,17 @@ class SoftTarget:
             )
 
     def reward(self, gain: float, metrics: Mapping[str, float]) -> float:
-        """r / (1 + r) of MnasNet's reward r: the same order of candidates, and always within 0 to
-        1.
+        """r / (1 + r) of MnasNet's reward r, in [0, 1], which ranks candidates as r does.
 
         Raises:
             ValueError: if the cost is below 0.
-            KeyError: if it was not measured.
+            KeyError: if the cost was not measured.
         """
         cost = metrics[self.cost]
         if cost < 0:
             raise ValueError(f"the cost {self.cost!r} must be 0 or more, but got {cost}")
         if gain == 0 or cost == 0:
             return 0.0 if gain == 0 else 1.0
-        # By logarithms, because powers of very large or small costs overflow.
+        # In logarithms, because powers of very large or small costs overflow.
         logarithm = math.log(gain) + self.exponent * (math.log(cost) - math.log(self.target))
         return (1 + math.tanh(logarithm / 2)) / 2

@@ -1,4 +1,4 @@
-"""What may vary: an ordered tuple of finite choices, and the genotypes that index into it."""
+"""Search spaces: an ordered tuple of finite choices, and the genotypes that index into it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ def _first_name(name: str) -> str:
 class Design(Mapping[str, Hashable]):
     """The chosen option of every active choice of a candidate, by the name of the choice.
 
-    Frozen. The typed readers say what a build function expects of an option:
+    Frozen. The typed readers check that an option is what a build function expects:
 
     >>> design = Design({"stem.width": 16, "stem.op": "conv3x3"})
     >>> design.integer("stem.width"), design.text("stem.op")
     (16, 'conv3x3')
 
-    All of them raise a KeyError where the choice is not active, and a TypeError where its option is
-    of another type.
+    Raises:
+        KeyError: if the choice is not active.
+        TypeError: if a typed reader finds an option of another type.
     """
 
     def __init__(self, options: Mapping[str, Hashable]) -> None:
@@ -79,10 +80,10 @@ class Design(Mapping[str, Hashable]):
         return float(option)
 
     def text(self, name: str) -> str:
-        """An option that is a text, such as the name of an operator."""
+        """An option that is a string, such as the name of an operator."""
         option = self[name]
         if not isinstance(option, str):
-            raise TypeError(f"the option of {name!r} must be a text, but is {option!r}")
+            raise TypeError(f"the option of {name!r} must be a string, but is {option!r}")
         return option
 
     def flag(self, name: str) -> bool:
@@ -97,13 +98,14 @@ class Design(Mapping[str, Hashable]):
 class Choice:
     """One decision at one place of the network.
 
-    `site` is the dotted name of the module it concerns ("" for the network as a whole) and `kind`
-    says what is decided there ("op", "width", "prune", "bits", …). `when` names an earlier choice
-    and the options of it under which this one is active; elsewhere it is left out of the design.
+    `site` is the dotted name of the module that it applies to ("" for the whole network), `kind` is
+    what is decided there ("op", "width", "prune", "bits", …), and `options` are the values to
+    choose from. `when` makes a choice conditional: it is active, and part of the design, only if
+    the earlier choice of that name has one of those options.
 
     Raises:
-        ValueError: if the kind is empty or has a dot, an option is no plain value, or there is no
-            option or one twice.
+        ValueError: if the kind is empty or has a dot, there are no options, or they repeat or are
+            not plain values.
     """
 
     site: str
@@ -136,15 +138,15 @@ class Choice:
 
 
 def _check_option(option: Hashable, name: str) -> None:
-    """An option must look the same in every process: a run directory remembers what it was searched
-    over.
+    """Allows only options with the same repr in every process, because the digest of a space is made
+    of them.
     """
     if isinstance(option, tuple):
         for part in option:
             _check_option(part, name)
     elif option is not None and not isinstance(option, (str, int, float, bool)):
         raise ValueError(
-            f"options must be texts, numbers, truth values, None or tuples of these, but {name!r} has {option!r}"
+            f"options must be strings, numbers, booleans, None or tuples of these, but {name!r} has {option!r}"
         )
 
 
@@ -152,8 +154,8 @@ class Choices(tuple[Choice, ...]):
     """All choices of a space, in the order of their genes.
 
     Raises:
-        ValueError: if two choices have one name, or `when` names no earlier choice or an option
-            that it lacks.
+        ValueError: if there are no choices, two have the same name, or a `when` names no earlier
+            choice, or options that it does not have.
     """
 
     def __new__(cls, choices: Iterable[Choice] = ()) -> Choices:  # noqa: D102
@@ -161,7 +163,7 @@ class Choices(tuple[Choice, ...]):
         for choice in choices:
             if choice.name in known:
                 raise ValueError(
-                    f"the names of choices must be unique, but {choice.name!r} is there twice"
+                    f"the names of choices must be unique, but {choice.name!r} appears twice"
                 )
             if choice.when is not None:
                 parent, values = choice.when
@@ -181,12 +183,12 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def arities(self) -> tuple[int, ...]:
-        """How many options each choice has."""
+        """The number of options of each choice."""
         return tuple(len(choice.options) for choice in self)
 
     @cached_property
     def _parents(self) -> tuple[tuple[int, frozenset[int]] | None, ...]:
-        """For each choice the index of the choice that it hangs on and the genes of that one that
+        """For each conditional choice, the index of its parent and the genes of the parent that
         activate it.
         """
         index = {choice.name: i for i, choice in enumerate(self)}
@@ -206,7 +208,7 @@ class Choices(tuple[Choice, ...]):
         """The genotype as a tuple of ints.
 
         Raises:
-            ValueError: if it has another length than the space, or a gene without an option.
+            ValueError: if its length is not that of the space, or a gene is out of range.
         """
         if len(genotype) != len(self):
             raise ValueError(
@@ -220,7 +222,7 @@ class Choices(tuple[Choice, ...]):
         return tuple(map(operator.index, genotype))
 
     def is_active(self, index: int, genotype: Sequence[int]) -> bool:
-        """Whether choice `index` is part of the design; only the genes before it are read."""
+        """Whether choice `index` is active, from the genes before it."""
         parent = self._parents[index]
         while parent is not None:
             above, genes = parent
@@ -230,13 +232,13 @@ class Choices(tuple[Choice, ...]):
         return True
 
     def active(self, genotype: Sequence[int]) -> tuple[int, ...]:
-        """The indices of the choices that are part of the design."""
+        """The indices of the active choices."""
         if self._unconditional:
             return tuple(range(len(self)))
         return tuple(index for index, active in enumerate(self._activity(genotype)) if active)
 
     def _activity(self, genotype: Sequence[int]) -> list[bool]:
-        """For each choice whether it is active, in one pass, because parents come first."""
+        """Whether each choice is active, in one pass, because parents come first."""
         activity: list[bool] = []
         for parent in self._parents:
             activity.append(
@@ -249,9 +251,7 @@ class Choices(tuple[Choice, ...]):
         return not any(self._parents)
 
     def canonical(self, genotype: Sequence[int]) -> Genotype:
-        """The genotype with every inactive gene set to 0, so that equal designs are equal
-        genotypes.
-        """
+        """The genotype with inactive genes set to 0, so that equal designs have equal genotypes."""
         checked = self.check(genotype)
         if self._unconditional:
             return checked
@@ -270,8 +270,8 @@ class Choices(tuple[Choice, ...]):
         """The canonical genotype of a design.
 
         Raises:
-            ValueError: if a name or an option is unknown, an active choice is missing or an
-                inactive one is given.
+            ValueError: if a name or option is unknown, an active choice is missing, or an inactive
+                one is given.
         """
         design, genes = Design(design), list[int]()
         for index, choice in enumerate(self):
@@ -279,7 +279,7 @@ class Choices(tuple[Choice, ...]):
                 genes.append(0)
             elif choice.name not in design:
                 raise ValueError(
-                    f"the design must say which {choice.name!r} of {choice.options}, but names only {tuple(design)}"
+                    f"the design must give {choice.name!r}, one of {choice.options}, but gives only {tuple(design)}"
                 )
             elif (option := design[choice.name]) not in choice.options:
                 raise ValueError(
@@ -290,12 +290,12 @@ class Choices(tuple[Choice, ...]):
         unknown = set(design) - {self[index].name for index in self.active(genes)}
         if unknown:
             raise ValueError(
-                f"the design must name only active choices, but also has {sorted(unknown)}"
+                f"the design must give only active choices, but also gives {sorted(unknown)}"
             )
         return tuple(genes)
 
     def sample(self, rng: np.random.Generator) -> Genotype:
-        """A canonical genotype, each active choice uniform over its options."""
+        """A random canonical genotype; each active choice is uniform over its options."""
         return self.canonical(rng.integers(self.arities).tolist())
 
     def enumerate(self) -> Iterator[Genotype]:
@@ -313,11 +313,8 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def below(self) -> tuple[tuple[int, ...], ...]:
-        """For each option of each choice how many different ways there are to decide all that hangs
-        on it.
-        """
-        # A condition names one earlier choice, so the choices form trees, and children come after
-        # their parents.
+        """For each option of each choice, the number of designs of the choices that depend on it."""
+        # A condition names one earlier choice, so choices form trees in which parents come first.
         below = [[1] * arity for arity in self.arities]
         for index in reversed(range(len(self))):
             parent = self._parents[index]
@@ -329,7 +326,7 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def size(self) -> int:
-        """The exact number of different designs."""
+        """The number of different designs, exact."""
         return math.prod(
             sum(own)
             for own, parent in zip(self.below, self._parents, strict=True)
@@ -355,17 +352,17 @@ class Choices(tuple[Choice, ...]):
 
 
 class SearchSpace(Protocol):
-    """Choices, and how a network is built from a design of them."""
+    """Choices, and a function that builds a network from a design."""
 
     @property
     def choices(self) -> Choices:
-        """What may vary."""
+        """The choices of the space."""
         ...
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """A network for inputs like `example`, [N, …], with `classes` logits, before the run trains
-        it.
+        """A network for inputs like `example`, [N, …], that gives logits [N, classes].
 
-        Everything random about it comes from torch's global generator, which the caller has seeded.
+        Its only randomness is torch's global generator, which the caller seeds. The network may be
+        trained already; the run trains it further.
         """
         ...

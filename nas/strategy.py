@@ -1,4 +1,4 @@
-"""What a strategy is to a search: proposals, the protocol, and what it may be told before training."""
+"""The protocol of search strategies: proposals, results, and facts known before training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,39 +12,43 @@ from nas.space import Choices, Genotype
 
 @dataclass(frozen=True)
 class Proposal:
-    """A genotype to evaluate, and for how many epochs (None: as many as the recipe says)."""
+    """A genotype to evaluate, and its fidelity: the epochs to train it for (None: those of the
+    recipe).
+    """
 
     genotype: Genotype
     epochs: float | None = None
 
 
 class Strategy(Protocol):
-    """Explores a space by asking for candidates and being told their fitness; it knows no network,
-    file or clock.
+    """A search method: the loop asks it for candidates and tells it their fitness.
 
-    Several proposals may be outstanding; each is told once, in the order in which they were asked
-    for.
+    Several proposals may be outstanding. Each is told exactly once, in the order of asking.
     """
 
     def ask(self) -> Proposal:
-        """The next candidate; it may repeat an earlier one, which costs no evaluation."""
+        """The next candidate; repeating an earlier one is allowed and costs no evaluation."""
         ...
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """The fitness of a candidate: finite, to be maximized, below 0 when over budget or failed."""
+        """Receives the fitness of a candidate: finite, to be maximized, negative if the candidate was
+        over budget or failed.
+        """
         ...
 
 
 StrategyFactory = Callable[[Choices, np.random.Generator], Strategy]
-"""Makes a fresh strategy for a space, with all its randomness from the generator."""
+"""Makes a new strategy for a space, whose randomness comes only from the generator."""
 
 
 @runtime_checkable
 class Reporting(Protocol):
-    """A strategy with numbers of its own to plot, such as the entropy of a controller."""
+    """A strategy with statistics of its own, such as the entropy of a controller, which a run plots
+    in TensorBoard.
+    """
 
     def report(self) -> Mapping[str, float]:
-        """Named numbers as of the last `tell`."""
+        """The statistics by name, as of the last `tell`."""
         ...
 
 
@@ -52,8 +56,9 @@ class Reporting(Protocol):
 class Facts:
     """What is known of a candidate before it is trained.
 
-    `costs` is empty where it could not be built; `excess` is how far the worst cost lies over its
-    limit, relative to the limit: 0 within the budget, infinite where there are no costs.
+    `costs` are by name, and empty if the candidate could not be built. `excess` is by how much the
+    worst cost exceeds its limit, relative to the limit: 0 within the budget, infinite without
+    costs.
     """
 
     costs: Metrics
@@ -62,10 +67,11 @@ class Facts:
 
 @runtime_checkable
 class Informed(Protocol):
-    """A strategy that looks at what candidates cost before it proposes one."""
+    """A strategy that uses the costs of candidates to choose its proposals."""
 
     def inform(self, facts: Callable[[Genotype], Facts]) -> None:
-        """Called once, before the first `ask`; `facts` is a pure function that takes milliseconds a
-        candidate.
+        """Called once, before the first `ask`.
+
+        `facts` is a pure function that takes milliseconds for a candidate.
         """
         ...

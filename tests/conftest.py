@@ -1,5 +1,6 @@
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,16 @@ from nas.data import Split, Task
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
 from nas.space import Choice, Choices, Design
+from nas.threads import one_thread
 from nas.training.recipe import Recipe
 from strategies.random_search import RandomSearch
 
-# As in a run. Two threads that wait for each other on busy cores take ten times as long as one.
-torch.set_num_threads(1)
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread, as in a run: two that wait for each other on busy cores take ten times as long."""
+    threads = ExitStack()
+    threads.enter_context(one_thread())
+    config.add_cleanup(threads.close)
 
 
 class TinySpace:

@@ -1,23 +1,30 @@
-"""`nas export`: a candidate of a run as a file to ship."""
+"""`nas export`: writes a candidate of a run as a file to ship."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.cli.arguments import parser, with_experiment
-from nas.cli.show import format_metrics
+from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
+from nas.cli.metrics import format_metrics
 from nas.runs.export import FORMATS, export
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`nas export DIRECTORY --out FILE [--id ID] [--to FORMAT] [--retrain FILE.py[:FUNCTION] [options]]`."""
-    known = parser("export", "A trained candidate of a run as a file to ship.")
-    known.add_argument("directory", type=Path, help="a run directory")
-    known.add_argument("--id", default="best", help="the number of a candidate, or best")
-    formats = "the packed file, the same program as ONNX, or weights as safetensors"
-    known.add_argument("--to", choices=FORMATS, default=FORMATS[0], help=formats)
-    known.add_argument("--out", type=Path, required=True, help="the file to write")
-    retrain = "the experiment by which to train it anew; options of it follow"
-    known.add_argument("--retrain", metavar="FILE.py[:FUNCTION]", help=retrain)
-    options, experiment = with_experiment(known, arguments, "retrain")
+    """Runs `nas export`."""
+    parser = command_parser("export", "Writes a trained candidate of a run as a file to ship.")
+    parser.add_argument("directory", type=Path, help="a run directory")
+    parser.add_argument("--id", default="best", help="the number of a candidate, or best")
+    parser.add_argument(
+        "--to",
+        choices=tuple(FORMATS),
+        default=next(iter(FORMATS)),
+        help="; ".join(f"{name}: {kind.help}" for name, kind in FORMATS.items()),
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--retrain",
+        metavar=EXPERIMENT,
+        help="an experiment, followed by its options, by which the candidate is trained again",
+    )
+    options, experiment = parse_with_experiment(parser, arguments, "retrain")
     evaluation = export(options.directory, options.id, options.to, options.out, experiment)
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")

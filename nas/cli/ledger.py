@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from nas.cli.arguments import parser
+from nas.cli.command_parser import command_parser
 from nas.packed import ledger
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`nas ledger FILE [--json]`."""
-    known = parser("ledger", "What each byte of a packed file is for.")
-    known.add_argument("file", type=Path, help="a packed file")
-    known.add_argument(
-        "--json", action="store_true", help="rows of layer, purpose and bytes as JSON"
-    )
-    options = known.parse_args(arguments)
+    """Runs `nas ledger`."""
+    parser = command_parser("ledger", "Lists what each byte of a packed file is for.")
+    parser.add_argument("file", type=Path, help="a packed file")
+    parser.add_argument("--json", action="store_true", help="rows of layer, purpose and bytes")
+    options = parser.parse_args(arguments)
     rows = [asdict(entry) for entry in ledger(options.file.read_bytes())]
     if options.json:
         print(json.dumps(rows))

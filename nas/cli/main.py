@@ -1,10 +1,11 @@
-"""The command line: which command runs, and how the program ends."""
+"""The command line: which command runs, and with which status the program ends."""
 
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,50 +17,90 @@ if TYPE_CHECKING:
 
 STOPPED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
-USAGE = """usage: nas run FILE.py[:FUNCTION] [options]    search; nas run FILE.py --help lists the options
-       nas show DIRECTORY [--json]             what a run has found; [--sensitivity FILE.py[:FUNCTION] [options]]
-                                               tells what other bits in each layer of the best would do
-       nas export DIRECTORY --out FILE         a candidate as a file to ship: [--id ID] [--to packed | onnx | torch]
-                                               [--retrain FILE.py[:FUNCTION] [options]] trains it anew before
-       nas score FILE [--data DATA] [--json]   the bytes and the test accuracy of a packed file
-       nas ledger FILE [--json]                what each byte of a packed file is for
-       nas profile FILE.py[:FUNCTION] [options] --table FILE
-                                               a latency table of this host, for the operations of a search
-       nas --version"""
+_EXPERIMENT = "FILE.py[:FUNCTION] [options]"
 
-# By path, because `nas ledger` must not wait for torch, which `nas run` needs.
-COMMANDS: Mapping[str, str] = {
-    name: f"nas.cli.{name}" for name in ("run", "show", "export", "score", "ledger", "profile")
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its arguments and what it does, for the usage, and the module with its `main`.
+
+    A module is imported only to run its command: `nas ledger` must not wait for torch.
+    """
+
+    arguments: str
+    help: str
+    module: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "run": Command(_EXPERIMENT, "searches; FILE.py --help lists the options", "nas.cli.run"),
+    "show": Command(
+        f"DIRECTORY [--json] [--sensitivity {_EXPERIMENT}]",
+        "shows what a run has found, and what other bits in each layer of the best would do",
+        "nas.cli.show",
+    ),
+    "export": Command(
+        f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--retrain {_EXPERIMENT}]",
+        "writes a candidate as a file to ship, trained again if wanted",
+        "nas.cli.export",
+    ),
+    "score": Command(
+        "FILE [--data DATA] [--json]",
+        "prints the size and the test accuracy of a packed file",
+        "nas.cli.score",
+    ),
+    "ledger": Command(
+        "FILE [--json]", "lists what each byte of a packed file is for", "nas.cli.ledger"
+    ),
+    "profile": Command(
+        f"{_EXPERIMENT} --table FILE [--designs N]",
+        "measures a latency table of this host for the operations of a search",
+        "nas.cli.profile",
+    ),
 }
 
 
+def usage() -> str:
+    """The usage of all commands."""
+    from nas.runs.export import FORMATS  # here, because only the usage needs it
+
+    commands = "\n       ".join(
+        f"nas {name} {command.arguments}\n           {command.help}"
+        for name, command in COMMANDS.items()
+    )
+    formats = "\n".join(f"       {name:<8} {kind.help}" for name, kind in FORMATS.items())
+    return f"usage: {commands}\n       nas --version\n\nFORMAT is one of\n{formats}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; the program ends with 0 done, 1 stopped, 2 refused, 130 or 143 by a signal."""
+    """Runs one command. The program ends with 0 if it is done, 1 if it failed, 2 if the request was
+    refused, and 130 or 143 if a signal ended it.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    command, rest = (given[0], given[1:]) if given else ("", [])
-    with _signals_end_it(), _errors_in_one_line():
-        if command in COMMANDS:
-            import_module(COMMANDS[command]).main(rest)
-        elif command in ("-h", "--help"):
-            print(USAGE)
-        elif command == "--version":
+    name, rest = (given[0], given[1:]) if given else ("", [])
+    with _sigterm_unwinds(), _errors_become_messages():
+        if name in COMMANDS:
+            import_module(COMMANDS[name].module).main(rest)
+        elif name in ("-h", "--help"):
+            print(usage())
+        elif name == "--version":
             print(f"compact-nas {__version__}")
         else:
-            print(USAGE, file=sys.stderr)
+            print(usage(), file=sys.stderr)
             sys.exit(REFUSED)
 
 
 def run_script(function: "Callable[..., Experiment]") -> None:
-    """What `nas run` does, for the script that defines `function`: its last lines call this."""
+    """`nas run` for the script that defines `function`, to be called at its end."""
     from nas.cli.run import run_function
 
-    with _signals_end_it(), _errors_in_one_line():
+    with _sigterm_unwinds(), _errors_become_messages():
         run_function(function, sys.argv[1:], f"python {sys.argv[0]}")
 
 
 @contextmanager
-def _signals_end_it() -> Iterator[None]:
-    """SIGTERM unwinds as SIGINT does, so that files are closed."""
+def _sigterm_unwinds() -> Iterator[None]:
+    """Makes SIGTERM raise SystemExit, so that files are closed as after SIGINT."""
 
     def terminate(*_: object) -> NoReturn:
         raise SystemExit(TERMINATED)
@@ -72,15 +113,15 @@ def _signals_end_it() -> Iterator[None]:
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """Errors that the user can mend are printed without a traceback; those that only we can mend
-    keep it.
+def _errors_become_messages() -> Iterator[None]:
+    """Prints errors that the user can act on without a traceback, and ends the program.
+
+    Other errors are bugs, and keep theirs.
     """
     try:
         yield
     except BrokenPipeError:
-        # Whoever read our output has enough of it; Python's own flush at exit must not complain
-        # again.
+        # The reader has gone. Python flushes stdout at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(STOPPED)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
-"""One line that says how far a search has come."""
+"""The progress of a search on the terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -7,15 +8,18 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nas.cli.show import format_metrics
+from nas.cli.metrics import format_metrics
 from nas.objective import Evaluation, Objective, Status, best
 
-LINES_WITHOUT_TERMINAL = 10
+LINES_IN_A_LOG = 10
 
 
 class ProgressLine:
-    """Trials done, the best so far, how many were over budget, and the time left; in a log, a line
-    every few trials.
+    """A line with the trials done, the best candidate so far, the number over budget, and the time
+    left.
+
+    `trials` and `objective` are those of the search. If `console` is not a terminal, a new line is
+    printed every tenth of the trials instead.
     """
 
     def __init__(self, trials: int, objective: Objective, console: Console) -> None:
@@ -28,7 +32,7 @@ class ProgressLine:
         )
         self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
         self._task = self._progress.add_task("", total=trials)
-        self._told = 0
+        self._printed = 0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -43,25 +47,22 @@ class ProgressLine:
         self._progress.stop()
 
     def update(self, evaluations: Sequence[Evaluation]) -> None:
-        """Shows the state after the last of `evaluations`."""
-        over = sum(evaluation.status is Status.OVER_BUDGET for evaluation in evaluations)
-        failed = sum(evaluation.status is Status.FAILED for evaluation in evaluations)
-        stopped = sum(evaluation.status is Status.STOPPED for evaluation in evaluations)
-        done = len(evaluations) - over
-        leader = best(evaluations, self._objective)
-        wanted = self._objective.maximize + self._objective.minimize
-        text = (
-            "no candidate yet"
-            if leader is None
-            else "best " + format_metrics({name: leader.metrics[name] for name in wanted})
-        )
-        text += (
-            f"; {over} over budget"
-            + (f"; {failed} failed" if failed else "")
-            + (f"; {stopped} stopped" if stopped else "")
-        )
+        """Shows the state of a search after `evaluations`."""
+        counts = Counter(evaluation.status for evaluation in evaluations)
+        done = len(evaluations) - counts[Status.OVER_BUDGET]
+        text = f"{self._best(evaluations)}; {counts[Status.OVER_BUDGET]} over budget"
+        for status in (Status.FAILED, Status.STOPPED):
+            if counts[status]:
+                text += f"; {counts[status]} {status.lower()}"
         self._progress.update(self._task, completed=done, description=text)
-        step = max(1, self._trials // LINES_WITHOUT_TERMINAL)
-        if not self._console.is_terminal and done >= self._told + step:
-            self._told = done - done % step
+        step = max(1, self._trials // LINES_IN_A_LOG)
+        if not self._console.is_terminal and done >= self._printed + step:
+            self._printed = done - done % step
             self._console.print(f"{done}/{self._trials} trials: {text}", highlight=False)
+
+    def _best(self, evaluations: Sequence[Evaluation]) -> str:
+        leader = best(evaluations, self._objective)
+        if leader is None:
+            return "no candidate yet"
+        names = self._objective.maximize + self._objective.minimize
+        return "best " + format_metrics({name: leader.metrics[name] for name in names})

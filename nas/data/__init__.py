@@ -1,5 +1,6 @@
-"""Tasks, and readers of the formats that data comes in."""
+"""Tasks: data sets for classification, and readers of the formats that they come in."""
 
+from nas.data.breast_cancer import breast_cancer
 from nas.data.cifar import read_cifar10
 from nas.data.digits import digits
 from nas.data.files import DataError
@@ -7,7 +8,6 @@ from nas.data.folder import read_images
 from nas.data.idx import read_idx, read_mnist
 from nas.data.npz import read_npz
 from nas.data.splits import hold_out, split
-from nas.data.tables import breast_cancer
 from nas.data.task import Split, Task
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary version."""
+"""The binary version of CIFAR-10."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
 
-# One byte of label, then a red, a green and a blue plane of 32 rows.
+# A record is a byte for the label, then the red, green and blue planes, row by row.
 _IMAGE_SHAPE = (3, 32, 32)
 _RECORD_BYTES = 1 + 3 * 32 * 32
 
@@ -18,12 +18,11 @@ _TEST = ["test_batch.bin"]
 
 
 def read_cifar10(folder: Path) -> tuple[Split, Split]:
-    """The training and the test images, [N, 3, 32, 32] in 0 to 1, of the folder
-    cifar-10-batches-bin.
+    """The training and test images of the folder cifar-10-batches-bin, [N, 3, 32, 32] in [0, 1].
 
     Raises:
-        DataError: if a file is missing or is not a whole number of records, or the folder has the
-            python version.
+        DataError: if a file is missing or is not a whole number of records, or the folder holds the
+            Python version.
     """
     names = _TRAIN + _TEST
     if missing := [name for name in names if not (folder / name).is_file()]:

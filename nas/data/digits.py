@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn ships: a task without a download."""
+"""The handwritten digits that scikit-learn ships: an image task without a download."""
 
 import numpy as np
 import torch
@@ -8,10 +8,11 @@ from nas.data.task import Split, Task
 
 
 def digits(rng: np.random.Generator) -> Task:
-    """1,797 grey images of the digits, [N, 1, 8, 8] in 0 to 1, split 60 : 20 : 20."""
-    from sklearn.datasets import (
-        load_digits,
-    )  # here, because it adds a second to the import of this package
+    """Classifies 1,797 gray images of handwritten digits, [N, 1, 8, 8] in [0, 1], split
+    60 : 20 : 20.
+    """
+    # Imported here, because it takes a second.
+    from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
     inputs = torch.from_numpy(pixels).to(torch.float32).div_(16).reshape(-1, 1, 8, 8)

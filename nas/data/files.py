@@ -1,5 +1,5 @@
-"""Data files are not trusted: what is wrong with one is said with its path, and none can exhaust
-the memory.
+"""Reading data files that are not trusted: errors name the file, and no file can exhaust the
+memory.
 """
 
 import math
@@ -19,8 +19,7 @@ from torch import Tensor
 
 MOST_BYTES = 4 * 2**30
 
-# What gzip, zipfile, NumPy's header parser and Pillow raise when they are given other bytes than
-# they expect.
+# What gzip, zipfile, NumPy's header parser and Pillow raise on unexpected bytes.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -40,18 +39,18 @@ _UNREADABLE = (
 
 
 class DataError(ValueError):
-    """Data that is not what it must be; the message names the path."""
+    """A data file or folder that cannot be used; the message has its path and the reason."""
 
 
 @contextmanager
 def reading(path: Path, kind: str) -> Iterator[None]:
-    """Says which file it was, and what it must be, when reading it fails.
+    """Turns errors of readers into a DataError with the path and what it must be, `kind`.
 
     Raises:
-        DataError: if `path` is no file, or the body raises what a reader raises on damaged bytes.
+        DataError: if `path` is not a file, or the body raises what readers raise on damaged bytes.
     """
     try:
-        # A pipe would be waited for, and a device never ends.
+        # Reading a pipe would block, and a device might never end.
         if not path.is_file():
             raise DataError(
                 f"{path} must be {kind}, but it is {'not a file' if path.exists() else 'missing'}"
@@ -64,10 +63,10 @@ def reading(path: Path, kind: str) -> Iterator[None]:
 
 
 def check_size(path: Path, shape: Sequence[int], value_bytes: int = 1) -> None:
-    """Refuses an array before any memory is taken for it.
+    """Checks the shape of an array before memory is allocated for it.
 
     Raises:
-        DataError: if it is empty, or needs more than `MOST_BYTES` as it is stored or as float32.
+        DataError: if the array is empty, or larger than `MOST_BYTES` as it is stored or as float32.
     """
     if not 0 < math.prod(shape) * max(4, value_bytes) <= MOST_BYTES:
         raise DataError(
@@ -76,5 +75,5 @@ def check_size(path: Path, shape: Sequence[int], value_bytes: int = 1) -> None:
 
 
 def scaled(pixels: NDArray[np.uint8]) -> Tensor:
-    """Bytes 0 to 255 as float32 0 to 1."""
+    """Bytes, 0 to 255, as float32 in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).to(torch.float32).div_(255)

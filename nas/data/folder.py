@@ -1,4 +1,4 @@
-"""Folders of images, one sub-folder a class."""
+"""Folders of images, with a subfolder for each class."""
 
 import warnings
 from pathlib import Path
@@ -12,7 +12,7 @@ from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
-# Named, because Pillow goes by content and would start Ghostscript for an EPS file called .png.
+# Listed, because Pillow goes by content, and would start Ghostscript for an EPS file called .png.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 _MODES = {1: "L", 3: "RGB"}
 
@@ -20,16 +20,16 @@ _MODES = {1: "L", 3: "RGB"}
 def read_images(
     folder: Path, size: tuple[int, int], channels: int = 3
 ) -> tuple[Split, tuple[str, ...]]:
-    """The images below `folder`, [N, C, H, W] in 0 to 1, and the names of the classes in the order
+    """The images below `folder`, [N, C, H, W] in [0, 1], and the names of the classes in the order
     of their labels.
 
-    Each sub-folder is a class, in the order of the names. Images are converted to 1 (grey) or 3
-    (color) channels and resized to `size`, height first. Hidden files are passed over.
+    Each subfolder is a class; classes are sorted by name. Images are converted to 1 (gray) or 3
+    (color) channels and resized to `size`, (height, width). Hidden files are skipped.
 
     Raises:
         ValueError: if `size` or `channels` is out of range.
-        DataError: if there is no class, a class is empty, a file is no readable image or a link
-            leaves the folder.
+        DataError: if there are no classes, a class is empty, a file is not a readable image, or a
+            link leads out of the folder.
     """
     if channels not in _MODES or min(size) < 1:
         raise ValueError(
@@ -55,7 +55,7 @@ def read_images(
 
 
 def _entries(root: Path, folder: Path) -> list[Path]:
-    """What a folder holds, by name."""
+    """The files and folders in `folder`, sorted by name, without links out of `root`."""
     if not folder.is_dir():
         raise DataError(
             f"{folder} must be a folder, but it is {'a file' if folder.exists() else 'missing'}"
@@ -74,13 +74,12 @@ def _entries(root: Path, folder: Path) -> list[Path]:
 def _pixels(path: Path, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
     if path.suffix.lower() not in _SUFFIXES:
         raise DataError(
-            f"{path} must be an image ({', '.join(_SUFFIXES)}), but its name says otherwise"
+            f"{path} must be an image with one of the suffixes {', '.join(_SUFFIXES)}, but has {path.suffix or 'none'}"
         )
     with reading(path, "an image"), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=_FORMATS) as image:
-            # Pillow clips these to 8 bits instead of scaling them: nearly all of the picture would
-            # be white.
+            # Pillow clips these modes to 8 bits instead of scaling them: images would be white.
             if image.mode.startswith(("I", "F")):
                 raise DataError(
                     f"{path} must be an image of 8 bits a channel, but its mode is {image.mode}"

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and its relatives."""
+"""IDX files, the format of MNIST and similar data sets."""
 
 import gzip
 import math
@@ -19,12 +19,12 @@ _CHUNK_BYTES = 1 << 20
 
 
 def read_idx(images: Path, labels: Path) -> Split:
-    """Grey images, [N, 1, H, W] in 0 to 1, from two IDX files of unsigned bytes, each plain or
-    compressed by gzip.
+    """Gray images, [N, 1, H, W] in [0, 1], and their labels, from two IDX files of unsigned bytes,
+    each plain or compressed by gzip.
 
     Raises:
-        DataError: if a file is damaged, cut, longer than its header says or too large, or their
-            counts differ.
+        DataError: if a file is damaged, too large, or shorter or longer than its header says, or
+            their counts differ.
     """
     pixels, classes = _read(images, 3), _read(labels, 1)
     if len(pixels) != len(classes):
@@ -35,11 +35,11 @@ def read_idx(images: Path, labels: Path) -> Split:
 
 
 def read_mnist(folder: Path) -> tuple[Split, Split]:
-    """The training and the test images of a folder with the four files of MNIST, Fashion-MNIST or
+    """The training and test images of a folder with the four files of MNIST, Fashion-MNIST or
     KMNIST.
 
     Raises:
-        DataError: if a file is missing or `read_idx` refuses it.
+        DataError: if a file is missing, or `read_idx` cannot read it.
     """
     names = [
         f"{part}-{kind}-ubyte"
@@ -56,7 +56,7 @@ def read_mnist(folder: Path) -> tuple[Split, Split]:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    # Some copies are called train-images.idx3-ubyte.
+    # Some distributions spell it train-images.idx3-ubyte.
     spellings = (name, name.replace("-idx", ".idx"))
     candidates = (
         folder / f"{spelling}{suffix}" for spelling in spellings for suffix in ("", ".gz")
@@ -69,7 +69,7 @@ def _read(path: Path, dimensions: int) -> NDArray[np.uint8]:
         f"an IDX file of unsigned bytes with {dimensions} dimension{'s' if dimensions > 1 else ''}"
     )
     with reading(path, kind), path.open("rb") as raw:
-        # By content, because a file is often unpacked, or packed, under the other name.
+        # By content, because files are often compressed or uncompressed without a new name.
         packed = raw.read(len(_GZIP)) == _GZIP
         raw.seek(0)
         with gzip.open(raw) if packed else raw as file:
@@ -96,8 +96,9 @@ def _read(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _take(file: BufferedIOBase, count: int) -> bytearray:
-    """The next `count` bytes, or what is left; memory grows with what is there, not with what a
-    header promises.
+    """The next `count` bytes, or fewer at the end.
+
+    They are read in chunks, because the count comes from a header that may be damaged.
     """
     data = bytearray()
     while chunk := file.read(min(_CHUNK_BYTES, count - len(data))):

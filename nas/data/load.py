@@ -1,4 +1,4 @@
-"""The data that a command names."""
+"""Data sets by name or path, for the command line."""
 
 from pathlib import Path
 
@@ -6,15 +6,14 @@ from nas.data import Split, digits, read_cifar10, read_images, read_mnist, read_
 from nas.seeds import generator
 
 
-def test_split(data: str, shape: tuple[int, ...]) -> Split:
-    """The test samples of "digits", a folder or an `.npz` file with `inputs` and `labels`, for
-    inputs of a shape.
+def load_test_split(data: str, shape: tuple[int, ...]) -> Split:
+    """The test split of "digits", a folder, or an .npz archive with `inputs` and `labels`.
 
-    A folder holds MNIST's or Fashion-MNIST's IDX files, CIFAR-10's binary version, or a folder of
-    images for each class, which are resized to the shape.
+    A folder holds the files of MNIST or a similar data set, the binary version of CIFAR-10, or a
+    subfolder of images for each class; these are resized to `shape`, the shape of an input.
 
     Raises:
-        DataError: if the data is damaged or there is none.
+        DataError: if the data is missing or damaged.
     """
     if data == "digits":
         return digits(generator(0, "digits")).test

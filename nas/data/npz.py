@@ -1,4 +1,4 @@
-"""NumPy archives, without pickles."""
+"""NumPy archives of arrays, without pickles."""
 
 import math
 import zipfile
@@ -18,15 +18,15 @@ _CHANNELS = (1, 3)
 
 
 def read_npz(path: Path, inputs: str, labels: str) -> Split:
-    """The arrays called `inputs` and `labels` of an archive that `numpy.savez` or
-    `numpy.savez_compressed` wrote.
+    """The arrays named `inputs` and `labels` in an archive of `numpy.savez` or
+    `numpy.savez_compressed`.
 
-    Inputs may be a table [N, F], grey images [N, H, W], or images of 1 or 3 channels, [N, C, H, W]
-    or [N, H, W, C]; bytes are scaled to 0 to 1, floating point numbers taken as they are.
+    Inputs are a table [N, F], gray images [N, H, W], or images of 1 or 3 channels, [N, C, H, W] or
+    [N, H, W, C]. Bytes are scaled to [0, 1]; floating point numbers are taken as they are.
 
     Raises:
-        DataError: if the archive is damaged or too large, a name is missing, or an array has
-            another type or shape.
+        DataError: if the archive is damaged or too large, or an array is missing or of another type
+            or shape.
     """
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
         samples, classes = (
@@ -51,9 +51,9 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         if member.filename.endswith(".npy")
     }
     if name not in members:
-        raise DataError(f"{path} must hold an array called {name!r}, but holds {sorted(members)}")
+        raise DataError(f"{path} must hold an array named {name!r}, but holds {sorted(members)}")
     with archive.open(members[name]) as file:
-        # Read first, because NumPy takes the memory for whatever shape a header claims. Later
+        # The header is checked first, because NumPy allocates whatever its shape claims. Later
         # versions of the format are for structured types only.
         version = npy.read_magic(file)
         if version != (1, 0):
@@ -67,10 +67,10 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
                 "opening a pickle can run any code that it names"
             )
         check_size(path, shape, dtype.itemsize)
-        promised, held = math.prod(shape) * dtype.itemsize, members[name].file_size - file.tell()
-        if promised != held:
+        expected, held = math.prod(shape) * dtype.itemsize, members[name].file_size - file.tell()
+        if expected != held:
             raise DataError(
-                f"{name!r} in {path} must hold {promised} bytes for its shape {shape} of {dtype}, but holds {held}"
+                f"{name!r} in {path} must hold {expected} bytes for its shape {shape} of {dtype}, but holds {held}"
             )
         file.seek(0)
         array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
@@ -98,6 +98,6 @@ def _numbers(path: Path, name: str, array: NDArray[Any]) -> Tensor:
         raise DataError(
             f"{name!r} in {path} must be uint8 or floating point numbers, but is {array.dtype}"
         )
-    # What float32 cannot hold becomes infinite, and a task refuses that.
+    # Values beyond the range of float32 become infinite, which a task refuses.
     with np.errstate(over="ignore", invalid="ignore"):
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

@@ -1,11 +1,9 @@
-"""Tasks from data that comes without a validation or a test split: random ones, stratified by
-class.
-"""
+"""Random validation and test splits, stratified by class."""
 
 import numpy as np
 import torch
 
-from nas.data.task import Split, Task, check
+from nas.data.task import Split, Task, check_split
 
 
 def split(
@@ -16,18 +14,17 @@ def split(
     validation: float = 0.2,
     test: float = 0.2,
 ) -> Task:
-    """A task from data without a test set of its own; `validation` and `test` are fractions of all
-    samples.
+    """A task from data without a test set; `validation` and `test` are fractions of all samples.
 
     Raises:
-        ValueError: if the fractions leave nothing to train on, a class has too few samples, or
-            `Task` refuses the data.
+        ValueError: if the fractions leave no training samples, a class has too few samples, or the
+            data does not make a `Task`.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise ValueError(
             f"validation and test must be above 0 and below 1 together, but got {validation} and {test}"
         )
-    rest, held = _hold(name, data, classes, test, rng)
+    rest, held = _hold_back(name, data, classes, test, rng)
     return hold_out(name, rest, held, classes, rng, validation / (1 - test))
 
 
@@ -39,29 +36,28 @@ def hold_out(
     rng: np.random.Generator,
     validation: float = 0.1,
 ) -> Task:
-    """A task from data with a test set of its own; `validation` is a fraction of the training
-    samples.
+    """A task from data with a test set; `validation` is a fraction of the training samples.
 
     Raises:
-        ValueError: if the fraction is not between 0 and 1, a class has too few samples, or `Task`
-            refuses the data.
+        ValueError: if the fraction is not between 0 and 1, a class has too few samples, or the data
+            does not make a `Task`.
     """
     if not 0 < validation < 1:
         raise ValueError(f"validation must be above 0 and below 1, but got {validation}")
-    rest, held = _hold(name, train, classes, validation, rng)
+    rest, held = _hold_back(name, train, classes, validation, rng)
     return Task(name=name, train=rest, validation=held, test=test, classes=classes)
 
 
-def _hold(
+def _hold_back(
     name: str, data: Split, classes: int, fraction: float, rng: np.random.Generator
 ) -> tuple[Split, Split]:
-    """The samples that remain and those held back, each in the order of the data."""
-    check(f"the data of {name!r}", data, classes)
+    """The samples that are left and those that are held back, each in their original order."""
+    check_split(f"the data of {name!r}", data, classes)
     labels = data.labels.numpy()
     shuffled = rng.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    # Every 1/fraction-th sample, class after class: each class gives its share to within one
-    # sample, and so do all together.
+    # Every 1/fraction-th sample in order of class, so that the share of each class and of all is
+    # exact to one sample.
     steps = np.floor(np.arange(len(labels) + 1) * fraction + 0.5)
     held = torch.zeros(len(labels), dtype=torch.bool)
     held[by_class[np.diff(steps) > 0]] = True

@@ -1,4 +1,4 @@
-"""What a network is to learn: samples and their classes, in three splits."""
+"""Tasks: data sets for classification in three splits."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples, float32 [N, …], and their classes, int64 [N], counted from 0."""
+    """Samples: `inputs`, float32 [N, …], and their class indices, `labels`, int64 [N]."""
 
     inputs: Tensor
     labels: Tensor
@@ -18,13 +18,15 @@ class Split:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
-    """A data set for classification: networks learn from `train`, are chosen by `validation` and
-    reported on `test`.
+    """A data set for classification: networks are trained on `train`, chosen by `validation`, and
+    the best is reported on `test`.
+
+    `name` is part of the identity of a run, and `classes` is the number of classes.
 
     Raises:
-        ValueError: if there are fewer than 2 classes, a split is empty, has the wrong types or
-            shapes, inputs that are not finite or labels outside 0 … classes - 1, if samples of two
-            splits differ in shape, or if the training split holds fewer than two classes.
+        ValueError: if there are fewer than 2 classes; if a split is empty, or has wrong types or
+            shapes, inputs that are not finite or labels outside 0 … classes - 1; if samples of two
+            splits differ in shape; or if the training split holds only one class.
     """
 
     name: str
@@ -35,7 +37,7 @@ class Task:
 
     def __post_init__(self) -> None:
         for part, split in self._splits.items():
-            check(f"the {part} split of {self.name!r}", split, self.classes)
+            check_split(f"the {part} split of {self.name!r}", split, self.classes)
             sample, expected = tuple(split.inputs.shape[1:]), tuple(self.train.inputs.shape[1:])
             if sample != expected:
                 raise ValueError(
@@ -53,19 +55,16 @@ class Task:
 
     @property
     def example(self) -> Tensor:
-        """The first training input as a batch of one."""
+        """The first training input, as a batch of one."""
         return self.train.inputs[:1]
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change when the name, the number of classes, a shape or a
-        value does.
-        """
+        """A hash of the name, the number of classes and all samples, 16 hexadecimal digits."""
         tensors = [
             tensor for split in self._splits.values() for tensor in (split.inputs, split.labels)
         ]
-        # The shapes come first and say where each tensor ends, so that no two tasks feed the same
-        # bytes.
+        # The shapes come first, so that the bytes of different tasks cannot be the same.
         digest = hashlib.sha256(
             repr((self.name, self.classes, [tuple(tensor.shape) for tensor in tensors])).encode()
         )
@@ -74,11 +73,11 @@ class Task:
         return digest.hexdigest()[:16]
 
 
-def check(subject: str, split: Split, classes: int) -> None:
-    """Refuses samples that no network can learn from; `subject` begins the message.
+def check_split(subject: str, split: Split, classes: int) -> None:
+    """Checks types, shapes and values of a split; `subject` names it in messages.
 
     Raises:
-        ValueError: as said at `Task`.
+        ValueError: if the split cannot be part of a `Task`.
     """
     if classes < 2:
         raise ValueError(f"{subject} must have at least 2 classes, but got {classes}")
@@ -100,8 +99,7 @@ def check(subject: str, split: Split, classes: int) -> None:
         )
     if not len(labels):
         raise ValueError(f"{subject} must hold at least one sample, but is empty")
-    # The extremes tell in a tenth of the time of isfinite(): a NaN is both the least and the
-    # greatest.
+    # A tenth of the time of isfinite() on all: a NaN is both the minimum and the maximum.
     if not torch.stack(inputs.aminmax()).isfinite().all():
         place = inputs.isfinite().logical_not().nonzero()[0]
         raise ValueError(

@@ -1,7 +1,7 @@
 """What a network costs: counted before it is trained, and timed on devices."""
 
 from nas.measure.costs import COSTS, costs
-from nas.measure.device import Device, Measuring
+from nas.measure.device import Device, MeasuringDevice
 from nas.measure.host import OnnxRuntimeCpu
 from nas.measure.latency_table import LatencyTable, TableDevice
 from nas.measure.roofline import Roofline
@@ -10,7 +10,7 @@ __all__ = [
     "COSTS",
     "Device",
     "LatencyTable",
-    "Measuring",
+    "MeasuringDevice",
     "OnnxRuntimeCpu",
     "Roofline",
     "TableDevice",

@@ -1,11 +1,11 @@
-"""All costs of a network at once."""
+"""All costs of a network."""
 
 import math
 
 from torch import nn
 
 from nas.mask import WeightMask
-from nas.measure.device import Device, Measuring
+from nas.measure.device import Device, MeasuringDevice
 from nas.packed import flash_bytes
 from nas.program import Program
 from nas.quantize import UnsupportedError
@@ -14,16 +14,16 @@ COSTS = ("size_bytes", "flash_bytes", "params", "macs", "peak_memory_bytes", "la
 
 
 def costs(model: nn.Module, program: Program, device: Device | None = None) -> dict[str, float]:
-    """What a network and its program cost for one sample.
+    """The costs of a network and its program, for one sample.
 
-    `flash_bytes` is what a device holds, bit-packed; `size_bytes`, which the file's own coding can
-    only lower, is the same here. `params` counts the trainable parameters but those that masks
-    remove, `macs` the multiply-accumulates of layers, `peak_memory_bytes` the most activations
-    alive at once; `latency_ms` is there where a device is, and `latency_ratio`, how many times as
-    long as the network in 32-bit floats that is, where the device can measure both.
+    `flash_bytes` is the size on a device, bit-packed. `size_bytes` is the same here, an upper bound
+    of the size of the file, which is compressed. `params` counts the trainable parameters that no
+    mask removes, `macs` the multiply-accumulates of layers, and `peak_memory_bytes` is the most
+    memory that activations take at once. With a device there is `latency_ms`, and, if the device
+    measures, `latency_ratio`: the latency relative to that of the network in 32-bit floats.
 
     Raises:
-        ValueError: if the device gives no latency.
+        ValueError: if the latency of the device is negative or not finite.
     """
     flash = float(flash_bytes(program))
     removed = sum(
@@ -38,20 +38,20 @@ def costs(model: nn.Module, program: Program, device: Device | None = None) -> d
     }
     if device is None:
         return measured
-    seconds, ratio = _timed(model, program, device)
+    seconds, ratio = _latency(model, program, device)
     if not 0.0 <= seconds < math.inf:
         raise ValueError(
-            f"the latency of a device must be seconds, 0 or more, but {device.name!r} gave {seconds}"
+            f"the latency of a device must be finite seconds, 0 or more, but {device.name!r} gave {seconds}"
         )
     return {**measured, **ratio, "latency_ms": 1000.0 * seconds}
 
 
-def _timed(model: nn.Module, program: Program, device: Device) -> tuple[float, dict[str, float]]:
-    if isinstance(device, Measuring):
+def _latency(model: nn.Module, program: Program, device: Device) -> tuple[float, dict[str, float]]:
+    if isinstance(device, MeasuringDevice):
         try:
-            seconds, ratio = device.compared(program, model)
+            seconds, ratio = device.compare_with_float(program, model)
         except UnsupportedError:
-            pass  # there is nothing to compare with
+            pass  # only the program can be timed
         else:
             return seconds, {"latency_ratio": ratio}
     return float(device.latency(program)), {}

@@ -1,4 +1,4 @@
-"""What a device is to a search."""
+"""The protocols of devices, which give the latency of a program."""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,25 +8,25 @@ from nas.program.program import Program
 
 
 class Device(Protocol):
-    """Something that can tell how long a program takes."""
+    """Gives the latency of a program, computed or measured."""
 
     @property
     def name(self) -> str:
-        """What the device is called."""
+        """The name of the device, for messages."""
         ...
 
     def latency(self, program: Program) -> float:
-        """Seconds for one sample."""
+        """The latency for one sample, in seconds."""
         ...
 
 
 @runtime_checkable
-class Measuring(Protocol):
-    """A device that runs programs here and now: its answers differ from call to call."""
+class MeasuringDevice(Protocol):
+    """A device that runs programs, so that its latencies differ from call to call."""
 
-    def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
-        """Seconds for one sample, and how many times as long as the network in 32-bit floats that
-        is.
+    def compare_with_float(self, program: Program, model: nn.Module) -> tuple[float, float]:
+        """The latency of a program for one sample, in seconds, and its ratio to the latency of the
+        same network in 32-bit floats.
 
         Raises:
             UnsupportedError: if the network cannot run in floats on this device.

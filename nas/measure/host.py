@@ -1,4 +1,4 @@
-"""The processor that this runs on, with ONNX Runtime on one thread."""
+"""This host as a device: ONNX Runtime on one thread of its processor."""
 
 import functools
 import platform
@@ -19,45 +19,44 @@ from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
 from nas.program.weights import IntegerWeights
 
-# ONNX and its runtime are imported where they are used: searches that time nothing on this host do
-# without them.
+# ONNX and its runtime are imported where they are used: most searches time nothing on this host.
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# Long enough for the clock, short enough for many rounds.
+# Much longer than the resolution of the clock, and short enough for many rounds.
 BLOCK_SECONDS = 1e-3
-WARM_UP = 5
+WARM_UP_RUNS = 5
 
 
 @dataclass(frozen=True)
 class OnnxRuntimeCpu:
-    """This host, measured: what it says differs from call to call, by some percent where nothing
-    else runs.
+    """This host, measured: latencies vary from call to call, by some percent on an idle machine.
 
-    A latency is the median of `rounds` blocks of runs on one sample, a millisecond each.
+    A latency is the median over `rounds` blocks of a millisecond, in which a model runs again and
+    again on one sample.
 
     Raises:
-        ValueError: if there are no rounds.
+        ValueError: if `rounds` is below 1.
     """
 
     rounds: int = 30
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
-            raise ValueError(f"there must be at least 1 round, but got {self.rounds}")
+            raise ValueError(f"rounds must be at least 1, but got {self.rounds}")
 
     @property
     def name(self) -> str:
-        """What the device is called."""
+        """The name of the device."""
         return "onnxruntime-cpu"
 
     def latency(self, program: Program) -> float:
-        """Seconds for one sample."""
-        return seconds([program], self.rounds)[0]
+        """The latency for one sample, in seconds."""
+        return latencies([program], self.rounds)[0]
 
-    def compared(self, program: Program, model: nn.Module) -> tuple[float, float]:
-        """Seconds for one sample, and how many times as long as the float network that is: medians
-        of the same rounds.
+    def compare_with_float(self, program: Program, model: nn.Module) -> tuple[float, float]:
+        """The latency for one sample, in seconds, and its ratio to that of the network in floats,
+        which runs in the same rounds.
 
         Raises:
             UnsupportedError: if the network has no ONNX form in floats.
@@ -65,84 +64,80 @@ class OnnxRuntimeCpu:
         from nas.onnx import float_to_onnx, to_onnx
 
         float_model = float_to_onnx(model, torch.zeros(1, *program.tensors[0].shape))
-        both = blocks([to_onnx(program), float_model], self.rounds)
-        return float(np.median(both[:, 0])), float(np.median(both[:, 0] / both[:, 1]))
+        seconds = time_models([to_onnx(program), float_model], self.rounds)
+        ratios = seconds[:, 0] / seconds[:, 1]
+        return float(np.median(seconds[:, 0])), float(np.median(ratios))
 
 
-def seconds(programs: Sequence[Program], rounds: int) -> list[float]:
-    """The latency of each program for one sample, by its median over rounds in which all run."""
+def latencies(programs: Sequence[Program], rounds: int) -> list[float]:
+    """The latency of each program for one sample, in seconds: the median over `rounds`."""
     from nas.onnx import to_onnx
 
-    return [
-        float(median)
-        for median in np.median(blocks([to_onnx(program) for program in programs], rounds), axis=0)
-    ]
+    seconds = time_models([to_onnx(program) for program in programs], rounds)
+    return [float(median) for median in np.median(seconds, axis=0)]
 
 
-def blocks(models: Sequence["ModelProto"], rounds: int) -> NDArray[np.float64]:
-    """Seconds for one sample, [rounds, models]; every round runs every model, so that drift meets
-    all of them alike.
+def time_models(models: Sequence["ModelProto"], rounds: int) -> NDArray[np.float64]:
+    """Seconds for one sample, [rounds, models].
+
+    Each round runs every model, so that a drift of the clock rate affects all of them alike.
     """
-    runs = [_bound(model) for model in models]
+    runs = [_bind_to_sample(model) for model in models]
     for run in runs:
-        _each(run, WARM_UP)
-    counts = [max(1, round(BLOCK_SECONDS / _each(run, WARM_UP))) for run in runs]
+        _seconds_per_run(run, WARM_UP_RUNS)
+    counts = [max(1, round(BLOCK_SECONDS / _seconds_per_run(run, WARM_UP_RUNS))) for run in runs]
     return np.array(
         [
-            [_each(run, count) for run, count in zip(runs, counts, strict=True)]
+            [_seconds_per_run(run, count) for run, count in zip(runs, counts, strict=True)]
             for _ in range(rounds)
         ]
     )
 
 
-def _each(run: Callable[[], object], count: int) -> float:
+def _seconds_per_run(run: Callable[[], object], count: int) -> float:
     start = time.perf_counter()
     for _ in range(count):
         run()
     return (time.perf_counter() - start) / count
 
 
-def _bound(model: "ModelProto") -> Callable[[], object]:
-    """Runs a model on one sample that stays in its place, as its logits do: finding places takes
-    two microseconds a run.
+def _bind_to_sample(model: "ModelProto") -> Callable[[], object]:
+    """A function that runs a model on one random sample.
+
+    Input and output are bound to fixed buffers: allocating them takes two microseconds a run.
     """
     from onnxruntime import OrtValue
 
-    running = session(model)
-    (source,), (target,), binding = (
-        running.get_inputs(),
-        running.get_outputs(),
-        running.io_binding(),
-    )
+    session = inference_session(model)
+    (source,), (target,) = session.get_inputs(), session.get_outputs()
+    binding = session.io_binding()
     sample = np.random.default_rng(0).random((1, *source.shape[1:]), np.float32)
     binding.bind_ortvalue_input(source.name, OrtValue.ortvalue_from_numpy(sample))
-    binding.bind_ortvalue_output(
-        target.name, OrtValue.ortvalue_from_numpy(np.zeros((1, *target.shape[1:]), np.float32))
-    )
-    return lambda: running.run_with_iobinding(binding)
+    logits = np.zeros((1, *target.shape[1:]), np.float32)
+    binding.bind_ortvalue_output(target.name, OrtValue.ortvalue_from_numpy(logits))
+    return lambda: session.run_with_iobinding(binding)
 
 
-def description() -> str:
-    """The processor, and what runs on it."""
+def host_description() -> str:
+    """The processor and the version of ONNX Runtime, as text."""
     import onnxruntime
 
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{(models or [platform.processor() or platform.machine()])[0]}, ONNX Runtime {onnxruntime.__version__}, 1 thread"
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return f"{processor}, ONNX Runtime {onnxruntime.__version__}, 1 thread"
 
 
 def run_onnx(model: "ModelProto", inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """The logits of all inputs, float32 [N, classes]."""
-    (logits,) = session(model).run(None, {"input": inputs})
+    (logits,) = inference_session(model).run(None, {"input": inputs})
     return np.asarray(logits, np.float32)
 
 
-def session(model: "ModelProto") -> Any:
-    """An onnxruntime.InferenceSession on one thread of this processor, whose integer products do
-    not saturate.
-    """
-    return _session(model, exact=saturates())
+def inference_session(model: "ModelProto") -> Any:
+    """An onnxruntime.InferenceSession on one thread, whose integer products do not saturate."""
+    return _session(model, exact=products_saturate())
 
 
 def _session(model: "ModelProto", exact: bool) -> Any:
@@ -153,8 +148,7 @@ def _session(model: "ModelProto", exact: bool) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors only
     if exact:
-        # Weights become unsigned when the model is loaded, which costs a sixth to a third of the
-        # speed.
+        # Converts weights to unsigned when the model is loaded, at a sixth to a third of the speed.
         options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -162,9 +156,9 @@ def _session(model: "ModelProto", exact: bool) -> Any:
 
 
 @functools.cache
-def saturates() -> bool:
-    """Whether ONNX Runtime adds products of 8-bit integers in 16 bits on this processor, as on x86
-    without VNNI.
+def products_saturate() -> bool:
+    """Whether ONNX Runtime adds products of 8-bit integers in 16 bits with saturation on this
+    processor, as on x86 without VNNI.
     """
     from nas.onnx import to_onnx
 

@@ -1,4 +1,4 @@
-"""Latency tables of this host."""
+"""Measures a latency table of this host."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,70 +6,62 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.measure.geometry import Geometry, geometries, geometry
-from nas.measure.host import description, seconds
+from nas.measure.host import host_description, latencies
 from nas.measure.latency_table import LatencyTable
 from nas.program.operations import Concat, Flatten, Operation
 from nas.program.program import Program
 from nas.program.tensors import Signature, TensorType
 
 
-def profile(programs: Sequence[Program], rounds: int = 30) -> LatencyTable:
-    """The table of all operations of some programs for one task, each timed alone on this host with
-    ONNX Runtime.
+def measure_latency_table(programs: Sequence[Program], rounds: int = 30) -> LatencyTable:
+    """The latencies of all operations of some programs for one task, each timed alone with ONNX
+    Runtime on this host, as medians over `rounds`.
 
-    An operation takes as long as a program of nothing else, less what taking in its first tensor
-    and giving out its result take. One that reads several tensors is timed reading the first one
-    several times; a Concat is given parts of one size.
+    The time of an operation is that of a program with only this operation, less that of reading its
+    first tensor and writing its result. An operation of several inputs is timed with its first
+    input several times, and a Concat with parts of equal size.
 
     Raises:
-        ValueError: if there are no programs, or their inputs or outputs have several shapes.
+        ValueError: if there are no programs, or their inputs or outputs differ in shape.
     """
     ends = {(program.tensors[0].shape, program.tensors[-1].shape) for program in programs}
     if len(ends) != 1:
         raise ValueError(
-            f"programs must have one shape of input and of output, but have {sorted(ends)}"
+            f"programs must share one shape of input and of output, but have {sorted(ends)}"
         )
     table: dict[Geometry, float] = {}
     for program in programs:
         for operation, signature in program.steps:
             key = geometry(operation, signature)
             if key not in table and not isinstance(operation, Flatten):
-                table[key] = _alone(operation, signature, rounds)
-    call = float(
-        np.mean(
-            seconds(
-                [
-                    _flattened([tensor])
-                    for tensor in (programs[0].tensors[0], programs[0].tensors[-1])
-                ],
-                rounds,
-            )
-        )
-    )
+                table[key] = _time_alone(operation, signature, rounds)
+    first, last = programs[0].tensors[0], programs[0].tensors[-1]
+    call = float(np.mean(latencies([_flattened([first]), _flattened([last])], rounds)))
     slowdowns = [
         (whole - call) / alone
-        for program, whole in zip(programs, seconds(programs, rounds), strict=True)
+        for program, whole in zip(programs, latencies(programs, rounds), strict=True)
         if (alone := sum(table[key] for key in geometries(program))) > 0 and whole > call
     ]
-    return LatencyTable(
-        description(), call, float(np.median(slowdowns)) if slowdowns else 1.0, table
-    )
+    slowdown = float(np.median(slowdowns)) if slowdowns else 1.0
+    return LatencyTable(host_description(), call, slowdown, table)
 
 
-def _alone(operation: Operation, signature: Signature, rounds: int) -> float:
+def _time_alone(operation: Operation, signature: Signature, rounds: int) -> float:
+    """Seconds of one operation, without reading its input and writing its result."""
     first, result, count = signature.source, signature.result, len(signature.sources)
     if isinstance(operation, Concat):
         first = dataclasses.replace(first, shape=(-(-result.shape[0] // count), *first.shape[1:]))
     single = dataclasses.replace(operation, inputs=(0,) * count)
     result = dataclasses.replace(result, shape=single.result_shape([first.shape] * count))
-    whole, taken, given = seconds(
+    whole, reading, writing = latencies(
         [_flattened([first, result], single), _flattened([first]), _flattened([result])], rounds
     )
-    return max(0.0, whole - (taken + given) / 2)
+    # A program that only flattens both reads and writes its tensor.
+    return max(0.0, whole - (reading + writing) / 2)
 
 
 def _flattened(tensors: Sequence[TensorType], *operations: Operation) -> Program:
-    """A program whose last result is flattened, as an output must be."""
+    """The program of some operations and a Flatten, because an output must be flat."""
     last = tensors[-1]
     flat = Flatten("flatten", (len(operations),))
     return Program((*tensors, dataclasses.replace(last, shape=(last.size,))), (*operations, flat))

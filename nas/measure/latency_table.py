@@ -1,4 +1,4 @@
-"""A device known by how long its operations take."""
+"""A device whose latency is the sum of those of its operations, from a table."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ from nas.measure.geometry import Geometry, geometries
 from nas.program.program import Program
 
 FORMAT, VERSION = "latency table", 1
-FEWEST = 4
+FEWEST_TO_FIT = 4
 
 
 @dataclass(frozen=True)
 class LatencyTable:
-    """The seconds, on a host, of a call that only takes in and gives out a sample, and of each
-    operation alone.
+    """Latencies of operations on a host.
 
-    `slowdown` is how many times as long operations take inside a program as alone, where their
-    weights stay in the cache.
+    `host` describes it. `call` is the time of a program without operations, in seconds, and
+    `seconds` are the times of operations, each alone. `slowdown` is the time of operations inside a
+    program relative to that alone, where their weights stay in the cache.
 
     Raises:
         ValueError: if a number is negative or not finite, or `call` or `slowdown` is 0.
@@ -41,61 +41,59 @@ class LatencyTable:
     def __post_init__(self) -> None:
         if not (0 < self.call < inf and 0 < self.slowdown < inf):
             raise ValueError(
-                f"call and slowdown must be positive and finite, but are {self.call} and {self.slowdown}"
+                f"call and slowdown must be positive and finite, but got {self.call} and {self.slowdown}"
             )
-        for found, seconds in self.seconds.items():
-            if not (0 <= seconds < inf and min(found.macs, found.bytes) >= 0):
+        for operation, seconds in self.seconds.items():
+            if not (0 <= seconds < inf and min(operation.macs, operation.bytes) >= 0):
                 raise ValueError(
-                    f"numbers must be finite and not negative, but are {seconds} and {found}"
+                    f"numbers must be finite and not negative, but got {seconds} and {operation}"
                 )
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change when any number does."""
-        return hashlib.sha256(json.dumps(_stored(self)).encode()).hexdigest()[:16]
+        """A hash of the table, 16 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(_to_json(self)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class TableDevice:
-    """A device that looks operations up, and estimates those that are missing from others of their
-    kind.
+    """A device whose latencies are looked up in `table`; `name` is for messages.
 
-    Estimated seconds are a + b · MACs + c · bytes, none of them negative, by least squares over all
-    that the table has of the kind, which must be 4 at least.
+    The time of an operation that is missing is estimated as a + b · MACs + c · bytes, with a, b and
+    c not negative, by least squares over the operations of the same kind, at least 4.
     """
 
     name: str
     table: LatencyTable
 
     def latency(self, program: Program) -> float:
-        """Seconds for one sample.
+        """The latency for one sample, in seconds.
 
         Raises:
             ValueError: if operations can neither be looked up nor estimated; the message names them
                 all.
         """
         unknown = [
-            found
-            for found in self.missing(program)
-            if len(self._of_kind.get(found.kind, [])) < FEWEST
+            operation
+            for operation in self.missing(program)
+            if len(self._of_kind.get(operation.kind, [])) < FEWEST_TO_FIT
         ]
         if unknown:
-            listed = "; ".join(f"{found.kind} {found.shapes}" for found in unknown)
+            listed = "; ".join(f"{operation.kind} {operation.shapes}" for operation in unknown)
             raise ValueError(
-                f"{self.name!r} must know these operations, or {FEWEST} of their kind, but lacks: {listed}"
+                f"{self.name!r} must know these operations, or {FEWEST_TO_FIT} of their kind, but lacks: {listed}"
             )
         return self.table.call + self.table.slowdown * sum(map(self._seconds, geometries(program)))
 
     def missing(self, program: Program) -> list[Geometry]:
-        """The operations that the table lacks, each once."""
-        return [
-            found for found in dict.fromkeys(geometries(program)) if found not in self.table.seconds
-        ]
+        """The different operations of a program that are not in the table."""
+        different = dict.fromkeys(geometries(program))
+        return [operation for operation in different if operation not in self.table.seconds]
 
-    def _seconds(self, found: Geometry) -> float:
-        if found in self.table.seconds:
-            return self.table.seconds[found]
-        return float(_features([found])[0] @ self._fits[found.kind])
+    def _seconds(self, operation: Geometry) -> float:
+        if operation in self.table.seconds:
+            return self.table.seconds[operation]
+        return float(_features([operation])[0] @ self._coefficients[operation.kind])
 
     @cached_property
     def _of_kind(self) -> Mapping[str, Sequence[Geometry]]:
@@ -105,44 +103,46 @@ class TableDevice:
         }
 
     @cached_property
-    def _fits(self) -> Mapping[str, NDArray[np.float64]]:
+    def _coefficients(self) -> Mapping[str, NDArray[np.float64]]:
         return {
-            kind: _fitted(_features(known), np.array([self.table.seconds[each] for each in known]))
+            kind: _fit(_features(known), np.array([self.table.seconds[each] for each in known]))
             for kind, known in self._of_kind.items()
         }
 
 
-def _features(known: Sequence[Geometry]) -> NDArray[np.float64]:
-    return np.array([(1.0, each.macs, each.bytes) for each in known])
+def _features(operations: Sequence[Geometry]) -> NDArray[np.float64]:
+    """[operations, 3]: one, MACs and bytes."""
+    return np.array([(1.0, operation.macs, operation.bytes) for operation in operations])
 
 
-def _fitted(features: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The coefficients of least squared error among those that are not negative: of three features,
-    every subset is tried.
+def _fit(features: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of least squared error that are not negative, by trying every subset of the
+    three features.
     """
     best, least = np.zeros(3), inf
-    for columns in (
-        list(chosen) for count in (1, 2, 3) for chosen in combinations(range(3), count)
-    ):
-        found = np.zeros(3)
-        found[columns] = np.linalg.lstsq(features[:, columns], seconds, rcond=None)[0]
-        error = float(((features @ found - seconds) ** 2).sum())
-        if found.min() >= 0 and error < least:
-            best, least = found, error
+    subsets = (list(subset) for count in (1, 2, 3) for subset in combinations(range(3), count))
+    for columns in subsets:
+        fitted = np.zeros(3)
+        fitted[columns] = np.linalg.lstsq(features[:, columns], seconds, rcond=None)[0]
+        error = float(((features @ fitted - seconds) ** 2).sum())
+        if fitted.min() >= 0 and error < least:
+            best, least = fitted, error
     return best
 
 
-def write(table: LatencyTable, path: Path) -> None:
+def write_latency_table(table: LatencyTable, path: Path) -> None:
     """Writes a table as JSON.
 
     Raises:
-        OSError: if the disk is full or refuses.
+        OSError: if writing fails.
     """
-    durable.write(path, json.dumps(_stored(table), indent=1).encode())
+    durable.write(path, json.dumps(_to_json(table), indent=1).encode())
 
 
-def _stored(table: LatencyTable) -> dict[str, Any]:
-    rows = [{**asdict(found), "seconds": seconds} for found, seconds in table.seconds.items()]
+def _to_json(table: LatencyTable) -> dict[str, Any]:
+    rows = [
+        {**asdict(operation), "seconds": seconds} for operation, seconds in table.seconds.items()
+    ]
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -153,8 +153,8 @@ def _stored(table: LatencyTable) -> dict[str, Any]:
     return {**head, "operations": rows}
 
 
-def read(path: Path) -> LatencyTable:
-    """The table of a file.
+def read_latency_table(path: Path) -> LatencyTable:
+    """The table in a file that `write_latency_table` wrote.
 
     Raises:
         ValueError: if the file is damaged, or of another format or version.
@@ -170,7 +170,7 @@ def read(path: Path) -> LatencyTable:
         ]
         seconds = {Geometry(*row[:-1]): row[-1] for row in rows}
         if len(seconds) != len(rows):
-            raise ValueError("it has an operation twice")
+            raise ValueError("an operation appears twice")
         return LatencyTable(
             _typed(stored["host"], str),
             _typed(stored["call"], float),
@@ -179,7 +179,7 @@ def read(path: Path) -> LatencyTable:
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"{path} must hold a {FORMAT} of version {VERSION}, but has: {error!r}"
+            f"{path} must hold a {FORMAT} of version {VERSION}, but does not: {error!r}"
         ) from error
 
 
@@ -193,6 +193,6 @@ _FIELDS: Mapping[str, type] = {
 
 
 def _typed(value: object, kind: type) -> Any:
-    if type(value) is not kind:
-        raise TypeError(f"{value!r}, where a {kind.__name__} should be")
+    if type(value) is not kind:  # not isinstance, because True is an int
+        raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value

@@ -1,3 +1,3 @@
-"""Run directories: running an experiment, its journal, its TensorBoard logs, and what it found as
-files to ship.
+"""Run directories: running an experiment, its journal and TensorBoard logs, and exporting its
+candidates.
 """

@@ -1,49 +1,111 @@
-"""What a run directory holds, as files to ship."""
+"""Candidates of a run as files to ship."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save as to_safetensors
 
 from nas import durable
-from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import unpack
-from nas.program import Program
-from nas.runs import directory, journal, records
-from nas.runs.records import objective_of
-from nas.runs.retrain import retrained
+from nas.runs.directory import packed_path, weights_path
+from nas.runs.journal import read_journal
+from nas.runs.journal_format import evaluation_to_json, objective_of
 
-FORMATS = ("packed", "onnx", "torch")
+# Imports that are slow are made where they are needed: the help of the command line reads FORMATS.
+if TYPE_CHECKING:
+    from nas.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A trained candidate: what was measured, its file and its weights."""
+class ExportedCandidate:
+    """A trained candidate: its evaluation, the bytes of its packed file, and its weights by name."""
 
     evaluation: Evaluation
     packed: bytes
     weights: Mapping[str, NDArray[Any]]
 
 
-def chosen(out: Path, id: str) -> Evaluation:
-    """The evaluation of a run directory with this number, or the best one for "best".
+@dataclass(frozen=True)
+class ExportFormat:
+    """A format of exported files: a phrase for the help text, and what writes a candidate to a path."""
+
+    help: str
+    write: Callable[[ExportedCandidate, Path], None]
+
+
+def _write_packed(candidate: ExportedCandidate, target: Path) -> None:
+    durable.write(target, candidate.packed)
+
+
+def _write_onnx(candidate: ExportedCandidate, target: Path) -> None:
+    from nas.onnx import to_onnx
+
+    durable.write(target, to_onnx(unpack(candidate.packed)).SerializeToString())
+
+
+def _write_torch(candidate: ExportedCandidate, target: Path) -> None:
+    """Weights as safetensors, and the design and the metrics as JSON beside them."""
+    from safetensors.numpy import save
+
+    durable.write(target, save(dict(candidate.weights)))
+    evaluation = evaluation_to_json(candidate.evaluation)
+    description = {name: evaluation[name] for name in ("design", "genotype", "metrics")}
+    beside = target.with_name(target.name + ".json")
+    durable.write(beside, json.dumps(description, indent=2).encode())
+
+
+FORMATS: Mapping[str, ExportFormat] = {
+    "packed": ExportFormat("the packed file", _write_packed),
+    "onnx": ExportFormat("the same program as ONNX", _write_onnx),
+    "torch": ExportFormat(
+        "weights as safetensors, and the design and the metrics in FILE.json", _write_torch
+    ),
+}
+"""All formats, by their name on the command line; the first is the default."""
+
+
+def export(
+    out: Path, id: str, to: str, target: Path, experiment: "Experiment | None" = None
+) -> Evaluation:
+    """Writes a candidate of a run to the file `target`, in the format `to`, and returns its
+    evaluation.
+
+    `id` is as in `find_candidate`, and `to` is a name in `FORMATS`. The candidate is taken as the
+    run trained it, or trained again by `experiment` if one is given.
+
+    Raises:
+        ValueError: if there is no such candidate or format, or the experiment is not the run's.
+        OSError: if a file cannot be read or written.
+    """
+    if to not in FORMATS:
+        raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
+    evaluation = find_candidate(out, id)
+    candidate = (
+        _stored(out, evaluation) if experiment is None else _retrained(out, evaluation, experiment)
+    )
+    unpack(candidate.packed)  # checks that it is undamaged
+    FORMATS[to].write(candidate, target)
+    return candidate.evaluation
+
+
+def find_candidate(out: Path, id: str) -> Evaluation:
+    """The trained candidate of a run directory with this id, or the best one for "best".
 
     Raises:
         ValueError: if there is no such candidate, or it was not trained.
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
     """
-    header, evaluations = journal.read(out)
+    header, evaluations = read_journal(out)
     if id == "best":
-        found = best(evaluations, objective_of(header))
-        if found is None:
+        leader = best(evaluations, objective_of(header))
+        if leader is None:
             raise ValueError(f"the best of {out} must be within the budget, but nothing is")
-        return found
+        return leader
     if not id.isdecimal() or int(id) >= len(evaluations):
         raise ValueError(f"an id must be 'best' or 0 … {len(evaluations) - 1}, but got {id!r}")
     evaluation = evaluations[int(id)]
@@ -54,53 +116,16 @@ def chosen(out: Path, id: str) -> Evaluation:
     return evaluation
 
 
-def export(
-    out: Path, id: str, to: str, target: Path, experiment: Experiment | None = None
-) -> Evaluation:
-    """Writes a candidate of a run: "packed", its file; "onnx", the same program as ONNX; "torch",
-    weights and `target`.json.
-
-    The weights are safetensors, the JSON beside them has the design and the metrics. What is
-    written was trained by the run or, where an `experiment` is given, is trained now, as that one
-    says. Returns its evaluation.
-
-    Raises:
-        ValueError: if there is no such candidate or format, or the experiment is not the run's.
-        OSError: if a file cannot be read or written.
-    """
-    if to not in FORMATS:
-        raise ValueError(f"a format must be one of {FORMATS}, but got {to!r}")
-    evaluation = chosen(out, id)
-    candidate = (
-        _stored(out, evaluation) if experiment is None else _retrained(out, evaluation, experiment)
-    )
-    program = unpack(candidate.packed)  # nothing damaged is shipped
-    if to == "packed":
-        durable.write(target, candidate.packed)
-    elif to == "onnx":
-        durable.write(target, _onnx(program))
-    else:
-        durable.write(target, to_safetensors(dict(candidate.weights)))
-        evaluated = records.to_json(candidate.evaluation)
-        told = {name: evaluated[name] for name in ("design", "genotype", "metrics")}
-        durable.write(target.with_name(target.name + ".json"), json.dumps(told, indent=2).encode())
-    return candidate.evaluation
-
-
-def _stored(out: Path, evaluation: Evaluation) -> Candidate:
-    with np.load(directory.weights_path(out, evaluation.id), allow_pickle=False) as archive:
+def _stored(out: Path, evaluation: Evaluation) -> ExportedCandidate:
+    with np.load(weights_path(out, evaluation.id), allow_pickle=False) as archive:
         weights = {name: archive[name] for name in archive.files}
-    return Candidate(evaluation, directory.packed_path(out, evaluation.id).read_bytes(), weights)
+    return ExportedCandidate(evaluation, packed_path(out, evaluation.id).read_bytes(), weights)
 
 
-def _retrained(out: Path, evaluation: Evaluation, experiment: Experiment) -> Candidate:
+def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> ExportedCandidate:
+    from nas.runs.retrain import retrained
+
     again, trained = retrained(experiment, out, evaluation)
-    # Storage of its own for each: safetensors takes no views.
+    # Copied, because safetensors refuses views.
     weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}
-    return Candidate(again, trained.packed, weights)
-
-
-def _onnx(program: Program) -> bytes:
-    from nas.onnx import to_onnx  # slow to import
-
-    return bytes(to_onnx(program).SerializeToString())
+    return ExportedCandidate(again, trained.packed, weights)

@@ -1,5 +1,6 @@
-"""The journal of a run directory: one line for the experiment, then one for each evaluation, never
-lost once written.
+"""The journal of a run directory: what the run is, and every evaluation, never lost once written.
+
+One process writes it, and others may read it meanwhile. A line is on disk before its result is used.
 """
 
 import fcntl
@@ -13,30 +14,29 @@ from typing import Any
 from nas import durable
 from nas.objective import Evaluation
 from nas.runs.directory import RunDirectoryError
-from nas.runs.records import (
-    FORMAT,
-    NAME,
-    VERSION,
+from nas.runs.journal_format import (
     Header,
-    contents,
-    line_of,
-    to_json,
+    decode_journal,
+    encode_line,
+    evaluation_to_json,
+    header_of,
     with_present_kinds,
 )
 
+JOURNAL_NAME = "journal.jsonl"
 
-def read(out: Path) -> tuple[Header, list[Evaluation]]:
-    """The header and the evaluations of a run directory, which another process may still be writing
-    to.
+
+def read_journal(out: Path) -> tuple[Header, list[Evaluation]]:
+    """The header and the evaluations of a run directory.
 
     Raises:
         RunDirectoryError: if there is no journal, or it is damaged.
     """
-    path = out / NAME
+    path = out / JOURNAL_NAME
     if not path.is_file():
-        raise RunDirectoryError(f"a run directory must hold {NAME}, but {out} does not")
-    header, evaluations, whole = contents(path, path.read_bytes())
-    if not whole:
+        raise RunDirectoryError(f"a run directory must hold {JOURNAL_NAME}, but {out} does not")
+    header, evaluations, length = decode_journal(path, path.read_bytes())
+    if not length:
         raise RunDirectoryError(
             f"{path} must begin with a header, but is empty: run the experiment again"
         )
@@ -45,8 +45,10 @@ def read(out: Path) -> tuple[Header, list[Evaluation]]:
 
 @dataclass
 class Journal:
-    """An open journal, locked against other writers. `evaluations` is what it holds, `failed` that
-    it takes no more.
+    """An open journal, locked against other writers; made by `open_journal`.
+
+    `path` is the file, `descriptor` an open file descriptor of it, and `evaluations` are those that
+    it holds. After a write has `failed` it takes no more.
     """
 
     path: Path
@@ -55,15 +57,15 @@ class Journal:
     failed: bool = False
 
     def append(self, evaluation: Evaluation) -> None:
-        """Adds an evaluation and returns once it is on disk.
+        """Adds an evaluation, and returns once it is on disk.
 
         Raises:
-            OSError: if the disk is full or refuses; the run must stop, and can be resumed.
+            OSError: if writing fails. The run must then end, and can be resumed.
         """
-        line = line_of(to_json(evaluation))
+        line = encode_line(evaluation_to_json(evaluation))
         if self.failed:
             raise OSError(f"{self.path} must be opened again after a failed write")
-        # Whatever followed a torn line would be lost with it.
+        # Lines behind a torn one could not be read.
         self.failed = True
         _write(self.descriptor, line)
         self.failed = False
@@ -77,15 +79,17 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 @contextmanager
-def journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
-    """The journal of `experiment` in the run directory `out`, both made if they are not there.
+def open_journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
+    """Opens the journal of the run directory `out` for writing, and creates it if it is missing.
+
+    `experiment` is the description of the experiment, which must be the one in the header.
 
     Raises:
-        RunDirectoryError: if the directory cannot be written or another process writes it, it
-            belongs to another experiment, or it is damaged.
-        OSError: if the disk is full or refuses.
+        RunDirectoryError: if the directory cannot be written, another process writes it, it belongs
+            to another experiment, or it is damaged.
+        OSError: if writing fails.
     """
-    path = out / NAME
+    path = out / JOURNAL_NAME
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -96,25 +100,17 @@ def journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
             f"a run directory must be a folder that can be written, but {error}"
         ) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunDirectoryError(
-                f"one process at a time may write {out}, but another one does"
-            ) from error
-        header, evaluations, whole = contents(path, path.read_bytes())
-        if whole:
+        _lock(descriptor, out)
+        header, evaluations, length = decode_journal(path, path.read_bytes())
+        if length:
             _check_same(out, header["experiment"], with_present_kinds(experiment))
+            missing = b""
         else:
             _check_new(out)
-        os.ftruncate(descriptor, whole)
-        # Synced each time, because the process that wrote it may have been killed before it did so.
-        _write(
-            descriptor,
-            b""
-            if whole
-            else line_of({"format": FORMAT, "version": VERSION, "experiment": experiment}),
-        )
+            missing = encode_line(header_of(experiment))
+        os.ftruncate(descriptor, length)
+        # Synced even if nothing is missing: an earlier process may have been killed before it did.
+        _write(descriptor, missing)
         durable.sync_folder(out)
         durable.sync_folder(out.parent)
         yield Journal(path, descriptor, evaluations)
@@ -122,29 +118,41 @@ def journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
         os.close(descriptor)
 
 
-def _check_new(out: Path) -> None:
-    if any(file.name != NAME for file in out.iterdir()):
+def _lock(descriptor: int, out: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
         raise RunDirectoryError(
-            f"a run directory must be new or hold {NAME} with its header, but {out} holds other files"
+            f"one process at a time may write {out}, but another one does"
+        ) from error
+
+
+def _check_new(out: Path) -> None:
+    if any(file.name != JOURNAL_NAME for file in out.iterdir()):
+        raise RunDirectoryError(
+            f"a run directory must be new or hold {JOURNAL_NAME} with its header, but {out} holds other files"
         )
 
 
-def _flat(value: Mapping[str, Any]) -> dict[str, Any]:
-    flat, left = dict[str, Any](), dict[str, Any](value)
-    while left:
-        name, inner = left.popitem()
-        if isinstance(inner, dict):
-            left |= {f"{name}.{key}": item for key, item in inner.items()}
-        else:
-            flat[name] = inner
-    return flat
-
-
-def _check_same(out: Path, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    old, new = _flat(recorded), _flat(wanted)
+def _check_same(out: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    old, new = _flat(stored), _flat(given)
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     if names:
-        told = "; ".join(f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in names)
-        raise RunDirectoryError(
-            f"{out} must be resumed with the experiment that it was made by, but {told}"
+        changes = "; ".join(
+            f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in names
         )
+        raise RunDirectoryError(
+            f"{out} must be resumed with the experiment that it was made by, but {changes}"
+        )
+
+
+def _flat(nested: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries as one, with dotted keys."""
+    flat, left = dict[str, Any](), dict[str, Any](nested)
+    while left:  # not recursive, because a damaged header may be nested deeper than Python recurses
+        name, value = left.popitem()
+        if isinstance(value, dict):
+            left |= {f"{name}.{key}": item for key, item in value.items()}
+        else:
+            flat[name] = value
+    return flat

@@ -1,48 +1,60 @@
-"""What a run has found."""
+"""What a run has found so far, as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.objective import Evaluation, Objective, Status, best, hypervolume, nearest, pareto_front
-from nas.runs import directory, journal, records
-from nas.runs.records import objective_of
+from nas.objective import (
+    Evaluation,
+    Objective,
+    Status,
+    best,
+    hypervolume,
+    nearest_to_budget,
+    pareto_front,
+)
+from nas.runs.directory import RunDirectoryError, read_test_accuracy
+from nas.runs.journal import read_journal
+from nas.runs.journal_format import evaluation_to_json, objective_of
 
+# Imports that need torch are made where they are needed: a summary does not.
 if TYPE_CHECKING:
     from nas.experiment import Experiment
 
+BIT_WIDTHS = (1, 2, 3, 4, 6, 8)
 
-BITS = (1, 2, 3, 4, 6, 8)
-
-
-Layers = Mapping[str, Mapping[str, Any]]
-"""For each layer its `bits` (None: those of no quantized layer), and the `accuracy` at each number
-of them.
+LayerSensitivities = Mapping[str, Mapping[str, Any]]
+"""For each layer its `bits` in the candidate (None: not quantized), and the `accuracy` at each
+bit-width.
 """
 
 
 def summary(out: Path) -> dict[str, Any]:
-    """The best candidate, the Pareto front, its hypervolume and how many evaluations ended how.
+    """The best candidate, the Pareto front, its hypervolume and the number of evaluations of each
+    status.
+
+    `nearest` is there if no candidate meets the budget, and `test_accuracy` if the best candidate
+    was scored on test data.
 
     Raises:
-        RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective cannot
-            judge what it holds.
+        RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective does not
+            suit its evaluations.
     """
-    header, evaluations = journal.read(out)
+    header, evaluations = read_journal(out)
     try:
-        found = _judged(evaluations, objective_of(header))
+        found = _summarize(evaluations, objective_of(header))
     except (KeyError, TypeError, ValueError) as error:
-        raise directory.RunDirectoryError(
-            f"{out} must hold an objective and all that it names, but judging gives {error!r}"
+        raise RunDirectoryError(
+            f"{out} must hold an objective and all metrics that it names, but judging gives {error!r}"
         ) from error
-    tested = directory.read_test(out)
+    tested = read_test_accuracy(out)
     if found["best"] is not None and tested is not None and tested[0] == found["best"]["id"]:
         found["test_accuracy"] = tested[1]
     return found
 
 
-def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:
+def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:
     leader = best(evaluations, objective)
     counts = Counter(evaluation.status for evaluation in evaluations)
     found: dict[str, Any] = {
@@ -51,35 +63,35 @@ def _judged(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str
         "hypervolume": hypervolume(evaluations, objective),
         "counts": {status.value: counts[status] for status in Status},
     }
-    if leader is None and (close := nearest(evaluations, objective)) is not None:
-        found["nearest"] = _candidate(close)
+    if leader is None:
+        nearest = nearest_to_budget(evaluations, objective)
+        if nearest is not None:
+            found["nearest"] = _candidate(nearest)
     return found
 
 
 def _candidate(evaluation: Evaluation) -> dict[str, Any]:
-    told = records.to_json(evaluation)
-    return {name: told[name] for name in ("id", "design", "status", "metrics")}
+    content = evaluation_to_json(evaluation)
+    return {name: content[name] for name in ("id", "design", "status", "metrics")}
 
 
-def layers_of_best(out: Path, experiment: "Experiment") -> Layers:
-    """How much validation accuracy each layer of the best candidate costs at each number of bits,
-    when it alone changes.
+def sensitivities_of_best(out: Path, experiment: "Experiment") -> LayerSensitivities:
+    """The validation accuracy of the best candidate when one layer alone has other bits.
 
     Raises:
-        ValueError: if nothing is within the budget, the experiment is not the run's, or the
+        ValueError: if no candidate is within the budget, the experiment is not the run's, or the
             candidate's weights are damaged.
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
     """
     from nas.measure.sensitivity import bit_widths, sensitivity
-    from nas.runs.retrain import restored  # here, because the summary must not wait for torch
+    from nas.runs.retrain import restored
 
-    header, evaluations = journal.read(out)
+    header, evaluations = read_journal(out)
     leader = best(evaluations, objective_of(header))
     if leader is None:
         raise ValueError(f"the best of {out} must be within the budget, but nothing is")
     model = restored(experiment, out, leader)
-    designed = bit_widths(model)
-    table = sensitivity(model, experiment.task.validation, sorted({*BITS, *designed.values()}))
-    return {
-        name: {"bits": designed.get(name), "accuracy": dict(row)} for name, row in table.items()
-    }
+    bits = bit_widths(model)
+    widths = sorted({*BIT_WIDTHS, *bits.values()})
+    table = sensitivity(model, experiment.task.validation, widths)
+    return {layer: {"bits": bits.get(layer), "accuracy": dict(row)} for layer, row in table.items()}

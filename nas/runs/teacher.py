@@ -1,40 +1,47 @@
-"""The loss of an experiment, by its teacher if it has one."""
+"""The training loss of an experiment: cross-entropy, or distillation from its teacher."""
 
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from nas.experiment import Experiment
 from nas.seeds import derive, seeded
-from nas.training import checkpoint as weights
-from nas.training.distil import Distillation
+from nas.training import checkpoint
+from nas.training.distil import Distillation, Teacher
 from nas.training.fit import Loss, cross_entropy, fit
 
 
 def loss_of(experiment: Experiment, out: Path) -> Loss:
-    """Plain cross-entropy, or distillation from a teacher that is given, or trained once for the
-    run directory.
+    """Cross-entropy, or distillation if the experiment has a teacher.
+
+    A teacher that is to be trained is trained once, and stored in the run directory `out`.
+
+    Raises:
+        ValueError: if the teacher's weights are missing, damaged or of another network.
     """
-    teacher, task = experiment.teacher, experiment.task
+    teacher = experiment.teacher
     if teacher is None:
         return cross_entropy
-    seed, recipe = derive(experiment.seed, "teacher"), experiment.recipe
+    model = _trained(teacher, experiment, out)
+    inputs = experiment.task.train.inputs
+    return Distillation(model, inputs, teacher.alpha, teacher.temperature, teacher.hints)
+
+
+def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
+    seed, task, recipe = derive(experiment.seed, "teacher"), experiment.task, experiment.recipe
     with seeded(seed):
         model = teacher.build(task.example, task.classes)
-        if teacher.weights is not None and not weights.load(model, teacher.weights):
+        if teacher.weights is not None and not checkpoint.load(model, teacher.weights):
             raise ValueError(
                 f"{teacher.weights} must hold the teacher's weights, but is missing, damaged or of another network"
             )
         if teacher.epochs > 0:
-            # Named after all that it is made from: whoever changes any of that gets another
-            # teacher.
-            path = (
-                out
-                / f"teacher-{weights.digest(model, task.digest, asdict(recipe), teacher.epochs, seed)}.npz"
-            )
-            if not weights.load(model, path):
-                shuffle = torch.Generator().manual_seed(seed)
+            # Named after all that determines it, so that a changed experiment trains another.
+            name = checkpoint.digest(model, task.digest, asdict(recipe), teacher.epochs, seed)
+            path = out / f"teacher-{name}.npz"
+            if not checkpoint.load(model, path):
                 fit(
                     model,
                     task,
@@ -42,7 +49,7 @@ def loss_of(experiment: Experiment, out: Path) -> Loss:
                     epochs=teacher.epochs,
                     lr=recipe.lr,
                     loss=cross_entropy,
-                    generator=shuffle,
+                    generator=torch.Generator().manual_seed(seed),
                 )
-                weights.save(model, path)
-    return Distillation(model, task.train.inputs, teacher.alpha, teacher.temperature, teacher.hints)
+                checkpoint.save(model, path)
+    return model

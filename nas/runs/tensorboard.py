@@ -1,4 +1,4 @@
-"""A search in TensorBoard: its curves, its front, and every trained candidate."""
+"""TensorBoard logs of a search: its curves, its Pareto front, and every trained candidate."""
 
 import logging
 import shutil
@@ -20,26 +20,26 @@ from nas.strategy import Reporting, Strategy
 
 
 class TensorBoardLog:
-    """Writes a search below `folder`: its curves to `search`, each trained candidate to
-    `trials/NNNNN`.
+    """Logs a search below `folder`: its curves to `search`, each trained candidate to
+    `trials/NNNNN`. `choices` are those of its space.
 
-    A resumed search goes through all it has done before, so the logs are written anew from their
-    beginning. Where they cannot be written, the board warns once and logs no more: it is for
-    looking on, and no search may end because of it.
+    A resumed search passes through all earlier evaluations again, so the logs are written anew. If
+    they cannot be written, a warning is logged and no more is written: a search must not end
+    because of its logs.
     """
 
     def __init__(self, folder: Path, choices: Choices) -> None:
         self._folder = folder
-        # TensorBoard takes the columns of its table from one trial: each must name the choices that
-        # its design leaves out.
+        # TensorBoard takes the columns of its table from one trial, so each must name also the
+        # choices that are not active in its design.
         self._columns = _plain({choice.name: choice.options[0] for choice in choices})
-        self._search: SummaryWriter | None = None
+        self._writer: SummaryWriter | None = None
         self._trials = 0
         self._seconds = 0.0
-        with self._warned():
+        with self._no_more_after_errors():
             if folder.exists():
                 shutil.rmtree(folder)
-            self._search = SummaryWriter(str(folder / "search"))
+            self._writer = SummaryWriter(str(folder / "search"))
 
     def __enter__(self) -> Self:
         return self
@@ -50,19 +50,19 @@ class TensorBoardLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._warned():
-            if self._search is not None:
-                self._search.close()
+        with self._no_more_after_errors():
+            if self._writer is not None:
+                self._writer.close()
 
     @contextmanager
-    def _warned(self) -> Iterator[None]:
+    def _no_more_after_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             logging.getLogger(__name__).warning(
                 "no more TensorBoard logs in %s, because of %s", self._folder, error
             )
-            broken, self._search = self._search, None
+            broken, self._writer = self._writer, None
             if broken is not None:
                 with suppress(OSError):
                     broken.close()
@@ -70,14 +70,14 @@ class TensorBoardLog:
     def add(
         self, evaluations: Sequence[Evaluation], objective: Objective, strategy: Strategy
     ) -> None:
-        """Logs the last of `evaluations`; the ones before it have been logged."""
-        with self._warned():
-            if self._search is not None:
-                self._add(self._search, evaluations, objective, strategy)
+        """Logs the last of `evaluations`, and the statistics of a `Reporting` strategy."""
+        with self._no_more_after_errors():
+            if self._writer is not None:
+                self._add(self._writer, evaluations, objective, strategy)
 
     def _add(
         self,
-        board: SummaryWriter,
+        writer: SummaryWriter,
         evaluations: Sequence[Evaluation],
         objective: Objective,
         strategy: Strategy,
@@ -85,40 +85,41 @@ class TensorBoardLog:
         latest = evaluations[-1]
         self._seconds += latest.seconds
         over = sum(evaluation.status is Status.OVER_BUDGET for evaluation in evaluations)
-        board.add_scalar("search/over_budget_share", over / len(evaluations), len(evaluations))
+        writer.add_scalar("search/over_budget_share", over / len(evaluations), len(evaluations))
         if latest.status is Status.OVER_BUDGET:
             return
         self._trials += 1
         if isinstance(strategy, Reporting):
             for name, value in strategy.report().items():
-                board.add_scalar(f"strategy/{name}", value, self._trials)
+                writer.add_scalar(f"strategy/{name}", value, self._trials)
         if latest.status is Status.OK:
-            self._curves(board, latest, evaluations, objective)
-            self._trial(latest)
+            self._add_curves(writer, latest, evaluations, objective)
+            self._add_trial(latest)
 
-    def _curves(
+    def _add_curves(
         self,
-        board: SummaryWriter,
+        writer: SummaryWriter,
         latest: Evaluation,
         evaluations: Sequence[Evaluation],
         objective: Objective,
     ) -> None:
         for name, value in latest.metrics.items():
-            board.add_scalar(f"candidate/{name}", value, self._trials)
+            writer.add_scalar(f"candidate/{name}", value, self._trials)
         leader = best(evaluations, objective)
         if leader is not None:
             for name, value in leader.metrics.items():
-                board.add_scalar(f"best/{name}", value, self._trials)
+                writer.add_scalar(f"best/{name}", value, self._trials)
             name = objective.maximize[0] if objective.maximize else objective.minimize[0]
-            board.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
-        board.add_scalar("search/hypervolume", hypervolume(evaluations, objective), self._trials)
+            writer.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
+        writer.add_scalar("search/hypervolume", hypervolume(evaluations, objective), self._trials)
 
-    def _trial(self, evaluation: Evaluation) -> None:
-        # One event file a trial: TensorBoard's hyper-parameter table has a row for each.
+    def _add_trial(self, evaluation: Evaluation) -> None:
+        # An event file for each trial, because TensorBoard's table of hyperparameters has a row for
+        # each file.
         with SummaryWriter(str(self._folder / "trials" / f"{evaluation.id:05d}")) as writer:
-            for epoch, reached in enumerate(evaluation.history, 1):
-                writer.add_scalar("epoch/loss", reached.loss, epoch)
-                writer.add_scalar("epoch/accuracy", reached.accuracy, epoch)
+            for number, epoch in enumerate(evaluation.history, 1):
+                writer.add_scalar("epoch/loss", epoch.loss, number)
+                writer.add_scalar("epoch/accuracy", epoch.accuracy, number)
             metrics = {f"metric/{name}": value for name, value in evaluation.metrics.items()}
             for name, value in metrics.items():
                 writer.add_scalar(name, value, 0)
@@ -128,11 +129,11 @@ class TensorBoardLog:
                 writer.file_writer.add_summary(summary)
 
     def finish(self, evaluations: Sequence[Evaluation], objective: Objective) -> None:
-        """Draws accuracy against size, the Pareto front among them."""
-        with self._warned():
-            if self._search is not None:
+        """Logs the picture of all trained candidates and the Pareto front."""
+        with self._no_more_after_errors():
+            if self._writer is not None:
                 picture = pareto_picture(evaluations, objective)
-                self._search.add_image("pareto", picture, self._trials, dataformats="HWC")
+                self._writer.add_image("pareto", picture, self._trials, dataformats="HWC")
 
 
 def _plain(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:
@@ -145,8 +146,8 @@ def _plain(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:
 def pareto_picture(
     evaluations: Sequence[Evaluation], objective: Objective
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Accuracy against `size_bytes` of every trained candidate, uint8 [H, W, 4]; the front is
-    joined by a line.
+    """A plot of accuracy against `size_bytes` of all trained candidates, with the front as a line,
+    uint8 [H, W, 4].
     """
     figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)

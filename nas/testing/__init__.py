@@ -1,4 +1,4 @@
-"""The contracts that types cannot state, as checks to run on one's own parts."""
+"""Contracts that types cannot state, as checks for spaces, strategies, compressors and devices."""
 
 import lazy_loader
 

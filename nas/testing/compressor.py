@@ -22,11 +22,13 @@ from nas.testing.networks import (
     untouched,
 )
 from nas.testing.proposals import require
+from nas.threads import one_thread
 
 DESIGNS = 10
 UNKNOWN_SITE, BAD_VALUE = "no.such.site", "no such value"
 
 
+@one_thread()
 def check_compressor(
     compressor: Compressor,
     space: SearchSpace,

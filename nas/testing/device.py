@@ -12,14 +12,14 @@ from nas.testing.proposals import require
 
 
 def check_device(device: Device, program: Program, spread: float = 0.0) -> None:
-    """Times a program and its beginning on a device, and says what the device does that a search
-    could not live with.
+    """Checks that a device gives latencies that a search can use, by timing `program` and its first
+    half.
 
-    `spread` is by what factor two answers for one program may differ, less 1: 0 for a device that
-    computes its answers, 1 or more for one that measures them.
+    Two latencies of one program may differ by a factor of 1 + `spread`: 0 suits a device that
+    computes latencies, 1 or more one that measures them.
 
     Raises:
-        AssertionError: at the first breach, with its likely cause.
+        AssertionError: at the first violation, with its likely cause.
     """
     name: object = device.name
     require(
@@ -46,7 +46,7 @@ def check_device(device: Device, program: Program, spread: float = 0.0) -> None:
     )
     require(max(first, again) <= (1 + spread) * min(first, again), breach, guess)
     breach = f"{name!r} must not be much faster with a whole program, {first}, than with its first half, {shorter}"
-    # A result that is flattened in the middle may be larger than all that comes behind it.
+    # The first half gets a Flatten, which may take longer than the rest of the program.
     require(
         shorter <= 2 * (1 + spread) * first,
         breach,
@@ -76,7 +76,7 @@ def _latency(device: Device, program: Program) -> float:
 
 
 def _beginning(program: Program) -> Program:
-    """The first half of the operations, and a Flatten."""
+    """The first half of the operations, and a Flatten, because an output must be flat."""
     count = max(1, len(program.operations) // 2)
     last = program.tensors[count]
     flat = TensorType((last.size,), last.scale, last.zero, last.bits)

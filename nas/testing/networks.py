@@ -1,6 +1,4 @@
-"""Networks under observation: what each must do, whether a space built it or a compressor changed
-it.
-"""
+"""Checks of networks, which a space built or a compressor changed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +10,12 @@ from nas.lowering import lower_all_channels
 from nas.measure import costs
 from nas.testing.global_state import global_states
 from nas.testing.proposals import require
-from nas.testing.threads import one_thread
+from nas.threads import one_thread
 
 
 @contextmanager
 def untouched(subject: str, *besides: str) -> Iterator[None]:
-    """Requires that `subject` leaves global states alone, all but those named in `besides`."""
+    """Requires that `subject` leaves global states alone, except those named in `besides`."""
     before = global_states()
     yield
     guess = "it seeds, draws or sets something there, where it should draw with torch alone and only where that is seeded for it"
@@ -30,70 +28,74 @@ def untouched(subject: str, *besides: str) -> Iterator[None]:
 
 
 def state(model: nn.Module) -> Mapping[str, Tensor]:
-    """A copy of all that a network has learnt."""
+    """A copy of the parameters and buffers of a network."""
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def difference(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> str:
-    """The name of something in which two states differ; empty if they are the same."""
+    """The name of a tensor in which two states differ; empty if they are the same."""
     if unshared := first.keys() ^ second.keys():
         return min(unshared)
     return next((name for name in first if not torch.equal(first[name], second[name])), "")
 
 
 def require_same(first: nn.Module, second: nn.Module, rule: str, guess: str) -> None:
-    """Requires two networks with equal states."""
+    """Requires that two networks have equal states."""
     name = difference(first.state_dict(), second.state_dict())
     require(not name, f"{rule}, but {name!r} differs", guess)
 
 
 def batch_like(example: Tensor) -> Tensor:
-    """Three different samples, made of the first one of `example`."""
+    """Three different samples, made from the first one of `example`."""
     return example[:1] * torch.tensor([1.0, 0.5, -1.0]).reshape(-1, *[1] * (example.ndim - 1))
 
 
 @one_thread()
 def answer(model: nn.Module, inputs: Tensor, subject: str) -> Tensor:
-    """What the network says in evaluation mode."""
+    """The output of a network in evaluation mode."""
     model.eval()
     try:
         with torch.no_grad():
-            said: Tensor = model(inputs)
+            output: Tensor = model(inputs)
     except Exception as error:
-        guess = "the sizes of its layers do not follow from the example, or it counts on one size of batch"
+        guess = (
+            "the sizes of its layers do not follow from the example, or it relies on one batch size"
+        )
         raise AssertionError(
             f"{subject} must take a batch of {list(inputs.shape)}, but raised {error!r}: perhaps {guess}"
         ) from error
-    return said
+    return output
 
 
 def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) -> None:
-    """Requires finite logits [N, classes] for any N, the same ones each time."""
+    """Requires finite logits [N, classes] for any N, the same each time."""
     for inputs in (example[:1], batch_like(example)):
-        said = answer(model, inputs, subject)
+        logits = answer(model, inputs, subject)
         breach = f"{subject} must give logits [N, {classes}], but for {list(inputs.shape)} gave "
         require(
-            isinstance(said, Tensor),
-            breach + type(said).__name__,
+            isinstance(logits, Tensor),
+            breach + type(logits).__name__,
             "it returns a tuple, with the features besides the logits",
         )
         guess = "the last layer does not use `classes`, or a dimension of size 1 is squeezed away with the batch"
-        require(tuple(said.shape) == (len(inputs), classes), breach + str(list(said.shape)), guess)
+        require(
+            tuple(logits.shape) == (len(inputs), classes), breach + str(list(logits.shape)), guess
+        )
         guess = (
             "a layer divides by 0 or takes the logarithm of it, or its weights are not initialized"
         )
-        require(bool(said.isfinite().all()), f"{breach}some that are not finite", guess)
+        require(bool(logits.isfinite().all()), f"{breach}some that are not finite", guess)
         again = answer(model, inputs, subject)
         guess = "functional dropout lacks training=self.training"
         require(
-            torch.equal(said, again),
+            torch.equal(logits, again),
             f"{subject} must give the same logits twice in evaluation mode, but did not",
             guess,
         )
 
 
 def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
-    """Requires a network whose costs can be counted, and returns them."""
+    """Requires that the costs of a network can be counted, and returns them."""
     try:
         return costs(model, lower_all_channels(model, example))
     except Exception as error:
@@ -109,7 +111,7 @@ def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, flo
 def check_training(
     model: nn.Module, example: Tensor, classes: int, subject: str, steps: int = 1
 ) -> None:
-    """Trains the network a little and requires a finite gradient at every parameter."""
+    """Trains a network for some steps, and requires finite gradients of all parameters."""
     model.train()
     parameters = {
         name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad

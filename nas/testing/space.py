@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress, settings_of
 from nas.data import Split, Task
-from nas.evaluate import check_kinds
+from nas.evaluation.kinds import check_kinds
 from nas.seeds import seeded
 from nas.space import Choices, Design, SearchSpace
 from nas.testing.networks import (
@@ -23,10 +23,12 @@ from nas.testing.networks import (
     untouched,
 )
 from nas.testing.proposals import require
+from nas.threads import one_thread
 
 DESIGNS = 20
 
 
+@one_thread()
 def check_space(
     space: SearchSpace,
     example: Tensor,
@@ -34,13 +36,13 @@ def check_space(
     rng: np.random.Generator,
     compressors: Sequence[Compressor] = (),
 ) -> None:
-    """Builds 20 random networks of a space, and says what they do that a run could not live with.
+    """Checks that a space can be searched, by building and compressing 20 random designs.
 
-    `example` is a batch of inputs, [N, …]; `compressors` are those that the space is to be searched
-    with.
+    `example` is a batch of inputs, [N, …], and `classes` the number of classes. `rng` draws the
+    designs. `compressors` are those that the space is to be searched with.
 
     Raises:
-        AssertionError: at the first breach, with its likely cause.
+        AssertionError: at the first violation, with its likely cause.
     """
     _check_choices(space)
     for _ in range(DESIGNS):
@@ -85,7 +87,7 @@ def _design(choices: Choices, rng: np.random.Generator) -> Design:
 
 
 def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: int) -> nn.Module:
-    """The network of a design, after a look at how it depends on the seed."""
+    """The network of a design, checked to depend on torch's seed and on nothing else."""
     model, drew = _build(space, design, example, classes, seed=0)
     again, _ = _build(space, design, example, classes, seed=0)
     shared = {id(part) for part in model.parameters()} & {id(part) for part in again.parameters()}
@@ -107,7 +109,7 @@ def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: i
         model, turned, f"build() must not depend on the order of a design, {design}", guess
     )
     other, _ = _build(space, design, example, classes, seed=1)
-    # What draws nothing, as a copy of a trained network, owes nothing to the seed.
+    # A space that draws nothing, but copies a trained network, gives the same one for all seeds.
     guess = "build() seeds torch itself, or puts given weights over drawn ones, where it should copy a network"
     require(
         not drew or bool(difference(model.state_dict(), other.state_dict())),
@@ -120,7 +122,7 @@ def _check_build(space: SearchSpace, design: Design, example: Tensor, classes: i
 def _build(
     space: SearchSpace, design: Design, example: Tensor, classes: int, seed: int
 ) -> tuple[nn.Module, bool]:
-    """The network, and whether torch's generator was used for it."""
+    """The network, and whether building it used torch's generator."""
     inputs = example.clone()
     with untouched("build()", "torch"), seeded(seed):
         before = torch.get_rng_state()

@@ -9,7 +9,7 @@ from nas.space import Choice, Choices, Genotype
 from nas.strategy import Facts, Proposal, StrategyFactory
 from nas.testing.global_state import global_states
 from nas.testing.proposals import CheckedStrategy, WithBoundedAsk, WithCopiedResults, require
-from nas.testing.threads import one_thread
+from nas.threads import one_thread
 
 _TRIALS = 40
 _BUDGET = 100.0

@@ -21,30 +21,10 @@ from nas.seeds import seeded
 from nas.space import SearchSpace
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
+from tests.networks import Wired
 
 IMAGES = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 TABLE = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
-
-
-class Net(nn.Module):
-    """Layers by name, and a forward pass through them."""
-
-    def __init__(
-        self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module | nn.Parameter
-    ) -> None:
-        super().__init__()
-        self.run = run
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def __getitem__(self, name: str) -> Callable[..., Tensor]:
-        return self.get_submodule(name)
-
-    def tensor(self, name: str) -> Any:
-        return getattr(self, name)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(self, x)
 
 
 def named(**layers: nn.Module) -> nn.Sequential:
@@ -159,23 +139,23 @@ def squeezed() -> nn.Module:
 
 
 def joined() -> nn.Module:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         y = torch.relu(net["norm"](torch.cat([net["a"](x), net["b"](x)], 1)))
         return net["head"](torch.relu(net["c"](y)).mean((2, 3)))
 
     # Registered in another order than that of the forward pass.
     parts = {"head": nn.Linear(6, 4), "c": nn.Conv2d(10, 6, 1), "norm": nn.BatchNorm2d(10)}
-    return Net(run, **parts, b=nn.Conv2d(3, 6, 3), a=nn.Conv2d(3, 4, 3))
+    return Wired(run, **parts, b=nn.Conv2d(3, 6, 3), a=nn.Conv2d(3, 4, 3))
 
 
 def joined_depthwise() -> nn.Module:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         return net["head"](
             net["point"](net["depth"](torch.cat([net["a"](x), net["b"](x)], 1))).mean((2, 3))
         )
 
     parts = {"a": nn.Conv2d(3, 4, 3), "b": nn.Conv2d(3, 6, 3), "depth": depthwise(10)}
-    return Net(run, **parts, point=nn.Conv2d(10, 6, 1), head=nn.Linear(6, 4))
+    return Wired(run, **parts, point=nn.Conv2d(10, 6, 1), head=nn.Linear(6, 4))
 
 
 def padded_shortcut() -> nn.Module:
@@ -183,7 +163,7 @@ def padded_shortcut() -> nn.Module:
     of zeros (He et al., 2016).
     """
 
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         y = torch.relu(net["stem"](x))
         shortcut = nn.functional.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, 0, 4))
         return net["head"](
@@ -191,7 +171,7 @@ def padded_shortcut() -> nn.Module:
         )
 
     first, second = nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.Conv2d(6, 8, 3, padding=1)
-    return Net(run, stem=nn.Conv2d(3, 4, 3), first=first, second=second, head=nn.Linear(8, 4))
+    return Wired(run, stem=nn.Conv2d(3, 4, 3), first=first, second=second, head=nn.Linear(8, 4))
 
 
 def shuffle_unit() -> nn.Module:
@@ -199,7 +179,7 @@ def shuffle_unit() -> nn.Module:
     al., 2018).
     """
 
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         left, right = net["stem"](x).chunk(2, 1)
         y = torch.cat([left, torch.relu(net["branch"](right))], 1)
         count, channels, height, width = y.shape
@@ -211,17 +191,17 @@ def shuffle_unit() -> nn.Module:
         return net["head"](torch.relu(net["last"](y)).mean((2, 3)))
 
     branch = nn.Sequential(nn.Conv2d(4, 5, 1), nn.ReLU(), depthwise(5), nn.Conv2d(5, 4, 1))
-    return Net(
+    return Wired(
         run, stem=nn.Conv2d(3, 8, 3), branch=branch, last=nn.Conv2d(8, 6, 1), head=nn.Linear(6, 4)
     )
 
 
 def dense() -> nn.Module:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         y = torch.relu(net["a"](x))
         return net["head"](torch.cat([y, torch.relu(net["b"](y))], 1).mean((2, 3)))
 
-    return Net(run, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(8, 6, 3, padding=1), head=nn.Linear(14, 4))
+    return Wired(run, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(8, 6, 3, padding=1), head=nn.Linear(14, 4))
 
 
 def shared() -> nn.Module:
@@ -230,10 +210,10 @@ def shared() -> nn.Module:
 
 
 def gained() -> nn.Module:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         return net["head"]((net["a"](x) * net.tensor("gain")).mean((2, 3)))
 
-    return Net(
+    return Wired(
         run, a=nn.Conv2d(3, 8, 3), gain=nn.Parameter(torch.rand(1, 8, 1, 1)), head=nn.Linear(8, 4)
     )
 
@@ -509,12 +489,12 @@ def test_the_groups_that_can_be_pruned_are_listed(
 
 
 def test_layers_that_are_tied_in_parts_are_refused_by_name() -> None:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         return net["head"]((torch.cat([net["a"](x), net["b"](x)], 1) + net["c"](x)).mean((2, 3)))
 
     for order in ("abc", "cba"):
         parts = {"a": nn.Conv2d(3, 4, 3), "b": nn.Conv2d(3, 6, 3), "c": nn.Conv2d(3, 10, 3)}
-        model = Net(run, **{name: parts[name] for name in order}, head=nn.Linear(10, 4))
+        model = Wired(run, **{name: parts[name] for name in order}, head=nn.Linear(10, 4))
         with pytest.raises(ValueError, match=r"tied must have one width, but got .*'c': 10"):
             ChannelPruning().apply(model, {"": 0.5}, IMAGES)
 
@@ -530,11 +510,11 @@ def fully_convolutional() -> nn.Module:
 
 
 def summed_logits() -> nn.Module:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         first = net["b"](torch.relu(net["a"](x.flatten(1))))
         return first + net["c"](torch.relu(first))
 
-    return Net(run, a=nn.Linear(192, 8), b=nn.Linear(8, 4), c=nn.Linear(4, 4))
+    return Wired(run, a=nn.Linear(192, 8), b=nn.Linear(8, 4), c=nn.Linear(4, 4))
 
 
 @pytest.mark.parametrize(
@@ -595,7 +575,7 @@ def test_a_site_of_depthwise_convolutions_alone_is_refused() -> None:
 
 
 def test_a_layer_without_a_part_in_the_logits_is_refused() -> None:
-    model = Net(
+    model = Wired(
         lambda net, x: net["head"](net["a"](x).detach().mean((2, 3))),
         a=nn.Conv2d(3, 8, 3),
         head=nn.Linear(8, 4),
@@ -606,7 +586,7 @@ def test_a_layer_without_a_part_in_the_logits_is_refused() -> None:
         ChannelPruning().apply(model, {"a": 0.5}, IMAGES)
 
 
-def shuffled(net: Net, x: Tensor) -> Tensor:
+def shuffled(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     count, channels, height, width = y.shape
     y = (
@@ -618,7 +598,7 @@ def shuffled(net: Net, x: Tensor) -> Tensor:
 
 
 def shuffling() -> nn.Module:
-    return Net(shuffled, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(8, 6, 1), head=nn.Linear(6, 4))
+    return Wired(shuffled, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(8, 6, 1), head=nn.Linear(6, 4))
 
 
 def faint() -> nn.Module:
@@ -641,11 +621,11 @@ def grouped(outputs: int = 8, groups: int = 2) -> nn.Module:
 
 
 def splitting() -> nn.Module:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         left, right = net["a"](x).chunk(2, 1)
         return net["head"](torch.cat([net["b"](left), net["c"](right)], 1).mean((2, 3)))
 
-    return Net(
+    return Wired(
         run, a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(4, 4, 1), c=nn.Conv2d(4, 4, 1), head=nn.Linear(8, 4)
     )
 

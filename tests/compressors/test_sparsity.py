@@ -22,7 +22,7 @@ from compressors.sparsity import (
 )
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.evaluate import Evaluator
+from nas.evaluation.evaluator import Evaluator
 from nas.lowering import lower, lower_all_channels, snapped
 from nas.mask import Schedule, mask_of
 from nas.measure import costs

@@ -11,9 +11,9 @@ from compressors.joint import JOINT_COMPRESSORS
 from experiments.compression import compression, residual_network, trained
 from nas.compress import compress, settings_of
 from nas.data import digits
-from nas.evaluate import Evaluator
+from nas.evaluation.evaluator import Evaluator
 from nas.objective import Status
-from nas.runs.run import evaluator_of, run
+from nas.runs.run import run
 from nas.seeds import generator, seeded
 from nas.strategy import Proposal
 from nas.testing.space import check_space
@@ -57,7 +57,7 @@ def test_a_candidate_starts_from_the_trained_weights(file: Path) -> None:
         choice.options.index(8) if choice.kind == "bits" else 0
         for choice in experiment.space.choices
     ]
-    evaluation, _ = evaluator_of(experiment, cross_entropy)(0, Proposal(tuple(genes)))
+    evaluation, _ = experiment.evaluator(cross_entropy)(0, Proposal(tuple(genes)))
     assert evaluation.metrics["accuracy"] > 0.85
     assert len(evaluation.history) == 1
 
@@ -67,7 +67,7 @@ def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> No
     check_space(
         experiment.space, TASK.train.inputs[:4], 10, np.random.default_rng(0), JOINT_COMPRESSORS
     )
-    evaluator: Evaluator = evaluator_of(experiment, cross_entropy)
+    evaluator: Evaluator = experiment.evaluator(cross_entropy)
     rng, kinds = np.random.default_rng(1), set[str]()
     for _ in range(12):
         genotype = experiment.space.choices.sample(rng)
@@ -79,7 +79,7 @@ def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> No
             TASK.train.inputs[:256],
         )
         counted = evaluator.facts(genotype).costs
-        _, metrics = evaluator.finish(model, counted)  # which raises where a cost rose
+        _, metrics = evaluator.measure(model, counted)  # which raises where a cost rose
         assert metrics["size_bytes"] <= metrics["flash_bytes"] <= counted["flash_bytes"]
         kinds |= {
             kind
@@ -106,9 +106,9 @@ def test_a_candidate_just_within_the_budget_is_trained_and_a_byte_less_refuses_i
         genes = [choice.options.index(options[choice.kind]) for choice in choices]
         genotype = choices.canonical(genes)
         assert settings_of(choices.decode(genotype), kind)
-        cost = int(evaluator_of(small(file), cross_entropy).facts(genotype).costs["flash_bytes"])
+        cost = int(small(file).evaluator(cross_entropy).facts(genotype).costs["flash_bytes"])
         for limit, status in ((cost, Status.OK), (cost - 1, Status.OVER_BUDGET)):
-            evaluation, _ = evaluator_of(small(file, size_bytes=limit), cross_entropy)(
+            evaluation, _ = small(file, size_bytes=limit).evaluator(cross_entropy)(
                 0, Proposal(genotype)
             )
             assert evaluation.status is status, evaluation.reason

@@ -55,7 +55,7 @@ def test_invalid_grids() -> None:
         ]:
             for grid in (uniform, log_uniform):
                 with pytest.raises(
-                    ValueError, match=rf"a grid needs .* but got {count} from {low} to {high}$"
+                    ValueError, match=rf"a grid must have .* but got {count} from {low} to {high}$"
                 ):
                     grid(low, high, count)
     for low in (0.0, -1.0):
@@ -66,7 +66,7 @@ def test_invalid_grids() -> None:
     for first, last, step in ((1, 0, 1), (1, 5, 0), (1, 5, -1)):
         with pytest.raises(
             ValueError,
-            match=f"an integer grid needs step >= 1 and low <= high, but got {step}, {first}, {last}",
+            match=f"an integer grid must have step >= 1 and low <= high, but got step {step} from {first} to {last}",
         ):
             integers(first, last, step)
 

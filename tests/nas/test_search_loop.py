@@ -1,128 +1,23 @@
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import islice
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.objective import Budget, Evaluation, Fitness, Objective, Status
+from nas.objective import Evaluation, Status
 from nas.search_loop import Pending, search
 from nas.space import Genotype
 from nas.strategy import Facts, Informed, Proposal, Reporting
-
-OBJECTIVE = Objective(maximize=("accuracy",), minimize=(), budget=Budget({"size": 70}))
-
-
-def measured(id: int, proposal: Proposal) -> Evaluation:
-    """Sizes 0 to 99, of which those above 70 are over budget, and an accuracy that follows from the
-    genotype.
-    """
-    (gene,) = proposal.genotype
-    metrics = {"size": float(gene % 100), "accuracy": gene * 7 % 101 / 100}
-    if metrics["size"] > 70:
-        return Evaluation(
-            id=id,
-            genotype=proposal.genotype,
-            design={},
-            status=Status.OVER_BUDGET,
-            reason="too large",
-            metrics={"size": metrics["size"]},
-            seconds=0.0,
-        )
-    if metrics["size"] == 13:
-        return Evaluation(
-            id=id,
-            genotype=proposal.genotype,
-            design={},
-            status=Status.FAILED,
-            reason="unlucky",
-            metrics={},
-            seconds=0.0,
-            epochs=proposal.epochs,
-        )
-    return Evaluation(
-        id=id,
-        genotype=proposal.genotype,
-        design={},
-        status=Status.OK,
-        reason="",
-        metrics=metrics,
-        seconds=0.0,
-        epochs=proposal.epochs,
-    )
-
-
-class Scripted:
-    """Asks for what it is told to, over and over from the beginning, and notes what it knew at each
-    time.
-    """
-
-    def __init__(self, script: Sequence[int | Proposal]) -> None:
-        self.script = [Proposal((item,)) if isinstance(item, int) else item for item in script]
-        self.asked: list[Proposal] = []
-        self.told: list[tuple[Proposal, Fitness]] = []
-        self.known: list[int] = []
-
-    def ask(self) -> Proposal:
-        self.known.append(len(self.told))
-        self.asked.append(self.script[len(self.asked) % len(self.script)])
-        return self.asked[-1]
-
-    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        self.told.append((proposal, fitness))
-
-
-class Adaptive(Scripted):
-    """What it asks for depends on all that it was told, and on the order of that."""
-
-    def __init__(self, seed: int, genes: int) -> None:
-        super().__init__([])
-        self._rng = np.random.default_rng(seed)
-        self._genes = genes
-
-    def ask(self) -> Proposal:
-        self.known.append(len(self.told))
-        self.asked.append(Proposal((int(self._rng.integers(self._genes)),)))
-        return self.asked[-1]
-
-    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        super().tell(proposal, fitness)
-        # Another result, or the same ones in another order, lead to another next draw.
-        for _ in range(int(fitness[0] * 50) % 7):
-            self._rng.random()
-
-
-class Workers:
-    """Evaluations that end in a random order; one is only sure to have ended when it is waited for."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.started: list[Proposal] = []
-        self.ended: list[int] = []
-        self.awaited: list[int] = []
-        self.most = 0
-        self._rng = random.Random(seed)
-
-    def __call__(self, id: int, proposal: Proposal) -> Pending:
-        assert id == len(self.started)
-        self.started.append(proposal)
-        self.most = max(self.most, len(self.started) - len(self.awaited))
-
-        def wait() -> Evaluation:
-            running = [other for other in range(len(self.started)) if other not in self.ended]
-            self._rng.shuffle(running)
-            self.ended += running[: running.index(id) + 1] if id in running else []
-            self.awaited.append(id)
-            return measured(id, proposal)
-
-        return wait
+from tests.nas.scripted_searches import OBJECTIVE, Adaptive, Scripted, Workers, measured
 
 
 def test_what_is_asked_for_is_evaluated_told_and_yielded_in_that_order() -> None:
     strategy, workers = Scripted([5, 13, 80, 6, 7, 8]), Workers()
     results = search(strategy, workers, OBJECTIVE, trials=4)
-    assert workers.started == strategy.asked == [], "a search does nothing before it is looked at"
+    assert workers.started == strategy.asked == [], (
+        "a search does nothing before its first result is asked for"
+    )
     for count, evaluation in enumerate(results, 1):
         assert evaluation == measured(count - 1, strategy.asked[count - 1])
         assert strategy.told[-1] == (strategy.asked[count - 1], OBJECTIVE.fitness(evaluation))
@@ -245,7 +140,7 @@ def test_the_same_genotype_for_other_epochs_is_another_candidate() -> None:
 
 @pytest.mark.parametrize("window", [1, 4])
 def test_patience_ends_a_search_that_trains_nothing_new(window: int) -> None:
-    for script, patience, told in (
+    for script, patience, count in (
         ([80, 81, 82], 3, 3),  # all over budget
         ([80], 1, 1),
         ([5], 10, 11),  # the space is exhausted
@@ -255,7 +150,7 @@ def test_patience_ends_a_search_that_trains_nothing_new(window: int) -> None:
     ):
         strategy = Scripted(script)
         list(search(strategy, Workers(), OBJECTIVE, 100, window, patience))
-        assert len(strategy.told) == told
+        assert len(strategy.told) == count
 
 
 @settings(deadline=None)

@@ -13,9 +13,12 @@ MODULES = (
     "nas.program.operations",
     "nas.program.program",
     "nas.packed",
-    "nas.cli.ledger",
+    "nas.threads",
     "nas.runs.journal",
+    "nas.runs.export",
+    "nas.cli.main",
     "nas.cli.show",
+    "nas.cli.ledger",
     "strategies.random_search",
     "strategies.evolutionary.aging",
     "strategies.evolutionary.nsga2",
@@ -32,7 +35,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
     print(name, "torch" in sys.modules)
 """
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program, *MODULES], capture_output=True, text=True, check=True
     ).stdout
-    assert told.splitlines() == [f"{name} False" for name in MODULES]
+    assert output.splitlines() == [f"{name} False" for name in MODULES]

@@ -10,11 +10,17 @@ from pathlib import Path
 import pytest
 
 from experiments.digits import digits
-from nas.cli.main import main
+from nas import __version__
+from nas.cli.main import COMMANDS, main
 from nas.measure import TableDevice
-from nas.measure.latency_table import read as read_table
+from nas.measure.latency_table import read_latency_table
 from nas.objective import Status
-from nas.runs.journal import read
+from nas.packed import pack
+from nas.program.operations import Flatten
+from nas.program.program import Program
+from nas.program.tensors import TensorType
+from nas.runs.export import FORMATS
+from nas.runs.journal import read_journal
 
 ROOT = Path(__file__).parents[3]
 FAST = ("--space", "mlp", "--epochs", "1", "--finetune-epochs", "1")
@@ -36,7 +42,7 @@ def ended(arguments: list[str]) -> int | str | None:
 
 
 def genotypes(out: Path) -> list[tuple[tuple[int, ...], float]]:
-    return [(e.genotype, e.metrics.get("accuracy", -1.0)) for e in read(out)[1]]
+    return [(e.genotype, e.metrics.get("accuracy", -1.0)) for e in read_journal(out)[1]]
 
 
 def test_run_and_show_and_the_script_agree(
@@ -55,9 +61,9 @@ def test_run_and_show_and_the_script_agree(
     )
     script = start("-m", "experiments.digits", *options, "--out", str(tmp_path / "b"))
     main(["run", str(ROOT / "experiments" / "digits.py"), *options, "--out", str(tmp_path / "a")])
-    told = capsys.readouterr().out
-    assert "3/3 trials: best accuracy" in told
-    assert told.count("test accuracy of the best") == 1
+    text = capsys.readouterr().out
+    assert "3/3 trials: best accuracy" in text
+    assert text.count("test accuracy of the best") == 1
     assert script.wait() == 0
     assert genotypes(tmp_path / "a") == genotypes(tmp_path / "b")
 
@@ -107,6 +113,34 @@ def test_show_tells_the_sensitivity_of_the_layers_of_the_best(
         assert message in capsys.readouterr().err
 
 
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    assert capsys.readouterr().out == f"compact-nas {__version__}\n"
+
+
+def test_the_help_names_every_command_and_format(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    text = capsys.readouterr().out
+    for name, command in COMMANDS.items():
+        assert f" nas {name} {command.arguments}\n" in text
+    for name, kind in FORMATS.items():
+        assert f" {name:<8} {kind.help}\n" in f"{text}\n"
+    for name in COMMANDS.keys() - {"run"}:
+        assert ended([name, "--help"]) == 0
+        assert f"usage: nas {name} " in capsys.readouterr().out
+
+
+def test_the_ledger_does_not_wait_for_torch(tmp_path: Path) -> None:
+    tensors = TensorType((3,), 1.0, 0), TensorType((3,), 1.0, 0)
+    (tmp_path / "c.nas").write_bytes(pack(Program(tensors, (Flatten("flatten", (0,)),))))
+    code = "import sys; from nas.cli.main import main; main(['ledger', sys.argv[1]]); print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path / "c.nas")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    *_, total, loaded = done.stdout.splitlines()
+    assert total.split() == [str((tmp_path / "c.nas").stat().st_size), "in", "all"]
+    assert loaded == "False"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -136,7 +170,7 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(
         "    return replace(digits('random', 'mlp', size_bytes=100), patience=40)\n"
     )
     assert ended(["run", str(tmp_path / "impossible.py"), "--out", str(tmp_path / "out")]) == 2
-    sizes = [e.metrics["size_bytes"] for e in read(tmp_path / "out")[1]]
+    sizes = [e.metrics["size_bytes"] for e in read_journal(tmp_path / "out")[1]]
     assert (
         f"nothing meets the budget; nearest: number {sizes.index(min(sizes))}, size_bytes {min(sizes):.0f}"
         in capsys.readouterr().out
@@ -169,7 +203,7 @@ def test_signals_end_a_run_that_can_be_resumed(
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(10) == status
-    assert len(read(tmp_path / "out")[1]) >= 2
+    assert len(read_journal(tmp_path / "out")[1]) >= 2
 
 
 SPACE, CHECK, TRAINED, PRUNING = re.findall(
@@ -209,7 +243,7 @@ def test_the_trained_network_of_the_readme_is_compressed(
     (tmp_path / "mine.py").write_text(TRAINED)
     assert start("weights.py", cwd=tmp_path).wait() == 0
     assert start("-m", "nas", "run", "mine.py", "--trials", "2", cwd=tmp_path).wait() == 0
-    evaluations = read(tmp_path / "runs" / "mine")[1]
+    evaluations = read_journal(tmp_path / "runs" / "mine")[1]
     assert [e.status for e in evaluations if e.history] == [Status.OK, Status.OK]
     assert {name.rpartition(".")[2] for e in evaluations for name in e.design} >= {"prune", "bits"}
 
@@ -235,7 +269,7 @@ def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> 
         == 0
     )
     assert checked.wait() == 0
-    assert len([e for e in read(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
+    assert len([e for e in read_journal(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
 
 
 def test_a_profile_is_a_table_that_a_search_can_use(
@@ -254,7 +288,7 @@ def test_a_profile_is_a_table_that_a_search_can_use(
             "mlp",
         ]
     )
-    known = read_table(table)
+    known = read_latency_table(table)
     assert (
         f"{table}: {len(known.seconds)} operations of 1 designs on {known.host}"
         in capsys.readouterr().out

@@ -1,81 +1,25 @@
 import json
-import re
-from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
-from torch import Tensor, nn
 
-from compressors.quantization import Quantization
-from nas.cli.show import format_metrics, print_json, print_table
-from nas.data import Task
-from nas.experiment import Experiment
-from nas.measure.sensitivity import sensitivity
-from nas.objective import Budget, Evaluation, Objective, Status
-from nas.runs import directory, journal, records
-from nas.runs.directory import RunDirectoryError
-from nas.runs.records import objective_of
-from nas.runs.retrain import restored
-from nas.runs.run import run
-from nas.runs.summary import layers_of_best, summary
+from nas.cli.metrics import format_metrics
+from nas.cli.show import print_json, print_summary
+from nas.objective import Budget, Evaluation, Objective
+from nas.runs.directory import TEST_FILE, RunDirectoryError, write_test_accuracy
+from nas.runs.journal import JOURNAL_NAME, open_journal, read_journal
+from nas.runs.journal_format import objective_of
+from nas.runs.summary import summary
 from nas.soft_target import SoftTarget
-from nas.space import Choice, Choices, Design
-
-OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
-
-Result = tuple[Status, Mapping[str, float]]
-
-RUN: list[Result] = [
-    (OK, {"accuracy": 0.5, "size_bytes": 1000.0}),
-    (OVER, {"size_bytes": 9000.0}),
-    (OK, {"accuracy": 0.875, "size_bytes": 3000.0}),
-    (FAILED, {}),
-    (OK, {"accuracy": 0.4, "size_bytes": 2000.0}),
-    (OVER, {"size_bytes": 5000.0}),
-]
-
-
-def write(
-    out: Path,
-    results: list[Result],
-    limit: float = 4000.0,
-    design: Mapping[str, Hashable] | None = None,
-) -> None:
-    objective = Objective(
-        maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": limit})
-    )
-    with journal.journal(out, {"objective": objective.to_json()}) as opened:
-        for id, (status, metrics) in enumerate(results):
-            made = design or {"op": "conv", "kernel": (3, 3), "width": 8 * id}
-            opened.append(
-                Evaluation(
-                    id=id,
-                    genotype=(id,),
-                    design=made,
-                    status=status,
-                    reason="",
-                    metrics=metrics,
-                    seconds=1.0,
-                )
-            )
-
-
-def candidate(id: int, results: list[Result] = RUN) -> dict[str, Any]:
-    status, metrics = results[id]
-    return {
-        "id": id,
-        "design": {"op": "conv", "kernel": [3, 3], "width": 8 * id},
-        "status": status.value,
-        "metrics": dict(metrics),
-    }
+from tests.nas.cli.summaries import OK, OVER, RUN, candidate, write
 
 
 def shown(out: Path) -> str:
     console = Console(width=300)
     with console.capture() as capture:
-        print_table(out, console)
+        print_summary(out, console)
     return capture.get()
 
 
@@ -90,17 +34,17 @@ def test_the_summary_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     }
 
 
-def test_the_test_accuracy_is_told_only_of_the_candidate_that_is_the_best(tmp_path: Path) -> None:
+def test_the_test_accuracy_is_shown_only_if_it_is_that_of_the_best(tmp_path: Path) -> None:
     write(tmp_path, RUN)
     for id, expected in ((2, {"test_accuracy": 0.75}), (0, {})):
-        directory.write_test(tmp_path, id, 0.75)
+        write_test_accuracy(tmp_path, id, 0.75)
         assert {
             name: value for name, value in summary(tmp_path).items() if name.startswith("test")
         } == expected
         assert ("test accuracy of the best: 0.7500" in shown(tmp_path)) is bool(expected)
 
 
-def test_where_nothing_meets_the_budget_the_nearest_is_told(
+def test_where_nothing_meets_the_budget_the_nearest_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = [RUN[1], RUN[3], RUN[5]]
@@ -116,7 +60,7 @@ def test_where_nothing_meets_the_budget_the_nearest_is_told(
     assert "nothing meets the budget; nearest: number 2, size_bytes 5000" in shown(tmp_path)
 
 
-def test_a_run_without_results_has_nothing_to_tell(tmp_path: Path) -> None:
+def test_a_run_without_results_has_nothing_to_show(tmp_path: Path) -> None:
     for name, results, failed in (("new", [], 0), ("failed", [RUN[3]] * 2, 2)):
         write(tmp_path / name, results)
         counts = {"OK": 0, "OVER_BUDGET": 0, "STOPPED": 0, "FAILED": failed}
@@ -193,7 +137,7 @@ def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
     ):
         summary(tmp_path)
     write(tmp_path / "damaged", RUN)
-    path = tmp_path / "damaged" / records.NAME
+    path = tmp_path / "damaged" / JOURNAL_NAME
     path.write_bytes(path.read_bytes().replace(b"0.875", b"0.975"))
     with pytest.raises(
         RunDirectoryError,
@@ -201,7 +145,7 @@ def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
     ):
         summary(tmp_path / "damaged")
     write(tmp_path / "tested", RUN)
-    (tmp_path / "tested" / directory.TEST_NAME).write_bytes(b"{")
+    (tmp_path / "tested" / TEST_FILE).write_bytes(b"{")
     with pytest.raises(
         RunDirectoryError,
         match=r"test.json must hold an id and an accuracy, but is damaged: remove it",
@@ -228,7 +172,7 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
         ]
     ):
         out = tmp_path / str(number)
-        with journal.journal(out, {"objective": objective}) as opened:
+        with open_journal(out, {"objective": objective}) as opened:
             opened.append(
                 Evaluation(
                     id=0,
@@ -253,7 +197,7 @@ def test_journals_whose_objective_cannot_judge_them_are_refused(tmp_path: Path) 
             )
         with pytest.raises(
             RunDirectoryError,
-            match=f"{out} must hold an objective and all that it names, but judging gives ",
+            match=f"{out} must hold an objective and all metrics that it names, but judging gives ",
         ):
             summary(out)
 
@@ -266,87 +210,8 @@ def test_the_objective_of_a_run_is_read_back_from_its_header(tmp_path: Path) -> 
             budget=Budget({"size_bytes": 4000.0}),
             soft_target=soft,
         )
-        with journal.journal(tmp_path / name, {"objective": objective.to_json()}):
+        with open_journal(tmp_path / name, {"objective": objective.to_json()}):
             pass
-        assert objective_of(journal.read(tmp_path / name)[0]) == objective
+        assert objective_of(read_journal(tmp_path / name)[0]) == objective
     older = {name: value for name, value in Objective().to_json().items() if name != "soft"}
     assert objective_of({"experiment": {"objective": older}}) == Objective()
-
-
-def test_each_layer_of_the_best_is_told_with_its_bits_and_what_others_would_do(
-    tiny: Callable[..., Experiment], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = run(experiment := tiny(trials=8), tmp_path)
-    assert found.best is not None
-    layers = layers_of_best(tmp_path, experiment)
-    bits = {
-        name.removesuffix(".bits"): value
-        for name, value in found.best.design.items()
-        if name.endswith(".bits")
-    }
-    assert {name: layer["bits"] for name, layer in layers.items()} == bits
-    model = restored(experiment, tmp_path, found.best)
-    validation = experiment.task.validation
-    for layer in layers.values():
-        assert list(layer["accuracy"]) == [1, 2, 3, 4, 6, 8]
-        # With the bits that it has, the network is what it is.
-        assert layer["accuracy"][layer["bits"]] == found.best.metrics["accuracy_fake_quant"]
-    assert {name: layer["accuracy"] for name, layer in layers.items()} == sensitivity(
-        model, validation, (1, 2, 3, 4, 6, 8)
-    )
-    print_json(tmp_path, layers)
-    told = json.loads(capsys.readouterr().out)
-    assert told.pop("sensitivity") == json.loads(json.dumps(layers))
-    assert told == summary(tmp_path)
-    console = Console(width=300)
-    with console.capture() as capture:
-        print_table(tmp_path, console, layers)
-    for name, layer in layers.items():
-        row = next(line for line in capture.get().splitlines() if re.match(rf"│ {name} ", line))
-        cells = [cell.strip() for cell in row.strip("│").split("│")]
-        assert cells == [
-            name,
-            *(f"{value:.4f}{'*' * (b == layer['bits'])}" for b, value in layer["accuracy"].items()),
-        ]
-    assert "sensitivity" not in summary(tmp_path)
-
-
-def test_bits_that_are_no_column_yet_become_one(
-    tiny: Callable[..., Experiment], tmp_path: Path
-) -> None:
-    class Fives:
-        choices = Choices(
-            [
-                Choice("", "depth", (2,)),
-                Choice("hidden", "width", (4,)),
-                Choice("head", "bits", (5,)),
-            ]
-        )
-
-        def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-            return tiny().space.build(design, example, classes)
-
-    run(experiment := tiny(space=Fives(), trials=1), tmp_path)
-    layers = layers_of_best(tmp_path, experiment)
-    assert list(layers["head"]["accuracy"]) == [1, 2, 3, 4, 5, 6, 8]
-    assert {name: layer["bits"] for name, layer in layers.items()} == {"hidden": None, "head": 5}
-
-
-def test_only_the_experiment_of_a_run_can_tell_of_its_layers(
-    tiny: Callable[..., Experiment], tmp_path: Path, tiny_task: Task
-) -> None:
-    run(experiment := tiny({"size_bytes": 160.0}, trials=2), tmp_path / "run")
-    with pytest.raises(
-        ValueError, match=r"by the experiment that found it, but compressors was .*8.* and is .*4"
-    ):
-        layers_of_best(tmp_path / "run", tiny(compressors=(Quantization(activation_bits=4),)))
-    for path in (tmp_path / "run" / "weights").iterdir():
-        path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(
-        ValueError,
-        match=r"weights/0000\d.npz must hold the weights of candidate \d, but is missing, damaged",
-    ):
-        layers_of_best(tmp_path / "run", experiment)
-    write(tmp_path / "over", [RUN[1]])
-    with pytest.raises(ValueError, match="over must be within the budget, but nothing is"):
-        layers_of_best(tmp_path / "over", experiment)

@@ -6,7 +6,7 @@ import torch
 from nas.data import digits
 
 
-def test_the_digits_are_small_grey_images_in_0_to_1() -> None:
+def test_the_digits_are_small_gray_images_in_0_to_1() -> None:
     task = digits(np.random.default_rng(0))
     assert (task.name, task.classes) == ("digits", 10)
     assert task.example.shape == (1, 1, 8, 8)

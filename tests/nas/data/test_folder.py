@@ -44,7 +44,7 @@ def test_height_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "LA"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_mode_of_8_bits_becomes_grey_or_color(
+def test_every_mode_of_8_bits_becomes_gray_or_color(
     mode: str, channels: int, tmp_path: Path
 ) -> None:
     (tmp_path / "a").mkdir()

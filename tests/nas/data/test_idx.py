@@ -26,7 +26,7 @@ def pair(folder: Path, images: bytes = IMAGES, labels: bytes = LABELS) -> tuple[
 
 @pytest.mark.parametrize("pack_images", [bytes, gzip.compress])
 @pytest.mark.parametrize("pack_labels", [bytes, gzip.compress])
-def test_plain_and_compressed_files_are_told_apart_by_content(
+def test_plain_and_compressed_files_are_distinguished_by_content(
     pack_images: Callable[[bytes], bytes], pack_labels: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     split = read_idx(*pair(tmp_path, pack_images(IMAGES), pack_labels(LABELS)))

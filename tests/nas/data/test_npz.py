@@ -153,7 +153,7 @@ def test_a_missing_name_lists_the_names_there_are(tmp_path: Path) -> None:
     for inputs, labels in (("images", "y"), ("x", "images"), ("x.npy", "images")):
         with pytest.raises(
             DataError,
-            match=r"data.npz must hold an array called '(images|x.npy)', but holds \['x', 'y'\]",
+            match=r"data.npz must hold an array named '(images|x.npy)', but holds \['x', 'y'\]",
         ):
             read_npz(tmp_path / "data.npz", inputs, labels)
 

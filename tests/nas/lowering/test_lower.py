@@ -1,6 +1,5 @@
 import copy
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,22 +40,7 @@ from nas.training.fit import cross_entropy, fit
 from nas.training.recipe import Recipe
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
-
-
-class Net(nn.Module):
-    """Layers by name, and a forward function."""
-
-    def __init__(self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module) -> None:
-        super().__init__()
-        self.run = run
-        for name, part in parts.items():
-            self.add_module(name, part)
-
-    def __getitem__(self, name: str) -> Callable[..., Tensor]:
-        return self.get_submodule(name)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(self, x)
+from tests.networks import Wired
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -90,17 +74,17 @@ def slopes(channels: int) -> nn.PReLU:
     return made
 
 
-def gated(net: Net, x: Tensor) -> Tensor:
+def gated(net: Wired, x: Tensor) -> Tensor:
     y = net["conv"](x)
     return net["flat"](y * torch.sigmoid(net["gate"](net["pool"](y))))
 
 
-def residual(net: Net, x: Tensor) -> Tensor:
+def residual(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     return net["flat"](torch.relu(y + net["b"](torch.relu(y))))
 
 
-def joined(net: Net, x: Tensor) -> Tensor:
+def joined(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     return net["flat"](torch.cat([y, net["b"](y)], 1))
 
@@ -172,7 +156,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 (Conv, Upsample, Flatten),
             ),
             "gate": (
-                Net(
+                Wired(
                     gated,
                     conv=nn.Conv2d(4, 5, 3),
                     pool=nn.AdaptiveAvgPool2d(1),
@@ -182,12 +166,12 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 (Conv, AvgPool, Conv, Lut, Mul, Flatten),
             ),
             "residual": (
-                Net(residual, a=nn.Conv2d(4, 5, 3), b=nn.Conv2d(5, 5, 3, padding=1), flat=flat),
+                Wired(residual, a=nn.Conv2d(4, 5, 3), b=nn.Conv2d(5, 5, 3, padding=1), flat=flat),
                 # A ReLU whose input has another reader is a table.
                 (Conv, Lut, Conv, Add, Flatten),
             ),
             "joined": (
-                Net(joined, a=nn.Conv2d(4, 3, 1), b=nn.Conv2d(3, 2, 1), flat=flat),
+                Wired(joined, a=nn.Conv2d(4, 3, 1), b=nn.Conv2d(3, 2, 1), flat=flat),
                 (Conv, Conv, Concat, Flatten),
             ),
             **{
@@ -485,17 +469,17 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
             "'0' must enlarge by a whole scale_factor",
         ),
         (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
-        (Net(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
+        (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
         (
-            Net(lambda net, x: torch.flatten(nn.functional.max_pool2d(x, 1), 1)),
+            Wired(lambda net, x: torch.flatten(nn.functional.max_pool2d(x, 1), 1)),
             "'max_pool2d' must be a module, nn.MaxPool2d, but is a function",
         ),
         (
-            Net(lambda net, x: torch.flatten(x + 1.0, 1)),
+            Wired(lambda net, x: torch.flatten(x + 1.0, 1)),
             "must read tensors that the network computes, but got 1.0; use a module",
         ),
         (
-            Net(lambda net, x: torch.flatten(torch.add(x, x, alpha=2), 1)),
+            Wired(lambda net, x: torch.flatten(torch.add(x, x, alpha=2), 1)),
             "'add' must have no further arguments, but got {'alpha'",
         ),
     ],

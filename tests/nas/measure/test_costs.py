@@ -95,6 +95,7 @@ def test_a_latency_that_is_no_time_is_refused(seconds: float) -> None:
 
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(
-        ValueError, match="the latency of a device must be seconds, 0 or more, but 'broken' gave"
+        ValueError,
+        match="the latency of a device must be finite seconds, 0 or more, but 'broken' gave",
     ):
         costs(model, lower(model, torch.rand(1, 1, 2, 2)), Broken())

@@ -7,8 +7,15 @@ import torch
 from torch import nn
 
 from nas.lowering.lower import lower
-from nas.measure import Measuring, costs, host
-from nas.measure.host import OnnxRuntimeCpu, blocks, description, run_onnx, saturates, session
+from nas.measure import MeasuringDevice, costs, host
+from nas.measure.host import (
+    OnnxRuntimeCpu,
+    host_description,
+    inference_session,
+    products_saturate,
+    run_onnx,
+    time_models,
+)
 from nas.onnx import float_to_onnx, to_onnx
 from nas.program.interpreter import logits
 from nas.program.program import Program
@@ -37,7 +44,7 @@ def test_a_latency_is_seconds(program: Program) -> None:
 
 def test_rounds_run_every_model(program: Program, network: nn.Module) -> None:
     models = [to_onnx(program), float_to_onnx(network, INPUTS), to_onnx(program)]
-    seconds = blocks(models, 4)
+    seconds = time_models(models, 4)
     assert seconds.shape == (4, 3)
     assert (seconds > 0).all()
 
@@ -46,8 +53,8 @@ def test_a_program_is_compared_with_its_network_in_floats(
     program: Program, network: nn.Module
 ) -> None:
     device = OnnxRuntimeCpu(rounds=3)
-    assert isinstance(device, Measuring)
-    seconds, ratio = device.compared(program, network)
+    assert isinstance(device, MeasuringDevice)
+    seconds, ratio = device.compare_with_float(program, network)
     assert 1e-7 < seconds < 1.0
     assert 1e-3 < ratio < 1e3
     metrics = costs(network, program, device)
@@ -62,12 +69,12 @@ def test_without_a_float_network_there_is_no_ratio(program: Program) -> None:
 
 
 def test_rounds_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="there must be at least 1 round, but got 0"):
+    with pytest.raises(ValueError, match="rounds must be at least 1, but got 0"):
         OnnxRuntimeCpu(rounds=0)
 
 
 def test_one_thread_is_used(program: Program) -> None:
-    options = session(to_onnx(program)).get_session_options()
+    options = inference_session(to_onnx(program)).get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
 
 
@@ -75,10 +82,12 @@ def test_results_are_the_same_where_products_saturate(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = logits(program, INPUTS)
-    monkeypatch.setattr(host, "saturates", lambda: True)
+    monkeypatch.setattr(host, "products_saturate", lambda: True)
     model = to_onnx(program)
     assert (
-        session(model).get_session_options().get_session_config_entry("session.x64quantprecision")
+        inference_session(model)
+        .get_session_options()
+        .get_session_config_entry("session.x64quantprecision")
         == "1"
     )
     assert (
@@ -86,9 +95,9 @@ def test_results_are_the_same_where_products_saturate(
     )
 
 
-def test_the_host_is_told() -> None:
-    assert isinstance(saturates(), bool)
-    assert description().endswith(", 1 thread")
+def test_the_host_is_described() -> None:
+    assert isinstance(products_saturate(), bool)
+    assert host_description().endswith(", 1 thread")
 
 
 def test_devices_that_are_not_used_cost_no_import_of_onnx() -> None:

@@ -11,8 +11,13 @@ from torch import Tensor, nn
 
 from nas.lowering.lower import lower
 from nas.measure.geometry import Geometry, geometries
-from nas.measure.latency_profile import profile
-from nas.measure.latency_table import LatencyTable, TableDevice, read, write
+from nas.measure.latency_profile import measure_latency_table
+from nas.measure.latency_table import (
+    LatencyTable,
+    TableDevice,
+    read_latency_table,
+    write_latency_table,
+)
 from nas.program.operations import Conv, Flatten
 from nas.program.program import Program
 from nas.program.scaling import Scaling
@@ -106,13 +111,13 @@ def test_all_that_is_missing_is_named() -> None:
     ("call", "slowdown"), [(0.0, 1.0), (float("nan"), 1.0), (1.0, -1.0), (1.0, float("inf"))]
 )
 def test_tables_hold_positive_numbers(call: float, slowdown: float) -> None:
-    with pytest.raises(ValueError, match="call and slowdown must be positive and finite, but are"):
+    with pytest.raises(ValueError, match="call and slowdown must be positive and finite, but got"):
         device((convs(2, 2), 1.0), call=call, slowdown=slowdown)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_operations_take_no_negative_time(seconds: float) -> None:
-    with pytest.raises(ValueError, match="numbers must be finite and not negative, but are"):
+    with pytest.raises(ValueError, match="numbers must be finite and not negative, but got"):
         device((convs(2, 2), seconds))
 
 
@@ -138,7 +143,7 @@ class Network(nn.Module):
 def test_a_profile_knows_every_operation_of_its_programs(tmp_path: Path) -> None:
     torch.manual_seed(0)
     program = lower(Network(), torch.rand(8, 1, 4, 4))
-    table = profile([program, program], rounds=2)
+    table = measure_latency_table([program, program], rounds=2)
     assert set(table.seconds) == set(geometries(program))
     assert {found.kind for found in table.seconds} == {
         "Conv",
@@ -149,8 +154,8 @@ def test_a_profile_knows_every_operation_of_its_programs(tmp_path: Path) -> None
         "Add",
         "Concat",
     }
-    write(table, tmp_path / "table.json")
-    again = read(tmp_path / "table.json")
+    write_latency_table(table, tmp_path / "table.json")
+    again = read_latency_table(tmp_path / "table.json")
     assert again == table
     assert TableDevice("host", again).latency(program) > 0
 
@@ -158,9 +163,9 @@ def test_a_profile_knows_every_operation_of_its_programs(tmp_path: Path) -> None
 @pytest.mark.parametrize("programs", [[], [convs(2, 3), convs(2, 4)], [convs(2, 3), convs(3, 3)]])
 def test_a_profile_is_of_programs_for_one_task(programs: list[Program]) -> None:
     with pytest.raises(
-        ValueError, match="programs must have one shape of input and of output, but have"
+        ValueError, match="programs must share one shape of input and of output, but have"
     ):
-        profile(programs, rounds=1)
+        measure_latency_table(programs, rounds=1)
 
 
 TABLE = LatencyTable(
@@ -172,10 +177,10 @@ TABLE = LatencyTable(
 
 
 def test_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
-    write(TABLE, tmp_path / "table.json")
-    assert read(tmp_path / "table.json") == TABLE
+    write_latency_table(TABLE, tmp_path / "table.json")
+    assert read_latency_table(tmp_path / "table.json") == TABLE
     first = (tmp_path / "table.json").read_bytes()
-    write(dataclasses.replace(TABLE), tmp_path / "table.json")
+    write_latency_table(dataclasses.replace(TABLE), tmp_path / "table.json")
     assert (tmp_path / "table.json").read_bytes() == first
 
 
@@ -201,22 +206,22 @@ def _row(**fields: Any) -> Any:
         (lambda stored: b"null", "TypeError"),
         (_with(format="other"), "it is a 'other' of version 1"),
         (_with(version=2), "it is a 'latency table' of version 2"),
-        (_with(version=True), "True, where a int should be"),
-        (_with(host=3), "3, where a str should be"),
+        (_with(version=True), "True is not of type int"),
+        (_with(host=3), "3 is not of type str"),
         (_with(call=0.0), "call and slowdown must be positive"),
         (_with(slowdown=float("nan")), "call and slowdown must be positive"),
         (_with(operations=None), "TypeError"),
         (_with(operations=[[]]), "TypeError"),
         (
             lambda stored: {**stored, "operations": stored["operations"] * 2},
-            "it has an operation twice",
+            "an operation appears twice",
         ),
-        (_row(seconds="1"), "'1', where a float should be"),
+        (_row(seconds="1"), "'1' is not of type float"),
         (_row(seconds=-1.0), "numbers must be finite and not negative"),
-        (_row(macs=1.5), "1.5, where a int should be"),
-        (_row(macs=True), "True, where a int should be"),
+        (_row(macs=1.5), "1.5 is not of type int"),
+        (_row(macs=True), "True is not of type int"),
         (_row(bytes=-1), "numbers must be finite and not negative"),
-        (_row(kind=None), "None, where a str should be"),
+        (_row(kind=None), "None is not of type str"),
         *[
             (_without(field), f"KeyError\\('{field}'\\)")
             for field in ("format", "version", "host", "call", "slowdown", "operations")
@@ -225,23 +230,24 @@ def _row(**fields: Any) -> Any:
 )
 def test_damaged_tables_are_refused(tmp_path: Path, damage: Any, reason: str) -> None:
     path = tmp_path / "table.json"
-    write(TABLE, path)
+    write_latency_table(TABLE, path)
     damaged = damage(json.loads(path.read_bytes()))
     path.write_bytes(damaged if isinstance(damaged, bytes) else json.dumps(damaged).encode())
     with pytest.raises(
-        ValueError, match=rf"table.json must hold a latency table of version 1, but has: .*{reason}"
+        ValueError,
+        match=rf"table.json must hold a latency table of version 1, but does not: .*{reason}",
     ):
-        read(path)
+        read_latency_table(path)
 
 
 def test_a_table_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read(tmp_path / "table.json")
+        read_latency_table(tmp_path / "table.json")
 
 
 def test_the_digest_of_a_table_changes_with_its_numbers(tmp_path: Path) -> None:
-    write(TABLE, tmp_path / "table.json")
-    assert read(tmp_path / "table.json").digest == TABLE.digest
+    write_latency_table(TABLE, tmp_path / "table.json")
+    assert read_latency_table(tmp_path / "table.json").digest == TABLE.digest
     assert (
         len(
             {

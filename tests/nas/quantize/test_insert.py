@@ -13,22 +13,7 @@ from nas.quantize import (
     quantized_layer,
 )
 from nas.seeds import seeded
-
-
-class Net(nn.Module):
-    """Layers by name, and what becomes of an input."""
-
-    def __init__(self, run: Callable[["Net", Tensor], Tensor], **parts: nn.Module) -> None:
-        super().__init__()
-        self.run = run
-        for name, part in parts.items():
-            self.add_module(name, part)
-
-    def __getitem__(self, name: str) -> Callable[..., Tensor]:
-        return self.get_submodule(name)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(self, x)
+from tests.networks import Wired
 
 
 def linear() -> nn.Linear:
@@ -61,11 +46,11 @@ def test_a_quantizer_follows_the_input_and_each_layer_with_its_fused_operations(
 
 
 def test_a_result_with_other_readers_is_not_fused() -> None:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         y = net["a"](x)
         return y * torch.relu(y)
 
-    assert [node for node, _ in behind(Net(run, a=linear()))] == ["x", "a", "relu", "mul"]
+    assert [node for node, _ in behind(Wired(run, a=linear()))] == ["x", "a", "relu", "mul"]
 
 
 def test_a_clamp_is_not_fused_into_a_lookup_table() -> None:
@@ -78,12 +63,12 @@ def test_a_clamp_is_not_fused_into_a_lookup_table() -> None:
 
 
 def test_summands_and_their_sum_share_a_quantizer() -> None:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         first = net["a"](x)
         second = first + net["b"](first)
         return second + net["c"](torch.relu(second))
 
-    found = dict(behind(Net(run, a=linear(), b=linear(), c=linear())))
+    found = dict(behind(Wired(run, a=linear(), b=linear(), c=linear())))
     assert {node for node, name in found.items() if name == found["a"]} == {
         "a",
         "b",
@@ -93,12 +78,12 @@ def test_summands_and_their_sum_share_a_quantizer() -> None:
     }
     assert found["x"] == "x"
     assert found["relu"] == "relu"
-    traced = insert_quantizers(Net(run, a=linear(), b=linear(), c=linear()), 8)
+    traced = insert_quantizers(Wired(run, a=linear(), b=linear(), c=linear()), 8)
     assert sum(isinstance(module, ActivationQuantizer) for module in traced.modules()) == 3
 
 
 def test_concatenated_parts_share_a_quantizer_through_operations_that_move_them() -> None:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         y = net["pool"](net["a"](x))
         return net["head"](torch.cat([y, net["b"](y)], 1))
 
@@ -108,7 +93,7 @@ def test_concatenated_parts_share_a_quantizer_through_operations_that_move_them(
         "pool": nn.MaxPool2d(2),
         "head": nn.Flatten(),
     }
-    found = dict(behind(Net(run, **parts)))
+    found = dict(behind(Wired(run, **parts)))
     assert found["a"] == found["b"] == found["cat"] != found["x"]
 
 
@@ -126,10 +111,10 @@ def test_layers_keep_their_names_and_parameters() -> None:
 
 
 def test_a_shared_quantizer_observes_all_its_tensors() -> None:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         return net["a"](x) + net["b"](x)
 
-    traced = insert_quantizers(Net(run, a=linear(), b=linear()), 8).train()
+    traced = insert_quantizers(Wired(run, a=linear(), b=linear()), 8).train()
     x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
     traced(x)
     _, module = (module for module in traced.modules() if isinstance(module, ActivationQuantizer))
@@ -142,20 +127,20 @@ class Branching(nn.Module):
         return x if x.sum() > 0 else -x
 
 
-def counting(net: Net, x: Tensor) -> Tensor:
+def counting(net: Wired, x: Tensor) -> Tensor:
     for _ in range(len(x)):
         x = net["a"](x)
     return x
 
 
-def looping(net: Net, x: Tensor) -> Tensor:
+def looping(net: Wired, x: Tensor) -> Tensor:
     for _ in range(x.shape[0]):
         x = net["a"](x)
     return x
 
 
 @pytest.mark.parametrize(
-    "model", [Branching(), Net(counting, a=linear()), Net(looping, a=linear())]
+    "model", [Branching(), Wired(counting, a=linear()), Wired(looping, a=linear())]
 )
 def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
     with pytest.raises(
@@ -172,15 +157,15 @@ def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
             r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d, .*Tanh",
         ),
         (
-            Net(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()),
+            Wired(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()),
             r"must have an integer form, but 'softmax' calls softmax; use one of these modules",
         ),
         (
-            Net(lambda net, x: net["a"](x).exp(), a=linear()),
+            Wired(lambda net, x: net["a"](x).exp(), a=linear()),
             r"must have an integer form, but 'exp' calls exp; use one of .*ReLU6",
         ),
         (
-            Net(lambda net, x: net["a"](x) - x, a=linear()),
+            Wired(lambda net, x: net["a"](x) - x, a=linear()),
             r"must have an integer form, but 'sub' calls sub",
         ),
     ],
@@ -203,13 +188,13 @@ def test_an_operation_without_an_integer_form_is_refused_with_those_that_have_on
     ],
 )
 def test_batch_normalization_that_cannot_fold_is_refused(
-    run: Callable[[Net, Tensor], Tensor],
+    run: Callable[[Wired, Tensor], Tensor],
 ) -> None:
     with pytest.raises(
         UnsupportedError,
         match="batch normalization must follow a convolution or linear layer that nothing else reads, but 'norm' does not",
     ):
-        insert_quantizers(Net(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
+        insert_quantizers(Wired(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
 
 
 def rectified(model: nn.Module) -> list[str]:
@@ -230,22 +215,22 @@ def test_a_relu_is_carried_out_by_the_quantizer_behind_it() -> None:
 
 
 def test_a_relu_whose_quantizer_has_other_tensors_stays() -> None:
-    def run(net: Net, x: Tensor) -> Tensor:
+    def run(net: Wired, x: Tensor) -> Tensor:
         return net["r"](net["a"](x)) + net["b"](x)
 
-    assert rectified(Net(run, a=linear(), b=linear(), r=nn.ReLU())) == []
+    assert rectified(Wired(run, a=linear(), b=linear(), r=nn.ReLU())) == []
 
 
 def test_a_relu_that_is_called_twice_is_fused_if_all_its_quantizers_can() -> None:
-    def chain(net: Net, x: Tensor) -> Tensor:
+    def chain(net: Wired, x: Tensor) -> Tensor:
         return net["r"](net["b"](net["r"](net["a"](x))))
 
-    def joined(net: Net, x: Tensor) -> Tensor:
+    def joined(net: Wired, x: Tensor) -> Tensor:
         y = net["r"](net["a"](x))
         return y + net["c"](net["r"](net["b"](y)))
 
-    assert rectified(Net(chain, a=linear(), b=linear(), r=nn.ReLU())) == ["r"]
-    assert rectified(Net(joined, a=linear(), b=linear(), c=linear(), r=nn.ReLU())) == []
+    assert rectified(Wired(chain, a=linear(), b=linear(), r=nn.ReLU())) == ["r"]
+    assert rectified(Wired(joined, a=linear(), b=linear(), c=linear(), r=nn.ReLU())) == []
 
 
 def test_training_is_the_same_with_fused_relus() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,16 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from nas.cli.main import main
-from nas.cli.score import scored
+from nas.cli.score import score_file
 from nas.data import Task
-from nas.data.load import test_split as split_of
+from nas.data.load import load_test_split
 from nas.experiment import Experiment
 from nas.measure.host import run_onnx
 from nas.packed import ArtifactError, ledger, unpack
 from nas.program import logits, score
 from nas.runs.directory import packed_path, weights_path
-from nas.runs.export import chosen, export
-from nas.runs.journal import read
+from nas.runs.export import FORMATS, ExportedCandidate, ExportFormat, export, find_candidate
+from nas.runs.journal import read_journal
 from nas.runs.run import run
 from nas.training.recipe import Recipe
 
@@ -30,13 +31,13 @@ def out(tiny: Callable[..., Experiment], tmp_path: Path) -> Path:
 
 
 def trained(out: Path) -> list[int]:
-    return [evaluation.id for evaluation in read(out)[1] if evaluation.history]
+    return [evaluation.id for evaluation in read_journal(out)[1] if evaluation.history]
 
 
 def test_every_trained_candidate_is_a_file_of_its_size_and_accuracy(
     out: Path, tiny_task: Task
 ) -> None:
-    for evaluation in read(out)[1]:
+    for evaluation in read_journal(out)[1]:
         path = packed_path(out, evaluation.id)
         assert path.exists() == bool(evaluation.history)
         if evaluation.history:
@@ -59,9 +60,9 @@ def test_the_packed_file_of_any_candidate_is_exported(out: Path, tmp_path: Path)
 
 def test_the_weights_are_exported_with_their_design(out: Path, tmp_path: Path) -> None:
     evaluation = export(out, "best", "torch", tmp_path / "c.safetensors")
-    told = json.loads((tmp_path / "c.safetensors.json").read_text())
-    assert told["design"] == dict(evaluation.design)
-    assert told["metrics"] == evaluation.metrics
+    description = json.loads((tmp_path / "c.safetensors.json").read_text())
+    assert description["design"] == dict(evaluation.design)
+    assert description["metrics"] == evaluation.metrics
     weights = load_file(tmp_path / "c.safetensors")
     assert np.isfinite(weights["head.weight"]).all()
     assert weights["head.weight"].shape[0] == 3
@@ -80,13 +81,32 @@ def test_a_program_is_exported_as_onnx_that_says_the_same(
     )
 
 
+def test_a_format_is_a_row_of_a_table(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(candidate: ExportedCandidate, target: Path) -> None:
+        target.write_text(f"{candidate.evaluation.id}: {len(candidate.packed)} bytes")
+
+    monkeypatch.setitem(FORMATS, "text", ExportFormat("how long the file is", write))
+    main(["export", str(out), "--to", "text", "--out", str(tmp_path / "c.txt")])
+    found = find_candidate(out, "best")
+    assert (
+        tmp_path / "c.txt"
+    ).read_text() == f"{found.id}: {found.metrics['size_bytes']:.0f} bytes"
+    capsys.readouterr()
+    for arguments in (["--help"], ["export", "--help"]):
+        with suppress(SystemExit):
+            main(arguments)
+        assert "how long the file is" in " ".join(capsys.readouterr().out.split())
+
+
 def test_retraining_with_the_run_s_experiment_gives_the_run_s_file(
     tiny: Callable[..., Experiment], out: Path, tmp_path: Path
 ) -> None:
     before = sorted(path.name for path in out.rglob("*"))
     evaluation = export(out, "best", "packed", tmp_path / "c.nas", tiny({"size_bytes": 160.0}))
     assert (tmp_path / "c.nas").read_bytes() == packed_path(out, evaluation.id).read_bytes()
-    assert evaluation.metrics == chosen(out, "best").metrics
+    assert evaluation.metrics == find_candidate(out, "best").metrics
     assert sorted(path.name for path in out.rglob("*")) == before
 
 
@@ -97,7 +117,7 @@ def test_retraining_follows_the_recipe_that_is_given(
     evaluation = export(
         out, "best", "torch", tmp_path / "c.st", tiny({"size_bytes": 160.0}, recipe=recipe)
     )
-    known = chosen(out, "best")
+    known = find_candidate(out, "best")
     assert (evaluation.id, evaluation.design, len(evaluation.history)) == (
         known.id,
         known.design,
@@ -133,7 +153,7 @@ def test_only_the_experiment_of_a_run_retrains_its_candidates(
 
 
 def test_what_cannot_be_exported_is_refused(out: Path, tmp_path: Path) -> None:
-    over = next(evaluation.id for evaluation in read(out)[1] if not evaluation.history)
+    over = next(evaluation.id for evaluation in read_journal(out)[1] if not evaluation.history)
     for id, message in (
         ("999", "an id must be"),
         ("-1", "an id must be"),
@@ -141,10 +161,10 @@ def test_what_cannot_be_exported_is_refused(out: Path, tmp_path: Path) -> None:
         (str(over), "must have been trained"),
     ):
         with pytest.raises(ValueError, match=message):
-            chosen(out, id)
+            find_candidate(out, id)
     with pytest.raises(ValueError, match=r"a format must be one of .* but got 'pickle'"):
         export(out, "best", "pickle", tmp_path / "c")
-    damaged = packed_path(out, chosen(out, "best").id)
+    damaged = packed_path(out, find_candidate(out, "best").id)
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.raises(ArtifactError, match="checksum"):
         export(out, "best", "packed", tmp_path / "c")
@@ -160,7 +180,7 @@ def test_a_file_is_scored_on_data_of_its_shape_only(
         inputs=tiny_task.test.inputs.numpy(),
         labels=tiny_task.test.labels.numpy(),
     )
-    found = scored(tmp_path / "c.nas", str(tmp_path / "data.npz"))
+    found = score_file(tmp_path / "c.nas", str(tmp_path / "data.npz"))
     program = unpack((tmp_path / "c.nas").read_bytes())
     assert found == {
         "bytes": (tmp_path / "c.nas").stat().st_size,
@@ -170,7 +190,7 @@ def test_a_file_is_scored_on_data_of_its_shape_only(
     with pytest.raises(
         ValueError, match=r"samples must be \(1, 4, 4\) .* but those of digits are \(1, 8, 8\)"
     ):
-        scored(tmp_path / "c.nas", "digits")
+        score_file(tmp_path / "c.nas", "digits")
 
 
 def test_the_commands_print_what_the_functions_return(
@@ -199,12 +219,12 @@ def test_the_commands_print_what_the_functions_return(
         assert message in capsys.readouterr().err
 
 
-def test_data_is_told_apart_by_what_is_there(tmp_path: Path) -> None:
+def test_data_is_recognized_by_its_files(tmp_path: Path) -> None:
     images, batches = tmp_path / "images", tmp_path / "cifar"
     for name in ("a", "b"):
         (images / name).mkdir(parents=True)
         Image.new("L", (9, 7), 255 if name == "b" else 0).save(images / name / "1.png")
-    found = split_of(str(images), (1, 4, 5))
+    found = load_test_split(str(images), (1, 4, 5))
     assert found.inputs.shape == (2, 1, 4, 5)
     assert [float(image.mean()) for image in found.inputs] == found.labels.tolist() == [0, 1]
     batches.mkdir()
@@ -212,5 +232,5 @@ def test_data_is_told_apart_by_what_is_there(tmp_path: Path) -> None:
         (batches / f"{batch}.bin").write_bytes(
             bytes([7 if batch == "test_batch" else 3]) + bytes(3072)
         )
-    assert split_of(str(batches), (3, 32, 32)).labels.tolist() == [7]
-    assert len(split_of("digits", (1, 8, 8)).labels) == 359
+    assert load_test_split(str(batches), (3, 32, 32)).labels.tolist() == [7]
+    assert len(load_test_split("digits", (1, 8, 8)).labels) == 359

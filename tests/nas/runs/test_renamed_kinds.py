@@ -12,11 +12,11 @@ from compressors.quantization import Quantization
 from compressors.sharing import Sharing
 from nas.compress import compress, settings_of
 from nas.data import Task
-from nas.evaluate import check_kinds
+from nas.evaluation.kinds import check_kinds
 from nas.experiment import Experiment
 from nas.objective import Objective
 from nas.runs.directory import RunDirectoryError
-from nas.runs.journal import read
+from nas.runs.journal import read_journal
 from nas.runs.run import run
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
@@ -106,7 +106,7 @@ def test_compressors_are_given_choices_of_either_name(tiny_task: Task) -> None:
 
 
 def test_a_journal_from_before_has_the_present_names(out: Path) -> None:
-    header, evaluations = read(out)
+    header, evaluations = read_journal(out)
     assert [compressor["kind"] for compressor in header["experiment"]["compressors"]] == [
         "codebook_size",
         "bits",

@@ -1,115 +1,26 @@
-import errno
 import io
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from torch.utils.tensorboard import SummaryWriter
 
-from nas.objective import Budget, Epoch, Evaluation, Fitness, Objective, Status
-from nas.runs.tensorboard import TensorBoardLog, pareto_picture
-from nas.space import Choice, Choices
-from nas.strategy import Proposal, Strategy
-
-OK, OVER, FAILED = Status.OK, Status.OVER_BUDGET, Status.FAILED
-
-OBJECTIVE = Objective(
-    maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": 4000.0})
+from nas.objective import Evaluation, Objective
+from nas.runs.tensorboard import pareto_picture
+from tests.nas.runs.searches import (
+    CHOICES,
+    OBJECTIVE,
+    OK,
+    RUN,
+    Controller,
+    Plain,
+    curves,
+    events,
+    log,
 )
-
-RESULTS: list[tuple[Status, Mapping[str, float]]] = [
-    (OK, {"accuracy": 0.5, "size_bytes": 1000.0}),
-    (OVER, {"size_bytes": 9000.0}),
-    (OK, {"accuracy": 0.25, "size_bytes": 2000.0}),
-    (FAILED, {}),
-    (OK, {"accuracy": 0.75, "size_bytes": 3000.0}),
-    (OVER, {"size_bytes": 5000.0}),
-]
-
-CHOICES = Choices(
-    [
-        Choice("", "op", ("conv", "skip")),
-        Choice("", "width", tuple(range(0, 48, 8)), ("op", frozenset({"conv"}))),
-        Choice("", "prune", (0.0, 0.5)),
-        Choice("", "bias", (False, True)),
-        Choice("", "rank", (None,)),
-        Choice("", "kernel", ((3, 3),)),
-        Choice("", "dilation", (1, 2), ("op", frozenset({"skip"}))),
-    ]
-)
-
-RUN = [
-    Evaluation(
-        id=id,
-        genotype=(id,),
-        design={
-            "op": "conv",
-            "width": 8 * id,
-            "prune": 0.5,
-            "bias": True,
-            "rank": None,
-            "kernel": (3, 3),
-        },
-        status=status,
-        reason="",
-        metrics=metrics,
-        seconds=10.25 * (id + 1),
-        history=(Epoch(2.0, 0.125), Epoch(1.0 / (id + 1), 0.25)) if status is OK else (),
-    )
-    for id, (status, metrics) in enumerate(RESULTS)
-]
-
-
-class Plain:
-    def ask(self) -> Proposal:
-        raise NotImplementedError
-
-    def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        raise NotImplementedError
-
-
-class Controller(Plain):
-    """A strategy whose entropy falls each time it is looked at."""
-
-    def __init__(self) -> None:
-        self.entropy = 2.0
-
-    def report(self) -> Mapping[str, float]:
-        self.entropy -= 0.25
-        return {"entropy": self.entropy, "baseline": 0.5}
-
-
-def log(
-    folder: Path,
-    run: Sequence[Evaluation] = RUN,
-    objective: Objective = OBJECTIVE,
-    strategy: Strategy | None = None,
-) -> None:
-    with TensorBoardLog(folder, CHOICES) as board:
-        for count in range(1, len(run) + 1):
-            board.add(run[:count], objective, strategy or Plain())
-        board.finish(run, objective)
-
-
-def events(folder: Path) -> Any:
-    """What TensorBoard itself reads from a folder of one event file."""
-    assert len(list(folder.iterdir())) == 1
-    return EventAccumulator(str(folder)).Reload()
-
-
-def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    read = events(folder)
-    return {
-        tag: [(event.step, event.value) for event in read.Scalars(tag)]
-        for tag in read.Tags()["scalars"]
-    }
 
 
 def test_the_curves_of_a_search(tmp_path: Path) -> None:
@@ -221,7 +132,7 @@ def test_the_picture_shows_every_trained_candidate_and_joins_the_front() -> None
         share([], BLUE) < share([better], BLUE) < share(rising[:2], BLUE) < share(rising, BLUE)
     ), "a line joins the front"
     assert share([better, *rising], GREY) > 3 * share(rising, GREY), (
-        "what is not on the front is grey"
+        "what is not on the front is gray"
     )
     assert np.array_equal(
         pareto_picture([RUN[1], RUN[3], RUN[0]], OBJECTIVE), pareto_picture([RUN[0]], OBJECTIVE)
@@ -258,65 +169,3 @@ def test_a_search_of_which_nothing_was_trained_has_a_board(tmp_path: Path) -> No
     log(tmp_path / "tb", [RUN[1], RUN[3]])
     assert curves(tmp_path / "tb" / "search") == {"search/over_budget_share": [(1, 1.0), (2, 0.5)]}
     assert not (tmp_path / "tb" / "trials").exists()
-
-
-def test_everything_is_on_disk_when_the_search_is_left_by_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), TensorBoardLog(tmp_path / "tb", CHOICES) as board:
-        raise KeyError(board.add(RUN[:1], OBJECTIVE, Plain()))  # type: ignore[func-returns-value]
-    assert curves(tmp_path / "tb" / "search")["best/accuracy"] == [(1, 0.5)]
-
-
-def warned(caplog: pytest.LogCaptureFixture, folder: Path) -> bool:
-    """Whether one warning, which names the folder, is all that was said."""
-    said = [
-        (told.name, told.levelno, told.getMessage().split(", because of ")[0])
-        for told in caplog.records
-    ]
-    return said == [
-        ("nas.runs.tensorboard", logging.WARNING, f"no more TensorBoard logs in {folder}")
-    ]
-
-
-def test_a_folder_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_bytes(b"precious")
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "mine").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    for folder in (tmp_path / "file", tmp_path / "file" / "tb", tmp_path / "link"):
-        caplog.clear()
-        log(folder)
-        assert warned(caplog, folder)
-    assert (tmp_path / "file").read_bytes() == b"precious"
-    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]
-
-
-def test_a_folder_that_fails_later_is_a_warning_and_the_search_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with TensorBoardLog(tmp_path / "tb", CHOICES) as board:
-        board.add(RUN[:2], OBJECTIVE, Plain())
-        (tmp_path / "tb" / "trials").touch()
-        board.add(RUN[:3], OBJECTIVE, Plain())
-        board.add(RUN[:5], OBJECTIVE, Plain())
-        board.finish(RUN, OBJECTIVE)
-    assert warned(caplog, tmp_path / "tb")
-    assert curves(tmp_path / "tb" / "search")["search/over_budget_share"][0] == (2, 0.5), (
-        "what was logged is kept"
-    )
-
-
-@pytest.mark.parametrize("call", ["add_scalar", "add_image", "close"])
-def test_a_disk_that_fills_up_is_a_warning_and_the_search_goes_on(
-    call: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "the disk is full")
-
-    with monkeypatch.context() as patch, TensorBoardLog(tmp_path / "tb", CHOICES) as board:
-        patch.setattr(SummaryWriter, call, refuse)
-        for count in range(1, len(RUN) + 1):
-            board.add(RUN[:count], OBJECTIVE, Plain())
-        board.finish(RUN, OBJECTIVE)
-    assert warned(caplog, tmp_path / "tb")

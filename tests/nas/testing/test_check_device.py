@@ -8,7 +8,7 @@ import torch
 
 from nas.measure.device import Device
 from nas.measure.host import OnnxRuntimeCpu
-from nas.measure.latency_profile import profile
+from nas.measure.latency_profile import measure_latency_table
 from nas.measure.latency_table import TableDevice
 from nas.measure.roofline import Roofline
 from nas.program.operations import Conv, Flatten, Linear
@@ -42,25 +42,25 @@ def program() -> Program:
 
 def test_what_computes_keeps_the_contract(program: Program) -> None:
     check_device(Roofline("mcu", 1e8, 1e7), program)
-    check_device(TableDevice("table", profile([program], rounds=1)), program)
+    check_device(TableDevice("table", measure_latency_table([program], rounds=1)), program)
 
 
 def test_what_measures_keeps_the_contract_with_a_spread(program: Program) -> None:
     check_device(OnnxRuntimeCpu(rounds=3), program, spread=50.0)
 
 
-class Told:
+class Scripted:
     """A device that calls a function, with how often it was called before."""
 
-    name: Any = "told"
+    name: Any = "scripted"
 
     def __init__(self, latency: Callable[[Program, int], Any]) -> None:
         self.calls = 0
-        self.told = latency
+        self.answer = latency
 
     def latency(self, program: Program) -> Any:
         self.calls += 1
-        return self.told(program, self.calls)
+        return self.answer(program, self.calls)
 
 
 def _seconds(program: Program) -> float:
@@ -120,17 +120,17 @@ def test_a_breach_is_named(
     program: Program, latency: Callable[[Program, int], Any], message: str
 ) -> None:
     with pytest.raises(AssertionError, match=message):
-        check_device(Told(latency), program)
+        check_device(Scripted(latency), program)
 
 
 def test_a_name_is_a_lasting_text(program: Program) -> None:
     for name in ("", 3, lambda: "device"):
-        device = Told(lambda program, calls: _seconds(program))
+        device = Scripted(lambda program, calls: _seconds(program))
         device.name = name
         with pytest.raises(AssertionError, match="a device must have a name, but has"):
             check_device(device, program)
 
-    class Counting(Told):
+    class Counting(Scripted):
         @property
         def name(self) -> str:
             return f"call {self.calls}"

@@ -1,7 +1,7 @@
 import torch
 from threadpoolctl import threadpool_info
 
-from nas.testing.threads import one_thread
+from nas.threads import one_thread
 
 
 def test_blas_and_torch_run_on_one_thread_and_are_restored() -> None:

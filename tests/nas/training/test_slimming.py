@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.data import Task
-from nas.evaluate import Evaluator
+from nas.evaluation.evaluator import Evaluator
 from nas.objective import Budget
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design

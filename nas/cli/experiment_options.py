@@ -1,4 +1,4 @@
-"""The command line of an experiment function: one typed option for each of its parameters."""
+"""Options of an experiment: the function that makes it, and a typed option for each parameter."""
 
 import argparse
 import difflib
@@ -17,14 +17,14 @@ from jsonargparse import ArgumentParser
 
 from nas.experiment import Experiment
 
-_VALUES = (bool, int, float, str, Path, types.NoneType)
+_PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
 
 
-class Parser(ArgumentParser):
-    """A parser that takes no abbreviations, and says which option a misspelt one may have been."""
+class ExperimentParser(ArgumentParser):
+    """A parser that takes no abbreviations, and suggests an option for a misspelled one."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
-        """Ends the program with status 2."""
+        """Prints the usage and the error, and ends the program with status 2."""
         known = [name for action in self._actions for name in action.option_strings]
         unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
         if unknown is not None:
@@ -34,7 +34,7 @@ class Parser(ArgumentParser):
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A question that ends an error message, or a list of what there is."""
+    """The end of an error message about an unknown name: a similar one, or all there are."""
     close = difflib.get_close_matches(name, known, n=1)
     return f": did you mean {close[0]}?" if close else f", only {', '.join(known)}"
 
@@ -43,8 +43,8 @@ def load_function(source: str) -> Callable[..., Experiment]:
     """The experiment function of `FILE.py` or `FILE.py:FUNCTION`.
 
     Raises:
-        ValueError: if the file is missing, or does not define exactly one function that returns an
-            Experiment and none is named.
+        ValueError: if the file is missing, or `source` does not determine one function in it that
+            returns an Experiment.
     """
     file, _, wanted = source.partition(":")
     path = Path(file)
@@ -54,7 +54,7 @@ def load_function(source: str) -> Callable[..., Experiment]:
             f"an experiment must be a Python file, or FILE.py:FUNCTION, but got {source!r}"
         )
     module = importlib.util.module_from_spec(spec)
-    # As `python FILE.py` would have it: the file may import its neighbors.
+    # As with `python FILE.py`, the file can import its neighbors.
     sys.path.insert(0, str(path.parent.resolve()))
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
@@ -67,42 +67,47 @@ def load_function(source: str) -> Callable[..., Experiment]:
         return found[wanted]
     if wanted or len(found) != 1:
         raise ValueError(
-            f"{path} must define one function that returns an Experiment, or FILE.py:FUNCTION name it, but it has {[*found]}"
+            f"{path} must define one function that returns an Experiment, or FILE.py:FUNCTION must name one, "
+            f"but it defines {[*found]}"
         )
     return next(iter(found.values()))
 
 
 def _check_type(hint: Any, name: str) -> None:
-    """Options are plain values: a configuration file must not be able to name code."""
+    """Allows only plain values, because a configuration file must not be able to name code."""
     if get_origin(hint) in (Union, types.UnionType, tuple):
         for part in get_args(hint):
             if part is not Ellipsis:
                 _check_type(part, name)
-    elif get_origin(hint) is not Literal and hint not in _VALUES:
+    elif get_origin(hint) is not Literal and hint not in _PLAIN_TYPES:
         raise ValueError(
-            f"parameters of an experiment must be numbers, texts, truth values or paths, but {name!r} is {hint}"
+            f"parameters of an experiment must be numbers, strings, booleans or paths, but {name!r} is {hint}"
         )
 
 
-def parser(function: Callable[..., Experiment], prog: str) -> Parser:
-    """A parser with an option for each parameter of `function`, and `--out` and `--config`.
+def experiment_parser(function: Callable[..., Experiment], prog: str) -> ExperimentParser:
+    """A parser with an option for each parameter of `function`, `--out` and `--config`.
+
+    The help text comes from the docstring of the function.
 
     Raises:
-        ValueError: if a parameter has no annotation, or one that is not of plain values.
+        ValueError: if a parameter has no type annotation, or one that is not of plain values.
     """
     documentation = docstring_parser.parse(function.__doc__ or "")
-    told = {parameter.arg_name: parameter.description for parameter in documentation.params}
-    result = Parser(prog=prog, description=documentation.short_description, allow_abbrev=False)
+    helps = {parameter.arg_name: parameter.description for parameter in documentation.params}
+    result = ExperimentParser(
+        prog=prog, description=documentation.short_description, allow_abbrev=False
+    )
     result.add_argument(
         "--out",
         type=Path,
         default=Path("runs", function.__name__),
-        help="run directory; the same command resumes it",
+        help="the run directory; the same command resumes the run",
     )
     result.add_argument(
         "--config",
         type=Path,
-        help="a TOML file of values for these options; what is given here wins",
+        help="a TOML file with values of these options; the command line takes precedence",
     )
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
@@ -115,35 +120,36 @@ def parser(function: Callable[..., Experiment], prog: str) -> Parser:
         default = argparse.SUPPRESS if required else parameter.default
         option = "--" + name.replace("_", "-")
         result.add_argument(
-            option, type=hints[name], required=required, default=default, help=told.get(name)
+            option, type=hints[name], required=required, default=default, help=helps.get(name)
         )
     return result
 
 
-def parse(
+def parse_experiment(
     function: Callable[..., Experiment], arguments: Sequence[str], prog: str
 ) -> tuple[Experiment, Path]:
-    """The experiment that the arguments describe, and its run directory; ends the program with
-    status 2 if they are wrong.
+    """The experiment that the arguments describe, and its run directory.
+
+    Ends the program with status 2 if they are wrong.
     """
-    options = parser(function, prog)
-    values = vars(options.parse_args(arguments))
+    parser = experiment_parser(function, prog)
+    values = vars(parser.parse_args(arguments))
     if values["config"] is not None:
-        base = _read_config(values["config"], options)
-        values = vars(options.parse_args(arguments, namespace=base))
+        base = _read_config(values["config"], parser)
+        values = vars(parser.parse_args(arguments, namespace=base))
     out = values.pop("out")
     del values["config"]
     return function(**values), out
 
 
-def _read_config(path: Path, options: Parser) -> Any:
+def _read_config(path: Path, parser: ExperimentParser) -> Any:
     try:
         values = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        options.error(f"{path} must be a TOML file: {error}")
-    known = [action.dest for action in options._actions if action.dest not in ("help", "config")]
-    names = {name: name.replace("-", "_") for name in values}
-    for name, plain in names.items():
-        if plain not in known:
-            options.error(f"{path} has no option {name!r}{did_you_mean(plain, known)}")
-    return options.parse_object({names[name]: value for name, value in values.items()})
+        parser.error(f"{path} must be a TOML file: {error}")
+    known = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
+    parameters = {name.replace("-", "_"): name for name in values}
+    for parameter, name in parameters.items():
+        if parameter not in known:
+            parser.error(f"{path} has no option {name!r}{did_you_mean(parameter, known)}")
+    return parser.parse_object({parameter: values[name] for parameter, name in parameters.items()})

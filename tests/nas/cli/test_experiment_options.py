@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 from torch import nn
 
-from nas.cli.options import load_function, parse, parser
+from nas.cli.experiment_options import experiment_parser, load_function, parse_experiment
 from nas.experiment import Experiment
 
 received: dict[str, Any] = {}
@@ -31,7 +31,7 @@ def search(
 
 
 def values(*arguments: str) -> dict[str, Any]:
-    _, out = parse(search, arguments, "nas run search.py")
+    _, out = parse_experiment(search, arguments, "nas run search.py")
     return {**received, "out": out}
 
 
@@ -130,10 +130,10 @@ def test_a_missing_file_ends_with_status_2(
     assert "none.toml must be a TOML file" in capsys.readouterr().err
 
 
-def test_the_help_tells_what_the_docstring_says() -> None:
-    told = parser(search, "nas run search.py").format_help()
-    assert "Searches." in told
-    assert "most bytes" in told
+def test_the_help_has_the_texts_of_the_docstring() -> None:
+    text = experiment_parser(search, "nas run search.py").format_help()
+    assert "Searches." in text
+    assert "most bytes" in text
 
 
 def test_a_parameter_that_could_name_code_is_refused() -> None:
@@ -143,9 +143,9 @@ def test_a_parameter_that_could_name_code_is_refused() -> None:
 
     for function in (with_module, with_any, with_optional):
         with pytest.raises(
-            ValueError, match="must be numbers, texts, truth values or paths, but 'model' is"
+            ValueError, match="must be numbers, strings, booleans or paths, but 'model' is"
         ):
-            parser(function, "p")
+            experiment_parser(function, "p")
 
 
 EXPERIMENT = "from nas.experiment import Experiment\ndef {}() -> Experiment: ...\n"
@@ -162,9 +162,9 @@ def test_the_function_of_a_file_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted", "message"),
     [
-        (EXPERIMENT.format("a") + EXPERIMENT.format("b"), "", r"it has \['a', 'b'\]"),
-        ("from experiments.digits import digits\n", "", r"it has \[\]"),
-        (EXPERIMENT.format("a"), ":b", r"it has \['a'\]"),
+        (EXPERIMENT.format("a") + EXPERIMENT.format("b"), "", r"it defines \['a', 'b'\]"),
+        ("from experiments.digits import digits\n", "", r"it defines \[\]"),
+        (EXPERIMENT.format("a"), ":b", r"it defines \['a'\]"),
     ],
 )
 def test_a_file_without_one_clear_function_is_refused(

@@ -1,0 +1,36 @@
+"""Parsers of the commands, whose arguments may name an experiment and continue with its options."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas.experiment import Experiment
+
+EXPERIMENT = "FILE.py[:FUNCTION]"
+
+
+def command_parser(command: str, description: str) -> argparse.ArgumentParser:
+    """The parser of `nas command`, which takes no abbreviations."""
+    return argparse.ArgumentParser(
+        prog=f"nas {command}", description=description, allow_abbrev=False
+    )
+
+
+def parse_with_experiment(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], option: str
+) -> "tuple[argparse.Namespace, Experiment | None]":
+    """The arguments of a command, and the experiment that `option` names, made with the options of
+    it that follow.
+    """
+    options, rest = parser.parse_known_args(arguments)
+    source = getattr(options, option)
+    if source is None:
+        if rest:
+            parser.error(f"there is no option {rest[0]}; options of an experiment need --{option}")
+        return options, None
+    # Imported here, because commands without an experiment do not need torch.
+    from nas.cli.experiment_options import load_function, parse_experiment
+
+    prog = f"{parser.prog} --{option} {source}"
+    return options, parse_experiment(load_function(source), rest, prog)[0]

@@ -1,0 +1,6 @@
+"""The evaluation of one candidate, and the check that every kind of choice has an effect."""
+
+from nas.evaluation.evaluator import Evaluator, TrainedCandidate
+from nas.evaluation.kinds import check_kinds
+
+__all__ = ["Evaluator", "TrainedCandidate", "check_kinds"]
