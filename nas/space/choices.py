@@ -7,147 +7,15 @@ import json
 import math
 import operator
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from nas.space.choice import Choice
+from nas.space.design import Design
+from nas.space.renamed_kinds import first_name
 
 Genotype = tuple[int, ...]
-
-RENAMED_KINDS: Mapping[str, str] = {"codes": "codebook_size"}
-"""Former names of kinds of choices, which spaces and journals may still use, and the present ones.
-"""
-_FIRST_KINDS = {present: former for former, present in RENAMED_KINDS.items()}
-
-
-def present_name(name: str) -> str:
-    """The name of a choice, or a kind alone, with the present name of its kind."""
-    site, dot, kind = name.rpartition(".")
-    return f"{site}{dot}{RENAMED_KINDS.get(kind, kind)}"
-
-
-def _first_name(name: str) -> str:
-    """The name of a choice with the first name that its kind had."""
-    site, dot, kind = name.rpartition(".")
-    return f"{site}{dot}{_FIRST_KINDS.get(kind, kind)}"
-
-
-class Design(Mapping[str, Hashable]):
-    """The chosen option of every active choice of a candidate, by the name of the choice.
-
-    Frozen. The typed readers check that an option is what a build function expects:
-
-    >>> design = Design({"stem.width": 16, "stem.op": "conv3x3"})
-    >>> design.integer("stem.width"), design.text("stem.op")
-    (16, 'conv3x3')
-
-    Raises:
-        KeyError: if the choice is not active.
-        TypeError: if a typed reader finds an option of another type.
-    """
-
-    def __init__(self, options: Mapping[str, Hashable]) -> None:
-        self._options = {present_name(name): option for name, option in options.items()}
-
-    def __getitem__(self, name: str) -> Hashable:
-        return self._options[present_name(name)]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._options)
-
-    def __len__(self) -> int:
-        return len(self._options)
-
-    def __repr__(self) -> str:
-        return f"Design({self._options})"
-
-    def integer(self, name: str) -> int:
-        """An option that is a whole number, such as a width or a depth."""
-        option = self[name]
-        if isinstance(option, bool) or not isinstance(option, int):
-            raise TypeError(f"the option of {name!r} must be a whole number, but is {option!r}")
-        return option
-
-    def number(self, name: str) -> float:
-        """An option that is a number, such as a ratio or a learning rate."""
-        option = self[name]
-        if isinstance(option, bool) or not isinstance(option, (int, float)):
-            raise TypeError(f"the option of {name!r} must be a number, but is {option!r}")
-        return float(option)
-
-    def text(self, name: str) -> str:
-        """An option that is a string, such as the name of an operator."""
-        option = self[name]
-        if not isinstance(option, str):
-            raise TypeError(f"the option of {name!r} must be a string, but is {option!r}")
-        return option
-
-    def flag(self, name: str) -> bool:
-        """An option that is True or False."""
-        option = self[name]
-        if not isinstance(option, bool):
-            raise TypeError(f"the option of {name!r} must be True or False, but is {option!r}")
-        return option
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One decision at one place of the network.
-
-    `site` is the dotted name of the module that it applies to ("" for the whole network), `kind` is
-    what is decided there ("op", "width", "prune", "bits", …), and `options` are the values to
-    choose from. `when` makes a choice conditional: it is active, and part of the design, only if
-    the earlier choice of that name has one of those options.
-
-    Raises:
-        ValueError: if the kind is empty or has a dot, there are no options, or they repeat or are
-            not plain values.
-    """
-
-    site: str
-    kind: str
-    options: tuple[Hashable, ...]
-    when: tuple[str, frozenset[Hashable]] | None = None
-
-    def __post_init__(self) -> None:
-        if not self.kind or "." in self.kind:
-            raise ValueError(
-                f"the kind of a choice must be a name without dots, but got {self.kind!r} at site {self.site!r}"
-            )
-        if not self.options:
-            raise ValueError(f"a choice must have at least one option, but {self.name!r} has none")
-        for option in self.options:
-            _check_option(option, self.name)
-        object.__setattr__(self, "kind", RENAMED_KINDS.get(self.kind, self.kind))
-        if self.when is not None:
-            object.__setattr__(self, "when", (present_name(self.when[0]), self.when[1]))
-        # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
-        if len(set(self.options)) < len(self.options):
-            raise ValueError(
-                f"the options of {self.name!r} must differ from one another, but got {self.options}"
-            )
-
-    @property
-    def name(self) -> str:
-        """The key of this choice in a design: site and kind joined by a dot."""
-        return f"{self.site}.{self.kind}" if self.site else self.kind
-
-
-def _check_option(option: Hashable, name: str) -> None:
-    """Allows only options with the same repr in every process, because the digest of a space is made
-    of them.
-    """
-    if isinstance(option, tuple):
-        for part in option:
-            _check_option(part, name)
-    elif option is not None and not isinstance(option, (str, int, float, bool)):
-        raise ValueError(
-            f"options must be strings, numbers, booleans, None or tuples of these, but {name!r} has {option!r}"
-        )
 
 
 class Choices(tuple[Choice, ...]):
@@ -342,27 +210,10 @@ class Choices(tuple[Choice, ...]):
         rows = [
             [
                 choice.site,
-                _first_name(choice.kind),
+                first_name(choice.kind),
                 list(map(repr, choice.options)),
-                choice.when and [_first_name(choice.when[0]), sorted(map(repr, choice.when[1]))],
+                choice.when and [first_name(choice.when[0]), sorted(map(repr, choice.when[1]))],
             ]
             for choice in self
         ]
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-
-
-class SearchSpace(Protocol):
-    """Choices, and a function that builds a network from a design."""
-
-    @property
-    def choices(self) -> Choices:
-        """The choices of the space."""
-        ...
-
-    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """A network for inputs like `example`, [N, …], that gives logits [N, classes].
-
-        Its only randomness is torch's global generator, which the caller seeds. The network may be
-        trained already; the run trains it further.
-        """
-        ...

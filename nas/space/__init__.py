@@ -1,0 +1,17 @@
+"""Search spaces: an ordered tuple of finite choices, and the genotypes that index into it."""
+
+from nas.space.choice import Choice
+from nas.space.choices import Choices, Genotype
+from nas.space.design import Design
+from nas.space.renamed_kinds import RENAMED_KINDS, present_name
+from nas.space.search_space import SearchSpace
+
+__all__ = [
+    "RENAMED_KINDS",
+    "Choice",
+    "Choices",
+    "Design",
+    "Genotype",
+    "SearchSpace",
+    "present_name",
+]

@@ -1,0 +1,28 @@
+"""What a search space is to a search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from nas.space.choices import Choices
+from nas.space.design import Design
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class SearchSpace(Protocol):
+    """Choices, and a function that builds a network from a design."""
+
+    @property
+    def choices(self) -> Choices:
+        """The choices of the space."""
+        ...
+
+    def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
+        """A network for inputs like `example`, [N, …], that gives logits [N, classes].
+
+        Its only randomness is torch's global generator, which the caller seeds. The network may be
+        trained already; the run trains it further.
+        """
+        ...
