@@ -1,3 +1,5 @@
+from . import data as data
+from . import seeds as seeds
 from .compress import Compressor as Compressor
 from .data.task import Split as Split
 from .data.task import Task as Task
