@@ -1,18 +1,10 @@
 """Kinds of choices whose names have changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 RENAMED_KINDS: Mapping[str, str] = {"codes": "codebook_size"}
 """Former names of kinds of choices, which spaces and journals may still use, and the present ones.
 """
-
 
 _FIRST_KINDS = {present: former for former, present in RENAMED_KINDS.items()}
 
