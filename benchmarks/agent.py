@@ -1,4 +1,6 @@
-"""A search by an agent of another library: PPO of stable-baselines3, which the extra `rl` installs."""
+"""A search by PPO of stable-baselines3 in the Gymnasium environment; needs the extra `rl`:
+`python benchmarks/agent.py`.
+"""
 
 from collections.abc import Callable
 
@@ -19,18 +21,22 @@ CHOICES = Choices(
         Choice("head", "bits", (2, 4, 8)),
     ]
 )
-WORTH = generator(0, "worth").random((len(CHOICES), max(CHOICES.arities)))
+CONTRIBUTIONS = generator(0, "worth").random((len(CHOICES), max(CHOICES.arities)))
 
 
-def worth(genotype: Genotype) -> float:
-    """What a made-up network is worth, 0 to 1: the mean of what each of its decisions adds."""
-    return float(np.mean([WORTH[index, genotype[index]] for index in CHOICES.active(genotype)]))
+def score(genotype: Genotype) -> float:
+    """A made-up score in 0 to 1, the mean of the contributions of all active genes."""
+    return float(
+        np.mean([CONTRIBUTIONS[index, genotype[index]] for index in CHOICES.active(genotype)])
+    )
 
 
-def learnt(choices: Choices, score: Callable[[Genotype], float], steps: int, seed: int) -> Genotype:
-    """The genotype that a policy decides for after so many steps of learning from `score`, 0 to 1.
+def learned_genotype(
+    choices: Choices, score: Callable[[Genotype], float], steps: int, seed: int
+) -> Genotype:
+    """The genotype of the deterministic policy after `steps` environment steps of PPO.
 
-    Stable-baselines3 seeds the global generators.
+    `score` should be within 0 to 1. Stable-baselines3 seeds the global generators.
     """
     env = gymnasium.make("nas/Scored-v0", space=choices, score=score)
     agent = PPO(
@@ -46,5 +52,5 @@ def learnt(choices: Choices, score: Callable[[Genotype], float], steps: int, see
 
 
 if __name__ == "__main__":
-    found = learnt(CHOICES, worth, steps=8192, seed=0)
-    print(f"worth {worth(found):.4f}, one of {CHOICES.size} designs: {dict(CHOICES.decode(found))}")
+    best = learned_genotype(CHOICES, score, steps=8192, seed=0)
+    print(f"score {score(best):.4f}, one of {CHOICES.size} designs: {dict(CHOICES.decode(best))}")

@@ -49,7 +49,7 @@ def agreement(space: SearchSpace, genotype: Genotype, task: Task) -> Agreement:
         model = compress(built, design, COMPRESSORS, calibration)
         shuffle = torch.Generator().manual_seed(0)
         fit(model, task, Recipe(), epochs=1, lr=5e-3, loss=cross_entropy, generator=shuffle)
-    packed = pack(lower(snapped(model, task.example), calibration))
+    packed = pack(lower(snapped(model), calibration))
     program = unpack(packed)
     inputs = torch.cat([task.validation.inputs, task.test.inputs])
     found, expected = logits(program, inputs), network_logits(model, inputs).numpy()

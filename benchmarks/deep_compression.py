@@ -1,8 +1,8 @@
-"""Deep Compression (Han et al., 2016): LeNet-300-100 and LeNet-5 pruned, their weights shared, and
-entropy coded.
+"""Deep Compression (Han et al., 2016): LeNet-300-100 and LeNet-5 with pruning, weight sharing and
+entropy coding.
 
-`python -m benchmarks.deep_compression --data FOLDER`, a folder of MNIST's files or of others in
-their format.
+Run `python -m benchmarks.deep_compression --data FOLDER` with a folder of MNIST's files, or of
+others in their format.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from compressors.sharing import Sharing
 from compressors.sparsity import WeightPruning, sparsities
 from nas.compress import compress
 from nas.data import Task, hold_out, read_mnist
+from nas.layers import named_layers
 from nas.lowering import lower, snapped
 from nas.packed import pack, unpack
 from nas.program import score
@@ -32,9 +33,7 @@ CALIBRATION_SAMPLES = 512
 
 @dataclass(frozen=True)
 class Case:
-    """A network, and by site the share of its weights that goes and how many values are left of the
-    others.
-    """
+    """A network, and the sparsity, codebook size and bit-width of its layers."""
 
     network: nn.Module
     design: Mapping[str, Hashable]
@@ -53,7 +52,13 @@ def lenet_300_100() -> Case:
         network.add_module(name, module)
     return Case(
         network,
-        {"fc1.sparsity": 0.94, "fc2.sparsity": 0.92, "fc3.sparsity": 0.74, "codes": 16, "bits": 8},
+        {
+            "fc1.sparsity": 0.94,
+            "fc2.sparsity": 0.92,
+            "fc3.sparsity": 0.74,
+            "codebook_size": 16,
+            "bits": 8,
+        },
     )
 
 
@@ -73,7 +78,16 @@ def lenet_5() -> Case:
         "fc1.sparsity": 0.92,
         "fc2.sparsity": 0.81,
     }
-    return Case(network, {**sparsity, "codes": 16, "conv1.codes": 64, "conv2.codes": 64, "bits": 8})
+    return Case(
+        network,
+        {
+            **sparsity,
+            "codebook_size": 16,
+            "conv1.codebook_size": 64,
+            "conv2.codebook_size": 64,
+            "bits": 8,
+        },
+    )
 
 
 CASES = {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}
@@ -81,8 +95,14 @@ CASES = {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}
 
 @dataclass(frozen=True)
 class Outcome:
-    """Test accuracies, 0 to 1, of the dense network and of the file; the file; and the share of
-    weights that are left.
+    """The result of a compression.
+
+    Args:
+        dense: test accuracy of the network before compression, 0 to 1
+        compressed: test accuracy of the packed file
+        packed: the file
+        weight_bytes: size of the parameters in 32-bit floats
+        left: the share of weights that are not 0
     """
 
     dense: float
@@ -100,8 +120,8 @@ class Outcome:
 def deep_compression(
     case: Case, task: Task, recipe: Recipe, prune_epochs: int, share_epochs: int, seed: int
 ) -> Outcome:
-    """Trains a network, prunes its weights while it is trained on, shares those that are left and
-    trains on again.
+    """Trains a network, prunes it gradually in further training, shares the remaining weights and
+    fine-tunes.
     """
     shuffle = torch.Generator().manual_seed(seed)
     calibration = task.train.inputs[:CALIBRATION_SAMPLES]
@@ -127,11 +147,7 @@ def deep_compression(
         loss=cross_entropy,
         generator=shuffle,
     )
-    sizes = {
-        name: layer.weight.numel()
-        for name, layer in model.named_modules()
-        if isinstance(layer, (nn.Conv2d, nn.Linear))
-    }
+    sizes = {name: layer.weight.numel() for name, layer in named_layers(model).items()}
     left = sum((1.0 - share) * sizes[name] for name, share in sparsities(model).items()) / sum(
         sizes.values()
     )
@@ -145,7 +161,7 @@ def deep_compression(
         loss=cross_entropy,
         generator=shuffle,
     )
-    packed = pack(lower(snapped(model, calibration), calibration))
+    packed = pack(lower(snapped(model), calibration))
     return Outcome(dense, score(unpack(packed), task.test), packed, weight_bytes, left)
 
 
@@ -156,15 +172,15 @@ def main() -> None:
         "--data",
         type=Path,
         required=True,
-        help="a folder of MNIST's four files, or others in their format",
+        help="folder of MNIST's four files, or of others in their format",
     )
     parser.add_argument("--network", choices=tuple(CASES), default="lenet-300-100")
-    parser.add_argument("--samples", type=int, help="train on so many images only")
-    parser.add_argument("--epochs", type=int, default=10, help="of the dense network")
+    parser.add_argument("--samples", type=int, help="number of training images; all by default")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of the dense network")
     parser.add_argument("--prune-epochs", type=int, default=10)
     parser.add_argument("--share-epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="where the file goes")
+    parser.add_argument("--out", type=Path, help="where to write the packed file")
     options = parser.parse_args()
     start = time.perf_counter()
     train, test = read_mnist(options.data)

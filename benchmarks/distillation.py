@@ -1,4 +1,4 @@
-"""What a distilled epoch costs in processor time, as a ratio to a plain one: soft labels, hints and
+"""The processor time of an epoch of distillation, as a ratio to a plain one: soft labels, hints and
 attention maps.
 """
 
@@ -12,14 +12,15 @@ from torch import nn
 from nas.data import digits
 from nas.seeds import generator, seeded
 from nas.space import Design
-from nas.training.distil import Hint, distillation
+from nas.training.distil import Distillation
 from nas.training.fit import Loss, cross_entropy, fit
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
 from search_spaces.conv_stages import ConvStages
 
 
 def network(width: int) -> nn.Module:
-    """Three stages of plain convolutions."""
+    """Three stages of one plain convolution each."""
     design = {
         f"stage{i}.{kind}": option
         for i in range(3)
@@ -30,9 +31,7 @@ def network(width: int) -> nn.Module:
 
 
 def main() -> None:
-    """Prints a row for each loss; the ratio is the median over rounds in which all of them train
-    one epoch.
-    """
+    """Prints a row for each loss; ratios are medians over rounds that train one epoch with each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
@@ -47,7 +46,7 @@ def main() -> None:
         "attention": (Hint(place, place, attention=True),),
     }
     for name, hints in hinted.items():
-        losses[name] = distillation(teacher, task.train.inputs, 0.5, 4.0, hints)
+        losses[name] = Distillation(teacher, task.train.inputs, 0.5, 4.0, hints)
     shuffle, times = torch.Generator().manual_seed(0), []
     for _ in range(rounds):
         row = []

@@ -1,8 +1,9 @@
-"""Joint compression beside bits alone: `python -m benchmarks.joint_compression` prints a table of
-bytes and test accuracy.
+"""Joint compression compared with uniform quantization: `python -m benchmarks.joint_compression`
+prints a table of bytes and test accuracy.
 
-Each seed trains a network, and narrower ones. Bits alone give all layers as many; the joint search,
-of the first network, is that of `experiments.compression`.
+For each seed, a network and narrower ones are trained. Uniform quantization gives all layers the
+same bit-width; the joint search, which compresses the first network, is that of
+`experiments.compression`.
 """
 
 import argparse
@@ -13,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.compression import BITS, compression
+from compressors.joint import BIT_WIDTHS
+from experiments.compression import compression
 from nas.experiment import Experiment
 from nas.objective import Budget, Evaluation, Objective, best
 from nas.packed import unpack
@@ -27,26 +29,28 @@ from strategies.grid import Grid
 NARROW = (16, 12, 8)
 
 Point = tuple[float, float]
-"""Bytes of a file, and its accuracy on test data."""
+"""The bytes of a packed file, and its test accuracy."""
 
 
 def uniform(experiment: Experiment) -> dict[str, Point]:
-    """What the network of an experiment becomes at each number of bits in all layers."""
+    """The network of an experiment at each bit-width, the same in all layers."""
     assert isinstance(experiment.space, TrainedNetwork)
-    space = TrainedNetwork(experiment.space.model, Choices([Choice("", "bits", BITS)]))
-    alone = replace(experiment, space=space, objective=Objective(), strategy=Grid, trials=len(BITS))
+    space = TrainedNetwork(experiment.space.model, Choices([Choice("", "bits", BIT_WIDTHS)]))
+    quantized = replace(
+        experiment, space=space, objective=Objective(), strategy=Grid, trials=len(BIT_WIDTHS)
+    )
     with tempfile.TemporaryDirectory() as out:
-        found = run(alone, Path(out, "run")).evaluations
+        found = run(quantized, Path(out, "run")).evaluations
         points = {
-            evaluation.design["bits"]: _point(alone, Path(out, "run"), evaluation)
+            evaluation.design["bits"]: _point(quantized, Path(out, "run"), evaluation)
             for evaluation in found
         }
-    return {f"{bits} bits" if bits > 1 else "1 bit": points[bits] for bits in reversed(BITS)}
+    return {f"{bits} bits" if bits > 1 else "1 bit": points[bits] for bits in reversed(BIT_WIDTHS)}
 
 
 def joint(experiment: Experiment, limits: Sequence[int]) -> dict[str, Point]:
-    """The most accurate files on validation data of a search, within each limit in bytes that one
-    meets.
+    """The file of a search with the best validation accuracy within each limit in bytes; limits
+    that no file meets are left out.
     """
     with tempfile.TemporaryDirectory() as out:
         found = run(experiment, Path(out, "run")).evaluations
@@ -67,7 +71,7 @@ def _point(experiment: Experiment, out: Path, evaluation: Evaluation) -> Point:
 
 
 def row(name: str, points: Sequence[Point]) -> str:
-    """A line of the table: means over the seeds, and the standard error of the mean accuracy."""
+    """A row of the table: means over the seeds, and the standard error of the mean accuracy."""
     sizes, accuracies = zip(*points, strict=True)
     error = statistics.stdev(accuracies) / math.sqrt(len(points)) if len(points) > 1 else 0.0
     return f"| {name} | {statistics.fmean(sizes):,.0f} | {statistics.fmean(accuracies):.4f} ± {error:.4f} |"
@@ -86,12 +90,12 @@ def main() -> None:
         type=int,
         nargs="+",
         default=[3000, 2000, 1500],
-        help="most bytes of files that are told",
+        help="largest sizes of the files to report, in bytes",
     )
     parser.add_argument(
         "--budget",
         type=int,
-        help="most bytes in the search, counted before coding; else the largest limit",
+        help="largest size in the search, in bytes before coding; the largest limit by default",
     )
     options = parser.parse_args()
     budget, found = options.budget or max(options.limits), dict[str, list[Point]]()
@@ -101,8 +105,8 @@ def main() -> None:
         )
         points = uniform(given) | joint(given, options.limits)
         for width in (width for width in NARROW if width < options.width):
-            alone = uniform(compression(width=width, seed=seed))
-            points |= {f"width {width}, {name}": point for name, point in alone.items()}
+            quantized = uniform(compression(width=width, seed=seed))
+            points |= {f"width {width}, {name}": point for name, point in quantized.items()}
         for name, point in points.items():
             found.setdefault(name, []).append(point)
     print("| | bytes | test accuracy |\n|---|---|---|")

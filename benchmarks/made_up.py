@@ -1,6 +1,4 @@
-"""The surrogate against random search and evolution, on made-up problems: `python
-benchmarks/made_up.py`.
-"""
+"""Surrogate, evolution and random search on synthetic problems: `python benchmarks/made_up.py`."""
 
 import argparse
 from collections.abc import Callable
@@ -27,7 +25,16 @@ POINTS = (25, 50, 100)
 
 @dataclass(frozen=True)
 class Problem:
-    """Candidates with a true accuracy, observed with noise, and one cost, which may be limited."""
+    """A synthetic problem with one limited cost.
+
+    Args:
+        name: Its name in the output.
+        choices: The space.
+        accuracy: The true accuracy of a candidate.
+        cost: The cost of a candidate.
+        noise: The standard deviation of an observed accuracy.
+        limit: The limit on the cost.
+    """
 
     name: str
     choices: Choices
@@ -37,34 +44,34 @@ class Problem:
     limit: float
 
     def facts(self, genotype: Genotype) -> Facts:
-        """The cost, and how far it is over the limit."""
+        """The cost and its excess over the limit."""
         costs = {"macs": self.cost(genotype)}
         return Facts(costs, Budget({"macs": self.limit}).excess(costs))
 
     def submit(self, id: int, proposal: Proposal) -> Pending:
-        """An observation: the same candidate is observed alike whoever proposes it."""
+        """A noisy observation, the same for every strategy and seed."""
         genotype = proposal.genotype
-        known = self.facts(genotype)
+        facts = self.facts(genotype)
         error = (
             self.noise * generator(derive(0, self.name, str(genotype)), "noise").standard_normal()
         )
         observed = min(1.0, max(0.0, self.accuracy(genotype) + error))
-        status = Status.OVER_BUDGET if known.excess > 0 else Status.OK
+        status = Status.OVER_BUDGET if facts.excess > 0 else Status.OK
         evaluation = Evaluation(
             id=id,
             genotype=genotype,
             design={},
             status=status,
             reason="",
-            metrics={"accuracy": observed, **known.costs},
+            metrics={"accuracy": observed, **facts.costs},
             seconds=0.0,
         )
         return lambda: evaluation
 
 
 def deep() -> Problem:
-    """40 choices, most of which hang on others, of about 10^20 designs: additive effects,
-    interactions, much noise.
+    """40 choices, most of them conditional, about 10^20 designs: additive effects and pairwise
+    interactions under strong noise.
     """
     choices = [Choice("", "depth", (6, 8, 10))]
     for stage in range(10):
@@ -101,8 +108,8 @@ def deep() -> Problem:
 
 
 def inverse() -> Problem:
-    """12 choices of 4 options: what costs more is worse, so that a prior in favor of large
-    candidates misleads.
+    """12 choices of 4 options whose accuracy falls with their cost, which misleads a prior in favor
+    of large candidates.
     """
     space, rng = (
         Choices([Choice(f"s{i}", "op", ("a", "b", "c", "d")) for i in range(12)]),
@@ -120,9 +127,7 @@ def inverse() -> Problem:
 
 
 def small() -> Problem:
-    """A conditional space of 3,610 designs, where the best option of each choice depends on the
-    others.
-    """
+    """3,610 conditional designs with pairwise interactions of all choices."""
     conv = ("op", frozenset({"conv", "separable"}))
     parts = [
         Choice("", "op", ("conv", "separable", "pool")),
@@ -152,21 +157,23 @@ def small() -> Problem:
 
 
 def incumbents(problem: Problem, name: str, seed: int) -> list[float]:
-    """The true accuracy of what looks best after each of `POINTS` queries."""
+    """The true accuracy of the incumbent, selected by observed accuracy, after each of `POINTS`
+    queries.
+    """
     objective = Objective(budget=Budget({"macs": problem.limit}))
     strategy = STRATEGIES[name](problem.choices, generator(seed, "strategy"))
-    best, found = (-1.0, 0.0), []
+    best, true = (-1.0, 0.0), []
     for evaluation in search(strategy, problem.submit, objective, max(POINTS), facts=problem.facts):
         if evaluation.status is Status.OK:
             best = max(
                 best, (evaluation.metrics["accuracy"], problem.accuracy(evaluation.genotype))
             )
-            found.append(best[1])
-    return [found[point - 1] for point in POINTS]
+            true.append(best[1])
+    return [true[point - 1] for point in POINTS]
 
 
 def main() -> None:
-    """Prints a row for each problem and strategy: mean and standard error over the seeds."""
+    """Prints mean and standard error over the seeds for each problem and strategy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     seeds = parser.parse_args().seeds
@@ -178,11 +185,11 @@ def main() -> None:
         for name in STRATEGIES:
             values = np.array([incumbents(problem, name, seed) for seed in range(seeds)])
             means, errors = values.mean(0), values.std(0) / np.sqrt(seeds)
-            told = "".join(
+            cells = "".join(
                 f"{f'{mean:.4f} ± {error:.4f}':>20}"
                 for mean, error in zip(means, errors, strict=True)
             )
-            print(f"{problem.name:<10}{problem.choices.size:>10.1e}  {name:<12}{told}", flush=True)
+            print(f"{problem.name:<10}{problem.choices.size:>10.1e}  {name:<12}{cells}", flush=True)
 
 
 if __name__ == "__main__":

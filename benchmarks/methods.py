@@ -1,8 +1,8 @@
-"""What each compression method does to one small residual network: `python -m benchmarks.methods`
-prints a table.
+"""Compression methods compared on one small residual network: `python -m benchmarks.methods` prints
+a table.
 
-Every row starts from the same trained network, applies one method, trains on, and measures the file
-that comes of it. Weights that a method leaves alone have 8 bits.
+Every row compresses the same trained network by one method, fine-tunes it, and measures the packed
+file. Weights that a method does not change have 8 bits.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from compressors.blocks import BlockPruning
 from compressors.criteria import FPGM, GAMMA
@@ -20,6 +20,7 @@ from compressors.quantization import Quantization
 from compressors.schedules import cubic
 from compressors.sharing import Sharing
 from compressors.sparsity import WeightPruning
+from experiments.compression import residual_network
 from nas.compress import Compressor, compress
 from nas.data import Task, digits
 from nas.lowering import lower, snapped
@@ -35,50 +36,15 @@ RECIPE = Recipe(epochs=16, finetune_epochs=8)
 BITS_8: Mapping[str, Hashable] = {"bits": 8}
 
 
-class Block(nn.Module):
-    """Two convolutions round which the input goes too."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first, self.norm1 = (
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-        self.second, self.norm2 = (
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-        self.act1, self.act2 = nn.ReLU(), nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, width, H, W] of x of the same shape."""
-        y = self.norm2(self.second(self.act1(self.norm1(self.first(x)))))
-        result: Tensor = self.act2(x + y)
-        return result
-
-
-def residual(task: Task, width: int = WIDTH) -> nn.Module:
-    """A stem, three blocks with pooling between them, and a head."""
-    model = nn.Sequential()
-    model.add_module(
-        "stem",
-        nn.Sequential(
-            nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-        ),
-    )
-    for number in range(3):
-        model.add_module(f"block{number}", Block(width))
-        if number < 2:
-            model.add_module(f"pool{number}", nn.MaxPool2d(2))
-    model.add_module("mean", nn.AdaptiveAvgPool2d(1))
-    model.add_module("flatten", nn.Flatten())
-    model.add_module("head", nn.Linear(width, task.classes))
-    return model
-
-
 @dataclass(frozen=True)
 class Method:
-    """What is done to the trained network, before it is trained on."""
+    """A way to compress the trained network before it is fine-tuned.
+
+    Args:
+        name: the name in the table
+        design: the choices of the compressors
+        compressors: in the order in which they are applied
+    """
 
     name: str
     design: Mapping[str, Hashable]
@@ -126,7 +92,7 @@ METHODS = (
         [WeightPruning(schedule=cubic), Quantization()],
     ),
     Method("2:4 in the blocks", _PAIRS, [WeightPruning(), Quantization()]),
-    Method("16 shared values", {"codes": 16, **BITS_8}, [Sharing(), Quantization()]),
+    Method("16 shared values", {"codebook_size": 16, **BITS_8}, [Sharing(), Quantization()]),
     Method("a quarter of the rank, spatial", _ranks(0.25), [LowRank(), Quantization()]),
     Method(
         "a third of the rank, Tucker-2",
@@ -135,15 +101,15 @@ METHODS = (
     ),
     Method(
         "half the channels, 16 values",
-        {**_HALF, "codes": 16},
+        {**_HALF, "codebook_size": 16},
         [ChannelPruning(), Sharing(), Quantization()],
     ),
 )
 
 
 def row(method: Method, trained: nn.Module, task: Task) -> tuple[str, ...]:
-    """The method's name, bytes of the file, its test accuracy, MACs, and milliseconds with the
-    ratio to floats.
+    """The name of the method, the bytes of the file, its test accuracy, its MACs, and its latency
+    in milliseconds with the ratio to that of the network in floats.
     """
     calibration, shuffle = task.train.inputs[:256], torch.Generator().manual_seed(0)
     with seeded(0):
@@ -157,7 +123,7 @@ def row(method: Method, trained: nn.Module, task: Task) -> tuple[str, ...]:
         loss=cross_entropy,
         generator=shuffle,
     )
-    program = lower(snapped(model, calibration), calibration)
+    program = lower(snapped(model), calibration)
     packed = pack(program)
     timed = costs(model, program, OnnxRuntimeCpu())
     latency = f"{timed['latency_ms']:.3f} ({timed['latency_ratio']:.2f})"
@@ -176,7 +142,7 @@ def main() -> None:
     torch.set_num_threads(1)
     task, shuffle = digits(generator(0, "digits")), torch.Generator().manual_seed(0)
     with seeded(0):
-        model = residual(task)
+        model = residual_network(task, WIDTH)
     fit(
         model,
         task,

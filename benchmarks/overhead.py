@@ -1,5 +1,5 @@
-"""What ask() and tell() cost with 1,000 candidates told, and how that grows: `python
-benchmarks/overhead.py`.
+"""Processor time of ask() and tell() after 1,000 results, and its growth:
+`python benchmarks/overhead.py`.
 """
 
 import argparse
@@ -27,62 +27,62 @@ CHOICES = Choices(
         for index in range(20)
     ]
 )
-WORTH = generator(0, "worth").random((len(CHOICES), max(CHOICES.arities)))
-LATER = 200
+CONTRIBUTIONS = generator(0, "worth").random((len(CHOICES), max(CHOICES.arities)))
+MEASURED = 200
 
 
 def fitness(genotype: Genotype) -> float:
-    """Made up: every active gene adds its worth."""
-    return float(np.mean([WORTH[index, genotype[index]] for index in CHOICES.active(genotype)]))
+    """A made-up fitness, the mean of the contributions of all active genes."""
+    return float(
+        np.mean([CONTRIBUTIONS[index, genotype[index]] for index in CHOICES.active(genotype)])
+    )
 
 
 def facts(genotype: Genotype) -> Facts:
-    """Made up as well: every gene costs something."""
+    """Made-up costs, which grow with every gene."""
     return Facts({"macs": 1e6 * (1 + sum(genotype)), "params": 1e3 * (1 + sum(genotype))}, 0.0)
 
 
-def spent(name: StrategyName, told: int) -> list[float]:
-    """Seconds of processor time of ask and tell until each candidate was told, without what its
-    fitness takes.
-    """
+def cumulative_seconds(name: StrategyName, results: int) -> list[float]:
+    """Processor time of all calls of ask() and tell() up to each result, in seconds."""
     strategy: Strategy = configured(name, {})(CHOICES, np.random.default_rng(0))
     if isinstance(strategy, Informed):
         strategy.inform(facts)
     total, times = 0.0, []
-    for _ in range(told):
+    for _ in range(results):
         start = time.process_time()
         proposal = strategy.ask()
         asked = time.process_time()
         score = fitness(proposal.genotype)
-        ready = time.process_time()
+        evaluated = time.process_time()
         strategy.tell(proposal, (score,))
-        total += asked - start + time.process_time() - ready
+        total += asked - start + time.process_time() - evaluated
         times.append(total)
     return times
 
 
 def main() -> None:
-    """Prints a row for each strategy: milliseconds a candidate after 1,000, and growth of the total
-    against n log n.
+    """Prints for each strategy the milliseconds per candidate after 1,000 results, and the growth
+    of the total time relative to n log n.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strategies", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument(
-        "--told",
+        "--results",
         type=int,
         nargs="+",
         default=[1_250, 2_500, 5_000, 10_000, 20_000],
-        help="of which growth is told",
+        help="numbers of results between which growth is measured",
     )
     options = parser.parse_args()
-    counts = sorted(options.told)
+    counts = sorted(options.results)
     print(f"{CHOICES.size:.0e} designs of {len(CHOICES)} choices")
     ratios = "".join(f"{f'{low}→{high}':>14}" for low, high in pairwise(counts))
     print(f"{'strategy':<14}{'ms at 1000':>12}{ratios}   growth of the total, n log n = 1")
     with threadpool_limits(limits=1):
         for name in options.strategies:
-            times = spent(name, max(*counts, 1000 + LATER))
-            at = 1e3 * (times[1000 + LATER - 1] - times[999]) / LATER
+            times = cumulative_seconds(name, max(*counts, 1000 + MEASURED))
+            at = 1e3 * (times[1000 + MEASURED - 1] - times[999]) / MEASURED
             growth = [
                 times[b - 1] / times[a - 1] * (a * math.log(a)) / (b * math.log(b))
                 for a, b in pairwise(counts)

@@ -1,7 +1,6 @@
-"""What a quantized training step costs beside the same step in 32-bit floats, on one thread.
+"""The cost of a quantized training step as a ratio to the step in 32-bit floats, on one thread.
 
-With `pip install '.[compare]'` there is a column for Brevitas' layers, in place of those that they
-are for.
+With `pip install '.[compare]'` there is a column for the layers of Brevitas.
 """
 
 import argparse
@@ -34,7 +33,7 @@ BREVITAS = ["brevitas"] if find_spec("brevitas") else []
 
 
 def network(operator: str, size: int) -> nn.Module:
-    """Three stages of two blocks, for images of `size` pixels a side."""
+    """Three stages of two blocks each, for square images of `size` pixels a side."""
     choices = {"op": operator, "width": WIDTH, "depth": 2}
     design = {
         f"stage{stage}.{kind}": option for stage in range(3) for kind, option in choices.items()
@@ -44,8 +43,8 @@ def network(operator: str, size: int) -> nn.Module:
 
 
 def with_brevitas(model: nn.Module) -> nn.Module:
-    """A copy with layers of Brevitas: weights of `BITS` bits, activations of 8, and what else they
-    have by default.
+    """A copy with layers of Brevitas: weights of `BITS` bits, activations of 8, and defaults
+    otherwise.
     """
     layers, quantized = import_module("brevitas.nn"), copy.deepcopy(model)
     for name, module in model.named_modules():
@@ -84,7 +83,7 @@ def step(model: nn.Module, inputs: Tensor, labels: Tensor) -> Callable[[], None]
 
 
 def seconds(run: Callable[[], None], repeats: int) -> float:
-    """How long a step takes this process, whatever others do beside it."""
+    """The processor time of a step in this process, which other processes do not change."""
     start = time.process_time()
     for _ in range(repeats):
         run()
@@ -94,8 +93,8 @@ def seconds(run: Callable[[], None], repeats: int) -> float:
 def ratios(
     runs: Sequence[Callable[[], None]], rounds: int, repeats: int
 ) -> tuple[float, list[float]]:
-    """Seconds of the first, and the ratio of each other to it: medians over rounds in which all
-    ran.
+    """The seconds of the first, and the ratio of each other to it: medians over rounds that run all
+    of them.
     """
     times = [[seconds(run, repeats) for run in runs] for _ in range(rounds + 1)][1:]
     rows = [[row[column] / row[0] for row in times] for column in range(1, len(runs))]
@@ -103,15 +102,14 @@ def ratios(
 
 
 def main() -> None:
-    """Prints a row for each operator and size of image."""
+    """Prints a row for each operator and image size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    warnings.simplefilter(
-        "ignore"
-    )  # Brevitas names the dimensions of tensors, which torch calls experimental.
+    # Brevitas names the dimensions of tensors, which torch warns is experimental.
+    warnings.simplefilter("ignore")
     print(
         f"{'operator':<10}{'pixels':>8}{'fp32 ms':>9}"
         + "".join(f"{name:>12}" for name in (*METHODS, *BREVITAS))

@@ -1,5 +1,5 @@
-"""Strategies on real trainings: the best validation accuracy within a budget of bytes, over seeds,
-beside random search.
+"""Strategies on real training runs: the best validation accuracy within a size budget, over seeds,
+compared with random search: `python benchmarks/searches.py`.
 """
 
 import argparse
@@ -30,8 +30,12 @@ RECIPE = Recipe(epochs=4, finetune_epochs=2)
 
 @dataclass(frozen=True)
 class Problem:
-    """A space, the most bytes of a network, and after how many trained candidates strategies are
-    compared.
+    """A search problem.
+
+    Args:
+        space: The space.
+        size_bytes: The limit on the size of a packed file, in bytes.
+        points: The numbers of trained candidates after which strategies are compared.
     """
 
     space: SearchSpace
@@ -46,7 +50,7 @@ PROBLEMS = {
 
 
 def curve(problem: Problem, name: StrategyName, task: Task, seed: int) -> list[float]:
-    """The best accuracy after so many trained candidates as each of the points says."""
+    """The best accuracy after each of `problem.points` trained candidates."""
     space, budget = problem.space, Budget({"size_bytes": float(problem.size_bytes)})
     evaluator = Evaluator(
         space=space,
@@ -68,13 +72,13 @@ def curve(problem: Problem, name: StrategyName, task: Task, seed: int) -> list[f
 
     objective = Objective(maximize=("accuracy",), minimize=(), budget=budget)
     found = search(strategy, submit, objective, trials=max(problem.points), facts=evaluator.facts)
-    reached = np.maximum.accumulate([e.metrics["accuracy"] for e in found if e.status is Status.OK])
-    return [float(reached[min(point, len(reached)) - 1]) for point in problem.points]
+    best = np.maximum.accumulate([e.metrics["accuracy"] for e in found if e.status is Status.OK])
+    return [float(best[min(point, len(best)) - 1]) for point in problem.points]
 
 
 def main() -> None:
-    """Prints a row for each strategy: mean and standard error, and in how many seeds it ends above
-    random search.
+    """Prints mean and standard error for each strategy, and the numbers of seeds in which it ends
+    above random search and equal to it.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", choices=PROBLEMS, default="mlp")

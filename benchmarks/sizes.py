@@ -133,7 +133,7 @@ def main() -> None:
             loss=cross_entropy,
             generator=shuffle,
         )
-        program = lower(snapped(quantized, data.example), data.example)
+        program = lower(snapped(quantized), data.example)
         packed = pack(program)
         exact, fake = score(unpack(packed), data.test), accuracy(quantized, data.test)
         print_row(

@@ -56,9 +56,7 @@ def main() -> None:
     for operator in OPERATORS:
         floating = network(operator).eval()
         params = sum(parameter.numel() for parameter in floating.parameters())
-        quantized = snapped(
-            compress(floating, {"bits": 4}, [Quantization()], calibration), calibration
-        )
+        quantized = snapped(compress(floating, {"bits": 4}, [Quantization()], calibration))
         program = lower(quantized, calibration)
         packed = pack(program)
         loaded = unpack(packed)

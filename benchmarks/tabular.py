@@ -1,6 +1,4 @@
-"""Any strategy on a table of finished training runs: thousands of searches a minute, without
-training anything.
-"""
+"""Searches of a tabular benchmark by any strategy, thousands a minute."""
 
 import argparse
 import json
@@ -15,50 +13,51 @@ from rich.table import Table as Rows
 
 from nas.objective import Budget
 from nas.tabular.benchmark import read_benchmark
-from nas.tabular.lookup import Found, Lookup, run_seeds
+from nas.tabular.query_budget import MaxQueries, MaxSeconds
+from nas.tabular.search import TabularSearch, Trajectory, run_seeds
 from strategies.names import NAMES, configured
 
 POINTS = (10, 20, 50, 100, 200, 500)
 BAR = 40
 
 
-def summary(found: Sequence[Found]) -> dict[str, Any]:
-    """Mean and standard deviation over the searches that found anything, and the curve where all of
-    them reached it.
+def summary(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
+    """Mean and standard deviation of the last incumbents of all searches that have one, and the
+    mean incumbent after each of `POINTS` queries; None where a search made fewer.
     """
-    last = [one.incumbents[-1] for one in found if one.incumbents]
+    last = [one.incumbents[-1] for one in trajectories if one.incumbents]
     curve = {
-        str(point): float(np.mean([one.incumbents[point - 1] for one in found]))
-        if all(len(one.incumbents) >= point for one in found)
+        str(point): float(np.mean([one.incumbents[point - 1] for one in trajectories]))
+        if all(len(one.incumbents) >= point for one in trajectories)
         else None
         for point in POINTS
     }
     return {
-        "seeds": len(found),
+        "seeds": len(trajectories),
         "found": len(last),
         "mean": float(np.mean(last)) if last else None,
         "std": float(np.std(last)) if last else None,
-        "mean_queries": float(np.mean([len(one.incumbents) for one in found])),
-        "mean_cost": float(np.mean([one.cost for one in found])),
+        "mean_queries": float(np.mean([len(one.incumbents) for one in trajectories])),
+        "mean_cost": float(np.mean([one.cost for one in trajectories])),
         "curve": curve,
     }
 
 
-def print_summary(told: dict[str, Any], console: Console) -> None:
-    """A table of the run and of its curve, with bars from the curve's lowest to its highest point."""
-    for name, value in told.items():
+def print_summary(result: dict[str, Any], console: Console) -> None:
+    """Prints the settings, the summary, and the curve as a table with bars that span its range."""
+    for name, value in result.items():
         if name != "curve" and value not in (None, {}):
             console.print(
                 f"{name:<14} {value:.3f}" if isinstance(value, float) else f"{name:<14} {value}",
                 highlight=False,
             )
-    reached = {point: value for point, value in told["curve"].items() if value is not None}
-    if told["mean"] is not None:
-        reached["end"] = told["mean"]
+    reached = {point: value for point, value in result["curve"].items() if value is not None}
+    if result["mean"] is not None:
+        reached["end"] = result["mean"]
     if not reached:
         return
     low, high = min(reached.values()), max(reached.values())
-    rows = Rows("queries", told["report"], "")
+    rows = Rows("queries", result["report"], "")
     for point, value in reached.items():
         rows.add_row(
             point,
@@ -69,32 +68,31 @@ def print_summary(told: dict[str, Any], console: Console) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m benchmarks.tabular`; ends with status 2 if the arguments or the table are wrong."""
+    """The command; exits with status 2 if the arguments or the table are invalid."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
         make = configured(given.strategy, dict(given.option))
         limits = dict(given.limit)
-        table = read_benchmark(given.table, (given.search_on, given.report, *limits))
-        by_cost = given.seconds is not None
-        most = given.seconds if by_cost else given.queries
-        lookup = Lookup(
-            table=table,
+        benchmark = read_benchmark(given.table, (given.search_on, given.report, *limits))
+        queries = MaxQueries(given.queries) if given.seconds is None else MaxSeconds(given.seconds)
+        problem = TabularSearch(
+            benchmark=benchmark,
             search_on=given.search_on,
             report=given.report,
-            most=most,
-            by_cost=by_cost,
+            queries=queries,
             budget=Budget(limits),
         )
-        make(table.choices, np.random.default_rng(0))
+        # Before any search, so that settings out of range are errors of arguments.
+        make(benchmark.choices, np.random.default_rng(0))
         for name, value in (("seeds", given.seeds), ("workers", given.workers)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, but got {value}")
     except ValueError as error:
         parser.error(str(error))
-    found = run_seeds(lookup, make, given.seeds, given.workers)
-    told = {
-        "table": table.name,
+    trajectories = run_seeds(problem, make, given.seeds, given.workers)
+    result = {
+        "table": benchmark.name,
         "strategy": given.strategy,
         "options": make.keywords,
         "search_on": given.search_on,
@@ -102,35 +100,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "limits": limits,
         "seconds": given.seconds,
         "queries": given.queries,
-        **summary(found),
+        **summary(trajectories),
     }
     if given.json:
-        print(json.dumps(told))
+        print(json.dumps(result))
     else:
-        print_summary(told, Console())
+        print_summary(result, Console())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m benchmarks.tabular", description=__doc__, allow_abbrev=False
+        prog="python -m benchmarks.tabular", description=__doc__, allow_abbrev=False
     )
     parser.add_argument(
-        "--table", type=Path, required=True, help="an .npz of designs and what was measured of them"
+        "--table", type=Path, required=True, help="an .npz of designs and their measurements"
     )
     parser.add_argument("--strategy", choices=NAMES, required=True)
     parser.add_argument(
-        "--seeds", type=int, default=500, help="how many searches: seeds 0, 1, 2, …"
+        "--seeds", type=int, default=500, help="number of searches, of seeds 0, 1, 2, …"
     )
     most = parser.add_mutually_exclusive_group(required=True)
     most.add_argument(
-        "--seconds", type=float, help="the most that the queries of one search may cost in all"
+        "--seconds", type=float, help="limit on the total training time of the queries of a search"
     )
-    most.add_argument("--queries", type=int, help="the most queries of one search")
+    most.add_argument("--queries", type=int, help="limit on the queries of a search")
     parser.add_argument(
-        "--search-on", default="val_acc_12ep", help="the column that the strategy is told"
+        "--search-on", default="val_acc_12ep", help="the column that the strategy maximizes"
     )
     parser.add_argument(
-        "--report", default="test_acc_200ep", help="the column of the incumbent that is reported"
+        "--report", default="test_acc_200ep", help="the reported column of the incumbent"
     )
     parser.add_argument(
         "--limit",
@@ -138,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="the most that a fact may be",
+        help="limit on a fact, such as params=500000",
     )
     parser.add_argument(
         "--option",
@@ -146,15 +144,17 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an argument of the strategy",
+        help="a setting of the strategy, such as population=32",
     )
     parser.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
-        help="processes; they do not change the result",
+        help="number of processes, which does not affect the result",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON object instead of a table"
+    )
     return parser
 
 

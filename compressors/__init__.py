@@ -1,4 +1,4 @@
-"""Compressors: how choices of each kind are applied to a network, and the same as functions."""
+"""Compressors: each applies choices of one kind to a network; functions do it without a search."""
 
 import lazy_loader
 

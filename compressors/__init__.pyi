@@ -8,8 +8,12 @@ from .criteria import L1 as L1
 from .criteria import L2 as L2
 from .criteria import PruningCriterion as PruningCriterion
 from .criteria import taylor as taylor
+from .factors import by_energy as by_energy
+from .factors import by_ratio as by_ratio
 from .features import FeatureSelection as FeatureSelection
 from .features import ranked as ranked
+from .joint import JOINT_COMPRESSORS as JOINT_COMPRESSORS
+from .joint import joint_choices as joint_choices
 from .low_rank import LowRank as LowRank
 from .low_rank import factorizable as factorizable
 from .low_rank import factorize as factorize

@@ -1,20 +1,29 @@
-"""Depth pruning: whole blocks leave the network."""
+"""Depth pruning: whole blocks are removed from a network."""
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from nas.layers import forward_hooks, named_layers, replace_modules
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
 
 @dataclass(frozen=True)
 class BlockPruning:
-    """Puts the identity in the place of each block, or layer, whose option is True.
+    """Replaces each block or layer whose option is True by the identity.
 
-    What a block gives must have the shape of what it is given, as residual blocks do. Choices
-    inside of a block must hang on its own by their `when`: what is not there cannot be compressed.
+    The output of such a block must have the shape of its input, as in residual blocks. Choices at
+    modules inside a block need a `when` on its being kept, because a module that was removed cannot
+    be compressed.
+
+    Args:
+        kind: the kind of choices that is applied
     """
 
     kind: str = "drop"
@@ -25,9 +34,9 @@ class BlockPruning:
         """The network without the blocks.
 
         Raises:
-            ValueError: if an option is not True or False, a site names no module below the network,
-                or a block cannot be the identity: its input is not one tensor, its output has
-                another shape, or nothing calls it.
+            ValueError: if an option is not True or False, a site is not a module inside the
+                network, or a block cannot be replaced by the identity: its input is not one tensor,
+                its output has another shape, or the forward pass does not call it.
         """
         modules = dict(model.named_modules(remove_duplicate=False))
         for site, option in settings.items():
@@ -42,11 +51,7 @@ class BlockPruning:
                 )
         dropped = {modules[site]: site for site, option in settings.items() if option}
         _check_shapes(model, dropped, example)
-        for name, module in modules.items():
-            outside = not any(name.startswith(f"{site}.") for site in dropped.values())
-            if module in dropped and outside:
-                model.set_submodule(name, nn.Identity())
-        return model
+        return replace_modules(model, {block: nn.Identity() for block in dropped})
 
 
 def drop_blocks(model: nn.Module, sites: Sequence[str], example: Tensor) -> nn.Module:
@@ -63,10 +68,10 @@ def drop_blocks(model: nn.Module, sites: Sequence[str], example: Tensor) -> nn.M
 
 
 def droppable(model: nn.Module, example: Tensor) -> list[str]:
-    """The names of the blocks that can be dropped: modules with layers, of a class of their own,
-    that keep the shape of a tensor.
+    """The names of the blocks that can be dropped: modules with layers that keep the shape of their
+    input and are not mere containers (`Sequential`, `ModuleList`, `ModuleDict`).
 
-    Of blocks inside of each other only the outer one is listed.
+    Of nested blocks only the outer one is listed.
 
     >>> block = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
     >>> droppable(nn.Sequential(nn.Linear(4, 8), block, nn.Linear(8, 2)), torch.rand(3, 4))
@@ -74,12 +79,9 @@ def droppable(model: nn.Module, example: Tensor) -> list[str]:
     """
     found = list[str]()
     for name, block in model.named_modules():
-        inside = not name or any(name.startswith(f"{outer}.") for outer in found)
-        if (
-            inside
-            or isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict))
-            or not _has_layers(block)
-        ):
+        nested = not name or any(name.startswith(f"{outer}.") for outer in found)
+        holds_layers = bool(named_layers(block).keys() - {""})
+        if nested or isinstance(block, _CONTAINERS) or not holds_layers:
             continue
         with suppress(ValueError):
             _check_shapes(model, {block: name}, example)
@@ -87,37 +89,33 @@ def droppable(model: nn.Module, example: Tensor) -> list[str]:
     return found
 
 
-def _has_layers(block: nn.Module) -> bool:
-    return any(
-        isinstance(module, (nn.Conv2d, nn.Linear))
-        for module in block.modules()
-        if module is not block
-    )
-
-
 def _check_shapes(model: nn.Module, dropped: Mapping[nn.Module, str], example: Tensor) -> None:
+    """Refuses blocks that the identity cannot replace."""
     called = set[nn.Module]()
-
-    def check(block: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        called.add(block)
-        shapes = [
-            list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            for value in (*inputs, output)
-        ]
-        if len(shapes) != 2 or not isinstance(output, Tensor) or shapes[0] != shapes[1]:
-            given, made = " and ".join(map(str, shapes[:-1])), shapes[-1]
-            raise ValueError(
-                f"a block must give the shape that it is given to be dropped, but {dropped[block]!r} makes {made} of {given}"
-            )
-
-    hooks = [block.register_forward_hook(check) for block in dropped]
-    try:
-        with torch.no_grad():
-            model.eval()(example[:2])
-    finally:
-        for hook in hooks:
-            hook.remove()
+    check = partial(_check_shape, dropped, called)
+    with forward_hooks((block, check) for block in dropped), torch.no_grad():
+        model.eval()(example[:2])
     if unused := [site for block, site in dropped.items() if block not in called]:
         raise ValueError(
-            f"a block must take part in the network to be dropped, but {unused} do not"
+            f"a block must be called in the forward pass to be dropped, but {unused} are not"
+        )
+
+
+def _check_shape(
+    dropped: Mapping[nn.Module, str],
+    called: set[nn.Module],
+    block: nn.Module,
+    inputs: tuple[object, ...],
+    output: object,
+) -> None:
+    called.add(block)
+    *given, made = (
+        list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        for value in (*inputs, output)
+    )
+    if given != [made] or not isinstance(output, Tensor):
+        read = " and ".join(map(str, given))
+        raise ValueError(
+            f"the output of a dropped block must have the shape of its one input, but {dropped[block]!r} "
+            f"makes {made} of {read}"
         )

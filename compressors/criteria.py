@@ -1,4 +1,9 @@
-"""How much channels and single weights matter: pruning removes what matters least."""
+"""Pruning criteria: the importance of channels and of single weights.
+
+The header of a run describes a criterion by the names of its fields and of the functions that are
+their values, so neither may be renamed: `judged`, `of_channel`, `single_weights`, `_powers`,
+`_total` and the others.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -9,26 +14,32 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from nas.layers import WeightLayer, forward_hooks, named_layers
+from nas.quantize.positive_norm import Norm
 from nas.seeds import generator
 
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-
 Side = Literal["made", "read"]
+"""The output channels of a layer, or its input channels."""
+
 Importances = Mapping[tuple[nn.Module, Side], Tensor]
-"""For the channels that a layer makes, and for those that it reads, what is judged: [channels, …].
-"""
+"""Scores of the output and of the input channels of each layer, [channels, …]."""
+
 LossOf = Callable[[nn.Module], Tensor]
-"""The loss of a network on samples and labels of the function's own, a scalar."""
+"""The loss of a network, a scalar, on samples and labels that the function holds itself."""
 
 
 @dataclass(frozen=True)
 class PruningCriterion:
-    """What is judged at each layer of a network on an example [N, …], and what that makes of a
-    channel: [channels, n] → [channels].
+    """How important channels, or single weights, are.
 
-    A group of tied layers has the mean of what its layers say. With `single_weights`, what is
-    judged of the channels that a layer makes is one score, 0 or more, for each of its weights, in
-    their shape.
+    The importance of a channel is the mean over the layers that write or read it.
+
+    Args:
+        name: how the criterion is called in error messages
+        judged: from a network and a batch of inputs, [N, …], to scores of its layers
+        of_channel: from the scores of each channel, [channels, n], to its importance, [channels]
+        single_weights: whether the scores of output channels are one for each weight of the layer,
+            in the shape of the weights and never negative
     """
 
     name: str
@@ -50,8 +61,9 @@ def _distances(filters: Tensor) -> Tensor:
 
 
 def _weighted(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    """Layers and normalizations, each with its name and its weights or gains."""
     for name, module in model.named_modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear, *NORMS)) and module.weight is not None:
+        if isinstance(module, WeightLayer | Norm) and module.weight is not None:
             yield name, module, module.weight
 
 
@@ -65,7 +77,7 @@ def _both_sides(scores: Mapping[nn.Module, Tensor]) -> dict[tuple[nn.Module, Sid
     return sides
 
 
-def _powers(model: nn.Module, example: Tensor, power: int) -> Importances:  # noqa: ARG001 - others look at the example
+def _powers(model: nn.Module, example: Tensor, power: int) -> Importances:  # noqa: ARG001 - other criteria need the example
     return _both_sides(
         {module: weight.detach().abs() ** power for _, module, weight in _weighted(model)}
     )
@@ -88,47 +100,38 @@ def _first_order(model: nn.Module, example: Tensor, loss: LossOf) -> Importances
             loss(model.eval()), [weight for _, weight in found], allow_unused=True
         )
     pairs = zip(found, gradients, strict=True)
-    none = torch.zeros(())
+    unused = torch.zeros(())
     return _both_sides(
         {
-            module: (weight * (none if grad is None else grad)).detach().abs()
-            for (module, weight), grad in pairs
+            module: (weight * (unused if gradient is None else gradient)).detach().abs()
+            for (module, weight), gradient in pairs
         }
     )
 
 
 def _filters(model: nn.Module, example: Tensor) -> Importances:  # noqa: ARG001
-    return _both_sides(
-        {
-            module: weight.detach()
-            for _, module, weight in _weighted(model)
-            if not isinstance(module, NORMS)
-        }
-    )
+    return _both_sides({layer: layer.weight.detach() for layer in named_layers(model).values()})
 
 
 def _gains(model: nn.Module, example: Tensor) -> Importances:  # noqa: ARG001
     return {
         (module, "made"): weight.detach().abs()
         for _, module, weight in _weighted(model)
-        if isinstance(module, NORMS)
+        if isinstance(module, Norm)
     }
 
 
 def _activity(model: nn.Module, example: Tensor) -> Importances:
-    seen: dict[nn.Module, list[Tensor]] = {}
+    shares: dict[nn.Module, list[Tensor]] = {}
 
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG001 - torch's signature
         channels = inputs[0].movedim(-1 if isinstance(layer, nn.Linear) else 1, 0).flatten(1)
-        seen.setdefault(layer, []).append((channels != 0).float().mean(1))
+        shares.setdefault(layer, []).append((channels != 0).float().mean(1))
 
-    layers = [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
-    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
-    with torch.no_grad():
+    layers = named_layers(model).values()
+    with forward_hooks((layer, count) for layer in layers), torch.no_grad():
         model.eval()(example)
-    for hook in hooks:
-        hook.remove()
-    return {(layer, "read"): torch.stack(shares).mean(0) for layer, shares in seen.items()}
+    return {(layer, "read"): torch.stack(found).mean(0) for layer, found in shares.items()}
 
 
 L1 = PruningCriterion("l1", partial(_powers, power=1), _total, single_weights=True)
@@ -138,41 +141,39 @@ L2 = PruningCriterion("l2", partial(_powers, power=2), _total, single_weights=Tr
 """The sum of squares, which orders channels as their L2 norms do."""
 
 FPGM = PruningCriterion("fpgm", _filters, _distances)
-"""The sum of distances to the layer's other filters: near their geometric median a filter can be
-replaced (He et al., 2019).
+"""The sum of distances to the other filters of the layer: a filter near their geometric median is
+redundant (He et al., 2019).
 """
 
 GAMMA = PruningCriterion("gamma", _gains, _mean)
 """The magnitude of the gain of batch normalization (network slimming, Liu et al., 2017)."""
 
 APOZ = PruningCriterion("apoz", _activity, _mean)
-"""1 - the average percentage of zeros among what the layers behind a channel read of it on the
-example (Hu et al., 2016).
+"""1 - the average percentage of zeros of a channel on the example, at the inputs of the layers that
+read it (Hu et al., 2016).
 """
 
 
 def random(seed: int) -> PruningCriterion:
-    """Any order; always the same for the same seed and names of layers, so that a compression can
-    be repeated.
-    """
+    """Random importances that follow from the seed and the names of the layers: a baseline."""
     return PruningCriterion("random", partial(_random, seed=seed), _total, single_weights=True)
 
 
 def taylor(loss: LossOf) -> PruningCriterion:
-    """The sum of |w · ∂L/∂w|, what the loss changes by, to first order, without the weight
+    """The sum of |w · ∂L/∂w|, to first order how much the loss changes when a weight is removed
     (Molchanov et al., 2019).
 
-    `loss` knows the samples and labels: `partial(loss_on, inputs, labels)` of a function
-    `loss_on(inputs, labels, model)`. It is called in evaluation mode.
+    `loss` holds the samples and labels, as `partial(loss_on, inputs, labels)` of a function
+    `loss_on(inputs, labels, model)` does. It is called in evaluation mode.
     """
     return PruningCriterion("taylor", partial(_first_order, loss=loss), _total, single_weights=True)
 
 
 def check_threshold(threshold: float) -> None:
-    """Refuses an importance below which nothing, or everything, would be.
+    """Refuses a threshold below which no importance, or every one, would lie.
 
     Raises:
-        ValueError: if it is not positive and finite.
+        ValueError: if the threshold is not positive and finite.
     """
     if not 0.0 < threshold < math.inf:
         raise ValueError(f"a threshold must be positive and finite, but got {threshold}")

@@ -1,4 +1,4 @@
-"""Input features: the network reads only those that tell most about the classes."""
+"""Feature selection: the network reads only the most informative input features."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -7,34 +7,34 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.compress import layers_at
 from nas.data import Split
+from nas.layers import layers_at
 from nas.quantize import Select
 
 FeatureScores = NDArray[np.float64]
 FeatureCriterion = Callable[[FeatureScores, NDArray[np.int64], np.random.Generator], FeatureScores]
-"""From features [N, F] and classes [N] to how much each feature tells, [F]."""
+"""From features [N, F] and classes [N] to a score of each feature, [F]: higher is more informative.
+"""
 
 
 def mutual_information(
     features: FeatureScores, labels: NDArray[np.int64], rng: np.random.Generator
 ) -> FeatureScores:
-    """Each feature's own mutual information with the class, in nats, by nearest neighbors (Ross,
-    2014).
+    """The mutual information of each feature with the class, in nats, estimated from nearest
+    neighbors (Ross, 2014).
     """
-    from sklearn.feature_selection import (
-        mutual_info_classif,
-    )  # slow to import, as all of scikit-learn
+    # Imported where it is used, because importing scikit-learn is slow.
+    from sklearn.feature_selection import mutual_info_classif
 
-    found: FeatureScores = mutual_info_classif(features, labels, random_state=_seed(rng))
-    return found
+    scores: FeatureScores = mutual_info_classif(features, labels, random_state=_seed(rng))
+    return scores
 
 
 def l1(
     features: FeatureScores, labels: NDArray[np.int64], rng: np.random.Generator
 ) -> FeatureScores:
-    """The largest weight that an L1-penalized logistic regression (Tibshirani, 1996) on
-    standardized features gives each.
+    """The largest weight of each standardized feature in an L1-penalized logistic regression
+    (Tibshirani, 1996).
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -43,24 +43,21 @@ def l1(
     model = LogisticRegression(
         l1_ratio=1.0, C=0.1, solver="saga", max_iter=5000, random_state=_seed(rng)
     )
-    found: FeatureScores = np.abs(model.fit(scaled, labels).coef_).max(0)
-    return found
+    scores: FeatureScores = np.abs(model.fit(scaled, labels).coef_).max(0)
+    return scores
 
 
 def tree_importance(
     features: FeatureScores, labels: NDArray[np.int64], rng: np.random.Generator
 ) -> FeatureScores:
-    """How much of the impurity each feature takes away in 200 extremely randomized trees (Geurts et
+    """The mean decrease in impurity of each feature in 200 extremely randomized trees (Geurts et
     al., 2006).
     """
     from sklearn.ensemble import ExtraTreesClassifier
 
-    found: FeatureScores = (
-        ExtraTreesClassifier(200, random_state=_seed(rng))
-        .fit(features, labels)
-        .feature_importances_
-    )
-    return found
+    forest = ExtraTreesClassifier(200, random_state=_seed(rng)).fit(features, labels)
+    scores: FeatureScores = forest.feature_importances_
+    return scores
 
 
 def _seed(rng: np.random.Generator) -> int:
@@ -68,7 +65,7 @@ def _seed(rng: np.random.Generator) -> int:
 
 
 def ranked(train: Split, criterion: FeatureCriterion, rng: np.random.Generator) -> tuple[int, ...]:
-    """The features of training samples, [N, …] flattened, those that tell most first."""
+    """The indices of the features of training samples, [N, …] flattened, by falling score."""
     features = train.inputs.flatten(1).numpy().astype(np.float64)
     scores = criterion(features, train.labels.numpy(), rng)
     return tuple(int(index) for index in np.argsort(-scores, kind="stable"))
@@ -76,13 +73,17 @@ def ranked(train: Split, criterion: FeatureCriterion, rng: np.random.Generator) 
 
 @dataclass(frozen=True)
 class FeatureSelection:
-    """Lets the first layer at a site read only so many features, the first ones of `order`.
+    """Limits the first layer at a site to the chosen number of features, the first ones of `order`.
 
-    The layer becomes a `Select` and a smaller linear layer, called 0 and 1 below its name; the file
-    gathers only these inputs. Apply it after channels were pruned.
+    The layer becomes a `Select` and a smaller linear layer, submodules 0 and 1 under its name; the
+    packed file gathers only these inputs. Apply it after channel pruning.
+
+    Args:
+        order: the indices of all features, the most informative first, as `ranked` returns them
+        kind: the kind of choices that is applied
 
     Raises:
-        ValueError: if `order` is not every feature once.
+        ValueError: if `order` is not a permutation of the features.
     """
 
     order: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Channels that can only leave a network together, and how much they matter."""
+"""Groups of channels that can only be removed together, and their importances."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +8,26 @@ import torch
 from torch import Tensor, nn
 
 from compressors.criteria import Importances, PruningCriterion, Side
+from nas.layers import WeightLayer
 
 Unstated = Literal["refuse", "follow"]
-"""What becomes of a layer that no site holds and that is tied to one for which a value is given."""
+"""What to do with a group if only some of its layers have a pruning ratio: refuse it, or let all of
+them follow.
+
+Headers of runs have this name and its values.
+"""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The `width` channels that the layers called `names` make together; `value` is what was chosen
-    for them.
+    """The output channels that tied layers share.
+
+    Args:
+        root: the first of the tied layers
+        names: the names of all of them
+        width: the number of channels
+        value: the chosen ratio or threshold
+        importance: of each channel, [width]
     """
 
     root: nn.Module
@@ -27,7 +38,7 @@ class Group:
 
 
 def is_depthwise(layer: nn.Module) -> bool:
-    """Whether a layer has the channels of the layer before it."""
+    """Whether a layer is a depthwise convolution: its channels are those of the layer before it."""
     return (
         isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
     )
@@ -41,14 +52,19 @@ def groups_of(
     scores: Importances,
     unstated: Unstated,
 ) -> list[Group]:
-    """The groups in which something was chosen; for each site, `chosen` has its layers and what was
-    chosen for them.
+    """The groups with a chosen value other than 0, in the order of the network.
 
-    An `unstated` layer follows the others of its group, or is refused among them.
+    Args:
+        graph: the dependency graph of Torch-Pruning
+        chosen: for each site, its layers and their values
+        names: the name of each module of the network
+        criterion: what makes importances of scores
+        scores: the criterion's scores of the network
+        unstated: whether a group with values at only some of its layers is refused
 
     Raises:
-        ValueError: if a site has only layers that give the logits, tied layers differ in what was
-            chosen, channels cannot be told apart, or the criterion has nothing to judge.
+        ValueError: if a site has only layers that give the logits, tied layers differ in their
+            values, channels cannot be told apart, or the criterion has no scores for a group.
     """
     values: dict[nn.Module, float] = {}
     for site in sorted(chosen, key=len):
@@ -60,7 +76,7 @@ def groups_of(
             continue
         if layer not in graph.module2node:
             raise ValueError(
-                f"a layer must take part in the logits to be pruned, but {names[layer]!r} does not"
+                f"a layer must contribute to the logits to be pruned, but {names[layer]!r} does not"
             )
         width = int(graph.get_out_channels(layer))
         group = tied_to(graph, layer, range(width))
@@ -69,27 +85,16 @@ def groups_of(
             for dep, indices in group
             if graph.is_out_channel_pruning_fn(dep.handler)
         ]
-        tied = {
-            node.module: count
-            for node, count in made
-            if isinstance(node.module, (nn.Conv2d, nn.Linear))
-        }
+        tied = {node.module: count for node, count in made if isinstance(node.module, WeightLayer)}
         tied = {module: count for module, count in tied.items() if not is_depthwise(module)}
         planned |= tied.keys()
         if any(not node.outputs for node, _ in made):
-            final |= tied.keys()  # what nothing reads are the logits
+            final |= tied.keys()  # nothing reads them: they are the logits
             continue
         _check_group([dep.target.module for dep, _ in group], tied, values, names, unstated)
-        called = tuple(name for module, name in names.items() if module in tied)
-        groups.append(
-            Group(
-                layer,
-                called,
-                width,
-                value,
-                _importance(graph, group, called, width, criterion, scores),
-            )
-        )
+        members = tuple(name for module, name in names.items() if module in tied)
+        importance = _importance(graph, group, members, width, criterion, scores)
+        groups.append(Group(layer, members, width, value, importance))
     for site, layers in chosen.items():
         if layers.keys() <= final:
             found = [names[layer] for layer in layers]
@@ -101,13 +106,13 @@ def groups_of(
 
 def _check_group(
     group: Sequence[nn.Module],
-    tied: Mapping[nn.Conv2d | nn.Linear, int],
+    tied: Mapping[WeightLayer, int],
     values: Mapping[nn.Module, float],
     names: Mapping[nn.Module, str],
     unstated: Unstated,
 ) -> None:
-    """Refuses channels whose removal would be ambiguous; `tied` has for each layer how many of its
-    channels are in the group.
+    """Refuses a group whose removal would be ambiguous; `tied` has the number of channels that each
+    layer has in the group.
     """
     wanted = {name: values.get(layer) for layer, name in names.items() if layer in tied}
     if len(set(wanted.values()) - ({None} if unstated == "follow" else set())) > 1:
@@ -135,27 +140,24 @@ def _importance(
     criterion: PruningCriterion,
     scores: Importances,
 ) -> Tensor:
-    """The mean of what the layers of a group say, [width]."""
-    found = list[Tensor]()
+    """The mean of the importances at the layers of a group, [width]."""
+    importances = list[Tensor]()
     for item in group.items:
         side: Side = "made" if graph.is_out_channel_pruning_fn(item.dep.handler) else "read"
         score = scores.get((item.dep.target.module, side))
         if score is not None and None not in item.root_idxs:
-            found.append(
-                criterion.of_channel(
-                    _by_channel(score[item.idxs], torch.tensor(item.root_idxs), width)
-                )
-            )
-    if not found:
+            rows = _by_channel(score[item.idxs], torch.tensor(item.root_idxs), width)
+            importances.append(criterion.of_channel(rows))
+    if not importances:
         raise ValueError(
-            f"the criterion {criterion.name!r} must find something to judge at tied layers, but not at {list(names)}"
+            f"the criterion {criterion.name!r} must have scores for one of the tied layers, but has none for {list(names)}"
         )
-    return torch.stack(found).mean(0)
+    return torch.stack(importances).mean(0)
 
 
 def _by_channel(rows: Tensor, channels: Tensor, width: int) -> Tensor:
-    """All rows of each channel side by side, [width, n]: where an image was flattened, a channel
-    has one for each pixel.
+    """The rows of each channel, concatenated, [width, n]: after a flattening, a channel has one row for
+    each pixel.
     """
     order = channels.argsort(stable=True)
     channels, counts = channels[order], channels.bincount(minlength=width)
@@ -166,7 +168,7 @@ def _by_channel(rows: Tensor, channels: Tensor, width: int) -> Tensor:
 
 
 def tied_to(graph: Any, layer: nn.Module, indices: Sequence[int]) -> Any:
-    """What leaves with these channels of a layer: pairs of a dependency and indices."""
+    """What is removed together with these channels of a layer: pairs of a dependency and indices."""
     return graph.get_pruning_group(
         layer, graph.get_pruner_of_module(layer).prune_out_channels, list(indices)
     )

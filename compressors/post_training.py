@@ -1,4 +1,4 @@
-"""Quantization of a trained network without training."""
+"""Post-training quantization: quantization of a trained network without further training."""
 
 import copy
 from collections.abc import Hashable, Mapping
@@ -18,12 +18,15 @@ from nas.quantize import (
 
 @dataclass(frozen=True)
 class PostTraining:
-    """Weights at the chosen 1 to 8 bits, as good as they can be made without training: for recipes
-    that do not train on.
+    """Quantization to the chosen 1 to 8 bits for recipes without fine-tuning.
 
-    What `Quantization` does as `method` says, but batch normalization is folded and channels are
-    equalized across layers before, and the mean error of each channel is taken off its bias
-    afterwards (Nagel et al., 2019).
+    Batch normalization is folded and the ranges of channels are equalized across layers before
+    quantization, and the mean error of each channel is subtracted from its bias afterwards (Nagel
+    et al., 2019).
+
+    Args:
+        method: how weights and activations are quantized
+        kind: the kind of choices that is applied
     """
 
     method: Quantization = field(default_factory=Quantization)
@@ -32,8 +35,8 @@ class PostTraining:
     def apply(
         self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
     ) -> nn.Module:
-        """The traced network with quantized layers, and a quantizer behind each result, calibrated
-        on `example`.
+        """The network traced by torch.fx, with quantized layers and activation quantizers that are
+        calibrated on `example`.
 
         Raises:
             ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
@@ -52,10 +55,11 @@ def quantize_trained(
     calibration: Tensor,
     method: Quantization | None = None,
 ) -> nn.Module:
-    """A quantized copy of a trained network, as good as it can be made without training; it can be
-    lowered.
+    """A copy of a trained network, quantized without further training as `PostTraining` does; it
+    can be lowered.
 
-    See `PostTraining`. Ranges are calibrated on `calibration`, a batch of inputs [N, …].
+    `bits` is one bit-width for all layers, or one for each site; `calibration` is a batch of
+    inputs, [N, …], for the ranges of activations; `method` is `Quantization()` unless given.
 
     >>> import torch
     >>> from torch import nn
@@ -73,10 +77,10 @@ def quantize_trained(
 
 
 def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> nn.Module:
-    """A quantized copy of a network whose tensors get their ranges anew from each batch, when it
-    runs.
+    """A quantized copy of a network with dynamic ranges: each batch sets the ranges of its own
+    activations.
 
-    It needs no calibration. It cannot be lowered: a program holds its scales as constants.
+    It needs no calibration and cannot be lowered, because the scales of a program are constants.
 
     >>> import torch
     >>> from torch import nn
@@ -85,7 +89,7 @@ def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> n
     torch.Size([3, 2])
 
     Raises:
-        ValueError: if a bit-width is not in 1 … 8, or that of tensors not in 2 … 8.
+        ValueError: if `bits` is not in 1 … 8, or `activation_bits` not in 2 … 8.
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
     model = copy.deepcopy(model)

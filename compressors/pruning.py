@@ -1,4 +1,4 @@
-"""Structured pruning: channels leave the network, together with everything that depended on them."""
+"""Structured pruning: channels are removed, together with everything that depends on them."""
 
 import copy
 import math
@@ -14,25 +14,29 @@ from torch import Tensor, nn
 from compressors.criteria import L1, L2, PruningCriterion, check_threshold
 from compressors.groups import Group, Unstated, is_depthwise
 from compressors.removal import shrink
+from nas.layers import named_layers
 
 
 @dataclass(frozen=True)
 class ChannelPruning:
-    """Removes the chosen share of the output channels of the layers at each site, those of least
-    importance first.
+    """Removes the chosen share of the output channels of the layers at each site, the least
+    important first.
 
-    Channels that the network ties together, by residual sums or depthwise convolutions, leave as
-    one group. A width of C becomes C - floor(ratio · C), so costs follow from the ratios alone: a
-    ranking over all layers or a threshold, by which weights decide, is for `prune_globally` and
-    `prune_below`. The layers that give the logits keep their channels, and depthwise convolutions
-    those of the layer before them. Where two sites hold the same layer, the inner one decides.
+    Channels that the network ties together, by residual sums or depthwise convolutions, are removed
+    as one group. A width of C becomes C - floor(ratio · C), so costs follow from the ratios alone;
+    `prune_globally` and `prune_below`, where the weights decide about widths, are for use without a
+    search. The layers that give the logits keep their channels, and depthwise convolutions have
+    those of the layer before them. If two sites cover the same layer, the inner one decides.
 
-    A group of which only some layers have a ratio is refused, or follows these where `unstated` is
-    "follow": then a choice at one layer of each group, as `prunable` lists them, is one for all of
-    its channels.
+    Args:
+        criterion: the importance of channels
+        unstated: what to do with a group if only some of its layers have a ratio: "refuse" it, or
+            "follow" the ratio, so that a choice at one layer of each group, as `prunable` lists
+            them, is enough
+        kind: the kind of choices that is applied
 
     Raises:
-        ValueError: if `unstated` is neither.
+        ValueError: if `unstated` is neither "refuse" nor "follow".
     """
 
     criterion: PruningCriterion = L2
@@ -49,9 +53,9 @@ class ChannelPruning:
         """The smaller network.
 
         Raises:
-            ValueError: if a ratio is not in [0, 1), if a site has only depthwise convolutions or
-                layers that give the logits, if tied layers have different ratios, or if removing
-                the channels of this network is not the same as setting them to zero.
+            ValueError: if a ratio is not in [0, 1), a site has only depthwise convolutions or
+                layers that give the logits, tied layers have different ratios, or the smaller
+                network does not give the outputs of the network with these channels at zero.
         """
         ratios = {site: check_ratio(settings[site], site) for site in settings}
         return shrink(model, ratios, example, self.criterion, _least_of_each, self.unstated)
@@ -64,8 +68,7 @@ def prune(
     *,
     criterion: PruningCriterion = L2,
 ) -> nn.Module:
-    """A smaller copy of `model`, without a share of the channels of every layer, or of those at
-    each site.
+    """A smaller copy of `model`: one ratio is for every layer, a mapping has one for each site.
 
     >>> model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 6 * 6, 10))
     >>> smaller = prune(model, 0.5, torch.rand(4, 1, 8, 8))
@@ -91,11 +94,11 @@ def prune_globally(
     criterion: PruningCriterion = L2,
     sites: Sequence[str] = ("",),
 ) -> nn.Module:
-    """A copy of `model` without floor(ratio · N) of the N channels at the sites: the least
+    """A copy of `model` without floor(ratio · N) of the N channels at the sites, the least
     important of all layers together.
 
-    Importances are compared in units of their group's mean. Every group keeps a channel. Tied
-    channels count once.
+    Importances are relative to the mean of their group. Every group keeps at least one channel.
+    Tied channels count once. `example` is a batch of inputs, [N, …].
 
     Raises:
         ValueError: as ChannelPruning does, or if the ratio leaves less than one channel to each
@@ -109,7 +112,7 @@ def prune_globally(
         if total - count < len(groups):
             found = [list(group.names) for group in groups]
             raise ValueError(
-                f"a ratio must leave a channel to each of {found}, but {ratio} takes {count} of {total}"
+                f"a ratio must leave a channel at each of {found}, but {ratio} removes {count} of {total}"
             )
         relative = [group.importance / group.importance.mean().clamp_min(1e-30) for group in groups]
         ranking = sorted(
@@ -137,9 +140,11 @@ def prune_below(
 ) -> nn.Module:
     """A copy of `model` without the channels at the sites whose importance is below `threshold`.
 
+    `example` is a batch of inputs, [N, …].
+
     Raises:
-        ValueError: as ChannelPruning does, if the threshold is not a positive number, or if a group
-            would lose all channels.
+        ValueError: as ChannelPruning does, if the threshold is not positive and finite, or if a
+            group would lose all channels.
     """
     check_threshold(threshold)
 
@@ -156,24 +161,20 @@ def prune_below(
 
 
 def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
-    """The layers of each group of two or more channels that can be pruned, by their names, in the
+    """The names of the layers in each group of two or more channels that can be pruned, in the
     order of the network.
 
     >>> model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(144, 10))
     >>> prunable(model, torch.rand(1, 1, 8, 8))
     [('0',), ('2',)]
 
-    The layers that give the logits are left out, and what `ChannelPruning` refuses. It may be given
-    a ratio at one layer of each group if its `unstated` is "follow". `example` is a batch of
+    Groups that `ChannelPruning` would refuse are left out, as are the layers that give the logits.
+    With `unstated="follow"`, a ratio at one layer of each group is enough. `example` is a batch of
     inputs, [N, …].
     """
     found = list[tuple[str, ...]]()
-    for name, layer in model.named_modules():
-        if (
-            not isinstance(layer, (nn.Conv2d, nn.Linear))
-            or is_depthwise(layer)
-            or any(name in group for group in found)
-        ):
+    for name, layer in named_layers(model).items():
+        if is_depthwise(layer) or any(name in group for group in found):
             continue
         seen = list[Group]()
         with suppress(ValueError):
@@ -190,23 +191,18 @@ def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
 
 
 def widths(model: nn.Module) -> dict[str, int]:
-    """How many channels each convolution and linear layer makes, by name."""
-    layers = (
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Conv2d, nn.Linear))
-    )
-    return {name: layer.weight.shape[0] for name, layer in layers}
+    """The number of output channels of each convolution and linear layer, by name."""
+    return {name: layer.weight.shape[0] for name, layer in named_layers(model).items()}
 
 
 def least(group: Group, count: int) -> list[int]:
-    """The `count` channels of least importance, in their order."""
+    """The `count` least important channels, in ascending order."""
     removed: list[int] = torch.sort(group.importance.argsort(stable=True)[:count]).values.tolist()
     return removed
 
 
 def _first_of_each(seen: list[Group], groups: Sequence[Group]) -> list[list[int]]:
-    """One channel where there are more; `seen` is told of the groups."""
+    """The first channel of each group that has more; the groups are added to `seen`."""
     seen.extend(groups)
     return [[0] if group.width > 1 else [] for group in groups]
 
@@ -216,7 +212,11 @@ def _least_of_each(groups: Sequence[Group]) -> list[list[int]]:
 
 
 def check_ratio(ratio: Hashable, site: str) -> float:
-    """The ratio, if it is at least 0 and below 1."""
+    """The ratio as a float.
+
+    Raises:
+        ValueError: if it is not a number in [0, 1).
+    """
     if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0.0 <= ratio < 1.0:
         raise ValueError(
             f"a pruning ratio must be at least 0 and below 1, but got {ratio!r} at {site!r}"

@@ -1,4 +1,4 @@
-"""Fake-quantized training at the bit-widths that a search chooses."""
+"""Quantization-aware training at the bit-widths that a search chooses."""
 
 import copy
 from collections.abc import Hashable, Mapping
@@ -7,72 +7,79 @@ from typing import get_args
 
 from torch import Tensor, nn
 
-from nas.compress import Compressor, layers_at
+from nas.compress import Compressor
+from nas.layers import WeightLayer, layers_at, replace_modules
 from nas.quantize import (
-    Activations,
-    QuantizedConv2d,
-    QuantizedLinear,
-    SharedConv2d,
-    SharedLinear,
+    ActivationMethod,
+    IntegerLayer,
     calibrate,
     insert_quantizers,
-    weight_quantizer,
+    quantized_layer,
 )
-from nas.quantize.calibrate import METHODS, RangeMethod
-from nas.quantize.weight_levels import Scales
+from nas.quantize.calibrate import RANGE_METHODS, RangeMethod
+from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
 
 BIT_WIDTHS = range(1, 9)
 ACTIVATION_BITS = range(2, 9)
-# What follows the ends of batches would undo other ranges in the first step of training.
-_FOLLOWED = {"widest": ("minmax",), "average": ("minmax", "moving_average")}
+# Ranges that follow the extremes of batches would overwrite the other calibrated ones in the first
+# step of training.
+_RANGES_THAT_LAST = {"widest": ("minmax",), "average": ("minmax", "moving_average")}
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """Weights at the chosen 1 to 8 bits; the tensors between layers at `activation_bits`, 2 to 8.
+    """Fake quantization: weights at the chosen 1 to 8 bits, and activations.
 
-    A site stands for every convolution and linear layer at or below it; where two sites hold the
-    same layer, the inner one decides. Batch normalization behind a layer stays while it is trained:
-    it changes the scales of channels, and no level.
+    A site covers every convolution and linear layer at or below it; if two sites cover the same
+    layer, the inner one decides. Batch normalization after a layer is kept in training: it changes
+    the scales of channels, but no level. The entries of a codebook, which have one scale, are
+    affine with `weights="affine"`, and otherwise scaled by the largest magnitude.
 
-    `weights` is where scales come from: the largest magnitude, what is learnt (LSQ), ternary
-    weights for 2 bits, or, for levels that are not symmetric, the smallest and the largest weight
-    ("affine"). Weights of 1 bit are binary by any. `weight_scales` is one scale for each channel,
-    or for all of a tensor. `ranges` is how those of tensors are found on data, `activations` how
-    they move in training: "widest" and "average" follow batches, "fixed" stays, "pact" learns ends
-    and "lsq" steps. The few values of shared weights are affine by "affine", and else follow the
-    largest magnitude.
+    Args:
+        activation_bits: bits of the tensors between layers, 2 to 8
+        weights: where the scales of weights come from: the largest magnitude ("max"), gradients
+            ("lsq"), the mean magnitude of ternary weights at 2 bits, else as "max" ("ternary"), or
+            the smallest and the largest weight, for asymmetric levels ("affine"). Weights of 1 bit
+            are binary with all of them
+        weight_scales: one scale for each output "channel", or one for the whole "tensor"
+        activations: how ranges of activations change in training: "widest" and "average" follow the
+            extremes of batches, "fixed" ranges stay, "pact" learns their ends and "lsq" their steps
+        ranges: how ranges of activations are calibrated: a key of `RANGE_METHODS`. "widest" needs
+            "minmax", and "average" that or "moving_average"
+        kind: the kind of choices that is applied
 
     Raises:
-        ValueError: if an option is not one of these, or ranges would not outlast the first step of
-            training.
+        ValueError: if an option is not one of these, or training would overwrite the calibrated
+            ranges in its first step.
     """
 
     activation_bits: int = 8
     weights: WeightMethod = "max"
-    weight_scales: Scales = "channel"
-    activations: Activations = "widest"
+    weight_scales: Granularity = "channel"
+    activations: ActivationMethod = "widest"
     ranges: RangeMethod = "minmax"
     kind: str = "bits"
 
     def __post_init__(self) -> None:
         check_activation_bits(self.activation_bits)
-        _check_option("activations", self.activations, get_args(Activations))
-        _check_option("weight_scales", self.weight_scales, get_args(Scales))
+        _check_option("activations", self.activations, get_args(ActivationMethod))
+        _check_option("weight_scales", self.weight_scales, get_args(Granularity))
         _check_option("ranges", self.ranges, get_args(RangeMethod))
         _check_option("weights", self.weights, get_args(WeightMethod))
-        if self.ranges not in (kept := _FOLLOWED.get(self.activations, tuple(METHODS))):
+        if self.ranges not in (
+            lasting := _RANGES_THAT_LAST.get(self.activations, tuple(RANGE_METHODS))
+        ):
             raise ValueError(
-                f"ranges must be one of {kept} where activations are {self.activations!r}, or activations 'fixed', 'pact' or "
+                f"ranges must be one of {lasting} where activations are {self.activations!r}, or activations 'fixed', 'pact' or "
                 f"'lsq', but got {self.ranges!r}"
             )
 
     def apply(
         self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
     ) -> nn.Module:
-        """The traced network with quantized layers, and a quantizer behind each result, calibrated
-        on `example`.
+        """The network traced by torch.fx, with quantized layers and activation quantizers that are
+        calibrated on `example`.
 
         Raises:
             ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
@@ -81,20 +88,20 @@ class Quantization:
         """
         quantize_layers(model, settings, self.weights, self.weight_scales)
         traced = insert_quantizers(model, self.activation_bits, self.activations)
-        calibrate(traced, example, METHODS[self.ranges])
+        calibrate(traced, example, RANGE_METHODS[self.ranges])
         return traced
 
 
 def quantize_layers(
-    model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Scales
+    model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Granularity
 ) -> None:
-    """Puts quantized layers, which share their parameters, in the place of those at or below each
-    site.
+    """Replaces the layers at or below each site by quantized ones that share their parameters.
 
     Raises:
-        ValueError: if a bit-width is not in 1 … 8, or a site holds no layer.
+        ValueError: if a bit-width is not in 1 … 8, a site holds no layer, or weights with a
+            codebook would have 1 bit.
     """
-    bits: dict[nn.Module, int] = {}
+    bits: dict[WeightLayer, int] = {}
     for site in sorted(settings, key=len):
         chosen = _check_bits(settings[site], BIT_WIDTHS, site)
         layers = layers_at(model, site)
@@ -102,30 +109,16 @@ def quantize_layers(
             shared := [
                 name
                 for name, layer in layers.items()
-                if isinstance(layer, (SharedConv2d, SharedLinear))
+                if isinstance(layer, IntegerLayer) and layer.entries is not None
             ]
         ):
             raise ValueError(
                 f"weights that share values must have 2 to 8 bits, but got 1 at {shared}"
             )
         bits |= dict.fromkeys(layers.values(), chosen)
-    quantized = {layer: _quantized(layer, width, weights, scales) for layer, width in bits.items()}
-    # A layer that is used twice may have several names.
-    for name, module in list(model.named_modules(remove_duplicate=False)):
-        if module in quantized:
-            model.set_submodule(name, quantized[module])
-
-
-def _quantized(layer: nn.Module, bits: int, weights: WeightMethod, scales: Scales) -> nn.Module:
-    if isinstance(layer, (SharedConv2d, SharedLinear)):
-        layer.codebook.bits, layer.codebook.affine = bits, weights == "affine"  # of its few values
-        return layer
-    assert isinstance(layer, (nn.Conv2d, nn.Linear))
-    quantizer = weight_quantizer(layer.weight, bits, weights, scales)
-    return (
-        QuantizedConv2d(layer, bits, quantizer)
-        if isinstance(layer, nn.Conv2d)
-        else QuantizedLinear(layer, bits, quantizer)
+    replace_modules(
+        model,
+        {layer: quantized_layer(layer, width, weights, scales) for layer, width in bits.items()},
     )
 
 
@@ -135,12 +128,12 @@ def quantize(
     calibration: Tensor,
     method: Compressor | None = None,
 ) -> nn.Module:
-    """A quantized copy of a network: all layers at `bits` bits, or those at each site at its own;
-    the others keep their weights.
+    """A quantized copy of a network, traced by torch.fx: it can be used, trained, or lowered to its
+    integer program.
 
-    `calibration` is a batch of inputs, [N, …], from which the ranges of tensors are found. What is
-    returned is the network traced by torch.fx: it can be used as it is, trained on, or lowered to
-    its integer program.
+    `bits` is one bit-width for all layers, or one for each site, and then other layers are not
+    quantized; `calibration` is a batch of inputs, [N, …], for the ranges of activations; `method`
+    is `Quantization()` unless given.
 
     >>> import torch
     >>> from torch import nn
@@ -164,10 +157,10 @@ def quantize(
 
 
 def check_activation_bits(bits: Hashable) -> int:
-    """The bits of tensors.
+    """The bit-width of activations.
 
     Raises:
-        ValueError: if they are not in 2 … 8.
+        ValueError: if it is not in 2 … 8.
     """
     return _check_bits(bits, ACTIVATION_BITS, "activations")
 

@@ -1,4 +1,4 @@
-"""How channels leave a network, so that what is left says what it said with them at zero."""
+"""Removal of channels, verified to give the outputs of the network with these channels at zero."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from compressors.criteria import PruningCriterion
 from compressors.groups import Group, Unstated, groups_of, is_depthwise, tied_to
-from nas.compress import layers_at
+from nas.layers import forward_hooks, layers_at
 from nas.mask import WeightMask
 
 TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
 ADVICE = (
-    "the network reorders channels, mixes them or makes something of a zero, as shuffles, layer normalization and sigmoids do: "
+    "the network reorders or mixes channels or maps 0 to another value, as shuffles, layer normalization and sigmoids do: "
     "leave its sites out"
 )
 
 Selection = Callable[[Sequence[Group]], Sequence[Sequence[int]]]
-"""The channels of each group that leave."""
+"""From groups to the channels of each that are removed."""
 
 
 def shrink(
@@ -31,15 +31,22 @@ def shrink(
     select: Selection,
     unstated: Unstated = "refuse",
 ) -> nn.Module:
-    """`model` without the selected channels, of groups for which a value other than 0 is given at a
-    site.
+    """`model` without the selected channels, changed in place.
 
-    Which channels are tied comes from Torch-Pruning's dependency graph (Fang et al., 2023).
+    Torch-Pruning's dependency graph says which channels are tied (Fang et al., 2023).
+
+    Args:
+        model: the network
+        values: a ratio or threshold for each site; groups without one, or with 0, stay as they are
+        example: a batch of inputs, [N, …]
+        criterion: what the importances of groups come from
+        select: what channels of each group are removed
+        unstated: whether a group with values at only some of its layers is refused
 
     Raises:
         ValueError: if the network has masks, a site has only depthwise convolutions or layers that
-            give the logits, tied layers differ in their values, or removing the channels is not the
-            same as setting them to zero.
+            give the logits, tied layers differ in their values, or the smaller network does not
+            give the outputs of the network with these channels at zero.
     """
     chosen = {
         site: dict.fromkeys(_producers_at(model, site), value) for site, value in values.items()
@@ -51,13 +58,13 @@ def shrink(
             "channels must be removed before single weights, but the network has masks"
         )
     model.eval()
-    with torch.enable_grad():  # it follows what autograd records
+    with torch.enable_grad():  # the graph is built from what autograd records
         graph = torch_pruning.DependencyGraph().build_dependency(
             model, example_inputs=(example[:2],), verbose=False
         )
     names = {module: name for name, module in model.named_modules()}
-    # The sample of zeros tells what biases alone make the network say; the one of ones answers
-    # where examples are zeros.
+    # On the sample of zeros the outputs come from biases alone; the sample of ones exercises inputs
+    # that are 0 in all examples.
     probe = torch.cat([example, torch.ones_like(example[:1]), torch.zeros_like(example[:1])])
     scores = criterion.judged(model, example)
     try:
@@ -69,7 +76,7 @@ def shrink(
             shrunk = model(probe)
     except (IndexError, RuntimeError) as error:
         raise ValueError(
-            f"a network must run without the removed channels, but: {error}; {ADVICE}"
+            f"the network must run without the removed channels, but: {error}; {ADVICE}"
         ) from error
     _check_same(masked, shrunk)
     return model
@@ -77,7 +84,7 @@ def shrink(
 
 def _producers_at(model: nn.Module, site: str) -> list[nn.Module]:
     layers = layers_at(model, site)
-    producers = [layer for layer in layers.values() if not is_depthwise(layer)]
+    producers: list[nn.Module] = [layer for layer in layers.values() if not is_depthwise(layer)]
     if not producers:
         raise ValueError(
             f"a depthwise convolution has the channels of the layer before it, but {site!r} has only {list(layers)}"
@@ -88,25 +95,23 @@ def _producers_at(model: nn.Module, site: str) -> list[nn.Module]:
 def _masked(
     model: nn.Module, graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]], inputs: Tensor
 ) -> Tensor:
-    """The outputs with the channels set to zero where they are made: what removing them has to be
-    equal to.
+    """The outputs with the channels set to zero where they are computed: the reference for their
+    removal.
     """
     modules = set(model.modules())
     hooks = [
-        dep.target.module.register_forward_hook(partial(_zero, torch.tensor(indices)))
+        (dep.target.module, partial(_zero, torch.tensor(indices)))
         for group, cut in cuts
         if cut
         for dep, indices in tied_to(graph, group.root, cut)
         if graph.is_out_channel_pruning_fn(dep.handler) and dep.target.module in modules
     ]
-    with torch.no_grad():
+    with forward_hooks(hooks), torch.no_grad():
         outputs: Tensor = model(inputs)
-    for hook in hooks:
-        hook.remove()
     return outputs
 
 
-def _zero(indices: Tensor, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's hook
+def _zero(indices: Tensor, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's signature
     return output.index_fill(-1 if isinstance(layer, nn.Linear) else 1, indices, 0.0)
 
 
@@ -114,7 +119,7 @@ def _remove(graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]]) -> None:
     for group, cut in cuts:
         if len(cut) == group.width:
             raise ValueError(
-                f"pruning must leave a channel, but none of {group.width} is left at {list(group.names)}"
+                f"pruning must leave a channel, but removes all {group.width} at {list(group.names)}"
             )
         if cut:
             tied_to(graph, group.root, cut).prune()
@@ -132,12 +137,12 @@ def _check_same(masked: Tensor, shrunk: Tensor) -> None:
         )
     # The last sample is the one of zeros.
     error, response = float((masked - shrunk).abs().max()), float((masked - masked[-1]).abs().max())
-    # Where biases give most of the output, a mistake in the little that answers the input must not
-    # hide behind them.
+    # The tolerance is relative to what the input contributes, because biases may make up most of the
+    # output and hide a large error in the rest.
     if not error <= TOLERANCE_OF_RESPONSE * response + TOLERANCE_OF_OUTPUT * float(
         masked.abs().max()
     ):
         raise ValueError(
-            f"removing channels must give the outputs that zeroed channels give, but they differ by {error:.3g} "
-            f"where inputs make a difference of {response:.3g}; {ADVICE}"
+            f"removing channels must give the outputs of the network with these channels at 0, but they differ by {error:.3g} "
+            f"where the input changes them by {response:.3g}; {ADVICE}"
         )

@@ -1,4 +1,4 @@
-"""Pruning a little at a time, with training in between."""
+"""Iterative pruning: a few channels at a time, with training in between."""
 
 import copy
 import math
@@ -21,30 +21,31 @@ def prune_in_rounds(
     criterion: PruningCriterion = L2,
     sites: Sequence[str] = ("",),
 ) -> nn.Module:
-    """A smaller copy of `model`, pruned and then trained in place by `finetune` once for each ratio
-    (Molchanov et al., 2017).
+    """A smaller copy of `model`, pruned to each ratio in turn and trained in place by `finetune`
+    after each (Molchanov et al., 2017).
 
-    A ratio is the share of the original channels at the sites that are gone after its round: a
-    width of C ends as C - floor(ratio · C) of the last ratio. `compressors.schedules.ratios` makes
-    ratios of a schedule. The criterion judges anew in each round.
+    A ratio is the share of the original channels at the sites that have been removed after its
+    round: a width of C becomes C - floor(ratio · C). `compressors.schedules.ratios` computes ratios
+    from a schedule. Importances are computed anew in each round. `example` is a batch of inputs,
+    [N, …].
 
     Raises:
-        ValueError: as ChannelPruning does, if there are no ratios, or if they fall.
+        ValueError: as ChannelPruning does, if there are no ratios, or if they decrease.
     """
     for ratio in ratios:
         check_ratio(ratio, "rounds")
     if not ratios or list(ratios) != sorted(ratios):
         raise ValueError(
-            f"the ratios of rounds must be at least one, and not fall, but got {list(ratios)}"
+            f"there must be at least one ratio, and none below the one before, but got {list(ratios)}"
         )
     original, model = widths(model), copy.deepcopy(model)
     for ratio in ratios:
 
         def select(groups: Sequence[Group], ratio: float = ratio) -> list[list[int]]:
-            wholes = [original[group.names[0]] for group in groups]
+            widths_before = [original[group.names[0]] for group in groups]
             return [
-                least(group, group.width - whole + math.floor(ratio * whole))
-                for group, whole in zip(groups, wholes, strict=True)
+                least(group, group.width - before + math.floor(ratio * before))
+                for group, before in zip(groups, widths_before, strict=True)
             ]
 
         model = shrink(model, dict.fromkeys(sites, ratio), example, criterion, select)

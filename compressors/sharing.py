@@ -1,48 +1,44 @@
-"""Weights that share few values, found by k-means."""
+"""Weight sharing: the weights of a layer take few values, the entries of a codebook."""
 
 import copy
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from nas.compress import layers_at
+from compressors.kmeans import cluster
+from nas.layers import WeightLayer, layers_at, named_layers, replace_modules
 from nas.mask import mask_of
 from nas.quantize import (
     Codebook,
-    QuantizedConv2d,
-    QuantizedLinear,
-    SharedConv2d,
-    SharedLinear,
-    has_zero_points,
+    integer_layer,
+    shared_layer,
     traced_network,
     with_positive_gains,
 )
+from nas.quantize.positive_norm import Norm
 
-ENTRIES = range(2, 257)
-DEFAULT_BITS = 8
-ROUNDS = 100
-
-Vector = NDArray[np.float64]
-Layer = nn.Conv2d | nn.Linear
+CODEBOOK_SIZES = range(2, 257)
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """The weights of a layer share the chosen 2 to 256 values, and are stored as indices and a
-    codebook (Han et al., 2016).
+    """Stores the weights of a layer as indices of a codebook with the chosen number of entries, 2
+    to 256 (Han et al., 2016); 0 leaves a layer as it is.
 
-    Values are the centers of k-means and are trained on, each with the sum of the gradients of its
-    weights. Where weights are exactly 0, one value is 0 and stays it. An option of 0 leaves a layer
-    as it is. A site stands for every convolution and linear layer at or below it; where two sites
-    hold the same layer, the inner one decides. Layers that are quantized before or after keep their
-    bits for the values, and whether these are affine; others have symmetric values of 8 bits.
+    The entries are the centers of k-means and are trained, each with the sum of the gradients of
+    its weights. If some weights are exactly 0, one entry is 0 and stays 0. A site covers every
+    convolution and linear layer at or below it; if two sites cover the same layer, the inner one
+    decides. Entries have the bit-width of their layer, and affine levels if it has them, whether it
+    is quantized before or after; without quantization they have symmetric levels of 8 bits.
+
+    Args:
+        kind: the kind of choices that is applied
     """
 
-    kind: str = "codes"
+    kind: str = "codebook_size"
 
     def apply(
         self,
@@ -50,45 +46,31 @@ class Sharing:
         settings: Mapping[str, Hashable],
         example: Tensor,  # noqa: ARG002
     ) -> nn.Module:
-        """The network with shared weights; batch normalization behind them keeps positive gains.
+        """The network with shared weights; gains of batch normalization after them stay positive.
 
         Raises:
-            ValueError: if a number of values is not 0 or in 2 … 256, a site holds no layer, or the
-                weights have 1 bit.
+            ValueError: if a codebook size is not 0 or in 2 … 256, a site holds no layer, or the
+                weights have 1 bit or a codebook already.
             UnsupportedError: if torch.fx cannot trace the network.
         """
-        entries: dict[nn.Module, int] = {}
+        sizes: dict[WeightLayer, int] = {}
         for site in sorted(settings, key=len):
-            chosen = _check_entries(settings[site], site)
+            size = _check_size(settings[site], site)
             for name, layer in layers_at(model, site).items():
-                if isinstance(layer, (SharedConv2d, SharedLinear)):
-                    raise ValueError(
-                        f"weights can be shared once, but those of {name!r} are shared already"
-                    )
-                if (
-                    isinstance(layer, (QuantizedConv2d, QuantizedLinear))
-                    and layer.bits == 1
-                    and chosen
-                ):
-                    raise ValueError(
-                        f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or 0 codes"
-                    )
-                entries[layer] = chosen
-        replaced: dict[nn.Module, nn.Module] = {
+                _check_layer(layer, name, size)
+                sizes[layer] = size
+        replacements: dict[nn.Module, nn.Module] = {
             norm: with_positive_gains(norm, layer)
-            for layer, norm in _norms(model)
-            if entries.get(layer)
+            for layer, norm in _normalized(model)
+            if sizes.get(layer)
         }
-        replaced |= {layer: _shared(layer, count) for layer, count in entries.items() if count}
-        # A layer that is used twice may have several names.
-        for name, module in list(model.named_modules(remove_duplicate=False)):
-            if module in replaced:
-                model.set_submodule(name, replaced[module])
-        return model
+        replacements |= {layer: _shared(layer, size) for layer, size in sizes.items() if size}
+        return replace_modules(model, replacements)
 
 
 def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
-    """A copy of a network whose layers share so many values each, or those at each site so many.
+    """A copy of a network with a codebook of `entries` values in every layer, or of so many in the
+    layers at each site.
 
     >>> import torch
     >>> from torch import nn
@@ -104,8 +86,7 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
     True
 
     Raises:
-        ValueError: if a number of values is not 0 or in 2 … 256, a site holds no layer, or the
-            weights have 1 bit.
+        ValueError: as Sharing does.
         UnsupportedError: if torch.fx cannot trace the network.
     """
     settings: Mapping[str, Hashable] = entries if isinstance(entries, Mapping) else {"": entries}
@@ -113,66 +94,36 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
 
 
 def shareable(model: nn.Module, entries: int) -> list[str]:
-    """The names of the layers whose weights take fewer bytes as indices of so many values and these
+    """The names of the layers whose weights take fewer bytes with a codebook of `entries` values
     than at 8 bits each.
 
     >>> shareable(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)), 16)
     ['0']
 
     Raises:
-        ValueError: if the number of values is not in 2 … 256.
+        ValueError: if the number of entries is not in 2 … 256.
     """
-    width = (_check_entries(entries, "every layer") - 1).bit_length()
-    layers = (
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Conv2d, nn.Linear))
-    )
+    index_bits = (_check_size(entries, "every layer") - 1).bit_length()
     return [
-        name for name, layer in layers if (8 - width) * layer.weight.numel() > 8 * (entries + 1)
+        name
+        for name, layer in named_layers(model).items()
+        if (8 - index_bits) * layer.weight.numel() > 8 * (entries + 1)
     ]
 
 
-def cluster(weights: Vector, entries: int) -> tuple[Vector, NDArray[np.intp]]:
-    """Centers [entries], ascending, of k-means on weights [N], and the index of each weight's.
-
-    Centers begin evenly between the smallest and the largest weight, which keeps the rare large
-    ones (Han et al., 2016). One that is nearest to no weight moves to the weight that is farthest
-    from its own.
-    """
-    order = np.sort(weights)
-    sums = np.concatenate([[0.0], np.cumsum(order)])
-    centers = np.linspace(order[0], order[-1], entries)
-    for _ in range(ROUNDS):
-        # In one dimension, clusters are the spans of sorted weights between the middles of centers.
-        cuts = np.concatenate(
-            [[0], np.searchsorted(order, (centers[1:] + centers[:-1]) / 2), [len(order)]]
+def _check_layer(layer: WeightLayer, name: str, size: int) -> None:
+    integer = integer_layer(layer)
+    if integer.entries is not None:
+        raise ValueError(f"weights can be shared once, but those of {name!r} are shared already")
+    if integer.bits == 1 and size:
+        raise ValueError(
+            f"weights of 1 bit have two values already: {name!r} must have 2 to 8 bits, or a codebook size of 0"
         )
-        counts = np.diff(cuts)
-        moved = np.where(counts > 0, np.diff(sums[cuts]) / np.maximum(counts, 1), centers)
-        moved = moved[counts > 0]
-        while len(moved) < entries:
-            moved = np.sort(np.append(moved, _farthest(order, moved)))
-        if np.array_equal(moved, centers):
-            break
-        centers = moved
-    return centers, _nearest(weights, centers)
 
 
-def _nearest(weights: Vector, centers: Vector) -> NDArray[np.intp]:
-    """The index of the nearest of ascending centers for each weight."""
-    return np.searchsorted((centers[1:] + centers[:-1]) / 2, weights)
-
-
-def _farthest(weights: Vector, centers: Vector) -> float:
-    """The weight that is farthest from the nearest center."""
-    return float(weights[np.abs(weights - centers[_nearest(weights, centers)]).argmax()])
-
-
-def _shared(layer: nn.Module, entries: int) -> nn.Module:
-    assert isinstance(layer, (nn.Conv2d, nn.Linear))
+def _shared(layer: WeightLayer, entries: int) -> nn.Module:
     if (mask := mask_of(layer)) is not None:
-        mask.stepped(1.0)  # what is to go must be 0 before values are found for the rest
+        mask.after_step(1.0)  # weights that a schedule has yet to remove must not get entries
     weight = layer.weight.detach()
     flat = weight.to(torch.float64).flatten().numpy()
     kept = flat != 0.0
@@ -180,48 +131,38 @@ def _shared(layer: nn.Module, entries: int) -> nn.Module:
     if kept.all():
         values, assignments = cluster(flat, entries)
     elif kept.any():
-        # Pruned weights have the first value to themselves.
-        values[1:], found = cluster(flat[kept], entries - 1)
-        assignments[kept] = found + 1
-    bits = layer.bits if isinstance(layer, (QuantizedConv2d, QuantizedLinear)) else DEFAULT_BITS
+        # The first entry is 0, for the pruned weights alone.
+        values[1:], nearest = cluster(flat[kept], entries - 1)
+        assignments[kept] = nearest + 1
+    integer = integer_layer(layer)
     places = torch.from_numpy(assignments).view(weight.shape)
     codebook = Codebook(
-        torch.from_numpy(values).to(weight.dtype), places, bits, has_zero_points(layer)
+        torch.from_numpy(values).to(weight.dtype), places, integer.bits, integer.affine
     )
-    return (
-        SharedConv2d(layer, codebook)
-        if isinstance(layer, nn.Conv2d)
-        else SharedLinear(layer, codebook)
-    )
+    return shared_layer(layer, codebook)
 
 
-def _norms(model: nn.Module) -> list[tuple[Layer, nn.BatchNorm1d | nn.BatchNorm2d]]:
-    """Layers, with the normalization that reads them where it has gains."""
+def _normalized(model: nn.Module) -> Iterator[tuple[WeightLayer, Norm]]:
+    """Layers that are followed by a batch normalization with gains."""
     traced = model if isinstance(model, fx.GraphModule) else traced_network(model)
     modules = {
         node: traced.get_submodule(str(node.target))
         for node in traced.graph.nodes
         if node.op == "call_module"
     }
-    found: list[tuple[Layer, nn.BatchNorm1d | nn.BatchNorm2d]] = []
     for node, layer in modules.items():
         norm = modules.get(next(iter(node.users)))
-        if (
-            isinstance(layer, (nn.Conv2d, nn.Linear))
-            and isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
-            and norm.affine
-        ):
-            found.append((layer, norm))
-    return found
+        if isinstance(layer, WeightLayer) and isinstance(norm, Norm) and norm.affine:
+            yield layer, norm
 
 
-def _check_entries(entries: Hashable, where: str) -> int:
+def _check_size(entries: Hashable, where: str) -> int:
     if (
         isinstance(entries, bool)
         or not isinstance(entries, int)
-        or (entries not in ENTRIES and entries != 0)
+        or (entries not in CODEBOOK_SIZES and entries != 0)
     ):
         raise ValueError(
-            f"codes must be 0 or one of {ENTRIES.start} … {ENTRIES.stop - 1}, but got {entries!r} at {where!r}"
+            f"a codebook size must be 0 or one of {CODEBOOK_SIZES[0]} … {CODEBOOK_SIZES[-1]}, but got {entries!r} at {where!r}"
         )
     return entries

@@ -1,6 +1,4 @@
-"""Unstructured pruning: single weights are set to zero and stay there, which a packed file makes
-use of.
-"""
+"""Unstructured pruning: single weights are set to zero and stay zero; zeros make files smaller."""
 
 import copy
 import math
@@ -13,25 +11,27 @@ from torch import Tensor, nn
 
 from compressors.criteria import L1, L2, PruningCriterion, check_threshold
 from compressors.schedules import one_shot
-from nas.compress import layers_at
+from nas.layers import WeightLayer, layers_at, named_layers
 from nas.mask import Schedule, WeightMask, mask_of
-
-Weighted = nn.Conv2d | nn.Linear
 
 
 @dataclass(frozen=True)
 class WeightPruning:
-    """Sets the chosen weights of the layers at each site to zero, those of least importance first,
-    and keeps them there.
+    """Sets the least important weights of the layers at each site to zero, and keeps them zero.
 
-    A ratio r leaves n - floor(r · n) of the n weights of each layer; "N:M" leaves N of every M that
-    are neighbors along the input dimension (Mishra et al., 2021). A schedule that does not begin
-    with 1 removes weights while the network is trained on, by their magnitudes at the time. Where
-    two sites hold the same layer, the inner one decides.
+    A ratio r leaves n - floor(r · n) of the n weights of each layer; "N:M" leaves N of every M
+    neighbors along the input dimension (Mishra et al., 2021). If two sites cover the same layer,
+    the inner one decides.
+
+    Args:
+        criterion: the importance of single weights
+        schedule: when weights are removed during the training that follows. A schedule that does
+            not begin with 1 is gradual: weights are removed by their magnitudes at the time
+        kind: the kind of choices that is applied
 
     Raises:
-        ValueError: if the criterion does not judge single weights, or is not a magnitude and the
-            schedule is gradual.
+        ValueError: if the criterion has no scores of single weights, or the schedule is gradual and
+            the criterion is not a magnitude.
     """
 
     criterion: PruningCriterion = L1
@@ -41,11 +41,11 @@ class WeightPruning:
     def __post_init__(self) -> None:
         if not self.criterion.single_weights:
             raise ValueError(
-                f"a criterion must judge single weights, as l1, taylor and random do, but got {self.criterion.name!r}"
+                f"a criterion must score single weights, as l1, l2, taylor and random do, but got {self.criterion.name!r}"
             )
         if self.schedule(0.0) < 1.0 and self.criterion.name not in (L1.name, L2.name):
             raise ValueError(
-                f"weights that go while training goes on are chosen by magnitude, but got {self.criterion.name!r}"
+                f"the criterion of a gradual schedule must be l1 or l2, but got {self.criterion.name!r}"
             )
 
     def apply(
@@ -54,13 +54,12 @@ class WeightPruning:
         """The network with a mask in each layer.
 
         Raises:
-            ValueError: if a setting is neither a ratio in [0, 1) nor "N:M" with 1 <= N < M, or M
-                does not divide the inputs of a layer, in each group.
+            ValueError: if a setting is neither a ratio in [0, 1) nor "N:M" with 1 <= N < M, M does
+                not divide the inputs of a layer, in each group, or a layer has a mask already.
         """
-        chosen: dict[nn.Module, tuple[int, int | None]] = {}
+        chosen: dict[WeightLayer, tuple[int, int | None]] = {}
         for site in sorted(settings, key=len):
             for name, layer in layers_at(model, site).items():
-                assert isinstance(layer, Weighted)
                 chosen[layer] = _kept(settings[site], layer.weight, site, name)
         scores = self.criterion.judged(model, example)
         for layer, (keep, block) in chosen.items():
@@ -77,15 +76,15 @@ def sparsify(
     criterion: PruningCriterion = L1,
     schedule: Schedule = one_shot,
 ) -> nn.Module:
-    """A copy of `model` without a share of the weights of every layer, or of those at each site;
-    "N:M" is a share too.
+    """A copy of `model` with some weights at zero: a ratio or "N:M" is for every layer, a mapping
+    has one for each site.
 
     >>> model = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
     >>> sparsities(sparsify(model, {"0": 0.75, "2": "2:4"}, torch.rand(4, 16)))
     {'0': 0.75, '2': 0.5}
 
-    Trained on by nas.training.fit.fit, it stays as sparse; another loop calls `stepped` of each
-    mask after every step.
+    `example` is a batch of inputs, [N, …]. Training by nas.training.fit.fit keeps the zeros;
+    another training loop must call `after_step` of each mask after every step.
 
     Raises:
         ValueError: as WeightPruning does.
@@ -102,22 +101,23 @@ def sparsify_globally(
     criterion: PruningCriterion = L1,
     sites: Sequence[str] = ("",),
 ) -> nn.Module:
-    """A copy of `model` without floor(ratio · N) of the N weights at the sites: the least important
-    of all layers together.
+    """A copy of `model` with floor(ratio · N) of the N weights at the sites at zero, the least
+    important of all layers together.
 
-    Importances are compared in units of their layer's mean. Every layer keeps a weight.
+    Importances are relative to the mean of their layer. Every layer keeps at least one weight.
+    `example` is a batch of inputs, [N, …].
 
     Raises:
-        ValueError: as WeightPruning does, or if the ratio leaves less than one weight to each
+        ValueError: as WeightPruning does, or if the ratio leaves less than one weight in each
             layer.
     """
     _check_ratio(ratio, "all sites together")
-    model, scores = _judged(model, example, criterion, sites)
+    model, scores = _copy_with_scores(model, example, criterion, sites)
     total = sum(score.numel() for score in scores.values())
     count = math.floor(ratio * total)
     if total - count < len(scores):
         raise ValueError(
-            f"a ratio must leave a weight to each of {len(scores)} layers, but {ratio} takes {count} of {total}"
+            f"a ratio must leave a weight in each of {len(scores)} layers, but {ratio} removes {count} of {total}"
         )
     relative = [score.flatten() / score.mean().clamp_min(1e-30) for score in scores.values()]
     for values in relative:
@@ -126,9 +126,9 @@ def sparsify_globally(
     owner = torch.arange(len(relative)).repeat_interleave(
         torch.tensor([len(values) for values in relative])
     )
-    lost = owner[removed].bincount(minlength=len(relative)).tolist()
-    for (layer, score), less in zip(scores.items(), lost, strict=True):
-        _mask(layer, score, score.numel() - less, None, one_shot)
+    counts = owner[removed].bincount(minlength=len(relative)).tolist()
+    for (layer, score), lost in zip(scores.items(), counts, strict=True):
+        _mask(layer, score, score.numel() - lost, None, one_shot)
     return model
 
 
@@ -140,14 +140,17 @@ def sparsify_below(
     criterion: PruningCriterion = L1,
     sites: Sequence[str] = ("",),
 ) -> nn.Module:
-    """A copy of `model` without the weights at the sites whose importance is below `threshold`.
+    """A copy of `model` with the weights at the sites at zero whose importance is below
+    `threshold`.
+
+    `example` is a batch of inputs, [N, …].
 
     Raises:
-        ValueError: as WeightPruning does, if the threshold is not a positive number, or if a layer
-            would lose all weights.
+        ValueError: as WeightPruning does, if the threshold is not positive and finite, or if a
+            layer would lose all weights.
     """
     check_threshold(threshold)
-    model, scores = _judged(model, example, criterion, sites)
+    model, scores = _copy_with_scores(model, example, criterion, sites)
     names = {module: name for name, module in model.named_modules()}
     for layer, score in scores.items():
         if float(score.max()) < threshold:
@@ -160,41 +163,35 @@ def sparsify_below(
 
 
 def sparsities(model: nn.Module) -> dict[str, float]:
-    """The share of the weights of each convolution and linear layer that is 0, by name."""
-    layers = (
-        (name, module) for name, module in model.named_modules() if isinstance(module, Weighted)
-    )
+    """The share of the weights of each convolution and linear layer that are 0, by name."""
+    layers = named_layers(model).items()
     return {name: float((layer.weight == 0).double().mean()) for name, layer in layers}
 
 
-def _judged(
+def _copy_with_scores(
     model: nn.Module, example: Tensor, criterion: PruningCriterion, sites: Sequence[str]
-) -> tuple[nn.Module, dict[Weighted, Tensor]]:
-    """A copy, and the importances of the weights of each layer at the sites."""
-    WeightPruning(criterion)
+) -> tuple[nn.Module, dict[WeightLayer, Tensor]]:
+    """A copy of the network, and the importances of the weights of each layer at the sites."""
+    WeightPruning(criterion)  # refuses a criterion without scores of single weights
     model = copy.deepcopy(model)
     scores = criterion.judged(model, example)
-    layers = dict.fromkeys(
-        layer
-        for site in sites
-        for layer in layers_at(model, site).values()
-        if isinstance(layer, Weighted)
-    )
+    layers = dict.fromkeys(layer for site in sites for layer in layers_at(model, site).values())
     return model, {layer: scores[layer, "made"] for layer in layers}
 
 
 def _mask(
-    layer: nn.Module, scores: Tensor, keep: int, block: int | None, schedule: Schedule
+    layer: WeightLayer, scores: Tensor, keep: int, block: int | None, schedule: Schedule
 ) -> None:
-    assert isinstance(layer, Weighted)
     if mask_of(layer) is not None:
-        raise ValueError("a layer can have one mask, but this one has a mask already")
+        raise ValueError(
+            "the weights of a layer can be pruned once, but this one has a mask already"
+        )
     assert isinstance(layer.weight, nn.Parameter)
     layer.add_module("mask", WeightMask(layer.weight, scores, keep, block, schedule))
 
 
 def _kept(setting: Hashable, weight: Tensor, site: str, name: str) -> tuple[int, int | None]:
-    """How many weights stay of each block, or of all."""
+    """How many weights are kept, and in every how many: None stands for the whole layer."""
     if not isinstance(setting, str):
         return weight.numel() - math.floor(_check_ratio(setting, site) * weight.numel()), None
     found = re.fullmatch(r"([1-9]\d*):([1-9]\d*)", setting)

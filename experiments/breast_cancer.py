@@ -1,6 +1,4 @@
-"""The most accurate network for a table of tumors that fits in a few hundred bytes, and reads few
-measurements.
-"""
+"""A search for the smallest accurate network on a table of tumors, which reads few measurements."""
 
 from typing import Literal
 
@@ -37,15 +35,15 @@ def breast_cancer(
     finetune_epochs: int = 10,
     seed: int = 0,
 ) -> Experiment:
-    """Searches a network for scikit-learn's breast cancer data, 30 measurements of 569 tumors.
+    """Searches for a network on scikit-learn's breast cancer data, 30 measurements of 569 tumors.
 
     Args:
-        criterion: how measurements are ranked; how many of them are read is searched
-        trials: how many candidates are trained
-        size_bytes: most bytes of the stored network
+        criterion: criterion by which measurements are ranked; the search chooses how many are read
+        trials: number of candidates to train
+        size_bytes: largest size of the packed file, in bytes
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
-        seed: of everything random but the split of the data, which is always the same
+        seed: seed of the search and of training; the split of the data is fixed
     """
     task = read_breast_cancer(generator(0, "breast_cancer"))
     order = ranked(task.train, CRITERIA[criterion], generator(seed, "features"))

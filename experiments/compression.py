@@ -1,92 +1,22 @@
-"""How a network that is trained already is best compressed to fit a budget: all compressors at
-once.
-"""
+"""A search for the best joint compression of a trained network within a budget."""
 
-from collections.abc import Hashable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.methods import residual
-from compressors.blocks import BlockPruning, droppable
-from compressors.low_rank import LowRank, factorizable
-from compressors.pruning import ChannelPruning, prunable
-from compressors.quantization import Quantization
-from compressors.sharing import Sharing, shareable
-from compressors.sparsity import WeightPruning
-from nas.compress import Compressor
+from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from nas.data import Task
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
 from nas.seeds import derive, generator, seeded
-from nas.space import Choice, Choices
 from nas.threads import one_thread
 from nas.training import checkpoint as weights
 from nas.training.fit import cross_entropy, fit
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
 from strategies.names import StrategyName, strategy_class
-
-COMPRESSORS: tuple[Compressor, ...] = (
-    BlockPruning(),
-    ChannelPruning(unstated="follow"),
-    LowRank(),
-    WeightPruning(),
-    Sharing(),
-    Quantization(),
-)
-RATIOS: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
-BITS: tuple[int, ...] = (1, 2, 3, 4, 8)
-# Weights of 1 bit can be neither 0 nor shared, and few bits leave nothing for the others to save.
-BESIDES: tuple[tuple[str, tuple[Hashable, ...], frozenset[Hashable]], ...] = (
-    ("sparsity", (0.0, 0.5), frozenset({3, 4})),
-    ("rank", (1.0, 0.25), frozenset({4, 8})),
-    ("codes", (0, 16), frozenset({8})),
-)
-
-When = tuple[str, frozenset[Hashable]]
-
-
-def joint(model: nn.Module, example: Tensor) -> Choices:
-    """Whether each block is dropped, one pruning ratio for each group of channels, and the bits of
-    each layer with what they allow.
-
-    What lies in a dropped block is not asked for, and a layer of less than half as many weights as
-    the mean one has bits alone.
-    """
-    blocks = droppable(model, example)
-
-    def kept(site: str) -> When | None:
-        return next(
-            (
-                (f"{block}.drop", frozenset({False}))
-                for block in blocks
-                if site.startswith(f"{block}.")
-            ),
-            None,
-        )
-
-    choices = [Choice(block, "drop", (False, True)) for block in blocks]
-    choices += [
-        Choice(group[0], "prune", RATIOS, kept(group[0])) for group in prunable(model, example)
-    ]
-    layers = (
-        (name, layer)
-        for name, layer in model.named_modules()
-        if isinstance(layer, (nn.Conv2d, nn.Linear))
-    )
-    sizes = {name: layer.weight.numel() for name, layer in layers}
-    suitable = set(factorizable(model, 0.25)) & set(shareable(model, 16))
-    for layer, size in sizes.items():
-        choices.append(Choice(layer, "bits", BITS, kept(layer)))
-        if layer in suitable and 2 * size * len(sizes) >= sum(sizes.values()):
-            choices += [
-                Choice(layer, kind, options, (f"{layer}.bits", bits))
-                for kind, options, bits in BESIDES
-            ]
-    return Choices(choices)
 
 
 def compression(
@@ -101,28 +31,28 @@ def compression(
     finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
-    """Trains a residual network for scikit-learn's 8x8 handwritten digits, and searches how to
-    compress it.
+    """Trains a residual network on scikit-learn's 8x8 handwritten digits, and searches for its best
+    compression.
 
     Args:
-        strategy: how candidates are chosen; tpe and gp need the extra optuna
-        trials: how many candidates are compressed and trained on
-        size_bytes: most bytes of the stored network
-        macs: most multiply-accumulates for one image
-        peak_memory_bytes: most bytes of activations alive at once
-        weights_file: trained weights of the network, as nas.training.checkpoint.save writes them;
-            without, it is trained first
+        strategy: search strategy; tpe and gp need the extra optuna
+        trials: number of candidates to compress and fine-tune
+        size_bytes: largest size of the packed file, in bytes
+        macs: largest number of multiply-accumulates for one image
+        peak_memory_bytes: largest peak memory of activations, in bytes
+        weights_file: file with the weights of the trained network, as nas.training.checkpoint.save
+            writes it; without it, the network is trained first
         width: channels of the network
-        epochs: epochs for which the network is trained first
+        epochs: epochs of training the network, if there is no file
         finetune_epochs: training epochs after compression
-        seed: of everything random but the split of the data, which is always the same
+        seed: seed of the search and of training; the split of the data is fixed
     """
     task = read_digits(generator(0, "digits"))
     limits = {"size_bytes": size_bytes, "macs": macs, "peak_memory_bytes": peak_memory_bytes}
     model = trained(task, width, epochs, weights_file, seed)
     return Experiment(
-        space=TrainedNetwork(model, joint(model, task.example)),
-        compressors=COMPRESSORS,
+        space=TrainedNetwork(model, joint_choices(model, task.example)),
+        compressors=JOINT_COMPRESSORS,
         task=task,
         recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=5e-3),
         objective=Objective(
@@ -137,25 +67,58 @@ def compression(
 
 
 def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed: int) -> nn.Module:
-    """The network with the weights of the file, or trained on one thread, so that they do not
-    depend on the machine's cores.
+    """The residual network with the weights of the file, or else trained on one thread, so that its
+    weights do not depend on the number of cores.
 
     Raises:
         ValueError: if the file is missing, damaged, or of another network.
     """
     chosen = derive(seed, "trained")
     with seeded(chosen):
-        model = residual(task, width)
+        model = residual_network(task, width)
     if weights_file is not None:
         if not weights.load(model, weights_file):
             raise ValueError(
-                f"{weights_file} must hold weights of the network, but is missing, damaged or of another one"
+                f"{weights_file} must hold weights of the network, but is missing, damaged or of another network"
             )
         return model
     recipe = Recipe(epochs=epochs, finetune_epochs=0)
     with one_thread():
         shuffle = torch.Generator().manual_seed(chosen)
         fit(model, task, recipe, epochs=epochs, lr=recipe.lr, loss=cross_entropy, generator=shuffle)
+    return model
+
+
+class Block(nn.Module):
+    """A residual block of two 3x3 convolutions (He et al., 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.act1, self.act2 = nn.ReLU(), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, width, H, W] to the same shape."""
+        y = self.norm2(self.second(self.act1(self.norm1(self.first(x)))))
+        result: Tensor = self.act2(x + y)
+        return result
+
+
+def residual_network(task: Task, width: int) -> nn.Module:
+    """A stem, three residual blocks with pooling between them, and a head; randomly initialized."""
+    model = nn.Sequential()
+    stem = nn.Conv2d(1, width, 3, padding=1, bias=False)
+    model.add_module("stem", nn.Sequential(stem, nn.BatchNorm2d(width), nn.ReLU()))
+    for number in range(3):
+        model.add_module(f"block{number}", Block(width))
+        if number < 2:
+            model.add_module(f"pool{number}", nn.MaxPool2d(2))
+    model.add_module("mean", nn.AdaptiveAvgPool2d(1))
+    model.add_module("flatten", nn.Flatten())
+    model.add_module("head", nn.Linear(width, task.classes))
     return model
 
 

@@ -1,4 +1,4 @@
-"""The most accurate network for handwritten digits that fits a budget."""
+"""A search for the most accurate network for handwritten digits within a budget."""
 
 from functools import partial
 from pathlib import Path
@@ -47,31 +47,31 @@ def digits(
     finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
-    """Searches a network for scikit-learn's 8x8 handwritten digits.
+    """Searches for a network on scikit-learn's 8x8 handwritten digits.
 
     Args:
-        strategy: how candidates are chosen; tpe and gp need the extra optuna
+        strategy: search strategy; tpe and gp need the extra optuna
         space: convolutional stages, or multilayer perceptrons
-        trials: how many candidates are trained
-        size_bytes: most bytes of the stored network
-        params: most trainable parameters
-        macs: most multiply-accumulates for one image
-        peak_memory_bytes: most bytes of activations alive at once
-        latency_ms: most milliseconds for one image on the device
-        device: roofline, the two rates below; onnxruntime, this processor; or a table that nas
-            profile wrote
-        target_bytes: size that is aimed at instead of minimized: the accuracy is weighed by how far
-            it is missed
-        target_exponent: how much missing it weighs, below 0
-        macs_per_second: multiply-accumulates per second of a roofline
-        bytes_per_second: bytes of memory traffic per second of a roofline
+        trials: number of candidates to train
+        size_bytes: largest size of the packed file, in bytes
+        params: largest number of trainable parameters
+        macs: largest number of multiply-accumulates for one image
+        peak_memory_bytes: largest peak memory of activations, in bytes
+        latency_ms: largest latency of one image on the device, in milliseconds
+        device: device of the latency: roofline, with the two rates below; onnxruntime, on this
+            processor; or a table that nas profile wrote
+        target_bytes: size to aim at instead of minimizing it: the accuracy is multiplied by
+            (size / target) ** exponent
+        target_exponent: exponent of this penalty, below 0
+        macs_per_second: multiply-accumulates per second of the roofline
+        bytes_per_second: bytes of memory traffic per second of the roofline
         teacher: whether candidates also learn from the soft labels of a larger network
-        fidelity: whether all candidates are trained in full, or many a little and the best of these
-            in full
-        median_stop: whether candidates below the median of earlier ones are given up in training
+        fidelity: full trains all candidates for all epochs; halving (successive halving) and
+            hyperband train many for few epochs and the best of them longer
+        median_stop: whether training stops for candidates below the median of earlier ones
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
-        seed: of everything random but the split of the data, which is always the same
+        seed: seed of the search and of training; the split of the data is fixed
     """
     limits = {
         "size_bytes": size_bytes,
@@ -94,7 +94,7 @@ def digits(
             if target_bytes is None
             else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
-        strategy=_at(fidelity, strategy_class(strategy), epochs + finetune_epochs),
+        strategy=_at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(build=_teacher) if teacher else None,
@@ -117,8 +117,8 @@ def _device(name: str, roofline: Roofline) -> Device:
     return TableDevice(Path(name).stem, read_latency_table(Path(name)))
 
 
-def _at(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:
-    """A strategy whose candidates are trained in full, or rise to that."""
+def _at_fidelity(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:
+    """The strategy at a fidelity: as it is, or inside successive halving or Hyperband."""
     if fidelity == "full":
         return strategy
     return partial(

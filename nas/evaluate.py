@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.measure import Device, MeasuringDevice, costs
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
 from nas.packed import flash_bytes, pack, unpack
@@ -113,7 +113,7 @@ class Evaluator:
             ValueError: if the network has no integer program, or does not give one logit for each
                 class.
         """
-        program = lower(model, self.task.example, keep_dead=True)
+        program = lower_all_channels(model, self.task.example)
         if program.tensors[-1].shape != (self.task.classes,):
             found = program.tensors[-1].shape
             raise ValueError(
@@ -162,7 +162,7 @@ class Evaluator:
         Raises:
             ValueError: if a cost is above the one `counted` before training.
         """
-        program = lower(snapped(model, self.task.example), self._calibration)
+        program = lower(snapped(model), self._calibration)
         packed = pack(program)
         lowered = {
             "flash_bytes": flash_bytes(program),
@@ -220,7 +220,7 @@ class Evaluator:
         Raises:
             Exception: what building, compressing or lowering it raises.
         """
-        return lower(self.compressed(genotype), self.task.example, keep_dead=True)
+        return lower_all_channels(self.compressed(genotype), self.task.example)
 
 
 def _reason(error: Exception) -> str:

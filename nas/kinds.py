@@ -7,7 +7,7 @@ import numpy as np
 from nas.compress import Compressor
 from nas.data import Task
 from nas.seeds import seeded
-from nas.space import Design, SearchSpace
+from nas.space import Design, SearchSpace, present_name
 
 DESIGNS_TRIED = 30
 
@@ -36,7 +36,7 @@ def check_kinds(
     """
     choices, read, built = space.choices, set[str](), 0
     kinds = {choice.kind for choice in choices}
-    applied = {compressor.kind for compressor in compressors}
+    applied = {present_name(compressor.kind) for compressor in compressors}
     failure: Exception | None = None
     for _ in range(DESIGNS_TRIED):
         design = choices.decode(choices.sample(rng))
@@ -46,7 +46,7 @@ def check_kinds(
             built += 1
         except Exception as error:
             failure = error
-        used = {name.rpartition(".")[2] for name in read}
+        used = {present_name(name).rpartition(".")[2] for name in read}
         if built and kinds <= used | applied:
             return
     if failure is not None and not built:

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 
 Genotype = tuple[int, ...]
 
+RENAMED_KINDS: Mapping[str, str] = {"codes": "codebook_size"}
+"""Former names of kinds of choices, which spaces and journals may still use, and the present ones.
+"""
+_FIRST_KINDS = {present: former for former, present in RENAMED_KINDS.items()}
+
+
+def present_name(name: str) -> str:
+    """The name of a choice, or a kind alone, with the present name of its kind."""
+    site, dot, kind = name.rpartition(".")
+    return f"{site}{dot}{RENAMED_KINDS.get(kind, kind)}"
+
+
+def _first_name(name: str) -> str:
+    """The name of a choice with the first name that its kind had."""
+    site, dot, kind = name.rpartition(".")
+    return f"{site}{dot}{_FIRST_KINDS.get(kind, kind)}"
+
 
 class Design(Mapping[str, Hashable]):
     """The chosen option of every active choice of a candidate, by the name of the choice.
@@ -34,10 +51,10 @@ class Design(Mapping[str, Hashable]):
     """
 
     def __init__(self, options: Mapping[str, Hashable]) -> None:
-        self._options = dict(options)
+        self._options = {present_name(name): option for name, option in options.items()}
 
     def __getitem__(self, name: str) -> Hashable:
-        return self._options[name]
+        return self._options[present_name(name)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._options)
@@ -105,6 +122,9 @@ class Choice:
             raise ValueError(f"a choice must have at least one option, but {self.name!r} has none")
         for option in self.options:
             _check_option(option, self.name)
+        object.__setattr__(self, "kind", RENAMED_KINDS.get(self.kind, self.kind))
+        if self.when is not None:
+            object.__setattr__(self, "when", (present_name(self.when[0]), self.when[1]))
         # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
         if len(set(self.options)) < len(self.options):
             raise ValueError(
@@ -253,7 +273,7 @@ class Choices(tuple[Choice, ...]):
             ValueError: if a name or option is unknown, an active choice is missing, or an inactive
                 one is given.
         """
-        genes: list[int] = []
+        design, genes = Design(design), list[int]()
         for index, choice in enumerate(self):
             if not self.is_active(index, genes):
                 genes.append(0)
@@ -277,6 +297,19 @@ class Choices(tuple[Choice, ...]):
     def sample(self, rng: np.random.Generator) -> Genotype:
         """A random canonical genotype; each active choice is uniform over its options."""
         return self.canonical(rng.integers(self.arities).tolist())
+
+    def enumerate(self) -> Iterator[Genotype]:
+        """Yields every canonical genotype once, in lexicographic order."""
+        genes = [0] * len(self)
+        while True:
+            yield tuple(genes)
+            for index in reversed(range(len(genes))):
+                if self.is_active(index, genes) and genes[index] + 1 < self.arities[index]:
+                    genes[index] += 1
+                    genes[index + 1 :] = [0] * (len(genes) - index - 1)
+                    break
+            else:
+                return
 
     @cached_property
     def below(self) -> tuple[tuple[int, ...], ...]:
@@ -302,13 +335,16 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all choices, options and conditions, 16 hexadecimal digits."""
+        """A hash of all choices, options and conditions, 16 hexadecimal digits.
+
+        A kind counts by its first name, so that renaming it leaves digests as they are.
+        """
         rows = [
             [
                 choice.site,
-                choice.kind,
+                _first_name(choice.kind),
                 list(map(repr, choice.options)),
-                choice.when and [choice.when[0], sorted(map(repr, choice.when[1]))],
+                choice.when and [_first_name(choice.when[0]), sorted(map(repr, choice.when[1]))],
             ]
             for choice in self
         ]

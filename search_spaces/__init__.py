@@ -1,4 +1,4 @@
-"""Search spaces: what may vary, and how a network is built from a choice of it."""
+"""Search spaces: the choices of an architecture, and how a network is built from them."""
 
 import lazy_loader
 

@@ -20,20 +20,29 @@ def _convolution(
 
 
 def plain(kernel: int) -> Callable[[int, int, int], nn.Module]:
-    """A convolution with a square kernel."""
+    """Blocks of one convolution with a square kernel."""
     return lambda inputs, outputs, stride: nn.Sequential(
         *_convolution(inputs, outputs, kernel, stride), nn.ReLU()
     )
 
 
 def separable(inputs: int, outputs: int, stride: int) -> nn.Module:
-    """A depthwise and a pointwise convolution (MobileNet; Howard et al., 2017)."""
+    """A depthwise and a pointwise convolution (MobileNet, Howard et al., 2017)."""
     depthwise = [*_convolution(inputs, inputs, 3, stride, inputs), nn.ReLU()]
     return nn.Sequential(*depthwise, *_convolution(inputs, outputs, 1), nn.ReLU())
 
 
 class InvertedResidual(nn.Module):
-    """Widen by `expansion`, convolve depthwise, narrow again (MobileNetV2; Sandler et al., 2018)."""
+    """An inverted residual: an expansion, a depthwise convolution and a linear projection
+    (MobileNetV2, Sandler et al., 2018).
+
+    Args:
+        inputs: input channels
+        outputs: output channels
+        stride: of the depthwise convolution
+        residual: whether the input is added to the output
+        expansion: the channels in between, as a multiple of the input channels
+    """
 
     def __init__(
         self, inputs: int, outputs: int, stride: int, residual: bool, expansion: int = 3
@@ -46,7 +55,7 @@ class InvertedResidual(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
+        """[N, inputs, H, W] to [N, outputs, ⌈H / stride⌉, ⌈W / stride⌉]."""
         y: Tensor = self.body(x)
         return x + y if self.residual else y
 
@@ -63,13 +72,23 @@ BLOCKS: dict[str, Callable[[int, int, int], nn.Module]] = {
 
 @dataclass(frozen=True)
 class ConvStages:
-    """A stem, one stage for each of `strides`, global pooling and a linear head, for images [N, C,
-    H, W].
+    """Convolutional networks for images [N, C, H, W]: a stem, stages, global average pooling and a
+    linear head.
 
-    A stage repeats one operator `depth` times, the first time with its stride, at one width and
-    pruning ratio, and with a bit-width for each block. Skipped, it is a pooling of its stride and
-    has no other choices; the first stage is never skipped. Two genotypes that are both canonical
-    never stand for the same network.
+    The choices of a stage are its operator (`op`: one of `BLOCKS`, or "skip"), `width`, `depth` and
+    pruning ratio (`prune`), and the bit-width of each of its blocks (`bits`); stem and head have
+    bit-widths too. The first block of a stage has its stride. A skipped stage is a max pooling with
+    its stride and has no other choices; the first stage cannot be skipped. By default the space has
+    20,113,249,732,500 designs, about 2 · 10^13. Different canonical genotypes are different
+    networks.
+
+    Args:
+        strides: one stage for each, with this stride
+        stem: output channels of the stem
+        widths: options for the output channels of a stage, before pruning
+        depths: options for the number of blocks of a stage
+        ratios: options for the share of channels that are pruned
+        bits: options for bit-widths
     """
 
     strides: tuple[int, ...] = (1, 2, 2)
@@ -81,9 +100,7 @@ class ConvStages:
 
     @property
     def choices(self) -> Choices:
-        """For each stage operator, width, depth, pruning ratio and the bits of each block; bits of
-        stem and head.
-        """
+        """The bit-width of the stem, the choices of each stage, and the bit-width of the head."""
         choices = [Choice("stem", "bits", self.bits)]
         for stage in range(len(self.strides)):
             site, operators = f"stage{stage}", tuple(BLOCKS)
@@ -102,7 +119,7 @@ class ConvStages:
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """The network of a design, with batch normalization behind every convolution."""
+        """The network of a design; batch normalization follows every convolution."""
         model = nn.Sequential()
         model.add_module(
             "stem", nn.Sequential(*_convolution(example.shape[1], self.stem, 3), nn.ReLU())
@@ -127,8 +144,8 @@ def _stage(operator: str, inputs: int, width: int, depth: int, stride: int) -> n
     blocks = nn.Sequential()
     blocks.add_module("block0", BLOCKS[operator](inputs, width, stride))
     for block in range(1, depth):
-        # The first block has no residual sum: it would tie the channels of two stages, which are
-        # pruned by two ratios.
+        # Only these blocks are residual: a residual sum in the first one would tie the channels of
+        # two stages, which have different pruning ratios.
         repeated = (
             InvertedResidual(width, width, 1, residual=True)
             if operator == "inverted"

@@ -5,16 +5,25 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from nas import grids
 from nas.space import Choice, Choices, Design
 
 
 @dataclass(frozen=True)
 class Mlp:
-    """Up to `layers` hidden layers, each with a width, a pruning ratio and a bit-width, and a
-    bit-width for the head.
+    """Multilayer perceptrons for inputs [N, …], which are flattened.
 
-    Inputs of any shape [N, …] are flattened. Where `features` has numbers of them, how many the
-    first layer reads is a choice too.
+    The choices are the number of hidden layers (`depth`), the `width`, pruning ratio (`prune`) and
+    bit-width (`bits`) of each hidden layer, and the bit-width of the head. By default the space has
+    3,685,950 designs.
+
+    Args:
+        layers: the largest number of hidden layers; each number from 1 is an option
+        widths: options for the units of a hidden layer, before pruning
+        ratios: options for the share of units that are pruned
+        bits: options for bit-widths
+        features: options for the number of input features that the first layer reads, a choice for
+            `FeatureSelection`; without options it reads all
     """
 
     layers: int = 3
@@ -25,8 +34,8 @@ class Mlp:
 
     @property
     def choices(self) -> Choices:
-        """The depth, then what each hidden layer is, then the bits of the head."""
-        depths = tuple(range(1, self.layers + 1))
+        """The depth, the choices of each hidden layer, and the bit-width of the head."""
+        depths = grids.integers(1, self.layers)
         choices = [Choice("", "depth", depths)]
         if self.features:
             choices.append(Choice("hidden0", "features", self.features))
@@ -41,7 +50,9 @@ class Mlp:
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """Hidden layers of linear, batch normalization and ReLU under a linear head."""
+        """The network of a design: hidden layers with batch normalization and ReLU, and a linear
+        head.
+        """
         features = example[0].numel()
         model = nn.Sequential()
         model.add_module("flatten", nn.Flatten())

@@ -1,4 +1,4 @@
-"""A network that is trained already, and how it may be compressed."""
+"""The compression of one trained network as a search space."""
 
 import copy
 from dataclasses import dataclass
@@ -11,21 +11,26 @@ from nas.space import Choices, Design
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """How a trained network is compressed: each choice is of the kind of a compressor, at the name
-    of one of its modules.
+    """The ways to compress a trained network: each choice is for a compressor, at a module of the
+    network.
 
-    Every candidate begins with a copy of the network, weights and all, so that a recipe needs no
-    epochs before compression. What happens to the given network later changes nothing here.
+    Every candidate begins as a copy of the network with its weights, so a recipe needs no epochs
+    before compression. The size of the space is that of its choices.
+
+    Args:
+        model: the trained network, which is copied
+        choices: their sites are names of modules of the network; `joint_choices` of
+            `compressors.joint` proposes some for any network
 
     Raises:
-        ValueError: if a site names no module of the network.
+        ValueError: if a site is not the name of a module.
     """
 
     model: nn.Module
     choices: Choices
 
     def __post_init__(self) -> None:
-        # One layout of memory wherever it comes from: another one rounds otherwise.
+        # Always the same memory format, because results of other formats round differently.
         model = copy.deepcopy(self.model).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         object.__setattr__(self, "model", model.eval())
         known = [name for name, _ in model.named_modules(remove_duplicate=False)]
@@ -35,10 +40,10 @@ class TrainedNetwork:
             )
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:  # noqa: ARG002 - compressors read the design
-        """A copy of the trained network, the same for every design.
+        """A copy of the trained network, whatever the design.
 
         Raises:
-            ValueError: if the network does not take inputs like `example`, or gives other than
+            ValueError: if the network does not accept inputs like `example`, or does not give
                 `classes` logits.
         """
         model = copy.deepcopy(self.model)
@@ -47,7 +52,7 @@ class TrainedNetwork:
                 shape = tuple(model(example[:1]).shape)
         except RuntimeError as error:
             raise ValueError(
-                f"the trained network must take inputs {tuple(example.shape[1:])}, but says: {error}"
+                f"the trained network must accept inputs {tuple(example.shape[1:])}, but raises: {error}"
             ) from error
         if shape != (1, classes):
             raise ValueError(

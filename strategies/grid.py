@@ -1,4 +1,4 @@
-"""Grid search: every design once, the whole space first in outline."""
+"""Grid search in a low-discrepancy order."""
 
 from itertools import count
 
@@ -11,53 +11,59 @@ from nas.strategy import Proposal
 
 
 class Grid:
-    """Exhaustive, in an order of which every beginning is spread out over the space, however large
-    that is.
+    """Grid search over every design, in an order of which each prefix is spread over the space.
 
-    The number of a proposal is read as digits, one a choice, the first digit first: so the options
-    of the first choice take turns, under each of them those of the second, and so on (van der
-    Corput 1935). Each turn starts from an option that depends on the decisions before it and on
-    `rng`, so that choices whose turn has not come yet vary too (nested scrambling, Owen 1995). An
-    option with fewer designs below it drops out when they are all proposed. After the last design
-    the first one comes again.
+    The index of a proposal is read as digits, one per choice, the least significant one first: the
+    options of the first choice alternate, within each of them those of the second choice, and so on
+    (van der Corput 1935). The order of options at a choice is rotated by an offset that depends on
+    the preceding decisions and on `rng`, so that later choices vary from the start (nested
+    scrambling, Owen 1995). An option is skipped once all designs below it have been proposed. After
+    the last design the sequence repeats.
+
+    Args:
+        choices: The space to search, of any size: designs are computed one at a time.
+        rng: The source of the offsets.
     """
 
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
         self._choices = choices
         self._seed = int(rng.integers(2**63))
-        self._numbers = count()
+        self._indices = count()
 
     def ask(self) -> Proposal:
         """The next design."""
-        return Proposal(self._design(next(self._numbers) % self._choices.size))
+        return Proposal(self._design(next(self._indices) % self._choices.size))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """Nothing is learnt."""
+        """Does nothing: proposals do not depend on results."""
 
-    def _design(self, number: int) -> Genotype:
+    def _design(self, index: int) -> Genotype:
         designs, genes = self._choices.size, list[int]()
-        for index, below in enumerate(self._choices.below):
-            if not self._choices.is_active(index, genes):
+        for choice, below in enumerate(self._choices.below):
+            if not self._choices.is_active(choice, genes):
                 genes.append(0)
                 continue
-            outside = designs // sum(below)
-            open_options, turn, place = _turn(number, [outside * inside for inside in below])
-            start = derive(self._seed, ",".join(map(str, genes))) % len(open_options)
-            option = open_options[(start + place) % len(open_options)]
-            designs, number = outside * below[option], turn
+            # Combinations of the choices that do not depend on this one.
+            independent = designs // sum(below)
+            remaining, turn, position = _round_robin(
+                index, [independent * dependent for dependent in below]
+            )
+            offset = derive(self._seed, ",".join(map(str, genes))) % len(remaining)
+            option = remaining[(offset + position) % len(remaining)]
+            designs, index = independent * below[option], turn
             genes.append(option)
         return tuple(genes)
 
 
-def _turn(number: int, sizes: list[int]) -> tuple[list[int], int, int]:
-    """Where options take turns until each has had as many as its size: those with a turn left,
-    which turn, whose place.
+def _round_robin(index: int, sizes: list[int]) -> tuple[list[int], int, int]:
+    """Step `index` of a round robin in which option i takes part in the first `sizes[i]` rounds:
+    the options still taking part, the round, and the position within the round.
     """
     done = 0
     for size in sorted(set(sizes)):
         options = [option for option, own in enumerate(sizes) if own >= size]
-        if number < (size - done) * len(options):
+        if index < (size - done) * len(options):
             break
-        number -= (size - done) * len(options)
+        index -= (size - done) * len(options)
         done = size
-    return options, done + number // len(options), number % len(options)
+    return options, done + index // len(options), index % len(options)

@@ -1,4 +1,4 @@
-"""Local search: climb to a neighbor that is better, and start elsewhere where none is."""
+"""Local search with restarts."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,26 +10,31 @@ from nas.space import Choices, Genotype
 from nas.strategy import Proposal
 from strategies.candidates.individual import DeapFitness, Individual
 from strategies.candidates.initial_population import InitialPopulation
-from strategies.candidates.unseen import Unseen
+from strategies.candidates.proposed import Proposed
 from strategies.candidates.variation import neighbors
 
-BEHIND = 10
-"""How many neighbors of a neighbor over budget are tried, of perhaps a hundred: a space has many
-such neighbors.
+NEIGHBORS_OF_INFEASIBLE = 10
+"""How many neighbors of each infeasible neighbor are tried, of perhaps a hundred, because there are
+many infeasible neighbors.
 """
 
 
 class LocalSearch:
-    """White et al. 2021: from a random genotype, its neighbors in random order until one is better,
-    and on from there.
+    """Local search (White et al. 2021): evaluates the neighbors of a center in random order, and
+    moves to the first one that is better.
 
-    Candidates are ranked by the first component of the fitness, and a climb starts from the best of
-    `starts` random ones within the budget (`InitialPopulation`). Where no neighbor is better, those
-    over budget are looked behind, at `BEHIND` of their own neighbors each: to give in one place and
-    take in another needs two steps, and the first of them is never trained. Then the next climb
-    starts. What is known is never proposed again but remembered. With several proposals
-    outstanding, those that find all neighbors asked for already are random, and the best of them
-    starts the next climb.
+    Candidates are ranked by the first component of the fitness. If no neighbor of a feasible center
+    is better, `NEIGHBORS_OF_INFEASIBLE` neighbors of each infeasible neighbor are tried as well: a
+    trade-off at the limit of the budget takes two mutations, and the first one, over budget, is
+    never trained. Then the search restarts. Known scores are reused, not proposed again. With
+    several proposals outstanding, those beyond the last neighbor are random, and the next climb
+    starts from the best of them.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        starts: The number of feasible random candidates, at least 1, of which the best is the first
+            center of a climb (`InitialPopulation`). The paper starts from a single one.
 
     Raises:
         ValueError: if `starts` is below 1.
@@ -38,67 +43,69 @@ class LocalSearch:
     def __init__(self, choices: Choices, rng: np.random.Generator, starts: int = 8) -> None:
         self._choices = choices
         self._rng = rng
-        self._unseen = Unseen(choices, redraws=100)
+        self._proposed = Proposed(choices, redraws=100)
         self._scores: dict[Genotype, float] = {}
         self._starts = starts
         self._initial = InitialPopulation(starts)
         self._center: Genotype | None = None
-        self._around: Iterator[Genotype] = iter(())
-        self._awaited: set[Genotype] = set()
-        self._spare: list[Genotype] = []
+        self._neighborhood: Iterator[Genotype] = iter(())
+        self._pending: set[Genotype] = set()
+        self._random_candidates: list[Genotype] = []
 
     def ask(self) -> Proposal:
-        """A neighbor of the best of this climb, or a random genotype."""
+        """A neighbor of the present center, or a random genotype."""
         while self._center is not None:
-            for genotype in self._around:
+            for genotype in self._neighborhood:
                 score = self._scores.get(genotype)
                 if score is None:
-                    self._awaited.add(genotype)
-                    if genotype not in self._unseen:
-                        self._unseen.add(genotype)
+                    self._pending.add(genotype)
+                    if genotype not in self._proposed:
+                        self._proposed.add(genotype)
                         return Proposal(genotype)
                 elif score > self._scores[self._center]:
                     self._move(genotype)
                     break
             else:
-                if self._awaited:
+                if self._pending:
                     break
                 self._restart()
-        return Proposal(self._unseen.draw(lambda: self._choices.sample(self._rng)))
+        return Proposal(self._proposed.draw_new(lambda: self._choices.sample(self._rng)))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """A better one is where the climb goes on from."""
+        """Moves to the candidate if it is better than the center."""
         genotype = proposal.genotype
-        neighbor = genotype in self._awaited
-        self._awaited.discard(genotype)
+        is_neighbor = genotype in self._pending
+        self._pending.discard(genotype)
         self._scores[genotype] = fitness[0]
         if self._center is None:
             self._start(Individual(genotype, DeapFitness(fitness)))
         elif fitness[0] > self._scores[self._center]:
             self._move(genotype)
-        elif not neighbor:
-            self._spare.append(genotype)
+        elif not is_neighbor:
+            self._random_candidates.append(genotype)
 
     def _start(self, candidate: Individual) -> None:
-        if founders := self._initial.joined_by(candidate):
-            self._move(max(founders, key=lambda founder: founder.score).genotype)
+        if population := self._initial.add(candidate):
+            self._move(max(population, key=lambda member: member.score).genotype)
 
     def _move(self, genotype: Genotype) -> None:
-        self._center, self._around = genotype, self._neighborhood(genotype)
+        self._center, self._neighborhood = genotype, self._around(genotype)
 
-    def _neighborhood(self, center: Genotype) -> Iterator[Genotype]:
-        """The neighbors, then what lies behind those over budget, as far as they were told by then."""
-        ring = []
+    def _around(self, center: Genotype) -> Iterator[Genotype]:
+        """The neighbors, then some neighbors of those that turned out to be infeasible."""
+        direct = []
         for genotype in neighbors(self._choices, center, self._rng):
-            ring.append(genotype)
+            direct.append(genotype)
             yield genotype
-        for genotype in ring:
+        for genotype in direct:
             if self._scores.get(genotype, 0.0) < 0 <= self._scores[center]:
-                yield from islice(neighbors(self._choices, genotype, self._rng), BEHIND)
+                yield from islice(
+                    neighbors(self._choices, genotype, self._rng), NEIGHBORS_OF_INFEASIBLE
+                )
 
     def _restart(self) -> None:
         self._center, self._initial = None, InitialPopulation(self._starts)
-        if self._spare:
-            start = max(self._spare, key=self._scores.__getitem__)
-            self._spare.clear()
+        if self._random_candidates:
+            start = max(self._random_candidates, key=self._scores.__getitem__)
+            self._random_candidates.clear()
             self._move(start)

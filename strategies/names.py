@@ -1,4 +1,4 @@
-"""The strategies by the names that users type, and their settings out of text."""
+"""Strategies by name, and their settings parsed from text."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -24,8 +24,7 @@ StrategyName = Literal[
     "surrogate",
 ]
 
-# By path: whoever searches with one must not wait for what another one imports, nor need it
-# installed.
+# By path, so that one strategy neither imports nor requires the libraries of another.
 _CLASSES: Mapping[StrategyName, str] = {
     "random": "strategies.random_search.RandomSearch",
     "grid": "strategies.grid.Grid",
@@ -44,27 +43,26 @@ NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
 
 
 def strategy_class(name: StrategyName) -> Callable[..., Strategy]:
-    """The class, whose first arguments are the choices and a generator.
+    """The class of a strategy; the first arguments of its constructor are choices and a generator.
 
     Raises:
-        ValueError: if it needs a package that is not installed.
+        ValueError: if the strategy needs a package that is not installed.
     """
     module, _, attribute = _CLASSES[name].rpartition(".")
     try:
-        found: Callable[..., Strategy] = getattr(import_module(module), attribute)
+        strategy: Callable[..., Strategy] = getattr(import_module(module), attribute)
     except ImportError as error:
         raise ValueError(
-            f"the strategy {name!r} cannot be used here, unlike {NAMES}: {error}"
+            f"a strategy of {NAMES} must have its packages installed, but {name!r} has not: {error}"
         ) from error
-    return found
+    return strategy
 
 
 def configured(name: StrategyName, options: Mapping[str, str]) -> partial[Strategy]:
-    """The class with settings, each converted to the type that the constructor's signature gives
-    it.
+    """The class of a strategy with settings, each parsed as the type of its constructor argument.
 
     Raises:
-        ValueError: if the constructor has no such setting, or it is of another type.
+        ValueError: if the constructor has no such argument, or the text is not of its type.
     """
     make = strategy_class(name)
     known = {

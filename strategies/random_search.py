@@ -1,26 +1,32 @@
-"""Random search: the baseline that every other strategy has to beat."""
+"""Random search, the baseline of all other strategies."""
 
 import numpy as np
 
 from nas.objective import Fitness
 from nas.space import Choices
 from nas.strategy import Proposal
-from strategies.candidates.unseen import Unseen
+from strategies.candidates.proposed import Proposed
 
 
 class RandomSearch:
-    """Every active choice uniform over its options; a design comes twice only once the space is
-    nearly exhausted.
+    """Random search: every active choice is uniform over its options.
+
+    Up to 100 redraws avoid a repeated proposal, so that repeats occur only in a nearly exhausted
+    space.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
     """
 
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
         self._choices = choices
         self._rng = rng
-        self._unseen = Unseen(choices, redraws=100)
+        self._proposed = Proposed(choices, redraws=100)
 
     def ask(self) -> Proposal:
-        """A genotype that was not proposed before, unless 100 redraws find none."""
-        return Proposal(self._unseen.draw(lambda: self._choices.sample(self._rng)))
+        """A new random genotype, or a repeated one if all redraws are repeats."""
+        return Proposal(self._proposed.draw_new(lambda: self._choices.sample(self._rng)))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """Nothing is learnt."""
+        """Does nothing: proposals do not depend on results."""

@@ -13,8 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nas.program.operations import Linear, Scaling, TensorType
+from nas.program.operations import Linear
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 # ONNX and its runtime are imported where they are used: most searches time nothing on this host.
 if TYPE_CHECKING:
@@ -162,7 +165,8 @@ def products_saturate() -> bool:
     size, wanted = 256, 200
     tensors = TensorType((size,), 1.0, 0), TensorType((1,), 1.0, 0)
     scaling = Scaling(np.array([round(wanted / (size * 255 * 127) * 2**30)], np.uint16), 30, 0, 255)
-    layer = Linear("", (0,), np.full((1, size), 127, np.int8), 8, np.zeros(1, np.int32), scaling)
+    weights = IntegerWeights(np.full((1, size), 127, np.int8), 8)
+    layer = Linear("", (0,), scaling, weights, np.zeros(1, np.int32))
     (found,) = _session(to_onnx(Program(tensors, (layer,))), exact=False).run(
         None, {"input": np.full((1, size), 255, np.float32)}
     )

@@ -8,9 +8,9 @@ import numpy as np
 from nas.measure.geometry import Geometry, geometries, geometry
 from nas.measure.host import host_description, latencies
 from nas.measure.latency_table import LatencyTable
-from nas.program.operations import Concat, Flatten, Operation, TensorType
+from nas.program.operations import Concat, Flatten, Operation
 from nas.program.program import Program
-from nas.program.shapes import result_shape
+from nas.program.tensors import Signature, TensorType
 
 
 def measure_latency_table(programs: Sequence[Program], rounds: int = 30) -> LatencyTable:
@@ -31,11 +31,10 @@ def measure_latency_table(programs: Sequence[Program], rounds: int = 30) -> Late
         )
     table: dict[Geometry, float] = {}
     for program in programs:
-        for operation, result in zip(program.operations, program.tensors[1:], strict=True):
-            sources = [program.tensors[source] for source in operation.inputs]
-            key = geometry(operation, sources, result)
+        for operation, signature in program.steps:
+            key = geometry(operation, signature)
             if key not in table and not isinstance(operation, Flatten):
-                table[key] = _time_alone(operation, sources, result, rounds)
+                table[key] = _time_alone(operation, signature, rounds)
     first, last = programs[0].tensors[0], programs[0].tensors[-1]
     call = float(np.mean(latencies([_flattened([first]), _flattened([last])], rounds)))
     slowdowns = [
@@ -47,15 +46,13 @@ def measure_latency_table(programs: Sequence[Program], rounds: int = 30) -> Late
     return LatencyTable(host_description(), call, slowdown, table)
 
 
-def _time_alone(
-    operation: Operation, sources: Sequence[TensorType], result: TensorType, rounds: int
-) -> float:
+def _time_alone(operation: Operation, signature: Signature, rounds: int) -> float:
     """Seconds of one operation, without reading its input and writing its result."""
-    first, count = sources[0], len(sources)
+    first, result, count = signature.source, signature.result, len(signature.sources)
     if isinstance(operation, Concat):
         first = dataclasses.replace(first, shape=(-(-result.shape[0] // count), *first.shape[1:]))
     single = dataclasses.replace(operation, inputs=(0,) * count)
-    result = dataclasses.replace(result, shape=result_shape(single, [first.shape] * count))
+    result = dataclasses.replace(result, shape=single.result_shape([first.shape] * count))
     whole, reading, writing = latencies(
         [_flattened([first, result], single), _flattened([first]), _flattened([result])], rounds
     )

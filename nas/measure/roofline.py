@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import inf
 
-from nas.measure.geometry import macs, traffic
-from nas.program.operations import Conv, Linear
+from nas.measure.geometry import traffic
+from nas.program.operations import Layer
 from nas.program.program import Program
 
 
@@ -31,11 +31,11 @@ class Roofline:
     def latency(self, program: Program) -> float:
         """Seconds for one sample."""
         total = 0.0
-        for operation, result in zip(program.operations, program.tensors[1:], strict=True):
-            moved = traffic([program.tensors[source] for source in operation.inputs], result)
-            if isinstance(operation, (Conv, Linear)):
-                moved += (operation.weights.size * operation.bits + 7) // 8
+        for operation, signature in program.steps:
+            moved = traffic(signature)
+            if isinstance(operation, Layer):
+                moved += (operation.weights.size * operation.weights.bits + 7) // 8
             total += max(
-                macs(operation, result) / self.macs_per_second, moved / self.bytes_per_second
+                operation.macs(signature) / self.macs_per_second, moved / self.bytes_per_second
             )
         return total

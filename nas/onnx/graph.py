@@ -1,13 +1,13 @@
 """An ONNX graph that grows node by node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
-from nas.program.operations import Shape
+from nas.program.tensors import Shape, Signature
 
 OPSET, IR_VERSION = 17, 8
 INPUT, OUTPUT = "input", "logits"
@@ -16,8 +16,8 @@ Attributes = Mapping[str, str | int | float | Sequence[int]]
 
 
 class Graph:
-    """Nodes and constants in the order in which they were added, each known by the name of the
-    tensor that it gives.
+    """Nodes and constants in the order in which they were added; each is known by the name of its
+    result.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Graph:
     def node(
         self, kind: str, inputs: Sequence[str], name: str, attributes: Attributes | None = None
     ) -> str:
-        """Adds an operator, and returns the name of its result: `name`, with a number where that is
+        """Adds an operator, and returns the name of its result: `name`, with a number if that is
         taken.
         """
         name = self._fresh(name or kind.lower())
@@ -47,13 +47,13 @@ class Graph:
         return name
 
     def number(self, value: float, dtype: type[np.generic] = np.float32) -> str:
-        """The name of a constant without dimensions, stored once however often it is used."""
+        """The name of a scalar constant, which is stored once for all uses."""
         if (dtype, value) not in self._numbers:
             self._numbers[dtype, value] = self.constant(np.array(value, dtype), f"{value:.4g}")
         return self._numbers[dtype, value]
 
     def real(self, integers: str, name: str, scale: float, zero: int) -> str:
-        """What unsigned 8-bit integers stand for."""
+        """The real numbers that unsigned 8-bit integers stand for."""
         return self.node(
             "DequantizeLinear", [integers, self.number(scale), self.number(zero, np.uint8)], name
         )
@@ -68,14 +68,14 @@ class Graph:
         return self.clamp(self.node("QuantizeLinear", rounded, f"{name}.wide"), name, limits)
 
     def clamp(self, integers: str, name: str, limits: tuple[int, int]) -> str:
-        """Unsigned 8-bit integers moved inside the limits, both included."""
+        """Unsigned 8-bit integers clamped to the limits, both included."""
         return self.node(
             "Clip", [integers, *(self.number(limit, np.uint8) for limit in limits)], name
         )
 
     def model(self, result: str, name: str, shape: Shape, classes: int) -> ModelProto:
-        """The checked model from float32 `INPUT` [N, …] to the tensor `result`, from now on float32
-        `OUTPUT` [N, classes].
+        """The checked model from float32 `INPUT` [N, …] to the tensor `result`, float32 [N, classes],
+        which is renamed `OUTPUT`.
         """
         for node in self._nodes:
             for names in (node.input, node.output):
@@ -100,10 +100,16 @@ class Graph:
         return found
 
 
+Writer = Callable[[Graph, Any, Sequence[str], Signature], str]
+"""Adds an operation of the integer program that reads the named integers, and returns the name of
+its result's.
+"""
+
+
 def windows(
     kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
 ) -> dict[str, Sequence[int]]:
-    """The attributes of a pooling; those of a convolution but for dilation and groups."""
+    """The attributes of a pooling; a convolution has dilations and a group beside them."""
     return {"kernel_shape": tuple(kernel), "strides": tuple(stride), "pads": (*padding, *padding)}
 
 

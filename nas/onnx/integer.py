@@ -1,11 +1,11 @@
 """The integer program as ONNX."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
-from nas.onnx.graph import INPUT, Attributes, Graph, enlarged, windows
-from nas.onnx.layers import factors, layer
+from nas.onnx import layers, pointwise
+from nas.onnx.graph import INPUT, Attributes, Graph, Writer, enlarged, windows
 from nas.program.operations import (
     Add,
     AvgPool,
@@ -14,146 +14,143 @@ from nas.program.operations import (
     Flatten,
     Gather,
     Linear,
-    Lut,
     MaxPool,
     Mul,
     Operation,
-    TensorType,
+    Requantized,
     Upsample,
 )
 from nas.program.program import Program
+from nas.program.tensors import Signature
 
 SMALLEST_MEAN = 2.0**-31
 
 
 def to_onnx(program: Program) -> ModelProto:
     """The program as checked ONNX, from float32 "input" [N, …] to float32 "logits" [N, classes];
-    equal programs, equal bytes.
+    equal programs give equal bytes.
 
     Tensors are unsigned and weights signed 8-bit integers, or unsigned where signed ones do not
-    fit, with DequantizeLinear and QuantizeLinear around what computes with them: runtimes fuse the
+    fit. DequantizeLinear and QuantizeLinear surround what computes with them: runtimes fuse the
     three into an integer kernel, which rounds biases to the unit of its sums. Weights are shifted
     up so that this unit is the program's own.
 
     Weights of 8 bits, and those of 7 with zero points, saturate on x86 without VNNI, unless ONNX
-    Runtime is told session.x64quantprecision = 1.
+    Runtime runs with session.x64quantprecision = 1.
 
     Raises:
-        UnsupportedError: if a layer's weights have 8 bits and zero points that differ so much that
-            no common one fits.
+        UnsupportedError: if a layer's weights have 8 bits and zero points so different that no
+            common one fits.
     """
     graph = Graph()
     first, last = program.tensors[0], program.tensors[-1]
     names = [graph.integers(INPUT, f"{INPUT}.integers", first.scale, first.zero, (0, first.top))]
-    for operation, result in zip(program.operations, program.tensors[1:], strict=True):
-        sources = [program.tensors[source] for source in operation.inputs]
-        names.append(
-            _added(
-                graph, operation, [names[source] for source in operation.inputs], sources, result
-            )
-        )
+    for operation, signature in program.steps:
+        inputs = [names[source] for source in operation.inputs]
+        names.append(_WRITERS[type(operation)](graph, operation, inputs, signature))
     return graph.model(
         graph.real(names[-1], "output", last.scale, last.zero), "program", first.shape, last.size
     )
 
 
-def _added(
+def _add(graph: Graph, add: Add, inputs: Sequence[str], signature: Signature) -> str:
+    reals = _reals(graph, add, inputs, signature, _scales(add, signature))
+    total = graph.node("Add" if len(reals) == 2 else "Sum", reals, f"{add.name}.real")
+    return _integers(graph, add, total, signature)
+
+
+def _concat(graph: Graph, concat: Concat, inputs: Sequence[str], signature: Signature) -> str:
+    if _only_moves(concat, signature):
+        return graph.node("Concat", inputs, concat.name, {"axis": 1})
+    reals = _reals(graph, concat, inputs, signature, _scales(concat, signature))
+    joined = graph.node("Concat", reals, f"{concat.name}.real", {"axis": 1})
+    return _integers(graph, concat, joined, signature)
+
+
+def _only_moves(concat: Concat, signature: Signature) -> bool:
+    """Whether every integer stays the same."""
+    same = all(
+        source.zero == signature.result.zero and source.top <= concat.scaling.high
+        for source in signature.sources
+    )
+    return same and concat.scaling.low == 0 and bool((concat.scaling.factors == 1).all())
+
+
+def _mul(graph: Graph, mul: Mul, inputs: Sequence[str], signature: Signature) -> str:
+    (scale,), first = _scales(mul, signature), signature.source.scale
+    reals = _reals(graph, mul, inputs, signature, [first, scale / first])
+    return _integers(graph, mul, graph.node("Mul", reals, f"{mul.name}.real"), signature)
+
+
+def _avg_pool(graph: Graph, pool: AvgPool, inputs: Sequence[str], signature: Signature) -> str:
+    # ONNX Runtime refuses smaller multipliers; such a one gives the zero point for any window.
+    scale = max(*_scales(pool, signature), SMALLEST_MEAN * signature.result.scale)
+    pixels = pool.kernel[0] * pool.kernel[1]
+    reals = _reals(graph, pool, inputs, signature, [scale * pixels])
+    if pool.kernel == signature.source.shape[1:] and pool.padding == (0, 0):
+        mean = graph.node("GlobalAveragePool", reals, f"{pool.name}.real")
+    else:
+        spans = windows(pool.kernel, pool.stride, pool.padding)
+        attributes: Attributes = {**spans, "count_include_pad": 1}
+        mean = graph.node("AveragePool", reals, f"{pool.name}.real", attributes)
+    return _integers(graph, pool, mean, signature)
+
+
+def _scales(operation: Requantized, signature: Signature) -> list[float]:
+    """For each multiplier the scale of an input that gives it exactly; the input's own scale only
+    comes close.
+    """
+    return [factor * signature.result.scale for factor in operation.scaling.factors.tolist()]
+
+
+def _reals(
     graph: Graph,
     operation: Operation,
     inputs: Sequence[str],
-    sources: Sequence[TensorType],
-    result: TensorType,
-) -> str:
-    """The name of the integers that an operation gives."""
-    name = operation.name
-    match operation:
-        case Conv() | Linear():
-            return layer(graph, operation, inputs[0], sources[0], result)
-        case Concat() if _only_moves(operation, sources, result):
-            return graph.node("Concat", inputs, name, {"axis": 1})
-        case Add() | Concat() | Mul() | AvgPool():
-            kind, attributes = _on_reals(operation, sources)
-            reals = [
-                graph.real(value, f"{name}.source", scale, source.zero)
-                for value, scale, source in zip(
-                    inputs, _scales(operation, sources, result), sources, strict=True
-                )
-            ]
-            real = graph.node(kind, reals, f"{name}.real", attributes)
-            return graph.integers(
-                real,
-                name,
-                result.scale,
-                result.zero,
-                (operation.scaling.low, operation.scaling.high),
-            )
-        case MaxPool():
-            return graph.node(
-                "MaxPool",
-                inputs,
-                name,
-                windows(operation.kernel, operation.stride, operation.padding),
-            )
-        case Gather():
-            return graph.node(
-                "Gather",
-                [*inputs, graph.constant(operation.indices, f"{name}.indices")],
-                name,
-                {"axis": 1},
-            )
-        case Flatten():
-            return graph.node("Flatten", inputs, name)
-        case Upsample():
-            return enlarged(graph, inputs[0], name, operation.factor)
-        case Lut():
-            index = graph.node("Cast", inputs, f"{name}.index", {"to": TensorProto.INT32})
-            return graph.node(
-                "Gather", [graph.constant(operation.table, f"{name}.table"), index], name
-            )
-    raise AssertionError(operation)
+    signature: Signature,
+    scales: Sequence[float],
+) -> list[str]:
+    """The inputs as real numbers, each with a scale of its own."""
+    return [
+        graph.real(value, f"{operation.name}.source", scale, source.zero)
+        for value, scale, source in zip(inputs, scales, signature.sources, strict=True)
+    ]
 
 
-def _only_moves(operation: Concat, sources: Sequence[TensorType], result: TensorType) -> bool:
-    """Whether every integer stays what it is."""
-    same = all(
-        source.zero == result.zero and source.top <= operation.scaling.high for source in sources
-    )
-    return same and operation.scaling.low == 0 and bool((factors(operation.scaling) == 1).all())
+def _integers(graph: Graph, operation: Requantized, real: str, signature: Signature) -> str:
+    limits = operation.scaling.low, operation.scaling.high
+    result = signature.result
+    return graph.integers(real, operation.name, result.scale, result.zero, limits)
 
 
-def _on_reals(
-    operation: Add | Concat | Mul | AvgPool, sources: Sequence[TensorType]
-) -> tuple[str, Attributes]:
-    """The operator that does with reals what the operation does with integers."""
-    match operation:
-        case Add():
-            return "Add" if len(sources) == 2 else "Sum", {}
-        case Concat():
-            return "Concat", {"axis": 1}
-        case Mul():
-            return "Mul", {}
-        case AvgPool() if operation.kernel == sources[0].shape[1:] and operation.padding == (0, 0):
-            return "GlobalAveragePool", {}
-        case AvgPool():
-            return "AveragePool", {
-                **windows(operation.kernel, operation.stride, operation.padding),
-                "count_include_pad": 1,
-            }
+def _max_pool(graph: Graph, pool: MaxPool, inputs: Sequence[str], _: Signature) -> str:
+    spans = windows(pool.kernel, pool.stride, pool.padding)
+    return graph.node("MaxPool", inputs, pool.name, spans)
 
 
-def _scales(
-    operation: Add | Concat | Mul | AvgPool, sources: Sequence[TensorType], result: TensorType
-) -> list[float]:
-    """For each input the scale that stands for its multiplier, which the input's own scale only
-    comes near to.
-    """
-    scales = [float(factor) * result.scale for factor in factors(operation.scaling)]
-    match operation:
-        case Mul():
-            return [sources[0].scale, scales[0] / sources[0].scale]
-        case AvgPool():
-            # ONNX Runtime refuses smaller multipliers; such a one gives the zero point for any
-            # window.
-            least = SMALLEST_MEAN * result.scale
-            return [max(scales[0], least) * operation.kernel[0] * operation.kernel[1]]
-    return scales
+def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -> str:
+    indices = graph.constant(gather.indices, f"{gather.name}.indices")
+    return graph.node("Gather", [*inputs, indices], gather.name, {"axis": 1})
+
+
+def _flatten(graph: Graph, flatten: Flatten, inputs: Sequence[str], _: Signature) -> str:
+    return graph.node("Flatten", inputs, flatten.name)
+
+
+def _upsample(graph: Graph, upsample: Upsample, inputs: Sequence[str], _: Signature) -> str:
+    return enlarged(graph, inputs[0], upsample.name, upsample.factor)
+
+
+_WRITERS: Mapping[type[Operation], Writer] = {
+    Conv: layers.layer,
+    Linear: layers.layer,
+    Add: _add,
+    Mul: _mul,
+    Concat: _concat,
+    MaxPool: _max_pool,
+    AvgPool: _avg_pool,
+    Gather: _gather,
+    Flatten: _flatten,
+    Upsample: _upsample,
+    **pointwise.WRITERS,
+}

@@ -9,8 +9,8 @@ from nas.packed.layout import ArtifactError
 
 Unsigned = NDArray[np.unsignedinteger[Any]]
 
-# A multiple of eight, so that each block ends on a whole byte: memory follows the block, not the
-# tensor.
+# A multiple of eight, so that each block ends on a whole byte. Blocks bound the memory that
+# unpacked bits take.
 _BLOCK = 2**16
 
 
@@ -20,7 +20,7 @@ def packed_bytes(count: int, width: int) -> int:
 
 
 def pack(values: Unsigned, width: int) -> bytes:
-    """`values` in `width` bits each, 0 to 32; what needs more is cut."""
+    """`values` in `width` bits each, 0 to 32; higher bits are dropped."""
     if width == 0:
         return b""
     parts = []
@@ -35,7 +35,7 @@ def unpack(data: bytes | memoryview, count: int, width: int) -> Unsigned:
     """The `count` numbers that `pack` wrote: uint8 up to 8 bits, else uint32.
 
     Raises:
-        ArtifactError: if a bit that fills the last byte is set.
+        ArtifactError: if a padding bit of the last byte is set.
     """
     lane = _lane(width)
     values: Unsigned = np.zeros(count, lane.newbyteorder("="))
@@ -76,7 +76,7 @@ def unpack_signed(data: bytes | memoryview, count: int, width: int) -> NDArray[n
     """The `count` numbers that `pack_signed` wrote.
 
     Raises:
-        ArtifactError: if a bit that fills the last byte is set.
+        ArtifactError: if a padding bit of the last byte is set.
     """
     sign = 1 << width >> 1
     return (unpack(data, count, width).astype(np.int64) ^ sign) - sign

@@ -1,4 +1,4 @@
-"""Ways to write a row of symbols, among which zeros or a few values may be frequent."""
+"""Coders for sequences of symbols in which zeros or a few values are frequent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _GAP_WIDTHS = range(1, 13)
 
 @dataclass(frozen=True)
 class Coder:
-    """`write` gives symbols of 1 to 8 bits as bytes, or None where it cannot; `read` takes so many
-    of so many bits.
+    """`write` encodes symbols of a width of 1 to 8 bits, or returns None where it cannot; `read`
+    decodes a number of symbols of a width.
     """
 
     write: Callable[[Symbols, int], bytes | None]
@@ -47,7 +47,7 @@ def _read_mask(cursor: Cursor, count: int, width: int) -> Symbols:
 
 
 def _write_gaps(symbols: Symbols, width: int) -> bytes:
-    # A wide gap costs bits at each symbol, a narrow one needs zeros in between.
+    # Wide gaps cost bits at every symbol; narrow ones need extra zero symbols.
     (positions,) = symbols.nonzero()
     gaps = np.diff(positions, prepend=-1) - 1
     totals = {gap_width: len(gaps) + int((gaps >> gap_width).sum()) for gap_width in _GAP_WIDTHS}
@@ -79,7 +79,7 @@ def _read_gaps(cursor: Cursor, count: int, width: int) -> Symbols:
 
 
 def _write_huffman(symbols: Symbols, width: int) -> bytes | None:
-    # The lower bits are nearly random, and fewer upper parts need fewer lengths.
+    # Lower bits are close to random, and fewer upper parts need fewer code lengths.
     counts = np.bincount(symbols, minlength=2**width)
     grouped = [counts.reshape(-1, 2**split).sum(1) for split in range(width)]
     coded = [
@@ -124,18 +124,18 @@ CODERS: tuple[Coder, ...] = (
 
 
 def most_bytes(count: int, kept: int, width: int) -> int:
-    """The most bytes that the shortest of raw, mask and gaps takes for `count` symbols, of which
-    `kept` may not be 0.
+    """An upper bound for the shortest of raw, mask and gaps, in bytes, for `count` symbols of which
+    at most `kept` are not 0.
     """
     raw = bits.packed_bytes(count, width)
     if kept == count:
         return raw
     mask = bits.packed_bytes(count, 1) + bits.packed_bytes(kept, width)
-    # Zeros that fill wide gaps each stand for 2^gap_width of the others, wherever those are.
+    # Each zero symbol that fills a gap stands for 2^gap_width other zeros, wherever those are.
     filled = (
         bits.packed_bytes(kept + (count - kept >> gap_width), gap_width + width)
         for gap_width in _GAP_WIDTHS
     )
-    # Gaps and symbols end on a byte of their own.
+    # Gaps and symbols each end on a whole byte.
     gaps = len(varint(count)) + 1 + min(filled) + 1
     return min(raw, mask, gaps)

@@ -1,4 +1,4 @@
-"""The shortest way to write a tensor of weights."""
+"""The shortest encoding of a tensor of weights."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from nas.packed.coders import CODERS
 from nas.packed.fields import Cursor
 from nas.packed.layout import ArtifactError
-from nas.program.operations import Weights
+
+Weights = NDArray[np.int8]
 
 CODEBOOK = 8
 """Added to the number of the coder where a codebook is written before the symbols."""
@@ -16,7 +17,7 @@ CODEBOOK = 8
 
 @dataclass(frozen=True)
 class Encoded:
-    """The bytes of weights, and what a reader must know to read them."""
+    """Encoded weights, and the number of their encoding, which their record stores."""
 
     encoding: int
     data: bytes
@@ -26,7 +27,7 @@ def encode(weights: Weights, bits: int) -> Encoded:
     """The shortest encoding of `weights`; of those as short, the simplest."""
     values = np.unique(weights.ravel().view(np.uint8)).view(np.int8)
     candidates = _encodings(weights, _levels(bits), 0, b"")
-    # A codebook that does not shorten the symbols cannot pay.
+    # A codebook that does not shorten the symbols cannot pay off.
     if _width(values) < bits:
         candidates += _encodings(
             weights, values, CODEBOOK, bytes([len(values) - 1]) + values.tobytes()
@@ -48,10 +49,10 @@ def _encodings(
 
 
 def decode(cursor: Cursor, encoding: int, bits: int, count: int) -> Weights:
-    """The `count` weights of `bits` bits that the cursor stands before.
+    """The next `count` weights of `bits` bits.
 
     Raises:
-        ArtifactError: if they are not there, or cannot be what was encoded.
+        ArtifactError: if they are missing or malformed.
     """
     coder, shared = encoding % CODEBOOK, encoding >= CODEBOOK
     if coder >= len(CODERS):
@@ -78,7 +79,7 @@ def _read_codebook(cursor: Cursor) -> NDArray[np.int8]:
 
 
 def _levels(bits: int) -> NDArray[np.int8]:
-    """What each symbol of `bits` bits stands for."""
+    """The weight of each symbol of `bits` bits, without a codebook."""
     if bits == 1:
         return np.array([1, -1], np.int8)
     levels: NDArray[np.int8] = ((np.arange(2**bits) ^ 2 ** (bits - 1)) - 2 ** (bits - 1)).astype(
@@ -92,5 +93,5 @@ def _width(alphabet: NDArray[np.int8]) -> int:
 
 
 def _translate(values: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # Indexing would make an index of eight bytes for each of them.
+    # Indexing would need an index of eight bytes for each value.
     return np.frombuffer(bytearray(values).translate(table.tobytes().ljust(256, b"\0")), np.uint8)

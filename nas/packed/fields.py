@@ -22,14 +22,14 @@ def varint(value: int) -> bytes:
 
 
 def pair(values: Sequence[int]) -> bytes:
-    """Two numbers, mostly equal."""
+    """Two numbers, as one varint where they are equal."""
     first, second = values
     return varint(2 * first) if first == second else varint(2 * first + 1) + varint(second)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """So many bytes of a layer for one purpose."""
+    """How many bytes of a layer serve one purpose."""
 
     layer: str
     purpose: str
@@ -37,12 +37,13 @@ class Entry:
 
 
 class Cursor:
-    """Reads `data` once, from front to back, and enters in `entries` what each byte was for.
+    """Reads `data` from front to back, and records in `entries` what each byte was for.
 
-    The next byte is at `offset`; `field` is where what was read last, or could not be read, begins.
+    `offset` is the position of the next byte, `field` that of the field which was read last, or
+    could not be read. `layer` is the name that entries are recorded under.
 
     Raises:
-        ArtifactError: if a field is not all there, or is not written as it must be.
+        ArtifactError: if a field is truncated or not in its shortest form.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -55,11 +56,11 @@ class Cursor:
 
     @property
     def rest(self) -> memoryview:
-        """The bytes that are still unread."""
+        """The unread bytes."""
         return self._data[self.offset :]
 
     def enter(self, purpose: str) -> None:
-        """Enters the bytes since the last entry, if any, under `layer` and `purpose`."""
+        """Records the bytes since the last entry, if any, under `layer` and `purpose`."""
         if self.offset > self._entered:
             self.entries.append(Entry(self.layer, purpose, self.offset - self._entered))
         self._entered = self.offset
@@ -113,13 +114,13 @@ class Cursor:
         return float(struct.unpack("<f", self.take(4))[0])
 
     def uint16(self, count: int) -> NDArray[np.uint16]:
-        """So many numbers of two bytes."""
+        """`count` numbers of two bytes."""
         return np.frombuffer(self.take(2 * count), "<u2").astype(np.uint16)
 
     def packed(self, count: int, width: int) -> bits.Unsigned:
-        """So many numbers of `width` bits."""
+        """`count` numbers of `width` bits."""
         return bits.unpack(self.take(bits.packed_bytes(count, width)), count, width)
 
     def packed_signed(self, count: int, width: int) -> NDArray[np.int64]:
-        """So many numbers of `width` bits in two's complement."""
+        """`count` numbers of `width` bits in two's complement."""
         return bits.unpack_signed(self.take(bits.packed_bytes(count, width)), count, width)

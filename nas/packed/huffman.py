@@ -1,8 +1,8 @@
 """Canonical Huffman codes of up to 15 bits.
 
-A reader needs the lengths alone: codes of one length are consecutive numbers in the order of their
-symbols, and the first code of a length is twice the one after the last of the length before (Moffat
-and Turpin, 1997).
+Lengths alone determine the code: codes of one length are consecutive numbers in the order of their
+symbols, and the first code of a length is twice the number after the last code of the length before
+(Moffat and Turpin, 1997).
 """
 
 import heapq
@@ -24,12 +24,12 @@ _FULL = 2**LONGEST
 
 
 def code_lengths(counts: NDArray[np.integer[Any]]) -> Lengths:
-    """The length of each symbol's code, 0 where it does not occur; the least bits in all, unless a
-    code were too long.
+    """The length of each symbol's code, 0 for symbols that do not occur; optimal unless a code would
+    be longer than the longest.
     """
     lengths = _tree_depths(counts.tolist())
     while lengths.max() > LONGEST:
-        # Counts nearer to one another make a flatter tree; all equal to 1 they need 8 bits at most.
+        # Closer counts make a flatter tree; if all are 1, codes have 8 bits at most.
         counts = (counts + 1) >> 1
         lengths = _tree_depths(counts.tolist())
     return lengths.astype(np.uint8)
@@ -52,8 +52,8 @@ def _tree_depths(counts: list[int]) -> NDArray[np.int64]:
 
 
 def _ordered(lengths: Lengths) -> tuple[Symbols, NDArray[np.int64]]:
-    """The symbols that occur, in the order of their codes, and the share of all codes that begin
-    with each one's.
+    """The symbols that occur, in the order of their codes, and the share of the code space that each
+    takes.
     """
     order = np.lexsort((np.arange(len(lengths)), lengths))
     order = order[lengths[order] > 0]
@@ -61,7 +61,7 @@ def _ordered(lengths: Lengths) -> tuple[Symbols, NDArray[np.int64]]:
 
 
 def encode(symbols: Symbols, lengths: Lengths) -> bytes:
-    """The codes of `symbols`, each of which must have a length, one behind the other."""
+    """The codes of `symbols`, each of which must have a length, one after the other."""
     order, shares = _ordered(lengths)
     codes = np.cumsum(shares) - shares
     columns = np.arange(LONGEST)
@@ -80,8 +80,7 @@ def decode(data: memoryview, count: int, lengths: Lengths) -> tuple[Symbols, int
     """`count` symbols, and how many bytes of `data` their codes take.
 
     Raises:
-        ArtifactError: if the lengths are those of no complete code, or `data` ends before the last
-            symbol.
+        ArtifactError: if the lengths form no complete code, or `data` ends before the last symbol.
     """
     if count > 8 * len(data):
         raise ArtifactError(
@@ -96,8 +95,8 @@ def decode(data: memoryview, count: int, lengths: Lengths) -> tuple[Symbols, int
     symbols, done, position = np.empty(count, np.uint8), 0, 0
     while done < count:
         first = position // 8
-        # Two more bytes than are stepped through: a code may end there. Zeros beyond the end are
-        # found out below.
+        # Two bytes beyond the block, where its last code may end. Codes read from the zeros behind
+        # the data are detected below.
         block = data[first : first + _DECODE_BLOCK + 2].tobytes()
         if not block:
             break

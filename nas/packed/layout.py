@@ -1,22 +1,26 @@
 """The packed file, byte by byte: enough to write a reader from.
 
-A byte is unsigned. A varint is LEB128: seven bits a byte, the lowest first, the top bit set on all but the last byte; at
-most 2³² - 1 and as short as can be. A pair is two numbers a, b: one varint 2a where they are equal, else 2a + 1 and the
-varint b. float32, uint16 and uint32 are little-endian. Packed bits run from the top bit of each byte down, the highest bit
-of a number first, and end on a whole byte, filled with zero bits; numbers below zero are in two's complement.
+A byte is unsigned. A varint is LEB128: seven bits in each byte, the lowest first, the top bit set
+on all but the last byte; it is at most 2³² - 1, in as few bytes as possible. A pair is two numbers
+a, b: one varint 2a if they are equal, else the varints 2a + 1 and b. float32, uint16 and uint32 are
+little-endian. Packed bits fill each byte from its top bit down, the highest bit of a number first,
+and end on a whole byte, padded with zero bits; negative numbers are in two's complement.
+
+A file has the lowest version with all of its kinds, but at least 2: version 1 is only read. Version
+1 has other biases; versions 2 and 3 differ in their kinds alone.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · uint32 CRC-32 (the one of zlib) of all bytes before it
     input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
     type        float32 scale · byte zero point · byte bits
-    operation   byte kind · sources · geometry · what the kind has of: type of the result, scaling, weight record, width
-                · what the kind has of: multipliers, biases, zero points, weights, table, indices
+    operation   byte kind · sources · geometry · those that the kind has of: type of the result, scaling, weight record, width
+                · those that the kind has of: multipliers, biases, zero points, weights, table, indices, slopes
 
     source      varint: 0 for the tensor before this operation, 1 for the one before that, …; tensor 0 is the input.
-                Add and Concat have a varint number of sources before them, Mul has two, all others one.
+                Add and Concat store the number of sources before them, a varint; Mul has two, all others have one.
     scaling     byte shift · byte low · byte high
-    record      byte: weight bits + 16 · coder + 128 if there is a codebook; where weights, of 2 to 8 bits then, have zero points,
-                bits + 8 modulo 16 stands for the bits: 10 … 15 for 2 … 7, and 0 for 8
+    record      byte: weight bits + 16 · coder + 128 if there is a codebook; for weights with zero points, of 2 to 8 bits,
+                (bits + 8) modulo 16 stands for the bits: 10 … 15 for 2 … 7, and 0 for 8
 
     kind         geometry                                                     then
     0 Conv       varint out · pairs kernel, stride, padding, dilation         type · scaling · record · byte bias width
@@ -29,23 +33,28 @@ of a number first, and end on a whole byte, filled with zero bits; numbers below
     8 Flatten
     9 Upsample   varint factor
     10 Lut                                                                    type · byte width · table
+    11 PRelu, since version 3                                                 type · scaling · byte width · multipliers · slopes
 
-    multipliers  uint16 each: `out` of them, one a source for Add and Concat, else one
-    biases       `out` numbers packed at the bias width, which is 0 where all are 0; nas.program.operations says what they are
-                 worth. In version 1 they are 256ths of a step of the result; else the versions are alike.
-    zero points  where the record says so: byte, the least of them · byte width · how much more each of the `out` ones is, packed.
+    multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, else one
+    biases       `out` numbers packed at the bias width, which is 0 if all are 0; nas.program.operations defines their unit.
+                 In version 1 they are 256ths of a step of the result.
+    zero points  if the record says so: byte, the least of them · byte width · the differences of all `out` to it, packed.
                  Those of weights of b bits are at most 2^b - 1
-    indices      packed at as many bits as the largest possible index needs, one at least
+    indices      packed at the bits of the largest possible index, at least one
+    slopes       a number in -65535 … 65535 for each channel of the source, packed at the width: it replaces the multiplier
+                 where the source is below its zero point
     table        byte, the first entry · the differences of the 2^bits - 1 others to the one before, modulo 256, packed
 
-Shapes of results follow from the operations, and kinds without a type keep that of their source. Weights lie row after row,
-[out, in / groups, kh, kw] or [out, in]; `in` is the first dimension of the source. A weight is a symbol of the alphabet:
+Shapes of results follow from the operations, and kinds without a type keep that of their source.
+Weights are in row-major order, [out, in / groups, kh, kw] or [out, in]; `in` is the first dimension
+of the source. A weight is a symbol of an alphabet:
 
     codebook     byte count - 1 · so many int8, ascending as unsigned bytes: symbol i is entry i, and symbols have as many
                  bits as count - 1 needs
     without      symbols have the weights' bits and are the weights in two's complement; of one bit: 0 is 1 and 1 is -1
 
-What is multiplied is the weight w, or, where it has b bits and its channel the zero point z, ((w + z) modulo 2^b) - z.
+A weight w is multiplied as it is; a weight of b bits in a channel with the zero point z is multiplied
+as ((w + z) modulo 2^b) - z.
 
 Symbols of `width` bits are written by one of the coders:
 
@@ -58,44 +67,12 @@ Symbols of `width` bits are written by one of the coders:
                  length listed (0: does not occur), codes numbered by length, then by upper part. Lengths leave no code unused.
 """
 
-from math import prod
-
-from nas.program.operations import (
-    Add,
-    AvgPool,
-    Concat,
-    Conv,
-    Flatten,
-    Gather,
-    Linear,
-    Lut,
-    MaxPool,
-    Mul,
-    Operation,
-    Shape,
-    TensorType,
-    Upsample,
-)
-
 MAGIC = b"\x89NAS"
-VERSION = 2
+FIRST_WRITTEN = 2
+"""The lowest version that is still written; files of version 1 are only read."""
 CHECKSUM_BYTES = 4
 AFFINE = 8
-"""Added to the bits of weights in their record, modulo 16, where they have zero points."""
-
-KINDS: dict[int, type[Operation]] = {
-    0: Conv,
-    1: Linear,
-    2: Add,
-    3: Mul,
-    4: Concat,
-    5: MaxPool,
-    6: AvgPool,
-    7: Gather,
-    8: Flatten,
-    9: Upsample,
-    10: Lut,
-}
+"""Added, modulo 16, to the bits of weights with zero points in their record."""
 
 MAX_OPERATIONS = 2**12
 MAX_INPUT = 2**24
@@ -105,36 +82,12 @@ MAX_WINDOW = 2**16 - 1
 
 
 class ArtifactError(ValueError):
-    """A packed file that cannot be read, or a program that none can hold: where, what it must be, what it is."""
+    """An invalid packed file, or a program too large for one: the place, the requirement, and what
+    was found.
+    """
 
 
 def at_most(what: str, value: int, limit: int) -> None:
     """Raises an ArtifactError if `value` is above `limit`."""
     if value > limit:
         raise ArtifactError(f"{what} must be at most {limit:,}, but got {value:,}")
-
-
-def check_sizes(operation: Operation, source: Shape, result: Shape) -> None:
-    """Refuses an operation that would take too much memory to compute.
-
-    Raises:
-        ArtifactError: with the limit and what was found.
-    """
-    at_most("the elements of a tensor", prod(result), MAX_ELEMENTS)
-    if isinstance(operation, (Conv, MaxPool, AvgPool)):
-        kernel = operation.weights.shape[2:] if isinstance(operation, Conv) else operation.kernel
-        dilation = operation.dilation if isinstance(operation, Conv) else (1, 1)
-        at_most(
-            "kernel, stride, padding and dilation",
-            max(*kernel, *operation.stride, *operation.padding, *dilation),
-            MAX_WINDOW,
-        )
-        padded = source[0] * prod(
-            size + 2 * padding for size, padding in zip(source[1:], operation.padding, strict=True)
-        )
-        at_most("the elements of a padded tensor", padded, MAX_ELEMENTS)
-
-
-def index_width(source: TensorType) -> int:
-    """The bits of an index into the first dimension of `source`."""
-    return max((source.shape[0] - 1).bit_length(), 1)

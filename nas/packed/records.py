@@ -1,188 +1,136 @@
-"""The record of one operation of each kind, read back.
+"""The record of every operation, by the code of its kind in the file."""
 
-What a reader returns beside the operation is the type of the result, of whatever shape: that is
-derived later.
-"""
-
-from collections.abc import Callable
-from math import prod
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.packed.encodings import decode
-from nas.packed.fields import Cursor
-from nas.packed.layout import AFFINE, MAX_ELEMENTS, ArtifactError, at_most, index_width
+from nas.packed import bits
+from nas.packed.fields import Cursor, pair, varint
+from nas.packed.layers import CONV, LINEAR
+from nas.packed.layout import FIRST_WRITTEN, at_most
+from nas.packed.record import Record
+from nas.packed.scalings import (
+    read_multipliers,
+    read_scaled,
+    read_type,
+    write_multipliers,
+    write_scaled,
+    write_scaled_type,
+    write_type,
+)
 from nas.program.operations import (
     Add,
     AvgPool,
     Concat,
-    Conv,
     Flatten,
     Gather,
-    Linear,
+    Join,
     Lut,
     MaxPool,
     Mul,
-    Operation,
-    Scaling,
-    Shape,
-    TensorType,
+    Pool,
+    PRelu,
     Upsample,
-    Weights,
-    ZeroPoints,
 )
+from nas.program.tensors import Signature, TensorType
 
-Reader = Callable[[Cursor, tuple[int, ...], TensorType], tuple[Operation, TensorType]]
-"""Reads what follows the sources of an operation: their indices and the type of the first one are
-given.
-"""
-
-
-def read_type(cursor: Cursor) -> TensorType:
-    """Scale, zero point and bits of a tensor."""
-    return TensorType((1,), cursor.float32(), cursor.byte(), cursor.byte())
+Inputs = tuple[int, ...]
+AnyJoin = TypeVar("AnyJoin", bound=Join)
 
 
-def _conv(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
-    out = cursor.varint()
-    kernel, stride, padding, dilation = (cursor.pair() for _ in range(4))
-    groups = cursor.varint()
-    channels = source.shape[0]
-    if groups == 0 or channels % groups:
-        raise ArtifactError(f"its groups must divide {channels} channels, but are {groups}")
-    result, scaling, bits, biases, zeros, weights = _layer(
-        cursor, (out, channels // groups, *kernel)
-    )
-    geometry = (stride, padding, dilation, groups)
-    return Conv(
-        cursor.layer, inputs, weights, bits, biases, scaling, *geometry, zero_points=zeros
-    ), result
+def _write_join(join: Join, signature: Signature) -> bytes:
+    return write_scaled(signature.result, join.scaling)
 
 
-def _linear(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
-    result, scaling, bits, biases, zeros, weights = _layer(
-        cursor, (cursor.varint(), source.shape[0])
-    )
-    return Linear(cursor.layer, inputs, weights, bits, biases, scaling, zero_points=zeros), result
-
-
-def _layer(
-    cursor: Cursor, shape: Shape
-) -> tuple[TensorType, Scaling, int, NDArray[np.int32], ZeroPoints | None, Weights]:
-    """All of a layer of weights but its geometry."""
-    result, (shift, low, high), record, width = (
-        read_type(cursor),
-        cursor.take(3),
-        cursor.byte(),
-        cursor.byte(),
-    )
-    bits, affine, encoding, count = (
-        (record - 1) % AFFINE + 1,
-        not 1 <= record % 16 <= AFFINE,
-        record // 16,
-        prod(shape),
-    )
-    if affine and bits == 1:
-        raise ArtifactError("weights with zero points must have 2 to 8 bits, but have 1")
-    if count == 0:
-        raise ArtifactError(f"weights must have no dimension of 0, but are {shape}")
-    at_most("the bits of a bias", width, 32)
-    at_most("the weights of a layer", count, MAX_ELEMENTS)
-    cursor.enter("structure")
-    scaling = _scaling(cursor, shift, low, high, shape[0])
-    biases = cursor.packed_signed(shape[0], width).astype(np.int32)
-    cursor.enter("biases")
-    zeros = _zero_points(cursor, shape[0], bits) if affine else None
-    return (
-        result,
-        scaling,
-        bits,
-        biases,
-        zeros,
-        decode(cursor, encoding, bits, count).reshape(shape),
-    )
-
-
-def _zero_points(cursor: Cursor, count: int, bits: int) -> ZeroPoints:
-    least, width = cursor.byte(), cursor.byte()
-    at_most("the bits of a zero point", width, bits)
-    zeros = cursor.packed(count, width) + np.uint16(least)
-    at_most(f"zero points of weights of {bits} bits", int(zeros.max()), 2**bits - 1)
-    cursor.enter("zero points")
-    return zeros.astype(np.uint8)
-
-
-def _scaling(cursor: Cursor, shift: int, low: int, high: int, count: int) -> Scaling:
-    scaling = Scaling(cursor.uint16(count), shift, low, high)
-    cursor.enter("multipliers")
-    return scaling
-
-
-def _scaled(cursor: Cursor, count: int) -> tuple[TensorType, Scaling]:
-    result, (shift, low, high) = read_type(cursor), cursor.take(3)
-    cursor.enter("structure")
-    return result, _scaling(cursor, shift, low, high, count)
-
-
-def _joined(kind: type[Add | Mul | Concat]) -> Reader:
-    def read(
-        cursor: Cursor, inputs: tuple[int, ...], _: TensorType
-    ) -> tuple[Operation, TensorType]:
-        result, scaling = _scaled(cursor, 1 if kind is Mul else len(inputs))
+def _read_join(
+    kind: Callable[..., AnyJoin], multipliers: Callable[[Inputs], int]
+) -> Callable[[Cursor, Inputs, TensorType], tuple[AnyJoin, TensorType]]:
+    def read(cursor: Cursor, inputs: Inputs, _: TensorType) -> tuple[AnyJoin, TensorType]:
+        result, scaling = read_scaled(cursor, multipliers(inputs))
         return kind(cursor.layer, inputs, scaling), result
 
     return read
 
 
-def _maxpool(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
+def _one(_: Inputs) -> int:
+    return 1
+
+
+def _windows(pool: Pool) -> bytes:
+    return b"".join(map(pair, (pool.kernel, pool.stride, pool.padding)))
+
+
+def _write_max_pool(pool: MaxPool, _: Signature) -> bytes:
+    return _windows(pool)
+
+
+def _read_max_pool(
+    cursor: Cursor, inputs: Inputs, source: TensorType
+) -> tuple[MaxPool, TensorType]:
     kernel, stride, padding = (cursor.pair() for _ in range(3))
     cursor.enter("structure")
     return MaxPool(cursor.layer, inputs, kernel, stride, padding), source
 
 
-def _avgpool(
-    cursor: Cursor, inputs: tuple[int, ...], _: TensorType
-) -> tuple[Operation, TensorType]:
+def _write_avg_pool(pool: AvgPool, signature: Signature) -> bytes:
+    return _windows(pool) + write_scaled(signature.result, pool.scaling)
+
+
+def _read_avg_pool(cursor: Cursor, inputs: Inputs, _: TensorType) -> tuple[AvgPool, TensorType]:
     kernel, stride, padding = (cursor.pair() for _ in range(3))
-    result, scaling = _scaled(cursor, 1)
+    result, scaling = read_scaled(cursor, 1)
     return AvgPool(cursor.layer, inputs, kernel, stride, padding, scaling), result
 
 
-def _gather(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
+def _write_gather(gather: Gather, signature: Signature) -> bytes:
+    indices = gather.indices.astype(np.uint32)
+    return varint(len(indices)) + bits.pack(indices, _index_width(signature.source))
+
+
+def _read_gather(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Gather, TensorType]:
     count = cursor.varint()
     cursor.enter("structure")
-    indices = cursor.packed(count, index_width(source)).astype(np.int32)
+    indices = cursor.packed(count, _index_width(source)).astype(np.int32)
     cursor.enter("indices")
     return Gather(cursor.layer, inputs, indices), source
 
 
-def _flatten(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
+def _index_width(source: TensorType) -> int:
+    """The bits of an index into the first dimension."""
+    return max((source.shape[0] - 1).bit_length(), 1)
+
+
+def _write_flatten(_: Flatten, __: Signature) -> bytes:
+    return b""
+
+
+def _read_flatten(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Flatten, TensorType]:
     cursor.enter("structure")
     return Flatten(cursor.layer, inputs), source
 
 
-def _upsample(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
+def _write_upsample(upsample: Upsample, _: Signature) -> bytes:
+    return varint(upsample.factor)
+
+
+def _read_upsample(
+    cursor: Cursor, inputs: Inputs, source: TensorType
+) -> tuple[Upsample, TensorType]:
     factor = cursor.varint()
     cursor.enter("structure")
     return Upsample(cursor.layer, inputs, factor), source
 
 
-def _lut(
-    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
-) -> tuple[Operation, TensorType]:
+def _write_lut(lut: Lut, signature: Signature) -> bytes:
+    differences = _differences(lut)
+    width = bits.signed_width(differences)
+    head = write_type(signature.result) + bytes([width, lut.table[0]])
+    return head + bits.pack_signed(differences, width)
+
+
+def _read_lut(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Lut, TensorType]:
     result, width = read_type(cursor), cursor.byte()
     at_most("the bits of a difference", width, 8)
     cursor.enter("structure")
@@ -192,16 +140,53 @@ def _lut(
     return Lut(cursor.layer, inputs, table), result
 
 
-READERS: dict[type[Operation], Reader] = {
-    Conv: _conv,
-    Linear: _linear,
-    Add: _joined(Add),
-    Mul: _joined(Mul),
-    Concat: _joined(Concat),
-    MaxPool: _maxpool,
-    AvgPool: _avgpool,
-    Gather: _gather,
-    Flatten: _flatten,
-    Upsample: _upsample,
-    Lut: _lut,
+def _lut_bytes(lut: Lut, signature: Signature) -> int:
+    return len(write_type(signature.result)) + 1 + len(lut.table)
+
+
+def _differences(lut: Lut) -> NDArray[np.int8]:
+    return np.diff(lut.table).view(np.int8)
+
+
+def _write_prelu(prelu: PRelu, signature: Signature) -> bytes:
+    width = bits.signed_width(prelu.slopes)
+    head = write_scaled_type(signature.result, prelu.scaling) + bytes([width])
+    return head + write_multipliers(prelu.scaling) + bits.pack_signed(prelu.slopes, width)
+
+
+def _read_prelu(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[PRelu, TensorType]:
+    result, limits, width = read_type(cursor), cursor.take(3), cursor.byte()
+    at_most("the bits of a slope", width, _SLOPE_BITS)
+    cursor.enter("structure")
+    scaling = read_multipliers(cursor, limits, 1)
+    slopes = cursor.packed_signed(source.shape[0], width).astype(np.int32)
+    cursor.enter("slopes")
+    return PRelu(cursor.layer, inputs, scaling, slopes), result
+
+
+def _prelu_bytes(prelu: PRelu, signature: Signature) -> int:
+    head = len(write_scaled_type(signature.result, prelu.scaling)) + 1
+    slopes = bits.packed_bytes(len(prelu.slopes), _SLOPE_BITS)
+    return head + len(write_multipliers(prelu.scaling)) + slopes
+
+
+# A multiplier and its sign.
+_SLOPE_BITS = 17
+
+RECORDS: Mapping[int, Record[Any]] = {
+    0: CONV,
+    1: LINEAR,
+    2: Record(Add, _write_join, _read_join(Add, len)),
+    3: Record(Mul, _write_join, _read_join(Mul, _one)),
+    4: Record(Concat, _write_join, _read_join(Concat, len)),
+    5: Record(MaxPool, _write_max_pool, _read_max_pool),
+    6: Record(AvgPool, _write_avg_pool, _read_avg_pool),
+    7: Record(Gather, _write_gather, _read_gather),
+    8: Record(Flatten, _write_flatten, _read_flatten),
+    9: Record(Upsample, _write_upsample, _read_upsample),
+    10: Record(Lut, _write_lut, _read_lut, _lut_bytes),
+    11: Record(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
 }
+
+NEWEST = max(FIRST_WRITTEN, *(record.version for record in RECORDS.values()))
+"""The newest version of the format."""

@@ -1,7 +1,7 @@
-"""From the packed file to the program, and to what each of its bytes is for.
+"""From the packed file to the program, and to what each byte is for.
 
-Whatever the bytes are, reading ends in a valid program or an ArtifactError: nothing above the
-limits of nas.packed.layout is allocated, and nothing that is not there is read.
+Any bytes give a valid program or an ArtifactError: no allocation exceeds the limits of
+nas.packed.layout, and no read passes the end.
 """
 
 import struct
@@ -14,30 +14,20 @@ from math import prod
 from nas.packed.fields import Cursor, Entry
 from nas.packed.layout import (
     CHECKSUM_BYTES,
-    KINDS,
     MAGIC,
     MAX_INPUT,
     MAX_OPERATIONS,
     MAX_WEIGHTS,
-    VERSION,
     ArtifactError,
     at_most,
-    check_sizes,
 )
-from nas.packed.records import READERS, read_type
-from nas.program.biases import from_version_1
-from nas.program.operations import (
-    Add,
-    Concat,
-    Conv,
-    Linear,
-    Mul,
-    Operation,
-    ProgramError,
-    TensorType,
-)
+from nas.packed.limits import check_sizes
+from nas.packed.records import NEWEST, RECORDS
+from nas.packed.scalings import read_type
+from nas.packed.version_1 import from_version_1
+from nas.program.operations import Layer, Operation
 from nas.program.program import Program
-from nas.program.shapes import check, result_shape
+from nas.program.tensors import ProgramError, Signature, TensorType
 
 
 def unpack(data: bytes) -> Program:
@@ -51,7 +41,7 @@ def unpack(data: bytes) -> Program:
 
 
 def ledger(data: bytes) -> tuple[Entry, ...]:
-    """What each byte of a packed file is for, in their order; the sum is its length.
+    """What each byte of a packed file is for, in order; the entries sum to its length.
 
     Raises:
         ArtifactError: if `data` is not a whole file of a known version, with the offset and the
@@ -78,7 +68,7 @@ def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
 
 @contextmanager
 def _placed(cursor: Cursor) -> Iterator[None]:
-    """Adds to errors where the cursor stands."""
+    """Adds the place of the field to errors."""
     try:
         yield
     except (ArtifactError, ProgramError) as error:
@@ -92,10 +82,10 @@ def _header(cursor: Cursor) -> int:
     if magic != MAGIC:
         raise ArtifactError(f"a packed file must begin with {MAGIC!r}, but begins with {magic!r}")
     version = cursor.byte()
-    if not 1 <= version <= VERSION:
-        hint = ": newer software wrote it" if version > VERSION else ""
+    if not 1 <= version <= NEWEST:
+        hint = ": newer software wrote it" if version > NEWEST else ""
         raise ArtifactError(
-            f"a packed file must have a version from 1 to {VERSION}, but has {version}{hint}"
+            f"a packed file must have a version from 1 to {NEWEST}, but has {version}{hint}"
         )
     return version
 
@@ -108,10 +98,10 @@ def _program(cursor: Cursor, version: int) -> Program:
     tensors, operations, weights = [_input(cursor)], list[Operation](), 0
     for index in range(count):
         cursor.layer = str(index)
-        operation, result = _operation(cursor, index, tensors)
+        operation, result = _operation(cursor, version, tensors)
         operations.append(operation)
         tensors.append(result)
-        if isinstance(operation, (Conv, Linear)):
+        if isinstance(operation, Layer):
             weights += operation.weights.size
             at_most("the weights of a program", weights, MAX_WEIGHTS)
             if version == 1:
@@ -133,28 +123,31 @@ def _input(cursor: Cursor) -> TensorType:
 
 
 def _operation(
-    cursor: Cursor, index: int, tensors: Sequence[TensorType]
+    cursor: Cursor, version: int, tensors: Sequence[TensorType]
 ) -> tuple[Operation, TensorType]:
-    code = cursor.byte()
-    if code not in KINDS:
-        raise ArtifactError(f"the kind of an operation must be 0 to {max(KINDS)}, but is {code}")
-    kind = KINDS[code]
-    cursor.layer = f"{index}.{kind.__name__.lower()}"
-    inputs = _inputs(cursor, index, kind)
+    code, index = cursor.byte(), len(tensors) - 1
+    known = {known: record for known, record in RECORDS.items() if record.version <= version}
+    if code not in known:
+        raise ArtifactError(
+            f"the kind of an operation must be 0 to {max(known)} in version {version}, but is {code}"
+        )
+    record = known[code]
+    cursor.layer = f"{index}.{record.kind.__name__.lower()}"
+    inputs = _inputs(cursor, index, record.kind)
     sources = [tensors[source] for source in inputs]
-    operation, result = READERS[kind](cursor, inputs, sources[0])
-    result = replace(result, shape=result_shape(operation, [source.shape for source in sources]))
-    check_sizes(operation, sources[0].shape, result.shape)
-    check(operation, sources, result)
-    return operation, result
+    operation, result = record.read(cursor, inputs, sources[0])
+    shape = operation.result_shape([source.shape for source in sources])
+    signature = Signature(sources, replace(result, shape=shape))
+    check_sizes(operation, signature)
+    operation.check(signature)
+    return operation, signature.result
 
 
 def _inputs(cursor: Cursor, index: int, kind: type[Operation]) -> tuple[int, ...]:
-    count = 2 if kind is Mul else 1
-    if kind in (Add, Concat):
-        count = cursor.varint()
-        if not 2 <= count <= 64:
-            raise ArtifactError(f"it must read 2 to 64 tensors, but reads {count}")
+    least, most = kind.arity
+    count = cursor.varint() if least < most else least
+    if not least <= count <= most:
+        raise ArtifactError(f"it must read {least} to {most} tensors, but reads {count}")
     distances = [cursor.varint() for _ in range(count)]
     at_most("how far back a source lies", max(distances), index)
     return tuple(index - distance for distance in distances)

@@ -1,6 +1,6 @@
-"""The integer program: what a trained network computes, in whole numbers only."""
+"""The integer program: what a trained network computes, in integers only."""
 
 import lazy_loader
 
-# Lazily, because a program can be read and written without torch, which only running it needs.
+# Lazily, because a program is read and written without torch, which only running it needs.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,9 +2,11 @@ from .interpreter import Interpreter as Interpreter
 from .interpreter import logits as logits
 from .interpreter import score as score
 from .operations import Conv as Conv
+from .operations import Layer as Layer
 from .operations import Linear as Linear
 from .operations import Operation as Operation
-from .operations import ProgramError as ProgramError
-from .operations import Scaling as Scaling
-from .operations import TensorType as TensorType
 from .program import Program as Program
+from .scaling import Scaling as Scaling
+from .tensors import ProgramError as ProgramError
+from .tensors import TensorType as TensorType
+from .weights import IntegerWeights as IntegerWeights

@@ -1,24 +1,15 @@
-"""The integer program: what a trained network computes, in whole numbers only."""
+"""The integer program: what a trained network computes, in integers only."""
 
 from dataclasses import dataclass
-from math import prod
 
-from nas.program.operations import (
-    Conv,
-    Flatten,
-    Linear,
-    Operation,
-    ProgramError,
-    TensorType,
-    require,
-)
-from nas.program.shapes import check
+from nas.program.operations import Flatten, Operation
+from nas.program.tensors import ProgramError, Signature, TensorType, require
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Tensor 0 is the input and tensor i + 1 the result of operation i; the last one is the output,
-    [classes].
+    """Tensors and the operations between them: tensor 0 is the input and tensor i + 1 the result of
+    operation i; the last one is the output, [classes].
 
     Raises:
         ProgramError: if an operation does not fit its tensors.
@@ -34,11 +25,12 @@ class Program:
         )
         for index, operation in enumerate(self.operations):
             try:
-                check(
-                    operation,
-                    [self._source(index, source) for source in operation.inputs],
-                    self.tensors[index + 1],
-                )
+                for source in operation.inputs:
+                    require(
+                        0 <= source <= index,
+                        f"an operation must read earlier tensors, 0 … {index}, but reads {source}",
+                    )
+                operation.check(self.signature(index))
             except ProgramError as error:
                 raise ProgramError(
                     f"operation {index}, {type(operation).__name__} {operation.name!r}: {error}"
@@ -48,31 +40,30 @@ class Program:
             f"the output must be [classes], but is {self.tensors[-1].shape}",
         )
 
-    def _source(self, index: int, source: int) -> TensorType:
-        require(
-            0 <= source <= index,
-            f"an operation must read earlier tensors, 0 … {index}, but reads {source}",
-        )
-        return self.tensors[source]
+    def signature(self, index: int) -> Signature:
+        """The types of the tensors that an operation reads, and of its result."""
+        sources = [self.tensors[source] for source in self.operations[index].inputs]
+        return Signature(sources, self.tensors[index + 1])
+
+    @property
+    def steps(self) -> list[tuple[Operation, Signature]]:
+        """Each operation with its signature, in order."""
+        return [(operation, self.signature(i)) for i, operation in enumerate(self.operations)]
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and matrix products for one sample."""
-        total = 0
-        for operation, result in zip(self.operations, self.tensors[1:], strict=True):
-            if isinstance(operation, (Conv, Linear)):
-                total += result.size * prod(operation.weights.shape[1:])
-        return total
+        return sum(operation.macs(signature) for operation, signature in self.steps)
 
     @property
     def peak_memory(self) -> int:
-        """The most bytes of tensors, one byte an element, that are alive at once when each is freed
-        after its last reader.
+        """The most bytes of tensors alive at once, one byte an element, when each is freed after its
+        last reader.
         """
         memory = list(range(len(self.tensors)))
         for index, operation in enumerate(self.operations):
             if isinstance(operation, Flatten):
-                memory[index + 1] = memory[operation.inputs[0]]  # it moves nothing
+                memory[index + 1] = memory[operation.inputs[0]]  # a view
         last = {
             memory[source]: index
             for index, operation in enumerate(self.operations)

@@ -1,9 +1,8 @@
-"""Weights of b bits whose levels lie in -z … 2^b - 1 - z, where z is the zero point of their
-channel.
+"""Weights of b bits with levels in -z … 2^b - 1 - z, where z is the zero point of their channel.
 
-A level is held modulo 2^b, as the number of b bits in two's complement. So a level of 0 is 0
-whatever the zero point, small levels are small numbers, and with the zero point 2^(b-1) levels are
-held as they are.
+A level is stored modulo 2^b, as a number of b bits in two's complement. So a level of 0 is stored
+as 0 whatever the zero point, small levels are small numbers, and with the zero point 2^(b-1) levels
+are stored as they are.
 """
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def wrapped(levels: NDArray[np.int16], bits: int) -> NDArray[np.int8]:
-    """Levels [out, …] of which no channel has two that are 2^bits or more apart, modulo 2^bits."""
+    """Levels [out, …] modulo 2^bits; no two of one channel may be 2^bits or more apart."""
     half = 2 ** (bits - 1)
     weights: NDArray[np.int8] = (((levels + half) & (2**bits - 1)) - half).astype(np.int8)
     return weights
@@ -27,17 +26,10 @@ def unwrapped(
 
 
 def fitting_zero_points(levels: NDArray[np.int16], bits: int) -> NDArray[np.uint8]:
-    """Zero points [out] for levels [out, …], as near to each other as can be: one for all channels
-    where one fits them.
+    """Zero points [out] for levels [out, …], as close to each other as possible: one for all
+    channels where one fits them.
     """
     rows = levels.reshape(len(levels), -1)
     least, most = -rows.min(1, initial=0), 2**bits - 1 - rows.max(1, initial=0)
     zeros: NDArray[np.uint8] = np.maximum(least, min(least.max(), most.min())).astype(np.uint8)
     return zeros
-
-
-def level_bits(bits: int, zero_points: NDArray[np.uint8] | None) -> int:
-    """How many bits levels of weights of `bits` bits have in two's complement, with zero points or
-    without.
-    """
-    return bits if zero_points is None else bits + 1

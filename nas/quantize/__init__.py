@@ -4,31 +4,40 @@ integers.
 
 from nas.quantize.activation_quantizers import ActivationQuantizer, FusedReLU
 from nas.quantize.calibrate import calibrate
+from nas.quantize.codebook import Codebook
 from nas.quantize.correct import correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
 from nas.quantize.insert import insert_quantizers, traced_network
-from nas.quantize.layers import (
+from nas.quantize.integer_layer import IntegerLayer, dense
+from nas.quantize.learned_quantizers import (
+    ActivationMethod,
+    DynamicQuantizer,
+    LsqQuantizer,
+    PactQuantizer,
+)
+from nas.quantize.positive_norm import with_positive_gains
+from nas.quantize.quantized_layers import (
     QuantizedConv2d,
     QuantizedLinear,
-    has_zero_points,
-    layer_entries,
-    layer_levels,
-    rescale,
+    integer_layer,
+    quantized_layer,
 )
-from nas.quantize.learned_quantizers import Activations, DynamicQuantizer
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
-from nas.quantize.shared import Codebook, SharedConv2d, SharedLinear, dense, with_positive_gains
+from nas.quantize.shared_layers import SharedConv2d, SharedLinear, shared_layer
 from nas.quantize.weight_levels import weight_levels
 from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
 
 __all__ = [
+    "ActivationMethod",
     "ActivationQuantizer",
-    "Activations",
     "Codebook",
     "DynamicQuantizer",
     "FusedReLU",
+    "IntegerLayer",
+    "LsqQuantizer",
+    "PactQuantizer",
     "QuantizedConv2d",
     "QuantizedLinear",
     "Role",
@@ -42,12 +51,11 @@ __all__ = [
     "dense",
     "equalized",
     "folded",
-    "has_zero_points",
     "insert_quantizers",
-    "layer_entries",
-    "layer_levels",
-    "rescale",
+    "integer_layer",
+    "quantized_layer",
     "role",
+    "shared_layer",
     "traced_network",
     "weight_levels",
     "weight_quantizer",

@@ -1,4 +1,4 @@
-"""Tensors between layers, rounded to the levels of their integers."""
+"""Activation quantizers: tensors between layers, rounded to the levels of their integers."""
 
 from typing import Literal
 
@@ -6,27 +6,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-Follow = Literal["widest", "average", "fixed"]
-"""How a range moves in training: it widens at once and shrinks slowly, follows the ends of batches
-slowly, or stays.
+RangeUpdate = Literal["widest", "average", "fixed"]
+"""How a range changes in training: it widens at once and shrinks slowly, follows the minimum and
+maximum of batches slowly, or stays.
 """
 
-SHRINKAGE = 0.01
-# Half a step, and not so much that it could be rounded up.
+# The weight of a batch in a moving average.
+MOMENTUM = 0.01
+# Almost half a step: at exactly half, float arithmetic could round up.
 REACH = 0.4999
 SMALLEST_SCALE = 1e-8
 
 
 def nearest_level(x: Tensor, scale: float, low: int, high: int, rectified: bool) -> Tensor:
-    """`x` at the nearest of the multiples `low` … `high` of a scale; the gradient passes where
-    nothing is clipped.
+    """`x` rounded to the nearest of the levels `low` … `high` times `scale`; clipped elements have
+    no gradient.
 
-    Up to half a step beyond the last levels nothing is clipped. Rectified, the gradient stops at
-    zero, as behind a ReLU.
+    Elements up to half a step beyond the last levels do not count as clipped. If `rectified`, the
+    gradient stops at zero, like that of a ReLU; `low` must be 0 then.
     """
-    # Plain numbers, because kernels that take them read a tensor once; and torch's own clip,
-    # because it costs a third of what a function of ours costs in the backward pass. Rounded behind
-    # its back, the clip has the gradient of the whole.
+    # Python floats rather than tensors, because such kernels read a tensor once; and hardtanh,
+    # because its backward pass costs a third of that of a custom autograd function. Rounding is a
+    # straight-through estimator on the detached value: autograd sees only the clip.
     clipped = nn.functional.hardtanh(
         x, 0.0 if rectified else (low - REACH) * scale, (high + REACH) * scale
     )
@@ -35,71 +36,72 @@ def nearest_level(x: Tensor, scale: float, low: int, high: int, rectified: bool)
 
 
 class FusedReLU(nn.ReLU):
-    """A ReLU that the range behind it carries out: clipping at zero twice would take two more
-    passes.
+    """A ReLU that is carried out by the rectified quantizer behind it, which saves two passes over
+    the tensor.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
-        """The input as it is."""
+        """The input unchanged."""
         return input
 
 
 class ActivationQuantizer(nn.Module):
-    """Rounds a tensor to 2^bits levels between the smallest and the largest value seen, zero among
-    them.
+    """Rounds a tensor to 2^bits evenly spaced levels in a range that holds zero, one of them zero.
 
-    The range is that of calibration, then moves with the batches seen in training as `follow` says;
-    one that widens at once can serve several tensors. The gradient passes straight through inside
-    the range and stops outside it. A rectified range begins at zero and does what a ReLU before it
-    would do.
+    The range is set by calibration, and changed by batches in training as `range_update` says. The
+    "widest" range of several tensors holds them all, so they can share a quantizer. The gradient
+    passes straight through inside the range, and stops outside of it. A `rectified` quantizer has a
+    range from zero, and so also acts as a ReLU.
     """
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, bits: int, follow: Follow = "widest", rectified: bool = False) -> None:
+    def __init__(
+        self, bits: int, range_update: RangeUpdate = "widest", rectified: bool = False
+    ) -> None:
         super().__init__()
-        self.bits, self.follow, self.rectified = bits, follow, rectified
+        self.bits, self.range_update, self.rectified = bits, range_update, rectified
         self.register_buffer("low", torch.zeros(()))
         self.register_buffer("high", torch.zeros(()))
 
     @property
     def top(self) -> int:
-        """The largest integer."""
+        """The largest integer, 2^bits - 1."""
         return int(2**self.bits - 1)
 
     def ends(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
+        """The ends of the range: low, at most 0, and high, at least 0."""
         return self.low.item(), self.high.item()
 
     def set_ends(self, low: float, high: float) -> None:
-        """Makes this the range, and zero a part of it."""
+        """Sets the range, widened to hold zero."""
         self.low.fill_(min(low, 0.0))
         self.high.fill_(max(high, 0.0))
 
     def levels(self) -> tuple[float, int]:
-        """The scale, and the integer that stands for zero."""
+        """The scale, a float32 value, and the zero point, in 0 … 2^bits - 1."""
         low, high = self.ends()
-        # A scale that float32 holds: it is what a file stores.
+        # Rounded to float32, as files store it.
         scale = float(np.float32(max((high - low) / self.top, SMALLEST_SCALE)))
         return scale, min(round(-low / scale), self.top)
 
     def observe(self, x: Tensor) -> None:
-        """Widens the range to hold `x`, or moves it a little towards that of `x`."""
-        if self.follow == "fixed":
+        """Updates the range with the minimum and maximum of a batch."""
+        if self.range_update == "fixed":
             return
-        x = x.detach()  # two reductions, because aminmax() copies what is not contiguous
+        x = x.detach()  # two reductions, because aminmax() copies non-contiguous tensors
         low, high = 0.0 if self.rectified else min(x.amin().item(), 0.0), max(x.amax().item(), 0.0)
         before = self.ends()
-        slow = before[0] + SHRINKAGE * (low - before[0]), before[1] + SHRINKAGE * (high - before[1])
-        if self.follow == "widest":
-            slow = min(slow[0], low), max(slow[1], high)
-        self.set_ends(*slow)
+        moved = before[0] + MOMENTUM * (low - before[0]), before[1] + MOMENTUM * (high - before[1])
+        if self.range_update == "widest":
+            moved = min(moved[0], low), max(moved[1], high)
+        self.set_ends(*moved)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` with every element at its nearest level."""
+        """`x` with every element at its nearest level, after observing it in training mode."""
         if self.training:
             self.observe(x)
         scale, zero = self.levels()
-        # The zero point is whole, so x / scale rounds the same with and without it.
+        # The zero point is an integer, so x / scale rounds the same with and without it.
         return nearest_level(x, scale, -zero, self.top - zero, self.rectified)

@@ -1,4 +1,4 @@
-"""Ranges from data: what to do before training, or instead of it."""
+"""Calibration: the ranges of activation quantizers, estimated on data."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,29 +7,32 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from nas.layers import forward_hooks
 from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.entropy import entropy
 
-Method = Callable[[Tensor, int], tuple[float, float]]
-"""From all values of a tensor, [N], and the number of levels to the smallest and the largest value
-of its range.
+RangeEstimator = Callable[[Tensor, int], tuple[float, float]]
+"""From all values of a tensor, [N], and the number of levels, to the low and the high end of its
+range.
 """
 
 
-def minmax(values: Tensor, levels: int) -> tuple[float, float]:  # noqa: ARG001 - some methods need the number of levels
-    """Everything that was seen."""
+def minmax(values: Tensor, levels: int) -> tuple[float, float]:  # noqa: ARG001 - some estimators need the number of levels
+    """The smallest and the largest value."""
     return float(values.min()), float(values.max())
 
 
 def percentile(values: Tensor, levels: int, share: float = 0.999) -> tuple[float, float]:  # noqa: ARG001
-    """All but the most extreme values; `share` is the part that is kept on each side."""
+    """The quantiles 1 - `share` and `share`: the most extreme values of each side are clipped."""
     ordered = values.sort().values
     last = len(ordered) - 1
     return float(ordered[round((1 - share) * last)]), float(ordered[round(share * last)])
 
 
 def squared_error(values: Tensor, levels: int) -> tuple[float, float]:
-    """The shrunk range of least squared rounding and clipping error, out of 40."""
+    """The range with the least squared error of rounding and clipping, out of 40: 100 % to 22 % of
+    the whole.
+    """
     low, high = minmax(values, levels)
 
     def error(factor: float) -> float:
@@ -49,8 +52,10 @@ def moving_average(
     parts: int = 16,
     momentum: float = 0.1,
 ) -> tuple[float, float]:
-    """The ends of `parts` parts of the values, in their order, each later one with more weight
-    (Jacob et al., 2018).
+    """Exponential moving averages, over `parts` consecutive parts of the values, of their minimum
+    and maximum (Jacob et al., 2018).
+
+    `momentum`, 0 to 1, is the weight of each new part.
     """
     low, high = None, None
     for part in values.tensor_split(min(parts, len(values))):
@@ -63,12 +68,12 @@ def moving_average(
 
 
 def mean_magnitude(values: Tensor, levels: int) -> tuple[float, float]:
-    """Levels 2 · mean |x| / √Q apart, as LSQ begins (Esser et al., 2020); the zero point is that of
-    the whole range.
+    """Levels 2 · mean |x| / √Q apart, the initial step of LSQ (Esser et al., 2020), with the zero
+    point of the whole range.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     zero = round((levels - 1) * -low / max(high - low, 1e-30))
-    # Q is the largest level of the side that has more of them.
+    # Q is the largest level of the side that has more levels.
     step = 2.0 * float(values.abs().mean()) / math.sqrt(max(zero, levels - 1 - zero))
     return -zero * step, (levels - 1 - zero) * step
 
@@ -76,7 +81,7 @@ def mean_magnitude(values: Tensor, levels: int) -> tuple[float, float]:
 RangeMethod = Literal[
     "minmax", "moving_average", "percentile", "squared_error", "entropy", "mean_magnitude"
 ]
-METHODS: Mapping[RangeMethod, Method] = {
+RANGE_METHODS: Mapping[RangeMethod, RangeEstimator] = {
     "minmax": minmax,
     "moving_average": moving_average,
     "percentile": percentile,
@@ -86,24 +91,25 @@ METHODS: Mapping[RangeMethod, Method] = {
 }
 
 
-def calibrate(model: nn.Module, inputs: Tensor, method: Method = minmax) -> None:
-    """Sets every `ActivationQuantizer` of `model` from what flows through it on `inputs`, in place."""
-    ranges = [module for module in model.modules() if isinstance(module, ActivationQuantizer)]
-    seen: dict[ActivationQuantizer, list[Tensor]] = {module: [] for module in ranges}
+def calibrate(model: nn.Module, inputs: Tensor, estimator: RangeEstimator = minmax) -> None:
+    """Sets the range of every `ActivationQuantizer` of `model`, in place, from the tensors it reads
+    on `inputs`, a batch [N, …].
 
-    def note(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's hook
+    The model is left in evaluation mode.
+    """
+    quantizers = [module for module in model.modules() if isinstance(module, ActivationQuantizer)]
+    seen: dict[ActivationQuantizer, list[Tensor]] = {module: [] for module in quantizers}
+
+    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's hook
         assert isinstance(module, ActivationQuantizer)
-        # Unrounded: ranges that are not set yet must not spoil those behind them.
-        values = arguments[0].relu() if module.rectified else arguments[0]
+        # Passed on unrounded: this range is not set yet, and must not affect later ones.
+        values = inputs[0].relu() if module.rectified else inputs[0]
         seen[module].append(values.flatten())
         return values
 
-    hooks = [module.register_forward_hook(note) for module in ranges]
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), forward_hooks((module, record) for module in quantizers):
         model(inputs)
-    for hook in hooks:
-        hook.remove()
     for module, values in seen.items():
         if values:
-            module.set_ends(*method(torch.cat(values), module.top + 1))
+            module.set_ends(*estimator(torch.cat(values), module.top + 1))

@@ -1,33 +1,35 @@
-"""Bias correction: the mean error that rounding makes in each channel, taken off again."""
+"""Bias correction: the mean error that quantization causes in each channel is subtracted."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, fx, nn
 
+from nas.layers import WeightLayer, forward_hooks
 from nas.quantize.roles import Role, role
 
 
 def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) -> None:
-    """Moves the biases of a quantized network, in place, to where its channels have the means that
-    they have in floats.
+    """Shifts the biases of a quantized network, in place, so that its channels have the means of
+    the float network.
 
-    `floating` is the network that was quantized, and has layers of the same names. Layer by layer,
-    those before corrected first, the expected error on `inputs`, a batch [N, …], is taken off the
-    bias (Nagel et al., 2019), of the normalization behind the layer where there is one.
+    `floating` is the network that was quantized, and has layers of the same names; `inputs` is a
+    batch [N, …]. Layers are corrected in order, each after those before it: the mean error of a
+    channel is subtracted from the bias of the layer, or of the normalization behind it (Nagel et
+    al., 2019).
 
     Raises:
-        ValueError: if `quantized` is not traced, or `floating` does not have its layers.
+        ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
     """
     if not isinstance(quantized, fx.GraphModule):
         raise ValueError(
-            f"a quantized network must be one that insert_quantizers() traced, but is a {type(quantized).__name__}"
+            f"a quantized network must be traced by insert_quantizers(), but got a {type(quantized).__name__}"
         )
     ends = _ends(quantized)
     known = dict(floating.named_modules())
     if missing := [end for _, end in ends if end not in known]:
         raise ValueError(
-            f"the network in floats must have the layers of the quantized one, but {missing} are missing"
+            f"the float network must have the layers of the quantized one, but lacks {missing}"
         )
     wanted = _means(floating, [end for _, end in ends], inputs)
     for layer, end in ends:
@@ -36,7 +38,7 @@ def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) ->
 
 
 def _ends(quantized: fx.GraphModule) -> list[tuple[str, str]]:
-    """The name of each layer, and of the normalization behind it or else its own."""
+    """The name of each layer, with that of the normalization behind it or else its own."""
     found = dict[str, str]()
     for node in quantized.graph.nodes:
         if role(node, quantized) is Role.LAYER:
@@ -50,30 +52,27 @@ def _ends(quantized: fx.GraphModule) -> list[tuple[str, str]]:
 
 
 def _means(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[str, Tensor]:
-    """The mean of each channel of what modules give, [channels]."""
-    found = dict[str, Tensor]()
-    hooks = []
-    for name in names:
+    """The mean of each output channel of the named modules, [channels]."""
+    found = dict[nn.Module, Tensor]()
 
-        def note(module: nn.Module, arguments: object, output: Tensor, name: str = name) -> None:  # noqa: ARG001 - torch's hook
-            found[name] = output.transpose(0, 1).flatten(1).mean(1)
+    def record(module: nn.Module, inputs: object, output: Tensor) -> None:  # noqa: ARG001 - torch's hook
+        found[module] = output.transpose(0, 1).flatten(1).mean(1)
 
-        hooks.append(model.get_submodule(name).register_forward_hook(note))
-    with torch.no_grad():
+    modules = {name: model.get_submodule(name) for name in names}
+    with torch.no_grad(), forward_hooks((module, record) for module in modules.values()):
         model.eval()(inputs)
-    for hook in hooks:
-        hook.remove()
-    return found
+    return {name: found[module] for name, module in modules.items()}
 
 
 def _shift(layer: nn.Module, end: nn.Module, by: Tensor) -> None:
+    """Adds to what `end` gives, [channels]: by its own bias, or by that of the layer before it."""
     if isinstance(end, (nn.BatchNorm1d, nn.BatchNorm2d)):
         if end.bias is not None:
             end.bias.data.add_(by)
             return
         assert end.running_var is not None
         by = by * (end.running_var + end.eps).sqrt()
-    assert isinstance(layer, (nn.Conv2d, nn.Linear))
+    assert isinstance(layer, WeightLayer)
     if layer.bias is None:
         layer.bias = nn.Parameter(torch.zeros_like(by))
     layer.bias.data.add_(by)

@@ -1,4 +1,4 @@
-"""The range of a tensor that loses the least information."""
+"""Entropy calibration: the range that loses the least information."""
 
 import numpy as np
 import torch
@@ -7,18 +7,17 @@ from torch import Tensor
 
 BINS = 2048
 CANDIDATES = 100
-# An empty bin would make the divergence infinite.
+# Added to every bin: an empty one would make the divergence infinite.
 SMOOTHING = 1e-4
 
 
 def entropy(values: Tensor, levels: int) -> tuple[float, float]:
-    """The clipped range whose levels diverge least from the values, by Kullback and Leibler, out of
-    100.
+    """The clipped range, out of 100, with the least Kullback-Leibler divergence of its levels from
+    the values.
 
-    As TensorRT calibrates (Migacz, 2017): the histogram of magnitudes is cut, what lies beyond is
-    added to its last bin, and the levels share their counts among the bins that were not empty.
-    Where there are negative values, half of the levels are for magnitudes, and both ends are
-    clipped.
+    As TensorRT calibrates (Migacz, 2017): the histogram of magnitudes is cut, its last bin takes
+    the counts beyond the cut, and each level spreads its count evenly over its non-empty bins. With
+    negative values half of the levels are for magnitudes, and both ends are clipped.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     largest = max(-low, high)
@@ -27,16 +26,14 @@ def entropy(values: Tensor, levels: int) -> tuple[float, float]:
     counts = torch.histc(values.abs(), BINS, 0.0, largest).double().numpy()
     used = levels // 2 if low < 0.0 else levels
     edges = np.unique(np.linspace(min(used, BINS), BINS, CANDIDATES).round().astype(int))
-    # The widest of those that are as good.
+    # Of equal ones the widest.
     best = min(reversed(edges), key=lambda edge: _divergence(counts, int(edge), used))
     reach = float(best) / BINS * largest
     return max(low, -reach), min(high, reach)
 
 
 def _divergence(counts: NDArray[np.float64], edge: int, levels: int) -> float:
-    """From the histogram cut at a bin, with what lies beyond in its last bin, to that of its
-    levels.
-    """
+    """The divergence of the levels from the histogram that is cut at the bin `edge`."""
     inside = counts[:edge]
     wanted = inside.copy()
     wanted[-1] += counts[edge:].sum()

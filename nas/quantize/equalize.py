@@ -1,4 +1,4 @@
-"""Cross-layer equalization: channels of consecutive layers given weights of like magnitudes."""
+"""Cross-layer equalization: weights of consecutive layers balanced channel by channel."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from nas.layers import WeightLayer
 from nas.quantize.fold import folded
 from nas.quantize.roles import Role, role
+from nas.quantize.weight_levels import channels
 
 ROUNDS = 20
 
-Layer = nn.Conv2d | nn.Linear
-# What multiplies its result where its input is multiplied by a positive number, and keeps channels
-# apart.
+# Positively homogeneous, f(a · x) = a · f(x) for a > 0, and channel by channel.
 _MODULES = (
     nn.ReLU,
     nn.Identity,
@@ -31,12 +31,12 @@ _FUNCTIONS = (
 
 
 def equalized(model: nn.Module) -> fx.GraphModule:
-    """A copy of a network with the same outputs, batch normalization folded in, made for one scale
-    for all of a tensor.
+    """A copy of a network with the same outputs whose weights suit one scale for a whole tensor;
+    batch normalization is folded.
 
-    Where a layer is read by one other, through nothing but ReLUs and pooling, each channel between
-    them is divided by √(r1 · r2) / r2, of the largest weights r1 that make it and r2 that read it,
-    until nothing moves (Nagel et al., 2019).
+    Between two layers with nothing but ReLUs and pooling in between, each channel is divided by
+    √(r1 · r2) / r2, where r1 is the largest weight that makes it and r2 the largest that reads it,
+    20 times over all pairs (Nagel et al., 2019).
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
@@ -51,8 +51,10 @@ def equalized(model: nn.Module) -> fx.GraphModule:
     return traced
 
 
-def _pairs(traced: fx.GraphModule) -> Iterator[tuple[Layer, Tensor]]:
-    """Each layer with a view of the weights that read its channels, [channels, …]."""
+def _pairs(traced: fx.GraphModule) -> Iterator[tuple[WeightLayer, Tensor]]:
+    """The first layer of each pair, with a view of the weights that read its channels,
+    [channels, …].
+    """
     targets = [node.target for node in traced.graph.nodes if node.op == "call_module"]
     for node in traced.graph.nodes:
         if role(node, traced) is Role.LAYER:
@@ -69,8 +71,8 @@ def _pairs(traced: fx.GraphModule) -> Iterator[tuple[Layer, Tensor]]:
                 traced.get_submodule(str(node.target)),
                 traced.get_submodule(str(reader.target)),
             )
-            assert isinstance(first, (nn.Conv2d, nn.Linear))
-            assert isinstance(second, (nn.Conv2d, nn.Linear))
+            assert isinstance(first, WeightLayer)
+            assert isinstance(second, WeightLayer)
             read = _by_input(second, len(first.weight))
             if read is not None and targets.count(node.target) == 1:
                 yield first, read
@@ -82,22 +84,23 @@ def _homogeneous(node: fx.Node, traced: fx.GraphModule) -> bool:
     return node.target in _FUNCTIONS
 
 
-def _by_input(layer: Layer, channels: int) -> Tensor | None:
+def _by_input(layer: WeightLayer, count: int) -> Tensor | None:
+    """The weights that read each of `count` channels, [channels, …]; None if groups mix them."""
     weight = layer.weight.detach()
     if isinstance(layer, nn.Linear):
-        # Flattened images have each channel's pixels together.
-        return torch.unflatten(weight, 1, (channels, -1)).transpose(0, 1)
+        # The pixels of a channel are next to each other in a flattened image.
+        return torch.unflatten(weight, 1, (count, -1)).transpose(0, 1)
     if layer.groups == 1:
         return weight.transpose(0, 1)
-    return torch.unflatten(weight, 0, (channels, -1)) if layer.groups == channels else None
+    return torch.unflatten(weight, 0, (count, -1)) if layer.groups == count else None
 
 
-def _equalize(first: Layer, read: Tensor) -> None:
+def _equalize(first: WeightLayer, read: Tensor) -> None:
     made = torch.linalg.vector_norm(first.weight, torch.inf, tuple(range(1, first.weight.ndim)))
-    heard = torch.linalg.vector_norm(read, torch.inf, tuple(range(1, read.ndim)))
-    # A channel that is not made or not read has nothing to share.
-    factor = torch.where((made > 0) & (heard > 0), (made * heard).sqrt() / heard, 1.0)
-    first.weight.div_(factor.view(-1, *[1] * (first.weight.ndim - 1)))
+    used = torch.linalg.vector_norm(read, torch.inf, tuple(range(1, read.ndim)))
+    # A channel whose weights on one side are all 0 cannot be balanced.
+    factor = torch.where((made > 0) & (used > 0), (made * used).sqrt() / used, 1.0)
+    first.weight.div_(channels(factor, first.weight))
     if first.bias is not None:
         first.bias.div_(factor)
-    read.mul_(factor.view(-1, *[1] * (read.ndim - 1)))
+    read.mul_(channels(factor, read))

@@ -1,4 +1,4 @@
-"""Batch normalization folded into the layers before it."""
+"""Folding of batch normalization into the layers before it."""
 
 import copy
 
@@ -6,19 +6,20 @@ import torch
 from torch import fx, nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from nas.layers import WeightLayer
 from nas.mask import mask_of
 from nas.quantize.insert import traced_network
+from nas.quantize.quantized_layers import integer_layer
 from nas.quantize.roles import Role, UnsupportedError, role
-from nas.quantize.shared import SharedConv2d, SharedLinear
 
 
 def folded(model: nn.Module) -> fx.GraphModule:
-    """A traced copy of a network, in evaluation mode and with the same outputs, whose layers have
-    taken up normalization.
+    """A traced copy of a network with the same outputs, in evaluation mode, without batch
+    normalization.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
-            layer of its own.
+            layer of its own, whose weights share no codebook.
     """
     traced = traced_network(copy.deepcopy(model).eval())
     targets = [node.target for node in traced.graph.nodes if node.op == "call_module"]
@@ -31,20 +32,20 @@ def folded(model: nn.Module) -> fx.GraphModule:
                 or targets.count(before.target) > 1
             ):
                 raise UnsupportedError(
-                    f"{str(node.target)!r}: batch normalization must follow a convolution or linear layer that nothing else reads "
-                    "and that is called once"
+                    "batch normalization must follow a convolution or linear layer that nothing else reads and that is called "
+                    f"once, but {str(node.target)!r} does not"
                 )
             layer, norm = (
                 traced.get_submodule(str(before.target)),
                 traced.get_submodule(str(node.target)),
             )
             assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
-            assert isinstance(layer, (nn.Conv2d, nn.Linear))
-            if isinstance(layer, (SharedConv2d, SharedLinear)):
+            assert isinstance(layer, WeightLayer)
+            if integer_layer(layer).entries is not None:
                 raise UnsupportedError(
-                    f"{str(before.target)!r}: fold normalization before weights share values, not after"
+                    f"batch normalization must be folded before weights share values, but those of {str(before.target)!r} do"
                 )
-            if norm.weight is None:  # which torch's fusion needs
+            if norm.weight is None:  # torch's fusion needs one
                 norm.weight, norm.bias = (
                     nn.Parameter(torch.ones(norm.num_features)),
                     nn.Parameter(torch.zeros(norm.num_features)),
@@ -56,7 +57,7 @@ def folded(model: nn.Module) -> fx.GraphModule:
             )
             if (mask := mask_of(fused)) is not None:
                 assert isinstance(fused.weight, nn.Parameter)
-                mask.follow(fused.weight)  # its copy still follows the weights before fusion
+                mask.follow(fused.weight)  # the copied mask still keeps the weights before fusion
             traced.set_submodule(str(before.target), fused)
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)

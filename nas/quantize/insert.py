@@ -1,36 +1,29 @@
-"""Quantizers placed exactly where the integer program has integers."""
+"""Insertion of activation quantizers, exactly where the integer program has integers."""
 
 from collections.abc import Iterator, Mapping
 
 from torch import fx, nn
 
 from nas.quantize.activation_quantizers import FusedReLU
-from nas.quantize.layers import QuantizedConv2d, QuantizedLinear
-from nas.quantize.learned_quantizers import Activations, activation_quantizer
+from nas.quantize.integer_layer import IntegerLayer
+from nas.quantize.learned_quantizers import ActivationMethod, activation_quantizer
+from nas.quantize.positive_norm import PositiveNorm
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
-from nas.quantize.shared import PositiveNorm1d, PositiveNorm2d, SharedConv2d, SharedLinear
 
-# Layers that are not torch's own, which are not traced into.
-_WHOLE = (
-    QuantizedConv2d,
-    QuantizedLinear,
-    SharedConv2d,
-    SharedLinear,
-    PositiveNorm1d,
-    PositiveNorm2d,
-    Select,
-)
+# Our own modules that a trace must not enter, as it does not enter those of torch.
+_LEAVES = (IntegerLayer, PositiveNorm, Select)
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, _WHOLE) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, _LEAVES) or super().is_leaf_module(m, module_qualified_name)
 
 
 def traced_network(model: nn.Module) -> fx.GraphModule:
-    """`model` traced, quantized layers left whole; modules are shared with it.
+    """`model` traced by torch.fx, down to its layers, quantized ones included; it shares modules
+    with `model`.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network.
@@ -45,26 +38,26 @@ def traced_network(model: nn.Module) -> fx.GraphModule:
 
 
 def insert_quantizers(
-    model: nn.Module, bits: int, activations: Activations = "widest"
+    model: nn.Module, bits: int, activations: ActivationMethod = "widest"
 ) -> fx.GraphModule:
-    """`model` traced, with a `ActivationQuantizer` behind its input and each result: a layer with
-    what is fused into it, a sum, a mean, …
+    """`model` traced, with an `ActivationQuantizer` of `bits` bits behind its input and each
+    result: a layer with what is fused into it, a sum, a mean, …
 
-    The layers keep their names; the ranges are in `ranges`, named after the node that they follow.
-    Modules are shared with `model`.
+    The result shares modules with `model`, under the same names. Quantizers are in its module
+    `ranges`, named after the node that they follow; `activations` is how they change in training.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
     traced = traced_network(model)
     fused = dict(_fused(traced))
-    names = _range_names(fused, traced)
+    names = _quantizer_names(fused, traced)
     rectified = _rectified(names, traced)
-    ranges = {
+    quantizers = {
         name: activation_quantizer(bits, activations, rectified=name in rectified)
         for name in names.values()
     }
-    traced.add_module("ranges", nn.ModuleDict(ranges))
+    traced.add_module("ranges", nn.ModuleDict(quantizers))
     for end, name in names.items():
         if name in rectified:
             traced.set_submodule(str(end.target), FusedReLU())
@@ -77,7 +70,9 @@ def insert_quantizers(
 
 
 def _fused(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
-    """The last and the first node of each group of operations that give one tensor of the program."""
+    """The last and the first node of each group of operations that is one operation of the
+    program.
+    """
     inner = set[fx.Node]()
     for node in traced.graph.nodes:
         found = role(node, traced)
@@ -85,7 +80,8 @@ def _fused(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
             continue
         if found is Role.NORM:
             raise UnsupportedError(
-                f"{str(node.target)!r}: batch normalization must follow a convolution or linear layer that nothing else reads"
+                "batch normalization must follow a convolution or linear layer that nothing else reads, but "
+                f"{str(node.target)!r} does not"
             )
         if node.op == "placeholder" or found in _RESULTS or found is Role.CLAMP:
             end = node
@@ -98,6 +94,7 @@ def _fused(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
 
 
 def _fusible(end: fx.Node, first: Role | None, traced: fx.GraphModule) -> tuple[Role, ...]:
+    """What can be fused behind `end`, the last node so far of a group with this first role."""
     if first in (None, Role.UNARY, Role.CLAMP):
         return ()
     return (Role.NORM, Role.CLAMP) if role(end, traced) is Role.LAYER else (Role.CLAMP,)
@@ -108,29 +105,35 @@ def _only_user(node: fx.Node) -> fx.Node | None:
     return users[0] if len(users) == 1 and users[0].op != "output" else None
 
 
-def _range_names(fused: Mapping[fx.Node, fx.Node], traced: fx.GraphModule) -> dict[fx.Node, str]:
-    """The range of each end. Summands and their sum share one, as do parts and what they are joined
-    to: integers then simply add, and nothing is rounded.
+def _quantizer_names(
+    fused: Mapping[fx.Node, fx.Node], traced: fx.GraphModule
+) -> dict[fx.Node, str]:
+    """The name of the quantizer behind each group, by its last node.
+
+    Summands share the quantizer of their sum, and parts that of their concatenation: integers are
+    then added or moved without rescaling.
     """
-    group = {end: [end] for end in fused}
+    shared = {end: [end] for end in fused}
     for end, first in fused.items():
         if role(first, traced) in (Role.SUM, Role.CONCAT):
             for source in first.all_input_nodes:
                 while role(source, traced) is Role.KEEP:
                     source = source.all_input_nodes[0]
-                if source in group and group[source] is not group[end]:
-                    group[source].extend(group[end])
-                    group.update(dict.fromkeys(group[end], group[source]))
-    return {end: group[end][0].name for end in fused}
+                if source in shared and shared[source] is not shared[end]:
+                    shared[source].extend(shared[end])
+                    shared.update(dict.fromkeys(shared[end], shared[source]))
+    return {end: shared[end][0].name for end in fused}
 
 
 def _rectified(names: Mapping[fx.Node, str], traced: fx.GraphModule) -> set[str]:
-    """The ranges of which every end is a ReLU that nothing calls but in front of such a range."""
+    """The quantizers that can take over the ReLUs before them.
+
+    Each tensor of such a quantizer comes from an nn.ReLU, which is called nowhere else.
+    """
     calls = [node for node in traced.graph.nodes if node.op == "call_module"]
-    plain = {node for node in calls if type(traced.get_submodule(str(node.target))) is nn.ReLU}
-    others = {name for end, name in names.items() if end not in plain}
-    found = set(names.values()) - others
-    fused = {node for node in plain if names.get(node) in found}
-    modules = {node: traced.get_submodule(str(node.target)) for node in plain}
-    kept = {modules[node] for node in plain - fused}
-    return found - {names[node] for node in fused if modules[node] in kept}
+    modules = {node: traced.get_submodule(str(node.target)) for node in calls}
+    relus = {node: module for node, module in modules.items() if type(module) is nn.ReLU}
+    found = set(names.values()) - {name for end, name in names.items() if end not in relus}
+    fused = {node for node in relus if names.get(node) in found}
+    kept = {module for node, module in relus.items() if node not in fused}
+    return found - {names[node] for node in fused if relus[node] in kept}

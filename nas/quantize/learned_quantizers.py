@@ -1,4 +1,4 @@
-"""Ranges that are learnt with the network, and ranges that are found anew for each batch."""
+"""Activation quantizers with learned or with dynamic ranges."""
 
 import math
 from typing import Literal
@@ -11,32 +11,34 @@ from nas.quantize.activation_quantizers import SMALLEST_SCALE, ActivationQuantiz
 from nas.quantize.learned_rounding import SMALLEST_RATIO, gradient_scale, learned_clip, learned_step
 from nas.quantize.roles import UnsupportedError
 
-Activations = Literal["widest", "average", "fixed", "pact", "lsq"]
-"""How ranges move in training: with the batches, not at all, or learnt."""
+ActivationMethod = Literal["widest", "average", "fixed", "pact", "lsq"]
+"""How ranges change in training: as a `RangeUpdate` says, or by gradients of their ends (PACT) or
+of their step (LSQ).
+"""
 
 
 class PactQuantizer(ActivationQuantizer):
-    """A range whose ends are learnt from what they clip, from those of calibration on: PACT (Choi
-    et al., 2018).
+    """A quantizer whose range has learned ends, initially those of calibration (PACT, Choi et al.,
+    2018).
 
-    PACT has a high end, for tensors behind a ReLU; where a tensor has negative values, its low end
-    is learnt as well.
+    PACT learns the high end, for tensors behind a ReLU; the low end of other tensors is learned
+    likewise.
     """
 
     def __init__(self, bits: int, rectified: bool = False) -> None:
         super().__init__(bits, "fixed", rectified)
-        # What is learnt begins at 1, because Adam moves a parameter by as much as its learning
-        # rate, however small it is.
+        # The parameters are ratios to the calibrated ends, because Adam moves a parameter by about
+        # the learning rate, however small the parameter is.
         self.ratios = nn.Parameter(torch.ones(1 if rectified else 2))
 
     def ends(self) -> tuple[float, float]:
-        """The ends as they are now."""
+        """The current ends."""
         ratios = [max(ratio, SMALLEST_RATIO) for ratio in self.ratios.tolist()]
         low, high = super().ends()
         return low if self.rectified else low * ratios[-1], high * ratios[0]
 
     def set_ends(self, low: float, high: float) -> None:
-        """Makes this the range, and zero a part of it."""
+        """Sets the range, widened to hold zero, and resets what was learned."""
         super().set_ends(low, high)
         nn.init.ones_(self.ratios)
 
@@ -51,8 +53,8 @@ class PactQuantizer(ActivationQuantizer):
 
 
 class LsqQuantizer(ActivationQuantizer):
-    """A range whose step is learnt, from that of calibration on: LSQ (Esser et al., 2020). Its zero
-    point stays.
+    """A quantizer with a learned step, initially that of calibration, and its zero point (LSQ,
+    Esser et al., 2020).
     """
 
     def __init__(self, bits: int, rectified: bool = False) -> None:
@@ -60,21 +62,21 @@ class LsqQuantizer(ActivationQuantizer):
         self.ratio = nn.Parameter(torch.ones(()))
 
     def _step(self) -> tuple[float, float]:
-        """The step as it is now, and how fast it grows with the ratio."""
+        """The current step, and its derivative by the ratio."""
         first, ratio = (self.high.item() - self.low.item()) / self.top, self.ratio.item()
         step = max(first * max(ratio, SMALLEST_RATIO), SMALLEST_SCALE)
-        # A scale that float32 holds: it is what a file stores.
+        # Rounded to float32, as files store it.
         return float(
             np.float32(step)
         ), first if ratio >= SMALLEST_RATIO and step > SMALLEST_SCALE else 0.0
 
     def set_ends(self, low: float, high: float) -> None:
-        """Makes this the range, and zero a part of it."""
+        """Sets the range, widened to hold zero, and resets what was learned."""
         super().set_ends(low, high)
         nn.init.ones_(self.ratio)
 
     def levels(self) -> tuple[float, int]:
-        """The step as it is now, and the integer that stands for zero."""
+        """The current step, and the calibrated zero point."""
         return self._step()[0], super().levels()[1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,7 +90,7 @@ class LsqQuantizer(ActivationQuantizer):
 
 
 class DynamicQuantizer(ActivationQuantizer):
-    """A range that is found anew for each batch: that of its smallest and largest value."""
+    """A quantizer whose range is that of each batch; it has no integer program."""
 
     def __init__(self, bits: int, rectified: bool = False) -> None:
         super().__init__(bits, "fixed", rectified)
@@ -101,21 +103,21 @@ class DynamicQuantizer(ActivationQuantizer):
         return rounded
 
     def levels(self) -> tuple[float, int]:
-        """Refuses: there is no scale before the network runs.
+        """Nothing: there is no scale before the network runs.
 
         Raises:
             UnsupportedError: always.
         """
         raise UnsupportedError(
-            "scales that are computed when a network runs have no integer program, which holds them as constants; "
+            "scales must be constants of an integer program, but those of dynamic quantizers are computed when a network runs; "
             "calibrate ranges on data instead, with quantize() or Quantization"
         )
 
 
 def activation_quantizer(
-    bits: int, activations: Activations, rectified: bool
+    bits: int, activations: ActivationMethod, rectified: bool
 ) -> ActivationQuantizer:
-    """The range for one tensor of `bits` bits."""
+    """A quantizer of `bits` bits for one tensor, which also acts as a ReLU if `rectified`."""
     if activations == "pact":
         return PactQuantizer(bits, rectified)
     if activations == "lsq":

@@ -1,4 +1,4 @@
-"""Rounding with what is learnt beside the network: steps and clips, with their gradients."""
+"""Rounding with learned parameters, steps and clipping ranges, and their gradients."""
 
 import math
 from typing import Any
@@ -10,16 +10,14 @@ SMALLEST_RATIO = 1e-3
 
 
 def gradient_scale(count: int, top: int) -> float:
-    """1 / √(N · Q): makes the gradient of a step as large, for its size, as those of weights (Esser
-    et al., 2020).
+    """1 / √(N · Q): the gradient of a step over N elements is then as large, relative to the step,
+    as those of weights (Esser et al., 2020).
     """
     return 1.0 / math.sqrt(count * top)
 
 
 def first_step(magnitude: Tensor, top: int) -> Tensor:
-    """The step to begin with, for values of this mean magnitude: 2 · mean / √Q (Esser et al.,
-    2020).
-    """
+    """The initial step for values of this mean magnitude, 2 · mean / √Q (Esser et al., 2020)."""
     return 2.0 * magnitude / math.sqrt(top)
 
 
@@ -33,16 +31,16 @@ class _LearnedSteps(torch.autograd.Function):
         levels = quotient.round().clamp_(low, high)
         ctx.save_for_backward(quotient, levels, ratio, first)
         ctx.ends, ctx.scale, ctx.shape = (low - 0.5, high + 0.5), scale, step.shape
-        # With the strides of `x` also where a dimension is 1: convolutions take their layout from
-        # those of the weights.
+        # With the strides of `x` even in dimensions of size 1: convolutions infer their memory
+        # format from the strides of the weights.
         return torch.mul(levels, step, out=torch.empty_like(x))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
         quotient, levels, ratio, first = ctx.saved_tensors
-        # Half a step beyond the last level nothing is clipped yet.
+        # Up to half a step beyond the last level counts as inside.
         inner = _inside(gradients[0], quotient, *ctx.ends)
-        # Inside: level - x / step; where clipped, the end that it is clipped to.
+        # Inside: level - x / step; outside: the level that it is clipped to.
         of_step = (
             gradients[0]
             .mul(levels)
@@ -61,13 +59,13 @@ class _LearnedSteps(torch.autograd.Function):
 
 
 class _LearnedStep(torch.autograd.Function):
-    """The same for one step: plain numbers and sums of products, which read a tensor once."""
+    """The same for one step, by kernels that read a tensor once: Python floats, dot products."""
 
     @staticmethod
     def forward(
         ctx: Any,
         x: Tensor,
-        learnt: Tensor,
+        learned: Tensor,
         step: float,
         low: float,
         high: float,
@@ -75,7 +73,7 @@ class _LearnedStep(torch.autograd.Function):
         rectified: bool,
     ) -> Tensor:
         rounded = x.div(step).round_().clamp_(low, high).mul_(step)
-        ctx.save_for_backward(x, rounded, learnt)
+        ctx.save_for_backward(x, rounded, learned)
         ctx.inside = 0.0 if rectified else (low - 0.5) * step, (high + 0.5) * step
         ctx.factor = slope / step
         return rounded
@@ -84,21 +82,20 @@ class _LearnedStep(torch.autograd.Function):
     def backward(
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor, Tensor, None, None, None, None, None]:
-        x, rounded, learnt = ctx.saved_tensors
+        x, rounded, learned = ctx.saved_tensors
         inner = _inside(gradients[0], x, *ctx.inside)
         of_step = _product(gradients[0], rounded) - _product(inner, x)
-        return inner, torch.full_like(learnt, of_step * ctx.factor), None, None, None, None, None
+        return inner, torch.full_like(learned, of_step * ctx.factor), None, None, None, None, None
 
 
-# The gradient where `x` lies between two ends, or above one, and 0 elsewhere.
+# (gradient, x, low, high) and (gradient, x, low): the gradient where x lies between, or above, and
+# 0 elsewhere.
 _inside = torch.ops.aten.hardtanh_backward.default
 _above = torch.ops.aten.threshold_backward.default
 
 
 def _product(a: Tensor, b: Tensor) -> float:
-    """The sum of products of two tensors, without the tensor of products where they lie in memory
-    alike.
-    """
+    """The dot product of two tensors, without a temporary tensor if both have one memory format."""
     dense = a.is_contiguous() or a.is_contiguous(memory_format=torch.channels_last)
     if not dense or a.stride() != b.stride():
         return a.mul(b).sum().item()
@@ -108,33 +105,33 @@ def _product(a: Tensor, b: Tensor) -> float:
 
 def learned_step(
     x: Tensor,
-    learnt: Tensor,
+    learned: Tensor,
     step: float,
     low: float,
     high: float,
     slope: float,
     rectified: bool = False,
 ) -> Tensor:
-    """`x` at the nearest of the levels `low` … `high` times a positive step; `learnt` gets the
-    step's gradient times `slope`.
+    """`x` rounded to the nearest of the levels `low` … `high` times a positive step (LSQ, Esser et
+    al., 2020).
 
-    LSQ (Esser et al., 2020): the gradient of the step is level - x / step inside the clip, and the
-    level outside. The step is a number that follows from `learnt`, which has one element: what
-    leads from one to the other is no part of the graph, because on small tensors it would cost more
-    than the rounding. Rectified, which needs no level below 0, the gradient of `x` stops at zero as
-    behind a ReLU.
+    The gradient of the step is level - x / step inside the clipping range, and the level outside.
+    Times `slope`, it is the gradient of `learned`, a parameter of one element from which the step
+    was computed: autograd does not record that computation, which on small tensors would cost more
+    than rounding. If `rectified`, the gradient of `x` stops at zero, like that of a ReLU; then `low`
+    must be 0.
     """
-    rounded: Tensor = _LearnedStep.apply(x, learnt, step, low, high, slope, rectified)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _LearnedStep.apply(x, learned, step, low, high, slope, rectified)  # type: ignore[no-untyped-call]
     return rounded
 
 
 def learned_steps(
     x: Tensor, ratio: Tensor, first: Tensor, low: float, high: float, scale: float
 ) -> Tensor:
-    """The same with a step for each channel or for all, `first` times a learnt `ratio`, whose
-    gradient is times `scale`.
+    """`x` [out, …] rounded likewise, with steps `first` · `ratio`, both [out] or [1].
 
-    Both are [out] or [1]. A ratio below the smallest one counts as that, and has no gradient.
+    The gradient of the ratio, a parameter, is multiplied by `scale`. A ratio below `SMALLEST_RATIO`
+    counts as that, and has no gradient.
     """
     rounded: Tensor = _LearnedSteps.apply(x, ratio, first, low, high, scale)  # type: ignore[no-untyped-call]
     return rounded
@@ -145,7 +142,7 @@ class _LearnedClip(torch.autograd.Function):
     def forward(
         ctx: Any,
         x: Tensor,
-        learnt: Tensor,
+        learned: Tensor,
         scale: float,
         zero: int,
         top: int,
@@ -153,9 +150,9 @@ class _LearnedClip(torch.autograd.Function):
         rectified: bool,
     ) -> Tensor:
         ctx.save_for_backward(x)
-        # Half a step beyond the last levels, which lie within half a step of the ends of the range.
+        # Half a step beyond the last levels; the ends of the range are within half a step of these.
         ctx.ends = 0.0 if rectified else (-zero - 0.5) * scale, (top - zero + 0.5) * scale
-        ctx.slopes, ctx.like = slopes, learnt.dtype
+        ctx.slopes, ctx.like = slopes, learned.dtype
         return x.div(scale).round_().clamp_(-zero, top - zero).mul_(scale)
 
     @staticmethod
@@ -182,19 +179,19 @@ class _LearnedClip(torch.autograd.Function):
 
 def learned_clip(
     x: Tensor,
-    learnt: Tensor,
+    learned: Tensor,
     scale: float,
     zero: int,
     top: int,
     slopes: tuple[float, ...],
     rectified: bool,
 ) -> Tensor:
-    """`x` at the nearest of scale · (0 - zero) … scale · (top - zero); what is clipped gives its
-    gradient to that end.
+    """`x` rounded to the nearest of the levels 0 - `zero` … `top` - `zero` times `scale` (PACT,
+    Choi et al., 2018).
 
-    `learnt`, [1] or [2], gets the gradients of the high end and of the low end times `slopes`.
-    Rectified, the gradient of `x` stops at zero as behind a ReLU. PACT (Choi et al., 2018), which
-    has the high end only, with a low end for tensors that have negative values.
+    The gradient of each end is the sum of those of the elements clipped to it. Times `slopes`, they
+    are the gradients of `learned`, a parameter of the high end alone, as in PACT, or of both, the
+    high end first. If `rectified`, the gradient of `x` stops at zero, like that of a ReLU.
     """
-    rounded: Tensor = _LearnedClip.apply(x, learnt, scale, zero, top, slopes, rectified)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _LearnedClip.apply(x, learned, scale, zero, top, slopes, rectified)  # type: ignore[no-untyped-call]
     return rounded

@@ -1,32 +1,34 @@
-"""What each node of a traced network is to a network of integers."""
+"""The role of each node of a traced network in its integer program."""
 
 import operator
 from enum import Enum, auto
+from typing import get_args
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from nas.layers import WeightLayer
 from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.select import Select
 
 
 class Role(Enum):
-    """How a node is quantized."""
+    """What becomes of a node in the integer program."""
 
-    LAYER = auto()  # weights; its sums are brought to the scale of its result
+    LAYER = auto()  # weights; its sums are rescaled to its result
     NORM = auto()  # folded into the layer before it
-    CLAMP = auto()  # fused into what it follows
+    CLAMP = auto()  # fused into the operation before it
     SUM = auto()
     PRODUCT = auto()
     CONCAT = auto()
     MEAN = auto()
-    UNARY = auto()  # a table of the function's values
+    UNARY = auto()  # a function of one value: a table, or multipliers for nn.PReLU
     KEEP = auto()  # moves integers about and changes none
 
 
 _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
-    (Role.LAYER, (nn.Conv2d, nn.Linear)),
+    (Role.LAYER, get_args(WeightLayer)),
     (Role.NORM, (nn.BatchNorm2d, nn.BatchNorm1d)),
     (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
     (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
@@ -41,7 +43,9 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.GELU,
             nn.ELU,
             nn.LeakyReLU,
+            nn.Mish,
             nn.Hardtanh,
+            nn.PReLU,
         ),
     ),
     (
@@ -73,6 +77,7 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
             functional.hardsigmoid,
             functional.silu,
             functional.gelu,
+            functional.mish,
         ),
     ),
     (Role.UNARY, ("sigmoid", "tanh")),
@@ -87,7 +92,7 @@ class UnsupportedError(ValueError):
 
 
 def role(node: fx.Node, model: nn.Module) -> Role | None:
-    """The role of a node; None for inputs, outputs and what is already a quantizer.
+    """The role of a node; None for inputs, outputs and activation quantizers.
 
     Raises:
         UnsupportedError: if the operation has no integer form.
@@ -102,7 +107,8 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
             if isinstance(module, kinds):
                 return found
         raise UnsupportedError(
-            f"{str(node.target)!r}, a {type(module).__name__}, has no integer form; these have one: {SUPPORTED}"
+            f"every operation must have an integer form, but {str(node.target)!r} is a {type(module).__name__}; "
+            f"these modules have one: {SUPPORTED}"
         )
     for found, functions in _FUNCTIONS:
         if node.target in functions:
@@ -113,5 +119,5 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         else getattr(node.target, "__name__", str(node.target))
     )
     raise UnsupportedError(
-        f"{node.name!r}, a call of {name}, has no integer form; use one of these modules instead: {SUPPORTED}"
+        f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: {SUPPORTED}"
     )

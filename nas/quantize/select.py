@@ -1,4 +1,4 @@
-"""A choice among the channels or features of a tensor."""
+"""Selection of channels or features, which an integer program gathers."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Select(nn.Module):
-    """The entries `indices` of dimension 1, in that order.
+    """The entries `indices` of dimension 1, in this order.
 
     Raises:
         ValueError: if there are no indices, or one is negative.
@@ -19,10 +19,10 @@ class Select(nn.Module):
         super().__init__()
         if not indices or min(indices) < 0:
             raise ValueError(
-                f"indices must be 0 or more, and one at least, but got {list(indices)}"
+                f"indices must be 0 or more, and at least one, but got {list(indices)}"
             )
         self.register_buffer("indices", torch.tensor(indices, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, len(indices), …] of x [N, C, …]."""
+        """The selected entries, [N, len(indices), …], of x [N, C, …]."""
         return x.index_select(1, self.indices)

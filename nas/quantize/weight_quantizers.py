@@ -1,5 +1,6 @@
-"""What a quantized layer rounds its weights with."""
+"""Weight quantizers: what rounds the weights of a layer, and where its scales come from."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from nas.quantize.learned_rounding import SMALLEST_RATIO, first_step, gradient_scale, learned_steps
 from nas.quantize.weight_levels import (
     SMALLEST_SCALE,
-    Scales,
+    Granularity,
     affine_levels,
     binary_levels,
     channels,
@@ -21,40 +22,45 @@ from nas.quantize.weight_levels import (
 )
 
 WeightMethod = Literal["max", "lsq", "ternary", "affine"]
-Rule = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From weights to their levels, and the scale of each output channel."""
+"""Where scales come from: the largest magnitude, gradients (LSQ), the mean magnitude of ternary
+weights, or the smallest and the largest weight.
+"""
+
+LevelRule = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From weights [out, …] to their levels and the scale of each output channel, [out]."""
 
 
-class WeightQuantizer(nn.Module):
-    """Rounds weights to levels of `bits` bits, each output channel's times a scale; abstract.
+class WeightQuantizer(nn.Module, ABC):
+    """Rounds weights [out, …] to levels of `bits` bits times a scale for each output channel;
+    abstract.
 
-    Levels are symmetric, or `affine`: any 2^bits whole numbers in a row of which 0 is one.
+    Levels are symmetric, or `affine`: any 2^bits consecutive integers with 0 among them.
     """
 
     def __init__(self, bits: int, affine: bool = False) -> None:
         super().__init__()
         self.bits, self.affine = bits, affine
 
+    @abstractmethod
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """The integer level of each weight, and the scale of each output channel, [out]."""
-        raise NotImplementedError
+        """The level of each weight, and the scale of each output channel, [out]."""
 
+    @abstractmethod
     def rescale(self, ratio: Tensor) -> None:
-        """Says that each channel of the weights, [out], was multiplied by this positive ratio, or
-        by 0.
-        """
-        raise NotImplementedError
+        """Follows weights whose channels were multiplied by these ratios, [out], each 0 or more."""
 
 
 class ComputedScale(WeightQuantizer):
-    """Scales that follow from the weights; the gradient passes straight through to all of them."""
+    """Scales that `rule` computes from the weights; the gradient passes straight through to all of
+    them.
+    """
 
-    def __init__(self, bits: int, rule: Rule, affine: bool = False) -> None:
+    def __init__(self, bits: int, rule: LevelRule, affine: bool = False) -> None:
         super().__init__(bits, affine)
         self.rule = rule
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """What the rule gives."""
+        """The levels and scales of the rule."""
         return self.rule(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -62,22 +68,24 @@ class ComputedScale(WeightQuantizer):
         return straight_through(weight, *self.rule(weight))
 
     def rescale(self, ratio: Tensor) -> None:
-        """Nothing to do."""
+        """Does nothing: scales follow the weights."""
 
 
 class LearnedStep(WeightQuantizer):
-    """Scales that are learnt, from 2 · mean |w| / √Q on; weights beyond the last level are clipped
-    (Esser et al., 2020).
+    """Learned scales, initially 2 · mean |w| / √Q; weights beyond the last level are clipped (LSQ,
+    Esser et al., 2020).
+
+    There is a scale for each channel of `weight`, or one for all, as `granularity` says.
     """
 
     first: Tensor
 
-    def __init__(self, bits: int, weight: Tensor, scales: Scales) -> None:
+    def __init__(self, bits: int, weight: Tensor, granularity: Granularity) -> None:
         super().__init__(bits)
         size = weight.detach().abs()
-        mean = size.mean().view(1) if scales == "tensor" else size.flatten(1).mean(1)
-        # What is learnt begins at 1, because Adam moves a parameter by as much as its learning
-        # rate, however small it is.
+        mean = size.mean().view(1) if granularity == "tensor" else size.flatten(1).mean(1)
+        # The parameter is a ratio to the initial step, because Adam moves a parameter by about the
+        # learning rate, however small the parameter is.
         self.register_buffer("first", first_step(mean, top_level(bits)).clamp_min_(SMALLEST_SCALE))
         self.ratio = nn.Parameter(torch.ones_like(mean))
 
@@ -85,7 +93,7 @@ class LearnedStep(WeightQuantizer):
         return self.first * self.ratio.clamp_min(SMALLEST_RATIO)
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """The nearest levels, and the steps as they are now."""
+        """The nearest levels, and the current steps."""
         top, step = top_level(self.bits), self._step().detach().expand(len(weight))
         return weight.detach().div(channels(step, weight)).round_().clamp_(-top, top), step
 
@@ -96,7 +104,7 @@ class LearnedStep(WeightQuantizer):
         return learned_steps(weight, self.ratio, self.first, -top, top, scale)
 
     def rescale(self, ratio: Tensor) -> None:
-        """Moves the steps with the weights."""
+        """Multiplies the steps like the weights."""
         with torch.no_grad():
             self.first.mul_(ratio if len(self.first) == len(ratio) else ratio.max()).clamp_min_(
                 SMALLEST_SCALE
@@ -104,17 +112,20 @@ class LearnedStep(WeightQuantizer):
 
 
 def weight_quantizer(
-    weight: Tensor, bits: int, method: WeightMethod = "max", scales: Scales = "channel"
+    weight: Tensor, bits: int, method: WeightMethod = "max", granularity: Granularity = "channel"
 ) -> WeightQuantizer:
-    """The quantizer for weights of 1 to 8 bits: binary ones for 1 bit whatever the method, ternary
-    ones by "ternary" for 2.
+    """The quantizer for weights of 1 to 8 bits.
+
+    Weights of 1 bit are binary by any method. "ternary" is for 2 bits, and the same as "max" for
+    others.
     """
     if bits == 1:
-        return ComputedScale(bits, partial(binary_levels, scales=scales))
+        return ComputedScale(bits, partial(binary_levels, granularity=granularity))
     if method == "ternary" and bits == 2:
-        return ComputedScale(bits, partial(ternary_levels, scales=scales))
+        return ComputedScale(bits, partial(ternary_levels, granularity=granularity))
     if method == "lsq":
-        return LearnedStep(bits, weight, scales)
+        return LearnedStep(bits, weight, granularity)
     if method == "affine":
-        return ComputedScale(bits, partial(affine_levels, bits=bits, scales=scales), affine=True)
-    return ComputedScale(bits, partial(weight_levels, bits=bits, scales=scales))
+        rule = partial(affine_levels, bits=bits, granularity=granularity)
+        return ComputedScale(bits, rule, affine=True)
+    return ComputedScale(bits, partial(weight_levels, bits=bits, granularity=granularity))

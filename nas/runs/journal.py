@@ -4,7 +4,6 @@ One process writes it, and others may read it meanwhile. A line is on disk befor
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from nas.runs.journal_format import (
     encode_line,
     evaluation_to_json,
     header_of,
+    with_present_kinds,
 )
 
 JOURNAL_NAME = "journal.jsonl"
@@ -103,7 +103,7 @@ def open_journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
         _lock(descriptor, out)
         header, evaluations, length = decode_journal(path, path.read_bytes())
         if length:
-            _check_same(out, header["experiment"], json.loads(json.dumps(experiment)))
+            _check_same(out, header["experiment"], with_present_kinds(experiment))
             missing = b""
         else:
             _check_new(out)

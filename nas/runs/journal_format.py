@@ -11,6 +11,7 @@ from typing import Any
 
 from nas.objective import Epoch, Evaluation, Objective, Status
 from nas.runs.directory import RunDirectoryError
+from nas.space import RENAMED_KINDS, present_name
 
 FORMAT = "compact-nas journal"
 VERSION = 1
@@ -42,6 +43,18 @@ def _decode_line(line: bytes, where: str) -> dict[str, Any]:
     return content
 
 
+def with_present_kinds(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of an experiment as JSON, with the present names of kinds."""
+    # A hook of the parser, because a damaged header may be nested deeper than Python recurses.
+    renamed: dict[str, Any] = json.loads(json.dumps(experiment), object_hook=_renamed)
+    return renamed
+
+
+def _renamed(part: dict[str, Any]) -> dict[str, Any]:
+    kind = part.get("kind")
+    return part | {"kind": RENAMED_KINDS.get(kind, kind)} if isinstance(kind, str) else part
+
+
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as JSON."""
     design = {name: _option_to_json(option) for name, option in evaluation.design.items()}
@@ -56,10 +69,12 @@ def _option_to_json(option: Hashable) -> Any:
 
 
 def evaluation_from_json(content: Mapping[str, Any]) -> Evaluation:
-    """The inverse of `evaluation_to_json`, but for options that JSON lacks."""
+    """The inverse of `evaluation_to_json`, but for options that JSON lacks, with the present names
+    of kinds.
+    """
     typed = {
         "genotype": tuple(content["genotype"]),
-        "design": dict(content["design"]),
+        "design": {present_name(name): option for name, option in content["design"].items()},
         "status": Status(content["status"]),
         "metrics": dict(content["metrics"]),
         "history": tuple(Epoch(**epoch) for epoch in content["history"]),
@@ -87,7 +102,7 @@ def decode_journal(path: Path, data: bytes) -> tuple[Header, list[Evaluation], i
     _check_header(path, header)
     try:
         evaluations = [evaluation_from_json(content) for content in contents[1:]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{path} must hold evaluations of version {header['version']}, but one has a bad field: {error}"
         ) from error
@@ -95,7 +110,7 @@ def decode_journal(path: Path, data: bytes) -> tuple[Header, list[Evaluation], i
         raise RunDirectoryError(
             f"{path} must hold the ids 0 … {len(evaluations) - 1} in order, but does not"
         )
-    return header, evaluations, length
+    return {**header, "experiment": with_present_kinds(header["experiment"])}, evaluations, length
 
 
 def _check_header(path: Path, header: Header) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from nas.experiment import Experiment
 from nas.seeds import derive, seeded
 from nas.training import checkpoint
-from nas.training.distil import Teacher, distillation
+from nas.training.distil import Distillation, Teacher
 from nas.training.fit import Loss, cross_entropy, fit
 
 
@@ -26,7 +26,7 @@ def loss_of(experiment: Experiment, out: Path) -> Loss:
         return cross_entropy
     model = _trained(teacher, experiment, out)
     inputs = experiment.task.train.inputs
-    return distillation(model, inputs, teacher.alpha, teacher.temperature, teacher.hints)
+    return Distillation(model, inputs, teacher.alpha, teacher.temperature, teacher.hints)
 
 
 def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:

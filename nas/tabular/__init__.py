@@ -1,1 +1,1 @@
-"""Searches on tabular benchmarks: tables of networks that were all trained once."""
+"""Tabular benchmarks, which replace training by a query of a table of finished trainings."""

@@ -1,4 +1,4 @@
-"""Tables of finished training runs: every row one design, and what was measured of it."""
+"""Tabular benchmarks: a table with the measurements of every trained design."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ _FACTS = (
 
 @dataclass(frozen=True)
 class TabularBenchmark:
-    """The designs that were measured, and float64 columns [N] of the same order.
+    """The measurements of N designs.
 
-    `rows` says where a design stands; one that was never measured is missing.
+    Args:
+        name: The name of the file.
+        choices: The space of the designs.
+        rows: The row of each measured design; designs may be missing.
+        columns: The measurements, float64 [N], by name.
     """
 
     name: str
@@ -39,27 +43,25 @@ class TabularBenchmark:
 
 
 def is_fact(column: str) -> bool:
-    """Whether a column is known of a design before it is trained, such as "macs" or
-    "latency_ms_raspi4".
-    """
+    """Whether a column is known before training, as "macs" and "latency_ms_raspi4" are."""
     return any(column == fact or column.startswith(f"{fact}_") for fact in _FACTS)
 
 
 def cost_column(search_on: str) -> str:
-    """The column of what a query costs: "train_seconds_12ep" for "val_acc_12ep"."""
+    """The column with the cost of a query: "train_seconds_12ep" for "val_acc_12ep"."""
     return f"train_seconds_{search_on.rpartition('_')[2]}"
 
 
 def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
-    """The `wanted` columns of an `.npz`, all columns of facts, and what a query costs if the table
-    says so.
+    """Reads the `wanted` columns of an `.npz` archive, its columns of facts (`is_fact`), and the
+    costs of queries (`cost_column`) if it has them.
 
-    `ops` int8 [N, k] holds the genotypes, in any order, and not necessarily all that could be; a
-    choice has as many options as the largest of its genes needs.
+    Its array `ops`, integers [N, choices], holds the genotypes in any order; designs may be
+    missing. The number of options of a choice is its largest gene plus 1.
 
     Raises:
-        ValueError: if the file is no such table, a column is missing or not finite, or a design is
-            there twice.
+        ValueError: if the file is not such an archive, a column is missing or not finite, or a
+            design occurs twice.
     """
     arrays = _arrays(path)
     present = tuple(
@@ -69,9 +71,9 @@ def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
     )
     for name in wanted:
         if name not in present:
-            raise ValueError(f"{path} must have a column {name!r} of numbers, but has {present}")
-    extra = {cost_column(name) for name in wanted}
-    read = [name for name in present if name in wanted or name in extra or is_fact(name)]
+            raise ValueError(f"{path} must have a numerical column {name!r}, but has {present}")
+    costs = {cost_column(name) for name in wanted}
+    read = [name for name in present if name in wanted or name in costs or is_fact(name)]
     choices, genotypes = _designs(path, arrays.get("ops"))
     columns = {name: arrays[name].astype(np.float64) for name in read}
     for name, column in columns.items():
@@ -96,7 +98,7 @@ def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise ValueError(
-            f"a table must be an .npz archive, but {path} is {'not a file' if path.exists() else 'missing'}"
+            f"a tabular benchmark must be an .npz archive, but {path} is {'not a file' if path.exists() else 'missing'}"
         )
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -111,7 +113,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         zipfile.BadZipFile,
     ) as error:
         raise ValueError(
-            f"a table must be an .npz archive without pickles, but {path} cannot be read: {error}"
+            f"a tabular benchmark must be an .npz archive without pickles, but {path} cannot be read: {error}"
         ) from error
 
 
@@ -120,16 +122,16 @@ def _designs(path: Path, ops: NDArray[Any] | None) -> tuple[Choices, list[Genoty
         found = "has none" if ops is None else f"has {ops.dtype} {list(ops.shape)}"
         raise ValueError(f"{path} must have 'ops', integers [rows, choices], but {found}")
     if len(ops) < 2:
-        raise ValueError(f"{path} must have at least 2 rows to choose from, but has {len(ops)}")
+        raise ValueError(f"{path} must have at least 2 rows, but has {len(ops)}")
     if ops.min() < 0:
         raise ValueError(
             f"'ops' in {path} must be 0 or more, but its smallest value is {ops.min()}"
         )
-    different, counts = np.unique(ops, axis=0, return_counts=True)
-    if len(different) < len(ops):
-        twice = tuple(different[counts.argmax()].tolist())
+    unique, counts = np.unique(ops, axis=0, return_counts=True)
+    if len(unique) < len(ops):
+        repeated = tuple(unique[counts.argmax()].tolist())
         raise ValueError(
-            f"the rows of 'ops' in {path} must differ from one another, but {twice} is there {counts.max()} times"
+            f"the rows of 'ops' in {path} must be unique, but {repeated} occurs {counts.max()} times"
         )
     arities = (ops.max(0).astype(int) + 1).tolist()
     choices = Choices(

@@ -1,4 +1,4 @@
-"""The contract of a compressor."""
+"""A check of the contract of compressors, on random networks of a space."""
 
 import copy
 from collections.abc import Hashable, Mapping
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress, settings_of
 from nas.seeds import seeded
-from nas.space import Design, SearchSpace
+from nas.space import Design, SearchSpace, present_name
 from nas.testing.networks import (
     answer,
     batch_like,
@@ -36,30 +36,34 @@ def check_compressor(
     classes: int,
     rng: np.random.Generator,
 ) -> None:
-    """Applies a compressor to 10 random networks of a space, and says what it does that a run could
-    not live with.
+    """Applies a compressor to 10 random networks of a space, and checks what a run relies on.
 
-    The space must have choices of the compressor's kind. `example` is a batch of inputs, [N, …].
+    Args:
+        compressor: the compressor to check
+        space: a space with choices of the compressor's kind
+        example: a batch of inputs, [N, …]
+        classes: the number of classes
+        rng: draws the designs
 
     Raises:
-        AssertionError: at the first breach, with its likely cause.
+        AssertionError: at the first violation of the contract, with its likely cause.
     """
     kind: object = compressor.kind
     plain = isinstance(kind, str) and kind.isidentifier()
     require(
         plain,
         f"the kind of a compressor must be a plain name, but is {kind!r}",
-        "it holds the site too, or a class",
+        "it has the site too, or is a class",
     )
     kinds = sorted({choice.kind for choice in space.choices})
     require(
-        kind in kinds,
+        present_name(str(kind)) in kinds,
         f"the space must have choices of kind {kind!r}, but has {kinds}",
-        "one of the two spells it otherwise",
+        "the space and the compressor spell it differently",
     )
     designs = [space.choices.decode(space.choices.sample(rng)) for _ in range(DESIGNS)]
     designs = [design for design in designs if settings_of(design, compressor.kind)]
-    guess = "each hangs on a `when` that is rarely true"
+    guess = "each depends on a `when` that is rarely true"
     require(
         bool(designs),
         f"random designs must have choices of kind {kind!r}, but {DESIGNS} had none",
@@ -93,13 +97,14 @@ def _check_design(
     model = _build(space, design, example, classes, seed=0)
     before = state(model)
     compressed = _apply(compressor, copy.deepcopy(model), settings, example)
-    breach = f"apply() must leave the original of its copy alone, but changed {(changed := difference(before, state(model)))!r}"
-    require(not changed, breach, "a part of the network does not let itself be copied")
+    changed = difference(before, state(model))
+    breach = f"apply() on a copy must leave the original network alone, but changed {changed!r}"
+    require(not changed, breach, "a part of the network cannot be copied by copy.deepcopy")
     again = compress(model, design, [compressor], example)
-    guess = "it draws at random, or remembers an earlier network"
+    guess = "it draws random numbers, or keeps state from an earlier network"
     require_same(compressed, again, f"apply() must be repeatable, for {subject}", guess)
     turned = _apply(compressor, copy.deepcopy(model), dict(reversed(settings.items())), example)
-    guess = "a site lies inside another, and the last one wins where the inner one should"
+    guess = "a site lies inside another, and the last one decides instead of the inner one"
     require_same(
         compressed, turned, f"apply() must not depend on the order of sites, for {subject}", guess
     )
@@ -123,7 +128,7 @@ def _apply(
         try:
             compressed: object = compressor.apply(model, given, inputs)
         except Exception as error:
-            guess = "the space offers what this compressor cannot do, or an option that it does not know"
+            guess = "the space has options that the compressor does not support"
             raise AssertionError(
                 f"apply() must carry out every design, but raised {error!r} for {settings}: perhaps {guess}"
             ) from error
@@ -136,13 +141,13 @@ def _apply(
     assert isinstance(compressed, nn.Module)
     require(
         given == settings,
-        f"apply() must leave its settings as they are, but made {given} of {settings}",
+        f"apply() must leave its settings as they are, but changed {settings} to {given}",
         "it pops entries",
     )
     require(
         torch.equal(inputs, example),
         "apply() must leave the example as it is, but changed it",
-        "a layer works in place on it",
+        "a layer modifies it in place",
     )
     return compressed
 
@@ -157,25 +162,23 @@ def _check_costs(first: Mapping[str, float], second: Mapping[str, float], subjec
     require(
         not changed,
         breach,
-        "the weights decide how much is removed, where they should only decide what",
+        "the weights decide how much is removed, instead of only what",
     )
 
 
 def _check_reload(trained: nn.Module, fresh: nn.Module, example: Tensor, subject: str) -> None:
-    guess = (
-        "something learnt is no parameter or buffer, or the shape of one follows from the weights"
-    )
+    guess = "learned state is not a parameter or buffer, or the shape of one depends on the weights"
     try:
         fresh.load_state_dict(trained.state_dict(), strict=True)
     except RuntimeError as error:
         raise AssertionError(
-            f"the state of {subject} must fit one made afresh, but: {error}: perhaps {guess}"
+            f"the state of {subject} must load into one that is built anew, but: {error}: perhaps {guess}"
         ) from error
     inputs = batch_like(example)
     same = torch.equal(answer(trained, inputs, subject), answer(fresh, inputs, subject))
     require(
         same,
-        f"{subject} must say the same when its state is loaded into one made afresh, but did not",
+        f"{subject} must give the same outputs after its state is loaded into one that is built anew, but did not",
         guess,
     )
 
@@ -193,12 +196,12 @@ def _check_refused(
     except ValueError as error:
         require(
             wrong in str(error),
-            f"{breach}said {str(error)!r}",
-            "the message was written without the value",
+            f"{breach}raised {str(error)!r}",
+            "the message does not name the value",
         )
     except Exception as error:
         raise AssertionError(
-            f"{breach}raised {error!r}: perhaps nothing checks it, and it fails later"
+            f"{breach}raised {error!r}: perhaps nothing checks the value, and a later step fails"
         ) from error
     else:
-        require(False, f"{breach}did not", "what is not known is passed over")
+        require(False, f"{breach}did not", "unknown sites or values are ignored")

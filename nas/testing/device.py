@@ -4,8 +4,9 @@ import math
 
 from nas.measure.device import Device
 from nas.packed import pack
-from nas.program.operations import Flatten, TensorType
+from nas.program.operations import Flatten
 from nas.program.program import Program
+from nas.program.tensors import TensorType
 from nas.testing.networks import untouched
 from nas.testing.proposals import require
 

@@ -1,42 +1,29 @@
 """Checks of networks, which a space built or a compressor changed."""
 
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.lowering import lower
+from nas.lowering import lower_all_channels
 from nas.measure import costs
+from nas.testing.global_state import global_states
 from nas.testing.proposals import require
 
 
 @contextmanager
 def untouched(subject: str, *besides: str) -> Iterator[None]:
     """Requires that `subject` leaves global states alone, except those named in `besides`."""
-    before = _global_states()
+    before = global_states()
     yield
     guess = "it seeds, draws or sets something there, where it should draw with torch alone and only where that is seeded for it"
-    for name, state in _global_states().items():
+    for name, state in global_states().items():
         require(
             name in besides or state == before[name],
             f"{subject} must leave the global state of {name} alone",
             guess,
         )
-
-
-def _global_states() -> dict[str, object]:
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - the state that others may have touched
-    return {
-        "random": random.getstate(),
-        "numpy.random": (kind, np.asarray(keys).tolist(), *rest),
-        "torch": torch.get_rng_state().tolist(),
-        "torch.get_default_dtype()": torch.get_default_dtype(),
-        "torch.is_grad_enabled()": torch.is_grad_enabled(),
-        "torch.get_num_threads()": torch.get_num_threads(),
-    }
 
 
 def state(model: nn.Module) -> Mapping[str, Tensor]:
@@ -108,7 +95,7 @@ def check_logits(model: nn.Module, example: Tensor, classes: int, subject: str) 
 def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, float]:
     """Requires that the costs of a network can be counted, and returns them."""
     try:
-        return costs(model, lower(model, example, keep_dead=True))
+        return costs(model, lower_all_channels(model, example))
     except Exception as error:
         guess = (
             "forward() branches on values or shapes of its input; decide in the constructor instead"

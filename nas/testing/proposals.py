@@ -1,4 +1,4 @@
-"""Strategies under observation: what each proposal must be, whatever the search."""
+"""Wrappers that check what a strategy proposes and reports during a search."""
 
 import math
 import sys
@@ -10,118 +10,124 @@ from nas.objective import Fitness
 from nas.space import Choices, Genotype
 from nas.strategy import Facts, Informed, Proposal, Reporting, Strategy
 
+_MAX_LINES = 5_000_000
 
-def require(kept: bool, breach: str, guess: str) -> None:
-    """Raises an AssertionError that says what was breached and what is likely behind it, unless it
-    was `kept`.
+
+def require(condition: bool, breach: str, likely_cause: str) -> None:
+    """Raises an AssertionError with the breach and its likely cause unless `condition` holds."""
+    if not condition:
+        raise AssertionError(f"{breach}: perhaps {likely_cause}")
+
+
+class CheckedStrategy:
+    """Delegates to a strategy, checks its proposals and reports, and records the proposals.
+
+    Args:
+        strategy: The strategy under test.
+        choices: The space that it searches.
     """
-    if not kept:
-        raise AssertionError(f"{breach}: perhaps {guess}")
-
-
-class Watched:
-    """Passes everything on to a strategy, and looks at what it proposes and reports."""
 
     def __init__(self, strategy: Strategy, choices: Choices) -> None:
         self.strategy = strategy
         self.choices = choices
         self.proposals: list[Proposal] = []
-        self.told = 0
+        self.results = 0
 
     def ask(self) -> Proposal:
-        """The strategy's proposal, looked at."""
+        """A checked proposal of the strategy."""
         try:
             proposal = self.strategy.ask()
         except Exception as error:
-            after = f"after {len(self.proposals)} proposals and {self.told} results"
-            guess = "perhaps nothing unseen is left, or it waits for a result; it may repeat a design or draw a random one"
+            after = f"after {len(self.proposals)} proposals and {self.results} results"
+            cause = "perhaps no new design is left, or it waits for a result; it may repeat a design or draw a random one"
             raise AssertionError(
-                f"ask() must always propose, but raised {error!r} {after}: {guess}"
+                f"ask() must always return a proposal, but raised {error!r} {after}: {cause}"
             ) from error
         self._check(proposal)
         self.proposals.append(proposal)
         return proposal
 
     def inform(self, facts: Callable[[Genotype], Facts]) -> None:
-        """Hands `facts` on to a strategy that wants them."""
+        """Passes `facts` on if the strategy is `Informed`."""
         if isinstance(self.strategy, Informed):
             self.strategy.inform(facts)
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """Tells the strategy, and looks at what it reports."""
-        self.told += 1
+        """Passes a result on, and checks the report of the strategy."""
+        self.results += 1
         try:
             self.strategy.tell(proposal, fitness)
         except Exception as error:
             raise AssertionError(
-                f"tell() must take any finite fitness, but raised {error!r} at {proposal}, {fitness}"
+                f"tell() must accept any finite fitness, but raised {error!r} at {proposal}, {fitness}"
             ) from error
         if isinstance(self.strategy, Reporting):
             for name, value in self.strategy.report().items():
-                guess = "it averages over nothing yet, or its weights have become NaN"
                 require(
                     math.isfinite(value),
-                    f"report() must give finite numbers, but {name!r} is {value}",
-                    guess,
+                    f"report() must return finite numbers, but {name!r} is {value}",
+                    "it averages over nothing yet, or its weights have become NaN",
                 )
 
     def _check(self, proposal: object) -> None:
-        guess = "it is a bare genotype"
         require(
             isinstance(proposal, Proposal),
             f"ask() must return a Proposal, but returned {proposal!r}",
-            guess,
+            "it is a bare genotype",
         )
         assert isinstance(proposal, Proposal)
         genotype, epochs = proposal.genotype, proposal.epochs
-        plain = type(genotype) is tuple and all(type(gene) is int for gene in genotype)
-        guess = "NumPy drew it and nothing converted it with int()"
-        require(plain, f"a genotype must be a tuple of int, but got {genotype!r}", guess)
+        require(
+            type(genotype) is tuple and all(type(gene) is int for gene in genotype),
+            f"a genotype must be a tuple of int, but got {genotype!r}",
+            "it was drawn by NumPy and not converted by int()",
+        )
         try:
             canonical = self.choices.canonical(genotype)
         except ValueError as error:
-            guess = "perhaps it counts options from 1, or takes every choice to have as many"
+            cause = "it counts options from 1, or assumes one number of options for all choices"
             raise AssertionError(
-                f"a proposal must lie inside the space, but {error}: {guess}"
+                f"a proposal must lie inside the space, but {error}: perhaps {cause}"
             ) from error
-        guess = "choices.canonical() was not called on it, so that equal designs differ"
         require(
             genotype == canonical,
             f"a genotype must be canonical, {canonical}, but got {genotype}",
-            guess,
+            "choices.canonical() was not called, so that equal designs differ",
         )
-        trainable = epochs is None or 1 <= epochs < math.inf
-        guess = "it should be None, for as many as the recipe says"
-        require(trainable, f"epochs must be at least 1 and finite, but got {epochs}", guess)
+        require(
+            epochs is None or 1 <= epochs < math.inf,
+            f"epochs must be at least 1 and finite, but got {epochs}",
+            "it should be None, for the epochs of the recipe",
+        )
 
 
-class Copying(Watched):
-    """Tells results as they come out of a journal: of equal proposals, not of the same objects."""
+class WithCopiedResults(CheckedStrategy):
+    """Passes results on with copies of proposals, as a journal does after a restart."""
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """Tells the strategy of a copy."""
+        """Passes a result on with an equal proposal that is another object."""
         super().tell(Proposal((*proposal.genotype,), proposal.epochs), fitness)
 
 
-class Bounded(Watched):
-    """Ends an `ask` that would not end by itself."""
+class WithBoundedAsk(CheckedStrategy):
+    """Interrupts an `ask` that does not return."""
 
     def ask(self) -> Proposal:
-        """The strategy's proposal, if five million lines of Python suffice for it."""
+        """A checked proposal that took no more than `_MAX_LINES` lines of Python."""
         with _at_most(
-            5_000_000,
-            f"ask() must end, but ran on and on in a space of {self.choices.size} designs",
+            _MAX_LINES,
+            f"ask() must return, but executed {_MAX_LINES:,} lines in a space of {self.choices.size} designs",
         ):
             return super().ask()
 
 
 class _EndlessError(BaseException):
-    """Not an Exception, so that no loop swallows it and goes on."""
+    """Not an Exception, so that an endless loop does not catch it."""
 
 
 @contextmanager
 def _at_most(lines: int, breach: str) -> Iterator[None]:
-    """Counts executed lines rather than seconds, so that a slow machine changes nothing."""
+    """Limits the lines executed, not the time, so that the outcome is the same on any machine."""
     left = lines
 
     def trace(*_: object) -> Any:
@@ -131,13 +137,13 @@ def _at_most(lines: int, breach: str) -> Iterator[None]:
             raise _EndlessError
         return trace
 
-    outside = sys.gettrace()
+    outer = sys.gettrace()
     sys.settrace(trace)
     try:
         yield
     except _EndlessError:
         raise AssertionError(
-            f"{breach}: perhaps it draws until it finds an unseen one; bound that, and repeat one"
+            f"{breach}: perhaps it draws until a design is new; bound the draws, and repeat a design"
         ) from None
     finally:
-        sys.settrace(outside)
+        sys.settrace(outer)

@@ -1,9 +1,5 @@
 """The contract of a strategy."""
 
-import random
-import sys
-from collections.abc import Mapping
-
 import numpy as np
 
 from nas.objective import Budget, Evaluation, Objective, Status
@@ -11,26 +7,30 @@ from nas.search_loop import Pending, search
 from nas.seeds import derive
 from nas.space import Choice, Choices, Genotype
 from nas.strategy import Facts, Proposal, StrategyFactory
-from nas.testing.proposals import Bounded, Copying, Watched, require
+from nas.testing.global_state import global_states
+from nas.testing.proposals import CheckedStrategy, WithBoundedAsk, WithCopiedResults, require
+from nas.threads import one_thread
 
 _TRIALS = 40
 _BUDGET = 100.0
 _OBJECTIVE = Objective(
     maximize=("accuracy",), minimize=("size_bytes",), budget=Budget({"size_bytes": _BUDGET})
 )
-# What becomes of candidates: each meets one of these, by its genotype.
+# The statuses of candidates: the genotype selects one of them.
 _MIXED = (Status.OK,) * 6 + (Status.OVER_BUDGET,) * 3 + (Status.FAILED,)
 
 
+@one_thread()
 def check_strategy(make: StrategyFactory, choices: Choices | None = None) -> None:
-    """Searches a space with made-up evaluations, and says what a strategy does that a run could not
-    live with.
+    """Runs searches with made-up evaluations, and checks what a run requires of a strategy.
 
-    `make` is called with a space and a generator whenever a fresh strategy is needed; `choices`
-    replaces the small conditional space that is used otherwise. The fitness has two components. A
-    strategy that draws nothing, such as a grid, breaks one part of the contract on purpose: its
-    sequence is the same under every seed. More epochs make a candidate better here; one that wants
-    facts is told its made-up costs.
+    The fitness has two components, more epochs give a higher accuracy, and an `Informed` strategy
+    gets made-up costs. A deterministic strategy breaks one part of the contract by design: its
+    proposals are the same for every seed.
+
+    Args:
+        make: Makes a fresh strategy for a space and a generator; it is called for each search.
+        choices: The space to search. None: a small space of conditional choices.
 
     Raises:
         AssertionError: at the first breach, with its likely cause.
@@ -39,46 +39,39 @@ def check_strategy(make: StrategyFactory, choices: Choices | None = None) -> Non
     for window in (1, 4, 64):
         where = f"with {window} outstanding"
         first = _proposals(make, space, window)
-        guess = "it draws from a generator of its own, or its instances share state"
         require(
             _proposals(make, space, window) == first,
-            f"one seed must give one sequence, but gave two {where}",
-            guess,
+            f"the same seed must give the same proposals, but did not {where}",
+            "it draws from a generator of its own, or its instances share state",
         )
         short = _proposals(make, space, window, trials=_TRIALS // 2)
         require(
             short == first[: len(short)],
-            f"a longer search must begin like a shorter one, but did not {where}",
-            guess,
+            f"a longer search must begin with the proposals of a shorter one, but did not {where}",
+            "it draws from a generator of its own, or its instances share state",
         )
-        guess = "it tells proposals apart by identity, where equal ones are the same"
-        replayed = _proposals(make, space, window, watch=Copying)
         require(
-            replayed == first,
-            f"results told again after a restart must lead on as before, but did not {where}",
-            guess,
+            _proposals(make, space, window, wrapper=WithCopiedResults) == first,
+            f"a replay of results must give the same proposals, but did not {where}",
+            "it compares proposals by identity, not by equality",
         )
-        guess = "it does not use the rng that it is given"
-        other = _proposals(make, space, window, seed=2)
         require(
-            other != first or space.size == 1,
-            f"two seeds must give two sequences, but gave one {where}",
-            guess,
+            _proposals(make, space, window, seed=2) != first or space.size == 1,
+            f"different seeds must give different proposals, but did not {where}",
+            "it does not use the rng that it is given",
         )
         for status in (Status.OVER_BUDGET, Status.FAILED):
-            # Bounding is slow, and what is outstanding does not change who waits for a design that
-            # fits.
-            _proposals(
-                make, space, window, statuses=(status,), watch=Bounded if window == 1 else Watched
-            )
+            # Bounding is slow, and an endless loop for a feasible design does not depend on the
+            # window.
+            wrapper = WithBoundedAsk if window == 1 else CheckedStrategy
+            _proposals(make, space, window, statuses=(status,), wrapper=wrapper)
         for designs in (1, 2):
-            _proposals(
-                make, Choices([Choice("", "op", tuple(range(designs)))]), window, watch=Bounded
-            )
+            exhausted = Choices([Choice("", "op", tuple(range(designs)))])
+            _proposals(make, exhausted, window, wrapper=WithBoundedAsk)
 
 
 def _conditional() -> Choices:
-    """A stem without a choice, and three stages of which as many are there as the depth says."""
+    """A stem of one option and up to three stages, whose number is the depth."""
     choices = [Choice("", "depth", (1, 2, 3)), Choice("", "stem", ("plain",))]
     for stage, above in (
         ("s0", None),
@@ -108,11 +101,9 @@ def _proposals(
     seed: int = 1,
     trials: int = _TRIALS,
     statuses: tuple[Status, ...] = _MIXED,
-    watch: type[Watched] = Watched,
+    wrapper: type[CheckedStrategy] = CheckedStrategy,
 ) -> list[Proposal]:
-    """All that a fresh strategy proposes in one search, in which the global generators must be left
-    alone.
-    """
+    """The proposals of one search by a fresh strategy, which must not change global states."""
 
     def status_of(genotype: Genotype) -> Status:
         return statuses[derive(0, "status", str(genotype)) % len(statuses)]
@@ -124,8 +115,8 @@ def _proposals(
 
     def submit(number: int, proposal: Proposal) -> Pending:
         genotype, epochs = proposal.genotype, proposal.epochs
-        learnt = 1.0 if epochs is None else epochs / (1 + epochs)
-        accuracy = learnt * (1 + sum(genotype)) / (1 + sum(choices.arities))
+        learned = 1.0 if epochs is None else epochs / (1 + epochs)
+        accuracy = learned * (1 + sum(genotype)) / (1 + sum(choices.arities))
         metrics = {"accuracy": accuracy, **facts(genotype).costs}
         evaluation = Evaluation(
             id=number,
@@ -139,33 +130,19 @@ def _proposals(
         )
         return lambda: evaluation
 
-    before = _global_states()
-    watched = watch(make(choices, np.random.default_rng(seed)), choices)
-    for _ in search(watched, submit, _OBJECTIVE, trials, window, patience=100, facts=facts):
+    before = global_states()
+    checked = wrapper(make(choices, np.random.default_rng(seed)), choices)
+    for _ in search(checked, submit, _OBJECTIVE, trials, window, patience=100, facts=facts):
         pass
-    for name, state in _global_states().items():
-        guess = (
+    for name, state in global_states().items():
+        cause = (
             "a layer is initialized outside nas.seeds.seeded()"
             if name == "torch"
-            else "something was not drawn from the rng"
+            else "something is drawn from it, not from the rng, or set in it"
         )
         require(
             before.get(name, state) == state,
-            f"the global generator of {name} must be left alone, but was used",
-            guess,
+            f"the global state of {name} must not change, but did",
+            cause,
         )
-    return watched.proposals
-
-
-def _global_states() -> Mapping[str, object]:
-    """The states of the global generators, in a form that can be compared."""
-    states: dict[str, object] = {
-        "random": random.getstate(),
-        "numpy.random": str(np.random.get_state()),  # noqa: NPY002
-    }
-    # Only where it is loaded already: a check of a strategy without networks must not pay for this
-    # import.
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        states["torch"] = torch.random.get_rng_state().tolist()
-    return states
+    return checked.proposals

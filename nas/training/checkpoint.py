@@ -13,9 +13,13 @@ from nas import durable
 
 
 def save(model: nn.Module, path: Path) -> None:
-    """Writes the state of `model` as a NumPy archive."""
+    """Writes the state of `model` as a NumPy archive, an uncompressed .npz file, atomically.
+
+    Raises:
+        OSError: if the disk is full or refuses.
+    """
     buffer = io.BytesIO()
-    # As numpy.savez does, which would take some names of tensors for its own arguments.
+    # Like numpy.savez, which would mistake some names of tensors for its own arguments.
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, tensor in model.state_dict().items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -24,13 +28,13 @@ def save(model: nn.Module, path: Path) -> None:
 
 
 def load(model: nn.Module, path: Path) -> bool:
-    """Sets the state of `model` from a file of `save`; False if the file is missing, damaged, or of
-    another network.
+    """Whether the state of `model` was set from a file of `save`: not if it is missing, damaged, or
+    of another network.
     """
     wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()}
     try:
         with zipfile.ZipFile(path) as archive:
-            # Nothing that `save` writes is compressed, and what is could unpack to any size.
+            # `save` compresses nothing, and a compressed member could unpack to any size.
             stored = [
                 member
                 for member in archive.infolist()
@@ -40,7 +44,7 @@ def load(model: nn.Module, path: Path) -> bool:
                 member.filename.removesuffix(".npy"): _tensor(archive.read(member))
                 for member in stored
             }
-    except Exception:  # damage takes every form, and each means that there are no weights
+    except Exception:  # damage can raise anything, and always means that there are no weights
         return False
     if {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()} != wanted:
         return False
@@ -49,8 +53,8 @@ def load(model: nn.Module, path: Path) -> bool:
 
 
 def digest(model: nn.Module, *circumstances: object) -> str:
-    """Sixteen hexadecimal digits that change when a weight does, or how any of the circumstances is
-    written.
+    """Sixteen hexadecimal digits, a hash of the state of `model` and of the `repr` of each of the
+    circumstances.
     """
     found = hashlib.sha256(repr(circumstances).encode())
     for name, tensor in model.state_dict().items():

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a candidate is trained: `epochs`, then compression, then `finetune_epochs`, each with its
-    own annealed schedule.
+    """How a candidate is trained: for `epochs`, then, compressed, for `finetune_epochs`, with a
+    one-cycle schedule for each phase.
 
-    Before compression the loss has `gain_penalty` times the L1 norm of the gains of batch
-    normalization.
-
-    With no epochs at all a candidate is measured as it is built and compressed.
+    `lr` and `finetune_lr` are the peak learning rates of the phases. Batches have `batch_size`
+    samples, or a few less, so that all are nearly of one size; `weight_decay` is that of AdamW. The
+    loss of the first phase has `gain_penalty` times the L1 norm of the gains of batch
+    normalization. With no epochs in either phase, a candidate is measured as built and compressed.
 
     Raises:
-        ValueError: if a number of epochs is negative, a batch is of less than 2 samples, which
-            batch normalization needs, a learning rate is not positive, or the weight decay or the
-            penalty is negative.
+        ValueError: if a number of epochs is negative, the batch size is below 2, which batch
+            normalization needs, a learning rate is not positive, or the weight decay or the penalty
+            is negative.
     """
 
     epochs: int = 20
@@ -39,21 +39,25 @@ class Recipe:
             raise ValueError(
                 f"batch size must be 2 or more, learning rates positive and weight decay not negative, but got {self}"
             )
-
         if not 0.0 <= self.gain_penalty < math.inf:
             raise ValueError(
                 f"the penalty on gains must be finite and not negative, but got {self.gain_penalty}"
             )
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
-        """Epochs before and after compression when `epochs` are wanted in all (None: the recipe's
-        own).
+        """The epochs of both phases if there are `epochs` in all, 1 or more, in the recipe's
+        proportion; None: the recipe's own.
+
+        Raises:
+            ValueError: if `epochs` is below 1, or the recipe has none.
         """
         if epochs is None:
             return self.epochs, self.finetune_epochs
         if epochs < 1:
             raise ValueError(f"a candidate must be trained for at least 1 epoch, but got {epochs}")
         if self.epochs + self.finetune_epochs == 0:
-            raise ValueError(f"a recipe without epochs cannot be trained for {epochs} of them")
+            raise ValueError(
+                f"a recipe must have epochs to be trained for {epochs} of them, but has none"
+            )
         before = round(epochs * self.epochs / (self.epochs + self.finetune_epochs))
         return before, round(epochs) - before

@@ -1,4 +1,4 @@
-"""Training towards channels that can be spared."""
+"""Network slimming: training that makes channels dispensable."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from nas.training.fit import Loss, watched
+from nas.training.fit import Loss, attached
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class _Penalized:
             total = total + self.strength * gain.abs().sum()
         return total
 
-    def watching(
+    def attached(
         self, student: nn.Module, example: Tensor
     ) -> AbstractContextManager[Iterable[nn.Parameter]]:
-        return watched(self.loss, student, example)
+        return attached(self.loss, student, example)
 
 
 def with_gain_penalty(loss: Loss, model: nn.Module, strength: float) -> Loss:
-    """`loss` + strength · Σ |γ| over the gains of the batch normalization of `model` (network
-    slimming, Liu et al., 2017).
+    """`loss` + `strength` · Σ |γ| over the gains γ of all batch normalization in `model` (Liu et
+    al., 2017).
     """
     norms = [
         module for module in model.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))

@@ -1,4 +1,4 @@
-"""Which candidates are not worth training to the end."""
+"""Early stopping of candidates that are worse than others were at the same epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,26 @@ from nas.objective import Curve
 
 
 class StoppingRule(Protocol):
-    """A pure function of curves; a search that uses one stays deterministic, as it is shown those
-    of earlier ids only.
+    """Whether to stop the training of a candidate; a pure function of curves.
+
+    A search that uses one stays deterministic, because the rule is given the curves of earlier
+    candidates only.
     """
 
     def __call__(self, reached: Curve, earlier: Sequence[Curve]) -> bool:
-        """Whether a candidate with the curve `reached` is given up, after `earlier` ones of as many
-        epochs planned.
+        """Whether to stop a candidate with the curve `reached`.
+
+        `earlier` are the curves of candidates with lower ids and as many planned epochs.
         """
         ...
 
 
 @dataclass(frozen=True)
 class MedianStop:
-    """Golovin et al. 2017: stops what never was as accurate as half of the others were on average
-    up to the same epoch.
+    """The median stopping rule: stops a candidate whose best accuracy is below the median of the
+    others' average accuracies up to the same epoch (Golovin et al., 2017).
 
-    After `epochs` epochs or more, the best accuracy so far is compared with the median of the means
-    of the earlier curves up to that epoch, as soon as `curves` of them got there.
+    It applies after `epochs` epochs, once `curves` earlier candidates have reached the same epoch.
 
     Raises:
         ValueError: if `epochs` or `curves` is below 1.
@@ -41,7 +43,7 @@ class MedianStop:
                 raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
 
     def __call__(self, reached: Curve, earlier: Sequence[Curve]) -> bool:
-        """Whether the candidate is given up."""
+        """Whether to stop the candidate."""
         count = len(reached)
         comparable = [curve[:count] for curve in earlier if len(curve) >= count]
         if count < self.epochs or len(comparable) < self.curves:

@@ -1,4 +1,4 @@
-"""Genotypes as rows of numbers, many at a time."""
+"""Vectorized encoding, sampling and mutation of genotypes."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,13 @@ Matrix = NDArray[np.float64]
 
 
 class Encoding:
-    """What a surrogate sees of a genotype: a one-hot block for each choice, all zeros where the
-    choice is inactive.
+    """One-hot features of genotypes: one block per choice, all zeros if the choice is inactive.
 
-    They are scaled so that the squared distance of two rows is the share of the choices that both
-    decide, and decide differently, plus half the share of those that only one decides.
+    Features are scaled so that the squared distance of two genotypes is the share of choices that
+    are active in both with different options, plus half the share of those active in only one.
+
+    Args:
+        choices: The space to search.
     """
 
     def __init__(self, choices: Choices) -> None:
@@ -24,66 +26,68 @@ class Encoding:
         self._offsets = np.concatenate(([0], np.cumsum(self.arities)[:-1]))
         self._width = int(self.arities.sum())
         index = {choice.name: i for i, choice in enumerate(choices)}
-        self._above: list[tuple[int, NDArray[np.bool_]] | None] = []
+        self._conditions: list[tuple[int, NDArray[np.bool_]] | None] = []
         for choice in choices:
             if choice.when is None:
-                self._above.append(None)
+                self._conditions.append(None)
             else:
                 name, values = choice.when
                 options = choices[index[name]].options
-                self._above.append(
+                self._conditions.append(
                     (index[name], np.array([option in values for option in options]))
                 )
 
-    def rows(self, genotypes: Sequence[Genotype]) -> Genes:
+    def genes(self, genotypes: Sequence[Genotype]) -> Genes:
         """Genotypes as an array, [n, choices]."""
         return np.asarray(genotypes, np.int64).reshape(len(genotypes), len(self.arities))
 
     def active(self, genes: Genes) -> NDArray[np.bool_]:
-        """Which choices are part of each design, [n, choices]."""
+        """Which choices are active, [n, choices]."""
         active = np.ones(genes.shape, np.bool_)
-        for index, condition in enumerate(self._above):
+        for index, condition in enumerate(self._conditions):
             if condition is not None:
-                above, opens = condition
-                active[:, index] = active[:, above] & opens[genes[:, above]]
+                parent, activating = condition
+                active[:, index] = active[:, parent] & activating[genes[:, parent]]
         return active
 
     def canonical(self, genes: Genes) -> Genes:
-        """Every inactive gene set to 0."""
+        """The genes with every inactive one set to 0."""
         return np.where(self.active(genes), genes, 0)
 
     def sample(self, rng: np.random.Generator, count: int) -> Genes:
-        """Canonical genotypes, each active choice uniform over its options."""
+        """Canonical genotypes [count, choices], each active choice uniform over its options."""
         return self.canonical(rng.integers(self.arities, size=(count, len(self.arities))))
 
     def features(self, genes: Genes) -> Matrix:
-        """The rows of a model, [n, sum of the arities]."""
-        rows = np.zeros((len(genes), self._width))
+        """The features of a model, [n, sum of the arities]."""
+        features = np.zeros((len(genes), self._width))
         np.put_along_axis(
-            rows,
+            features,
             genes + self._offsets,
             self.active(genes) * np.sqrt(0.5 / len(self.arities)),
             axis=1,
         )
-        return rows
+        return features
 
-    def mutants(self, parents: Genes, rng: np.random.Generator) -> Genes:
+    def mutate(self, parents: Genes, rng: np.random.Generator) -> Genes:
         """One canonical neighbor of each parent: one active choice takes another option.
 
-        Choices that this brings to life are drawn uniformly; where no active choice has a second
-        option, the parent itself is returned.
+        Choices that become active are drawn uniformly. If no active choice has a second option, the
+        parent itself is returned.
         """
-        free = self.active(parents) & (self.arities > 1)
-        index = np.argmax(np.where(free, rng.random(parents.shape), -1.0), axis=1)
+        mutable = self.active(parents) & (self.arities > 1)
+        index = np.argmax(np.where(mutable, rng.random(parents.shape), -1.0), axis=1)
         rows = np.arange(len(parents))
         genes = np.where(
             self.active(parents), parents, rng.integers(self.arities, size=parents.shape)
         )
         step = 1 + rng.integers(np.maximum(self.arities[index] - 1, 1))
-        genes[rows, index] = (genes[rows, index] + step * free[rows, index]) % self.arities[index]
+        genes[rows, index] = (genes[rows, index] + step * mutable[rows, index]) % self.arities[
+            index
+        ]
         return self.canonical(genes)
 
 
 def genotypes(genes: Genes) -> list[Genotype]:
-    """The rows as tuples of int."""
+    """The rows of an array as genotypes."""
     return [tuple(row) for row in genes.tolist()]

@@ -1,5 +1,5 @@
-"""A Gaussian process over encoded genotypes and what they cost (Rasmussen & Williams 2006, chapters
-2 and 5).
+"""A Gaussian process over encoded genotypes and their costs (Rasmussen & Williams 2006, chapters 2
+and 5).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Inputs:
-    """Candidates as a model sees them: features of the genes [n, f], and standardized costs [n,
-    costs], perhaps none.
+    """Inputs of the process: features of the genes [n, f] and standardized costs [n, c], c perhaps
+    0.
     """
 
     genes: Matrix
@@ -28,7 +28,7 @@ class Inputs:
 
 
 def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
-    """Between the rows of two matrices whose inner products are known, [len(a), len(b)]."""
+    """The squared distances [len(a), len(b)] of rows whose inner products are given."""
     squares = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
     distances: Matrix = np.maximum(squares - 2.0 * inner, 0.0)
     return distances
@@ -36,87 +36,108 @@ def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class Kernel:
-    """Covariances as multiples of a scale that `Posterior` finds: a constant, linear effects, and
-    an interaction term.
+    """A sum of kernels on genes and costs, in units of the signal variance that `factorize` fits.
 
-    The prior mean is thus a constant and a linear trend in each cost, whose coefficients are
-    integrated out; `slopes` are the prior variances of the latter, and a slope of 0 leaves the cost
-    out. `linear` is the variance of additive effects of the genes; interactions fall off with the
-    squared distance d of the features as exp(-d / reach), and have variance 1, as the constant has.
-    `echo` is the variance of what candidates of like costs have in common, which falls off with the
-    squared distance d of all costs as exp(-d / width): different genotypes of equal costs are often
-    the same network, or nearly. `noise` is the variance of one observation.
+    The terms are a constant of variance 1, a linear and a squared exponential kernel on the
+    features of the genes, the latter of variance 1, and a linear and a squared exponential kernel
+    on the costs. The constant and the linear kernel on costs amount to a mean function with
+    coefficients integrated out. The squared exponential kernel on costs is there because genotypes
+    of equal costs often build the same network, or nearly so. A squared exponential kernel of
+    squared length scale s is exp(-d² / s).
+
+    Args:
+        cost_slope_variances: The prior variance of the slope in each cost; 0 removes the slope.
+        gene_linear_variance: The prior variance of the additive effects of the genes.
+        gene_squared_length: The squared length scale of interactions of the genes.
+        cost_variance: The variance of the squared exponential kernel on all costs together.
+        cost_squared_length: The squared length scale of that kernel.
+        noise_variance: The variance of the noise of one observation.
     """
 
-    slopes: tuple[float, ...] = ()
-    linear: float = 6.0
-    reach: float = 1 / 3
-    echo: float = 1.0
-    width: float = 0.1
-    noise: float = 0.01
+    cost_slope_variances: tuple[float, ...] = ()
+    gene_linear_variance: float = 6.0
+    gene_squared_length: float = 1 / 3
+    cost_variance: float = 1.0
+    cost_squared_length: float = 0.1
+    noise_variance: float = 0.01
 
-    def trend(self, a: Matrix, b: Matrix) -> Matrix | float:
-        """The covariance that comes from costs [n, costs] and [m, costs], [n, m]; 0 where there are
-        none.
-        """
-        if not self.slopes:
+    def cost_covariance(self, a: Matrix, b: Matrix) -> Matrix | float:
+        """The terms of costs [n, c] and [m, c], [n, m]; 0 without costs."""
+        if not self.cost_slope_variances:
             return 0.0
         inner = a @ b.T
-        shared: Matrix = (a * np.asarray(self.slopes)) @ b.T
-        shared += self.echo * np.exp(squared_distances(a, b, inner) * (-1.0 / self.width))
-        return shared
-
-    def combined(self, inner: Matrix, distance: Matrix, trend: Matrix | float) -> Matrix:
-        """From inner products and squared distances of the genes' features, and the covariance of
-        the trend.
-        """
-        covariance: Matrix = np.exp(distance * (-1.0 / self.reach))
-        covariance += self.linear * inner
-        covariance += 1.0 + trend
+        covariance: Matrix = (a * np.asarray(self.cost_slope_variances)) @ b.T
+        covariance += self.cost_variance * np.exp(
+            squared_distances(a, b, inner) * (-1.0 / self.cost_squared_length)
+        )
         return covariance
 
-    def between(self, a: Inputs, b: Inputs) -> Matrix:
-        """The covariances of two sets of candidates, without noise, [len(a), len(b)]."""
+    def combine(self, inner: Matrix, distances: Matrix, of_costs: Matrix | float) -> Matrix:
+        """The covariance, from inner products and squared distances of the genes' features, and
+        from `cost_covariance`.
+        """
+        covariance: Matrix = np.exp(distances * (-1.0 / self.gene_squared_length))
+        covariance += self.gene_linear_variance * inner
+        covariance += 1.0 + of_costs
+        return covariance
+
+    def covariance(self, a: Inputs, b: Inputs) -> Matrix:
+        """The covariance without noise, [len(a), len(b)]."""
         inner = a.genes @ b.genes.T
-        return self.combined(
-            inner, squared_distances(a.genes, b.genes, inner), self.trend(a.costs, b.costs)
+        return self.combine(
+            inner,
+            squared_distances(a.genes, b.genes, inner),
+            self.cost_covariance(a.costs, b.costs),
         )
 
     def variances(self, a: Inputs) -> Vector:
-        """The prior variance of each candidate, [len(a)]."""
-        trend = np.einsum("ij,ij,j->i", a.costs, a.costs, np.asarray(self.slopes))
-        constant = 2.0 + (self.echo if self.slopes else 0.0)
-        result: Vector = constant + self.linear * np.einsum("ij,ij->i", a.genes, a.genes) + trend
+        """The diagonal of the covariance of `a` with itself, [len(a)]."""
+        linear = np.einsum("ij,ij,j->i", a.costs, a.costs, np.asarray(self.cost_slope_variances))
+        constant = 2.0 + (self.cost_variance if self.cost_slope_variances else 0.0)
+        result: Vector = (
+            constant + self.gene_linear_variance * np.einsum("ij,ij->i", a.genes, a.genes) + linear
+        )
         return result
 
 
 @dataclass(frozen=True)
-class Factored:
-    """The Cholesky factor of a covariance of observations, and what it makes of their values."""
+class Factorization:
+    """A factored covariance K of noisy observations y.
+
+    Args:
+        factor: The lower Cholesky factor of K.
+        weights: K⁻¹ y.
+        signal_variance: The factor of K that maximizes the marginal likelihood.
+        log_likelihood: The logarithm of that marginal likelihood, up to a constant.
+    """
 
     factor: Matrix
     weights: Vector
-    scale: float
-    evidence: float
+    signal_variance: float
+    log_likelihood: float
 
 
-def factored(covariance: Matrix, values: Vector) -> Factored:
-    """The scale of greatest likelihood, and the logarithm of the marginal likelihood there, up to a
-    constant.
-    """
+def factorize(covariance: Matrix, values: Vector) -> Factorization:
+    """Factors the covariance of noisy observations, and fits the signal variance in closed form."""
     factor = cholesky(covariance, lower=True, check_finite=False)
     weights = cho_solve((factor, True), values, check_finite=False)
-    scale = max(float(values @ weights) / len(values), 1e-12)
-    evidence = -0.5 * len(values) * float(np.log(scale)) - float(np.log(np.diag(factor)).sum())
-    return Factored(factor, weights, scale, evidence)
+    variance = max(float(values @ weights) / len(values), 1e-12)
+    log_likelihood = -0.5 * len(values) * float(np.log(variance)) - float(
+        np.log(np.diag(factor)).sum()
+    )
+    return Factorization(factor, weights, variance, log_likelihood)
 
 
 class Posterior:
-    """What is believed of other candidates, given observed ones.
+    """The posterior of the process, given noisy observations.
 
-    `pending` are candidates whose values are still to come: they are believed to turn out as
-    expected (Ginsbourger et al. 2010, kriging believer), which leaves all means as they are and
-    lowers the deviations nearby.
+    Args:
+        kernel: The prior covariance.
+        observed: The inputs of the observations, n of them.
+        values: The observed values, [n].
+        pending: Inputs whose values are outstanding. They are assumed to be observed at their
+            posterior mean (kriging believer, Ginsbourger et al. 2010), which leaves all means as
+            they are and lowers the deviations nearby.
     """
 
     def __init__(
@@ -124,29 +145,34 @@ class Posterior:
     ) -> None:
         self._kernel = kernel
         self._observed = observed
-        self._system = self._solved(values)
-        self.scale = self._system.scale
+        self._factorization = self._factorize(values)
+        self.signal_variance = self._factorization.signal_variance
         if pending is not None and len(pending):
-            believed = np.concatenate((values, self.mean(pending)))
+            fantasized = np.concatenate((values, self.mean(pending)))
             self._observed = Inputs(
                 np.vstack((observed.genes, pending.genes)),
                 np.vstack((observed.costs, pending.costs)),
             )
-            self._system = self._solved(believed)
+            self._factorization = self._factorize(fantasized)
 
-    def _solved(self, values: Vector) -> Factored:
-        covariance = self._kernel.between(self._observed, self._observed)
-        covariance.flat[:: len(values) + 1] += self._kernel.noise
-        return factored(covariance, values)
+    def _factorize(self, values: Vector) -> Factorization:
+        covariance = self._kernel.covariance(self._observed, self._observed)
+        covariance.flat[:: len(values) + 1] += self._kernel.noise_variance
+        return factorize(covariance, values)
 
-    def mean(self, candidates: Inputs) -> Vector:
-        """The expected value of each candidate."""
-        result: Vector = self._kernel.between(candidates, self._observed) @ self._system.weights
+    def mean(self, inputs: Inputs) -> Vector:
+        """The posterior mean, [n]."""
+        result: Vector = (
+            self._kernel.covariance(inputs, self._observed) @ self._factorization.weights
+        )
         return result
 
-    def predict(self, candidates: Inputs) -> tuple[Vector, Vector]:
-        """Mean and standard deviation of each candidate's value, noise left out."""
-        cross = self._kernel.between(candidates, self._observed)
-        explained = solve_triangular(self._system.factor, cross.T, lower=True, check_finite=False)
-        variances = self._kernel.variances(candidates) - np.einsum("ij,ij->j", explained, explained)
-        return cross @ self._system.weights, np.sqrt(self.scale * np.maximum(variances, 1e-12))
+    def predict(self, inputs: Inputs) -> tuple[Vector, Vector]:
+        """The posterior mean and standard deviation, both [n], without noise."""
+        cross = self._kernel.covariance(inputs, self._observed)
+        explained = solve_triangular(
+            self._factorization.factor, cross.T, lower=True, check_finite=False
+        )
+        variances = self._kernel.variances(inputs) - np.einsum("ij,ij->j", explained, explained)
+        deviations = np.sqrt(self.signal_variance * np.maximum(variances, 1e-12))
+        return cross @ self._factorization.weights, deviations

@@ -1,6 +1,4 @@
-"""Tree-structured Parzen estimators and Gaussian processes of Optuna, which the extra `optuna`
-installs.
-"""
+"""Optuna's tree-structured Parzen estimator and Gaussian process; needs the extra `optuna`."""
 
 from __future__ import annotations
 
@@ -13,8 +11,8 @@ import numpy as np
 from nas.objective import Fitness
 from nas.space import Choice, Choices, Genotype
 from nas.strategy import Proposal
-from strategies.candidates.unseen import Unseen
-from strategies.candidates.variation import mutated
+from strategies.candidates.proposed import Proposed
+from strategies.candidates.variation import mutate
 
 try:
     import optuna
@@ -24,16 +22,15 @@ except ImportError as error:
     ) from error
 
 SUGGESTIONS = 3
-"""How often a sampler is asked before neighbors of its first suggestion are tried."""
+"""How many suggestions of a sampler are tried before mutations of the first one."""
 
 
 class _OptunaSearch:
-    """Asks a sampler of Optuna for genes, and tells it the first component of the fitness.
+    """Proposes what a sampler of Optuna suggests, for the first component of the fitness.
 
-    A choice whose options are rising or falling numbers is an integer to the sampler, any other one
-    a category. The study holds at most twice `memory` results; then another begins with the best
-    and the newest of them, `memory` in all, for what a sampler does with its results grows with
-    their number.
+    A choice with options in ascending or descending numerical order is an integer parameter, any
+    other choice a categorical one. The time of a suggestion grows with the number of results, so a
+    study of more than 2 × `memory` results is replaced by one of `memory`, the best and the latest.
     """
 
     def __init__(
@@ -49,42 +46,40 @@ class _OptunaSearch:
         self._rng = rng
         self._sampler = sampler
         self._memory = memory
-        self._unseen = Unseen(choices, redraws=20)
+        self._proposed = Proposed(choices, redraws=20)
         self._distributions = [_distribution(choice) for choice in choices]
-        self._told: set[Genotype] = set()
-        self._begin([])
+        self._evaluated: set[Genotype] = set()
+        self._start_study([])
 
     def ask(self) -> Proposal:
-        """What the sampler suggests; where that was proposed before, what it suggests next, or else
-        a neighbor.
-        """
+        """The sampler's first new suggestion, or else a mutation of its first suggestion."""
         tried: list[Genotype] = []
         trial: optuna.Trial | None = None
 
         def draw() -> Genotype:
             nonlocal trial
-            self._drop(trial)
+            self._discard(trial)
             trial = self._study.ask() if len(tried) < SUGGESTIONS else None
             tried.append(
-                mutated(self._choices, tried[0], self._rng)
+                mutate(self._choices, tried[0], self._rng)
                 if trial is None
-                else self._suggested(trial)
+                else self._suggest(trial)
             )
             return tried[-1]
 
-        genotype = self._unseen.draw(draw)
-        if genotype in self._running or genotype in self._told:
-            self._drop(trial)
+        genotype = self._proposed.draw_new(draw)
+        if genotype in self._running or genotype in self._evaluated:
+            self._discard(trial)
         elif trial is not None:
             self._running[genotype] = trial
         return Proposal(genotype)
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """One more result; a repeated one teaches nothing."""
+        """Adds a result to the study; a repeated one is ignored."""
         genotype = proposal.genotype
-        if genotype in self._told:
+        if genotype in self._evaluated:
             return
-        self._told.add(genotype)
+        self._evaluated.add(genotype)
         self._results.append((genotype, fitness[0]))
         trial = self._running.pop(genotype, None)
         if trial is None:
@@ -93,16 +88,14 @@ class _OptunaSearch:
             self._study.tell(trial, fitness[0])
         if len(self._results) > 2 * self._memory:
             half = self._memory // 2
-            older, newest = self._results[:-half], self._results[-half:]
-            self._begin(
-                sorted(older, key=lambda result: -result[1])[: self._memory - half] + newest
-            )
+            older, latest = self._results[:-half], self._results[-half:]
+            best = sorted(older, key=lambda result: -result[1])[: self._memory - half]
+            self._start_study(best + latest)
 
-    def _begin(self, results: Sequence[tuple[Genotype, float]]) -> None:
-        """A new study; what is outstanding will be a result of it without having been a trial."""
+    def _start_study(self, results: Sequence[tuple[Genotype, float]]) -> None:
+        """Replaces the study; running trials will be added to the new one as plain results."""
         seed = int(self._rng.integers(2**32))
-        # Creating a study is the one thing here that Optuna logs, and the samplers have
-        # experimental arguments.
+        # Optuna logs the creation of a study, and warns of experimental arguments of samplers.
         level = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with warnings.catch_warnings():
@@ -114,43 +107,37 @@ class _OptunaSearch:
         for genotype, value in results:
             self._add(genotype, value)
 
-    def _suggested(self, trial: optuna.Trial) -> Genotype:
-        """Define by run: a choice that earlier ones leave inactive is not suggested."""
+    def _suggest(self, trial: optuna.Trial) -> Genotype:
+        """A define-by-run suggestion, without the choices that are inactive."""
         genes: list[int] = []
         for index, distribution in enumerate(self._distributions):
+            name = self._choices[index].name
             if not self._choices.is_active(index, genes):
                 genes.append(0)
             elif isinstance(distribution, optuna.distributions.IntDistribution):
-                genes.append(
-                    trial.suggest_int(
-                        self._choices[index].name, distribution.low, distribution.high
-                    )
-                )
+                genes.append(trial.suggest_int(name, distribution.low, distribution.high))
             else:
-                genes.append(
-                    trial.suggest_categorical(self._choices[index].name, distribution.choices)
-                )
+                genes.append(trial.suggest_categorical(name, distribution.choices))
         return tuple(genes)
 
     def _add(self, genotype: Genotype, value: float) -> None:
         active = self._choices.active(genotype)
-        names = [self._choices[index].name for index in active]
         trial = optuna.trial.create_trial(
-            params={name: genotype[index] for name, index in zip(names, active, strict=True)},
+            params={self._choices[index].name: genotype[index] for index in active},
             distributions={
-                name: self._distributions[index] for name, index in zip(names, active, strict=True)
+                self._choices[index].name: self._distributions[index] for index in active
             },
             value=value,
         )
         self._study.add_trial(trial)
 
-    def _drop(self, trial: optuna.Trial | None) -> None:
+    def _discard(self, trial: optuna.Trial | None) -> None:
         if trial is not None:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
 
 def _distribution(choice: Choice) -> Any:
-    """Of the genes of a choice."""
+    """The distribution of the gene of a choice."""
     numbers = [
         option
         for option in choice.options
@@ -165,11 +152,18 @@ def _distribution(choice: Choice) -> Any:
 
 
 class Tpe(_OptunaSearch):
-    """Bergstra et al. 2011: what the best candidates have in common and the others have not, a
-    choice at a time.
+    """Tree-structured Parzen estimator (Bergstra et al. 2011): samples each choice by the ratio of
+    its density among the best candidates to that among the others.
 
-    The first `startup` candidates are random. Over budget is worse than anything within, and more
-    so the further.
+    Candidates are ranked by the first component of the fitness. Infeasible ones rank below all
+    feasible ones, in the order of their excess.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        startup: The number of random candidates, at least 1, before the estimator is used; 10 is
+            Optuna's default.
+        memory: The most results a study starts from, at least 2; it holds at most twice as many.
 
     Raises:
         ValueError: if `startup` is below 1 or `memory` below 2.
@@ -189,11 +183,19 @@ class Tpe(_OptunaSearch):
 
 
 class OptunaGaussianProcess(_OptunaSearch):
-    """Optuna's Gaussian process (Matérn kernel of 5/2, log expected improvement: Ament et al.
-    2023), which needs torch.
+    """Optuna's Gaussian process with a Matérn 5/2 kernel and log expected improvement (Ament et al.
+    2023); needs torch.
 
-    It models the choices that all candidates share; the ones under a condition are drawn uniformly.
-    The first `startup` candidates are random.
+    It models the unconditional choices only; conditional ones are drawn uniformly. Candidates are
+    ranked by the first component of the fitness.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        startup: The number of random candidates, at least 1, before the process is used; 10 is
+            Optuna's default.
+        memory: The most results a study starts from, at least 2; it holds at most twice as many.
+            The default is below that of `Tpe`, because the time of a fit grows with its cube.
 
     Raises:
         ValueError: if `startup` is below 1 or `memory` below 2.

@@ -1,6 +1,4 @@
-"""A surrogate model for searches of few queries: Bayesian optimization that looks at costs before
-it asks.
-"""
+"""Bayesian optimization that looks up costs before it proposes a candidate."""
 
 from __future__ import annotations
 
@@ -14,31 +12,38 @@ from nas.strategy import Facts, Proposal
 from strategies.bayesian.acquisition import Acquisition
 from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, Genes, genotypes
-from strategies.bayesian.results import Results
-from strategies.listing import designs
+from strategies.bayesian.observations import Observations
 
-_SAMPLED = 200
-_ROUNDS = 3
-_SHARES = (0.1, 0.01)
+_SAMPLES = 200
+_LOCAL_SEARCH_STEPS = 3
+# Alternating shares of all feasible candidates that count as close to a limit.
+_BOUNDARY_SHARES = (0.1, 0.01)
 
 
 class Surrogate:
-    """Proposes what promises the largest improvement under a Gaussian process over genes and costs.
+    """Bayesian optimization with a Gaussian process over genes and costs, for searches of few
+    evaluations.
 
-    Candidates are ranked by the first component of the fitness; the others are not looked at. What
-    is modelled is the normal score of the rank, so that neither a few failures at chance level nor
-    the crowding of good candidates near the top distorts the scale. The first `warmup` results come
-    from candidates that are by turns the largest that fit and drawn at random. Then the expected
-    improvement, times the chance of being within the budget, is maximized by local search over the
-    space.
+    Candidates are ranked by the first component of the fitness. Its ranks are modeled, as normal
+    scores, so that neither a few failures at chance level nor a crowd of good candidates distorts
+    the scale. After the warm-up, local search over the space maximizes the expected improvement
+    times the probability of feasibility.
 
-    With facts, nothing known to be over budget is proposed while something that fits is known, and
-    candidates of like costs are expected to be alike. Under a limit every second proposal is chosen
-    only among candidates that come close to it, where the best ones of many problems lie and a
-    model of little data overlooks them. No slope of accuracy in cost is assumed: it is learnt.
+    With facts (`inform`), a candidate known to be over budget is proposed only if no feasible one
+    is known, and costs are inputs of the model: candidates of similar costs are correlated. Under a
+    known limit, every second proposal is chosen among candidates close to that limit, where the
+    best ones of many problems lie and a model of few observations overlooks them. The trend of the
+    fitness in each cost is learned, not assumed.
 
-    At most `lookups` candidates are looked up for one proposal, twice as many where a limit has
-    been met, and at most `memory` results are modelled: the best half, and the latest.
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        warmup: The number of results, at least 1, before the model is used. Until then the largest
+            feasible candidate known and a random feasible one are proposed alternately.
+        lookups: The most candidates whose facts are looked up per proposal, at least 2; twice as
+            many once a limit is known.
+        memory: The most observations that are modeled, at least 2: the best half and the latest.
+            The time of a proposal grows with its cube.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -59,142 +64,143 @@ class Surrogate:
         self._warmup = warmup
         self._lookups = lookups
         self._encoding = Encoding(choices)
-        self._results = Results(memory)
-        self._designs = designs(choices)
-        self._left: Genotype | None = next(self._designs)
-        self._asked: set[Genotype] = set()
-        self._told: set[Genotype] = set()
+        self._observations = Observations(memory)
+        self._enumeration = choices.enumerate()
+        self._next_enumerated: Genotype | None = next(self._enumeration)
+        self._proposed: set[Genotype] = set()
+        self._evaluated: set[Genotype] = set()
         self._pending: dict[Genotype, None] = {}
-        self._survey = CostModel(self._encoding)
-        self._belief = Acquisition(self._encoding, self._survey)
+        self._cost_model = CostModel(self._encoding)
+        self._acquisition = Acquisition(self._encoding, self._cost_model)
 
     def inform(self, facts: Callable[[Genotype], Facts]) -> None:
-        """From now on candidates are looked up before they are proposed."""
-        self._survey = CostModel(self._encoding, facts)
-        self._belief = Acquisition(self._encoding, self._survey)
+        """Sets the function by which candidates are looked up before they are proposed."""
+        self._cost_model = CostModel(self._encoding, facts)
+        self._acquisition = Acquisition(self._encoding, self._cost_model)
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """Below 0, what facts had found to fit has failed, and is as bad as can be; the rest does
-        not enter the model.
+        """Adds an observation.
+
+        A failure of a candidate that is feasible by its facts is observed as a score of 0; other
+        infeasible candidates only inform the cost model.
         """
         genotype, score = proposal.genotype, fitness[0]
         self._pending.pop(genotype, None)
-        if genotype in self._told:
+        if genotype in self._evaluated:
             return
-        self._told.add(genotype)
-        failed = score < 0 and self._survey.informed and self._survey.is_fit(genotype)
-        self._survey.told(genotype, score)
+        self._evaluated.add(genotype)
+        failed = score < 0 and self._cost_model.has_facts and self._cost_model.is_feasible(genotype)
+        self._cost_model.observe(genotype, score)
         if score >= 0 or failed:
-            self._results.add(genotype, max(score, 0.0))
+            self._observations.add(genotype, max(score, 0.0))
 
     def ask(self) -> Proposal:
-        """A candidate that was not proposed before, unless all were."""
-        # One lookup is kept for the candidate that is chosen in the end.
-        self._survey.allow((2 if self._survey.limits.known else 1) * self._lookups - 1)
-        genotype = self._chosen()
-        self._survey.allow(1)
-        self._survey.look([genotype])
-        self._survey.proposed(genotype)
-        self._asked.add(genotype)
-        if genotype not in self._told:
+        """A candidate that was not proposed before, unless the space is exhausted."""
+        # One lookup is reserved for the candidate that is proposed in the end.
+        factor = 2 if self._cost_model.limits.known else 1
+        self._cost_model.allow_lookups(factor * self._lookups - 1)
+        genotype = self._choose()
+        self._cost_model.allow_lookups(1)
+        self._cost_model.look_up([genotype])
+        self._cost_model.mark_proposed(genotype)
+        self._proposed.add(genotype)
+        if genotype not in self._evaluated:
             self._pending[genotype] = None
         return Proposal(genotype)
 
-    def _chosen(self) -> Genotype:
-        fresh = self._unseen(self._encoding.sample(self._rng, _SAMPLED))
-        if not fresh:
-            while self._left is not None and self._left in self._asked:
-                self._left = next(self._designs, None)
-            if self._left is None:
-                return next(iter(self._results.best(1) or self._asked))
-            fresh = [self._left]
-        if len(self._results) < self._warmup:
-            return self._founder(fresh)
-        self._belief.update(self._results, list(self._pending))
-        if self._survey.limits.known and len(self._asked) % 2 == 0:
-            near = self._near_a_limit(fresh, _SHARES[len(self._asked) // 2 % len(_SHARES)])
-            if near:
-                return self._most_promising(near)
-        return self._found(fresh)
+    def _choose(self) -> Genotype:
+        samples = self._unproposed(self._encoding.sample(self._rng, _SAMPLES))
+        if not samples:
+            while self._next_enumerated is not None and self._next_enumerated in self._proposed:
+                self._next_enumerated = next(self._enumeration, None)
+            if self._next_enumerated is None:
+                return next(iter(self._observations.best(1) or self._proposed))
+            samples = [self._next_enumerated]
+        if len(self._observations) < self._warmup:
+            return self._choose_warmup(samples)
+        self._acquisition.fit(self._observations, list(self._pending))
+        if self._cost_model.limits.known and len(self._proposed) % 2 == 0:
+            share = _BOUNDARY_SHARES[len(self._proposed) // 2 % len(_BOUNDARY_SHARES)]
+            if near := self._near_limit(samples, share):
+                return self._maximize_ei(near)
+        return self._local_search(samples)
 
-    def _founder(self, fresh: list[Genotype]) -> Genotype:
-        """Something to begin with: the largest that fits or, every other time, a random one that
-        does.
-        """
-        self._survey.look(fresh)
-        fitting = self._survey.open
-        if not fitting:
-            return self._likeliest_to_fit(fresh)
-        if len(self._asked) % 2 == 0:
-            return fitting[int(np.argmax(self._survey.sizes(fitting)))]
-        return fitting[int(self._rng.integers(len(fitting)))]
+    def _choose_warmup(self, samples: list[Genotype]) -> Genotype:
+        """The largest feasible candidate known or, every other time, a random one."""
+        self._cost_model.look_up(samples)
+        feasible = self._cost_model.unproposed
+        if not feasible:
+            return self._minimize_constraint(samples)
+        if len(self._proposed) % 2 == 0:
+            return feasible[int(np.argmax(self._cost_model.utilization(feasible)))]
+        return feasible[int(self._rng.integers(len(feasible)))]
 
-    def _likeliest_to_fit(self, fresh: list[Genotype]) -> Genotype:
-        """Where nothing else is known to fit: what is least over budget, or expected to be."""
-        nearest = self._survey.nearest(10)
-        candidates = list(dict.fromkeys(fresh + self._mutants(nearest, each=10)))
-        _, labels = self._survey.predicted(candidates)
-        candidates = [candidates[index] for index in np.argsort(labels, kind="stable")]
-        known = self._survey.look(candidates)
-        return min(known, key=self._survey.label) if known else candidates[0]
+    def _minimize_constraint(self, samples: list[Genotype]) -> Genotype:
+        """The candidate of the smallest known or else predicted constraint."""
+        least_infeasible = self._cost_model.least_infeasible(10)
+        candidates = list(dict.fromkeys(samples + self._mutants(least_infeasible, each=10)))
+        _, constraints = self._cost_model.predict(candidates)
+        candidates = [candidates[index] for index in np.argsort(constraints, kind="stable")]
+        known = self._cost_model.look_up(candidates)
+        return min(known, key=self._cost_model.constraint) if known else candidates[0]
 
-    def _near_a_limit(self, fresh: list[Genotype], share: float) -> list[Genotype]:
-        """The open candidates nearest to a limit, as many as are a `share` of all, and those that
-        are equally near.
-        """
-        fitting = self._survey.open
-        sizes = self._survey.sizes(fitting)
-        largest = [fitting[index] for index in np.argsort(-sizes, kind="stable")[:10]]
-        candidates = list(dict.fromkeys(fresh + self._mutants(largest, each=20)))
-        distances = np.abs(np.log(np.maximum(self._survey.predicted_shares(candidates), 1e-9)))
-        self._survey.look(candidates[index] for index in np.argsort(distances, kind="stable"))
-        fitting = self._survey.open
-        if not fitting:
+    def _near_limit(self, samples: list[Genotype], share: float) -> list[Genotype]:
+        """The feasible candidates closest to a limit: a `share` of all, and ties with the last."""
+        feasible = self._cost_model.unproposed
+        utilization = self._cost_model.utilization(feasible)
+        largest = [feasible[index] for index in np.argsort(-utilization, kind="stable")[:10]]
+        candidates = list(dict.fromkeys(samples + self._mutants(largest, each=20)))
+        predicted = self._cost_model.predict_utilization(candidates)
+        distances = np.abs(np.log(np.maximum(predicted, 1e-9)))
+        self._cost_model.look_up(
+            candidates[index] for index in np.argsort(distances, kind="stable")
+        )
+        feasible = self._cost_model.unproposed
+        if not feasible:
             return []
-        sizes = self._survey.sizes(fitting)
-        count = max(1, round(share * (len(fitting) + len(self._results))))
-        least = np.sort(sizes)[-min(count, len(fitting))] * (1 - 1e-9)
-        return [fitting[index] for index in np.flatnonzero(sizes >= least)]
+        utilization = self._cost_model.utilization(feasible)
+        count = max(1, round(share * (len(feasible) + len(self._observations))))
+        threshold = np.sort(utilization)[-min(count, len(feasible))] * (1 - 1e-9)
+        return [feasible[index] for index in np.flatnonzero(utilization >= threshold)]
 
-    def _most_promising(self, fitting: list[Genotype]) -> Genotype:
-        return fitting[int(np.argmax(self._belief.expectations(fitting)))]
+    def _maximize_ei(self, feasible: list[Genotype]) -> Genotype:
+        return feasible[int(np.argmax(self._acquisition.log_ei(feasible)))]
 
-    def _found(self, fresh: list[Genotype]) -> Genotype:
-        """Where a local search for promise ends that starts from the best results and from random
-        candidates.
+    def _local_search(self, samples: list[Genotype]) -> Genotype:
+        """The result of a local search on the acquisition function, from mutants of the best
+        observations and from random samples.
         """
-        best = self._results.best(10)
-        starts = fresh[: _SAMPLED // 2]
+        best = self._observations.best(10)
+        new = samples[: _SAMPLES // 2]
         for times in (1, 2):
-            starts += self._mutants(best[:3], each=30, times=times) + self._mutants(
-                best, each=6, times=times
-            )
-        promise: dict[Genotype, float] = {}
-        for step in range(_ROUNDS + 1):
-            new = [genotype for genotype in dict.fromkeys(starts) if genotype not in promise]
+            new += self._mutants(best[:3], each=30, times=times)
+            new += self._mutants(best, each=6, times=times)
+        values: dict[Genotype, float] = {}
+        for step in range(_LOCAL_SEARCH_STEPS + 1):
+            new = [genotype for genotype in dict.fromkeys(new) if genotype not in values]
             if new:
-                promise.update(zip(new, self._belief.guesses(new).tolist(), strict=True))
-            if step < _ROUNDS:
-                starts = self._mutants(
-                    sorted(promise, key=promise.__getitem__, reverse=True)[:10], each=10
-                )
-        ranked = sorted(promise, key=promise.__getitem__, reverse=True)
-        if not self._survey.informed:
+                acquired = self._acquisition.log_constrained_ei(new).tolist()
+                values.update(zip(new, acquired, strict=True))
+            ranked = sorted(values, key=values.__getitem__, reverse=True)
+            if step < _LOCAL_SEARCH_STEPS:
+                new = self._mutants(ranked[:10], each=10)
+        if not self._cost_model.has_facts:
             return ranked[0]
-        fitting = [
-            genotype for genotype in self._survey.look(ranked[:60]) if self._survey.is_fit(genotype)
-        ]
-        fitting = fitting or self._survey.open[-100:]
-        return self._most_promising(fitting) if fitting else self._likeliest_to_fit(fresh)
+        known = self._cost_model.look_up(ranked[:60])
+        feasible = [genotype for genotype in known if self._cost_model.is_feasible(genotype)]
+        feasible = feasible or self._cost_model.unproposed[-100:]
+        return self._maximize_ei(feasible) if feasible else self._minimize_constraint(samples)
 
-    def _unseen(self, genes: Genes) -> list[Genotype]:
+    def _unproposed(self, genes: Genes) -> list[Genotype]:
         return [
-            genotype for genotype in dict.fromkeys(genotypes(genes)) if genotype not in self._asked
+            genotype
+            for genotype in dict.fromkeys(genotypes(genes))
+            if genotype not in self._proposed
         ]
 
     def _mutants(self, parents: Sequence[Genotype], each: int, times: int = 1) -> list[Genotype]:
-        """So many mutants of each parent, mutated so many times, but for those that were proposed."""
-        genes = np.repeat(self._encoding.rows(parents), each, axis=0)
+        """The distinct unproposed ones of `each` mutants per parent, mutated `times` times."""
+        genes = np.repeat(self._encoding.genes(parents), each, axis=0)
         for _ in range(times):
-            genes = self._encoding.mutants(genes, self._rng)
-        return self._unseen(genes)
+            genes = self._encoding.mutate(genes, self._rng)
+        return self._unproposed(genes)

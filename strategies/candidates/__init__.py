@@ -1,1 +1,1 @@
-"""How candidates are drawn, varied, repaired and remembered."""
+"""How strategies sample, vary, repair and deduplicate candidates."""

@@ -1,4 +1,4 @@
-"""A told candidate, in the form that the operators of DEAP expect."""
+"""An evaluated candidate, in the form that DEAP's operators expect."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from nas.space import Genotype
 
 @dataclass(unsafe_hash=True)
 class DeapFitness:
-    """A fitness, all of it to be maximized; DEAP writes the crowding distance, and nothing else may
-    be written.
+    """A fitness of which every component is maximized.
+
+    DEAP assigns `crowding_dist`, which takes no part in comparisons; `values` must not be changed.
     """
 
     values: Fitness
@@ -19,11 +20,11 @@ class DeapFitness:
 
     @property
     def wvalues(self) -> Fitness:
-        """The values with their weights, which are all 1."""
+        """The weighted values of DEAP; all weights are 1."""
         return self.values
 
     def dominates(self, other: DeapFitness) -> bool:
-        """Whether this one is nowhere worse and somewhere better."""
+        """Whether no component is worse than in `other` and at least one is better."""
         return self.values != other.values and all(
             a >= b for a, b in zip(self.values, other.values, strict=True)
         )
@@ -31,12 +32,17 @@ class DeapFitness:
 
 @dataclass(frozen=True)
 class Individual:
-    """A genotype and what is known of it."""
+    """A genotype with its fitness."""
 
     genotype: Genotype
     fitness: DeapFitness
 
     @property
     def score(self) -> float:
-        """The component of the fitness that ranks candidates when only one is looked at."""
+        """The first component of the fitness, by which single-objective strategies rank."""
         return self.fitness.values[0]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the candidate is within the budget and did not fail."""
+        return self.score >= 0

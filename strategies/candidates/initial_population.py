@@ -1,20 +1,24 @@
-"""Who is there before anybody has children."""
+"""The initial population of an evolutionary or local search."""
 
 from collections.abc import Sequence
 
 from strategies.candidates.individual import Individual
 
-PATIENCE = 20
-"""How many times as many candidates may be told while too few meet the budget, which may be too
-tight to be met by chance.
+SAMPLES_PER_MEMBER = 20
+"""The most candidates that are evaluated per member of the population, in case the budget is too
+tight for random candidates to meet it.
 """
 
 
 class InitialPopulation:
-    """Random candidates, until `count` of them meet the budget: what does not is never trained, and
-    so costs nothing.
+    """Collects random candidates until `count` of them are feasible.
 
-    If too few of `PATIENCE` times as many do, the others are those that break it least.
+    Infeasible candidates cost nothing, because they are not trained. If fewer than `count` of
+    `SAMPLES_PER_MEMBER` × `count` candidates are feasible, those with the smallest excess fill up
+    the population.
+
+    Args:
+        count: The size of the population, at least 1.
 
     Raises:
         ValueError: if `count` is below 1.
@@ -26,15 +30,21 @@ class InitialPopulation:
                 f"a search must start from at least 1 random candidate, but got {count}"
             )
         self._count = count
-        self._told: list[Individual] = []
-        self._within = 0
+        self._candidates: list[Individual] = []
+        self._feasible = 0
 
-    def joined_by(self, candidate: Individual) -> Sequence[Individual]:
-        """All of them, from the oldest to the youngest, once they are complete; nobody before."""
-        self._told.append(candidate)
-        self._within += candidate.score >= 0
-        if self._within < self._count and len(self._told) < PATIENCE * self._count:
+    def add(self, candidate: Individual) -> Sequence[Individual]:
+        """Adds a candidate and returns the population, oldest first; empty until it is complete."""
+        self._candidates.append(candidate)
+        self._feasible += candidate.feasible
+        if (
+            self._feasible < self._count
+            and len(self._candidates) < SAMPLES_PER_MEMBER * self._count
+        ):
             return ()
-        # Sorting keeps the order of equals: all that meet the budget are.
-        least = sorted(range(len(self._told)), key=lambda index: -min(self._told[index].score, 0.0))
-        return [self._told[index] for index in sorted(least[: self._count])]
+        # The sort is stable, and all feasible candidates have an excess of 0: the first ones win.
+        by_excess = sorted(
+            range(len(self._candidates)),
+            key=lambda index: -min(self._candidates[index].score, 0.0),
+        )
+        return [self._candidates[index] for index in sorted(by_excess[: self._count])]

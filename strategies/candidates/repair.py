@@ -1,42 +1,45 @@
-"""Ways through what breaks the budget."""
+"""Repair of infeasible offspring by further mutations."""
 
 import numpy as np
 
 from nas.space import Choices, Genotype
-from strategies.candidates.unseen import Unseen
-from strategies.candidates.variation import mutated
+from strategies.candidates.proposed import Proposed
+from strategies.candidates.variation import mutate
 
-STEPS = 4
-"""The most mutations of a way."""
+MAX_MUTATIONS = 4
+"""The longest chain of mutations from a feasible parent, the first one included."""
 
 
 class Repair:
-    """Mutates what broke the budget once more: to give in one place and take in another needs two
-    mutations.
+    """Mutates infeasible offspring again, because a trade-off at the limit of the budget, such as
+    fewer bits for more width, takes two mutations.
 
-    What is over budget is never trained, so a way of up to `STEPS` mutations costs as much as its
-    end.
+    Candidates over budget are not trained, so a chain of up to `MAX_MUTATIONS` mutations costs no
+    more than its last candidate.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        proposed: The genotypes proposed so far, shared with the strategy.
     """
 
-    def __init__(self, choices: Choices, rng: np.random.Generator, unseen: Unseen) -> None:
+    def __init__(self, choices: Choices, rng: np.random.Generator, proposed: Proposed) -> None:
         self._choices = choices
         self._rng = rng
-        self._unseen = unseen
-        self._lengths: dict[Genotype, int] = {}
-        self._open: list[Genotype] = []
+        self._proposed = proposed
+        self._chain_lengths: dict[Genotype, int] = {}
+        self._infeasible: list[Genotype] = []
 
-    def broken_by(self, genotype: Genotype) -> None:
-        """A mutation that broke the budget: a way goes on from here, unless it has been long
-        enough.
-        """
-        if self._lengths.get(genotype, 1) < STEPS:
-            self._open.append(genotype)
+    def add(self, genotype: Genotype) -> None:
+        """Schedules an infeasible offspring for repair unless its chain is at maximum length."""
+        if self._chain_lengths.get(genotype, 1) < MAX_MUTATIONS:
+            self._infeasible.append(genotype)
 
-    def step(self) -> Genotype | None:
-        """The next mutation of a way, or None where no way is open."""
-        if not self._open:
+    def propose(self) -> Genotype | None:
+        """A mutation of the latest scheduled offspring, or None if none is scheduled."""
+        if not self._infeasible:
             return None
-        origin = self._open.pop()
-        genotype = self._unseen.draw(lambda: mutated(self._choices, origin, self._rng))
-        self._lengths[genotype] = self._lengths.get(origin, 1) + 1
+        parent = self._infeasible.pop()
+        genotype = self._proposed.draw_new(lambda: mutate(self._choices, parent, self._rng))
+        self._chain_lengths[genotype] = self._chain_lengths.get(parent, 1) + 1
         return genotype

@@ -1,4 +1,4 @@
-"""How a new genotype is made from told ones, where some choices are only active under others."""
+"""Mutation, crossover and neighborhoods of genotypes with conditional choices."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from deap import tools
 from nas.space import Choices, Genotype
 
 
-def filled(
+def fill_inactive(
     choices: Choices, genotype: Genotype, donor: Genotype, rng: np.random.Generator
 ) -> list[int]:
-    """The genes of a genotype, with something to inherit in the place of the inactive ones.
+    """The genes of a genotype, with a value to inherit in place of each inactive gene.
 
-    The 0 of an inactive gene is no decision: left there, a child in which the choice comes alive
-    would always start from its first option. It is taken from `donor` where that one decided it,
-    and drawn uniformly elsewhere.
+    The 0 of an inactive gene is not a decision: if it were inherited, every choice that becomes
+    active in a child would start from its first option. An inactive gene is copied from `donor` if
+    it is active there, and drawn uniformly otherwise.
     """
     genes: list[int] = rng.integers(choices.arities).tolist()
     for source in (donor, genotype):
@@ -24,42 +24,45 @@ def filled(
     return genes
 
 
-def mutated(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Genotype:
-    """A canonical neighbor: one active choice takes another of its options, each equally likely.
+def mutate(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Genotype:
+    """A canonical neighbor: one active choice, chosen uniformly, takes another of its options.
 
-    Choices that this brings to life are drawn uniformly. Where no active choice has a second
-    option, the genotype itself is returned.
+    Choices that become active are drawn uniformly. If no active choice has a second option, the
+    genotype itself is returned.
     """
-    open_choices = [index for index in choices.active(genotype) if choices.arities[index] > 1]
-    if not open_choices:
+    mutable = [index for index in choices.active(genotype) if choices.arities[index] > 1]
+    if not mutable:
         return genotype
-    genes = filled(choices, genotype, genotype, rng)
-    index = open_choices[rng.integers(len(open_choices))]
+    genes = fill_inactive(choices, genotype, genotype, rng)
+    index = mutable[rng.integers(len(mutable))]
     arity = choices.arities[index]
     genes[index] = (genes[index] + 1 + int(rng.integers(arity - 1))) % arity
     return choices.canonical(genes)
 
 
 def offspring(
-    choices: Choices, mother: Genotype, father: Genotype, rng: np.random.Generator
+    choices: Choices, first: Genotype, second: Genotype, rng: np.random.Generator
 ) -> list[Genotype]:
-    """Two canonical children by uniform crossover and mutation, of one choice on average; within a
-    `DeapStream` block.
+    """Two canonical children of two parents by uniform crossover, then mutation of one choice on
+    average.
+
+    DEAP's operators draw from the global generators: call this within a `DeapRng` block.
     """
-    one = filled(choices, mother, father, rng)
-    two = filled(choices, father, mother, rng)
-    tools.cxUniform(one, two, indpb=0.5)
-    for genes in (one, two):
+    children = (
+        fill_inactive(choices, first, second, rng),
+        fill_inactive(choices, second, first, rng),
+    )
+    tools.cxUniform(*children, indpb=0.5)
+    for genes in children:
         highest = [arity - 1 for arity in choices.arities]
         tools.mutUniformInt(genes, low=0, up=highest, indpb=1 / len(genes))
-    return [choices.canonical(one), choices.canonical(two)]
+    return [choices.canonical(genes) for genes in children]
 
 
 def neighbors(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Iterator[Genotype]:
-    """All that `mutated` could make, in random order: one for each other option of each active
-    choice, canonical.
+    """Every canonical single mutation in random order: one per other option of each active choice.
 
-    Choices that a mutation brings to life are drawn uniformly, when it is its turn.
+    Choices that become active are drawn uniformly, at the moment their neighbor is yielded.
     """
     moves = [
         (index, option)
@@ -69,6 +72,6 @@ def neighbors(choices: Choices, genotype: Genotype, rng: np.random.Generator) ->
     for move in rng.permutation(len(moves)):
         index, option = moves[move]
         if option != genotype[index]:
-            genes = filled(choices, genotype, genotype, rng)
+            genes = fill_inactive(choices, genotype, genotype, rng)
             genes[index] = option
             yield choices.canonical(genes)

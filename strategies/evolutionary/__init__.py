@@ -1,1 +1,1 @@
-"""Evolutionary strategies."""
+"""Evolutionary algorithms."""

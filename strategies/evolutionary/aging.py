@@ -1,4 +1,4 @@
-"""Regularized evolution: tournaments among the young, and nobody lives for ever."""
+"""Aging evolution, also called regularized evolution."""
 
 from collections import deque
 
@@ -10,21 +10,29 @@ from nas.space import Choices, Genotype
 from nas.strategy import Proposal
 from strategies.candidates.individual import DeapFitness, Individual
 from strategies.candidates.initial_population import InitialPopulation
+from strategies.candidates.proposed import Proposed
 from strategies.candidates.repair import Repair
-from strategies.candidates.unseen import Unseen
-from strategies.candidates.variation import mutated
-from strategies.evolutionary.deap_stream import DeapStream
+from strategies.candidates.variation import mutate
+from strategies.evolutionary.deap_rng import DeapRng
 
 
 class AgingEvolution:
-    """Real et al. 2019: the best of a random sample has a child with one mutation, and the oldest
-    member dies for it.
+    """Aging evolution (Real et al. 2019): the winner of a tournament is mutated, and the child
+    replaces the oldest member of the population.
 
     Candidates are ranked by the first component of the fitness. Proposals are random until the
-    `InitialPopulation` are told, as many as the `population`. A child over budget or failed (below
-    0) enters only where the oldest member is so too: a tight budget cannot flush out the members
-    that meet it, while among members that all break it, breaking it less still wins. One that does
-    not enter is mutated again (`Repair`).
+    initial population is complete (`InitialPopulation`). An infeasible child, over budget or
+    failed, enters only if the oldest member is infeasible too: so a tight budget cannot flush
+    feasible members out, while a population without feasible members still reduces its excess. A
+    child that does not enter is mutated again (`Repair`).
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        population: The number of members, at least 1. The paper's 100 is for searches of 20,000
+            evaluations; the default is for a few hundred.
+        sample: The size of a tournament, 1 to `population`, drawn with replacement. Larger values
+            select more greedily.
 
     Raises:
         ValueError: if `sample` is not within 1 to `population`.
@@ -40,35 +48,34 @@ class AgingEvolution:
         self._choices = choices
         self._rng = rng
         self._sample = sample
-        self._stream = DeapStream(rng)
-        self._unseen = Unseen(choices, redraws=20)
+        self._deap_rng = DeapRng(rng)
+        self._proposed = Proposed(choices, redraws=20)
         self._initial = InitialPopulation(population)
-        self._repair = Repair(choices, rng, self._unseen)
-        self._living: deque[Individual] = deque()
+        self._repair = Repair(choices, rng, self._proposed)
+        self._population: deque[Individual] = deque()
 
     def ask(self) -> Proposal:
-        """A random genotype at first, then a child."""
-        return Proposal(
-            self._repair.step() or self._unseen.draw(self._child if self._living else self._founder)
-        )
+        """A member of the initial population at first, then a repaired or new child."""
+        sample = self._child if self._population else self._random
+        return Proposal(self._repair.propose() or self._proposed.draw_new(sample))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """The child joins as the youngest, and the oldest dies."""
+        """Adds the child as the youngest member and removes the oldest, or repairs the child."""
         child = Individual(proposal.genotype, DeapFitness(fitness))
-        if not self._living:
-            self._living.extend(self._initial.joined_by(child))
-        elif child.score < 0 <= self._living[0].score:
-            self._repair.broken_by(child.genotype)
+        if not self._population:
+            self._population.extend(self._initial.add(child))
+        elif self._population[0].feasible and not child.feasible:
+            self._repair.add(child.genotype)
         else:
-            self._living.popleft()
-            self._living.append(child)
+            self._population.popleft()
+            self._population.append(child)
 
-    def _founder(self) -> Genotype:
+    def _random(self) -> Genotype:
         return self._choices.sample(self._rng)
 
     def _child(self) -> Genotype:
-        with self._stream:
+        with self._deap_rng:
             parent: Individual = tools.selTournament(
-                list(self._living), 1, self._sample, fit_attr="score"
+                list(self._population), 1, self._sample, fit_attr="score"
             )[0]
-        return mutated(self._choices, parent.genotype, self._rng)
+        return mutate(self._choices, parent.genotype, self._rng)

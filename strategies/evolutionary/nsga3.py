@@ -1,4 +1,4 @@
-"""NSGA-III: evolution towards a whole Pareto front of many objectives."""
+"""NSGA-III: many-objective evolution along reference directions."""
 
 from collections.abc import Iterator
 from math import comb
@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from nas.space import Choices, Genotype
 from strategies.candidates.individual import Individual
-from strategies.evolutionary.generations import Generations
+from strategies.evolutionary.generational import GenerationalEvolution
 
 
-class Nsga3(Generations):
-    """Deb & Jain 2014, on all components of the fitness: elitist selection by dominance, then along
-    reference directions.
+class Nsga3(GenerationalEvolution):
+    """NSGA-III (Deb & Jain 2014) on all components of the fitness: elitist selection by
+    non-dominated rank, then by niches around reference directions.
 
-    There are as many directions as can be spread evenly without being more than `population`.
-    Generations follow one another as in `Nsga2`. Candidates over budget or failed are parents only
-    where there are too few others, those of the smallest excess first, and lose every tournament
-    (Jain & Deb 2014).
+    Generations are those of `GenerationalEvolution`. Infeasible candidates, over budget or failed,
+    become parents only if there are too few feasible ones, in the order of their excess, and lose
+    every tournament against a smaller excess (Jain & Deb 2014).
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        population: The number of parents and of results per generation, even and at least 4. There
+            are as many reference directions as can be spread evenly without exceeding it.
 
     Raises:
         ValueError: if `population` is below 4 or odd.
@@ -30,37 +35,35 @@ class Nsga3(Generations):
             raise ValueError(f"population must be even and at least 4, but got {population}")
         super().__init__(choices, rng, population)
 
-    def _selected(self, candidates: list[Individual]) -> list[Individual]:
-        within = [individual for individual in candidates if individual.score >= 0]
-        if len(within) <= self._size:
-            over = [individual for individual in candidates if individual.score < 0]
-            return (
-                within
-                + sorted(over, key=lambda individual: -individual.score)[: self._size - len(within)]
-            )
-        directions = reference_directions(len(within[0].fitness.values), self._size)
-        with self._stream:
+    def _select(self, candidates: list[Individual]) -> list[Individual]:
+        feasible = [individual for individual in candidates if individual.feasible]
+        if len(feasible) <= self._size:
+            infeasible = [individual for individual in candidates if not individual.feasible]
+            by_excess = sorted(infeasible, key=lambda individual: -individual.score)
+            return feasible + by_excess[: self._size - len(feasible)]
+        directions = reference_directions(len(feasible[0].fitness.values), self._size)
+        with self._deap_rng:
             selected: list[Individual] = tools.selNSGA3(
-                within, self._size, directions, nd="standard"
+                feasible, self._size, directions, nd="standard"
             )
         return selected
 
-    def _pairs(self) -> Iterator[tuple[Genotype, Genotype]]:
+    def _mating_pairs(self) -> Iterator[tuple[Genotype, Genotype]]:
         for _ in range(self._size // 2):
-            yield self._parent(), self._parent()
+            yield self._tournament(), self._tournament()
 
-    def _parent(self) -> Genotype:
+    def _tournament(self) -> Genotype:
         first, second = self._rng.choice(self._size, 2, replace=False)
         one, two = self._parents[int(first)], self._parents[int(second)]
         return two.genotype if one.score < min(0.0, two.score) else one.genotype
 
 
-def reference_directions(objectives: int, most: int) -> NDArray[np.float64]:
-    """As many evenly spread directions [N, objectives] as there are with N at most `most`, at least
-    one an objective.
+def reference_directions(objectives: int, limit: int) -> NDArray[np.float64]:
+    """The largest set of evenly spread directions [N, objectives] with N at most `limit` (Das &
+    Dennis 1998); at least one direction per objective.
     """
     divisions = 1
-    while objectives > 1 and comb(objectives + divisions, divisions + 1) <= most:
+    while objectives > 1 and comb(objectives + divisions, divisions + 1) <= limit:
         divisions += 1
     directions: NDArray[np.float64] = tools.uniform_reference_points(objectives, divisions)
     return directions

@@ -1,1 +1,1 @@
-"""Multi-fidelity: successive halving and Hyperband round any strategy."""
+"""Multi-fidelity wrappers of a strategy: successive halving and Hyperband."""

@@ -1,4 +1,4 @@
-"""How many candidates are trained for how many epochs, and which of them go on."""
+"""Brackets of successive halving."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,98 +11,101 @@ from nas.strategy import Proposal
 
 @dataclass(frozen=True)
 class Rung:
-    """So many candidates of a bracket are trained for so many epochs (None: as many as the recipe
-    says).
-    """
+    """A number of candidates and the epochs that each is trained for; None: those of the recipe."""
 
     candidates: int
     epochs: int | None
 
 
-def halvings(epochs: int, eta: int, least: int) -> int:
-    """How often `epochs` can be divided by `eta` (2 or more) with at least `least` epochs (1 or
-    more) left.
+def max_halvings(epochs: int, eta: int, least: int) -> int:
+    """How often `epochs` can be divided by `eta` without falling below `least`.
 
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if `eta` is below 2, or `least` is not within 1 to `epochs`.
     """
     if eta < 2:
         raise ValueError(f"eta must be at least 2, but got {eta}")
     if not 1 <= least <= epochs:
         raise ValueError(f"least must be within 1 … epochs ({epochs}), but got {least}")
-    times = 0
-    while epochs // eta ** (times + 1) >= least:
-        times += 1
-    return times
+    halvings = 0
+    while epochs // eta ** (halvings + 1) >= least:
+        halvings += 1
+    return halvings
 
 
-def rungs(candidates: int, epochs: int, eta: int, times: int) -> tuple[Rung, ...]:
-    """The rungs of one bracket from the lowest: each trains one in `eta` of the one before, for
-    `eta` times as many epochs.
+def rungs(candidates: int, epochs: int, eta: int, halvings: int) -> tuple[Rung, ...]:
+    """The rungs of a bracket of `halvings` + 1, lowest first: each one has 1 / `eta` of the
+    candidates of the one below, and `eta` times the epochs.
     """
-    short = [
-        Rung(candidates // eta**level, epochs // eta ** (times - level)) for level in range(times)
+    partial = [
+        Rung(candidates // eta**level, epochs // eta ** (halvings - level))
+        for level in range(halvings)
     ]
-    return (*short, Rung(candidates // eta**times, None))
+    return (*partial, Rung(candidates // eta**halvings, None))
 
 
 class Bracket:
-    """Candidates on their way up a ladder of rungs; the best of each rung, in `fitness[0]`, are
-    trained anew on the next.
+    """One run of successive halving: the best candidates of each rung, by the first component of
+    the fitness, are trained anew on the next one.
 
-    Those over budget or failed take no place: others are asked for instead on the lowest rung, and
-    nobody goes on in their stead from a higher one. `reached` has for each genotype the fitness at
-    the last rung it was trained on, `undecided` the genotypes for which there may be another.
+    Infeasible candidates, over budget or failed, are replaced on the lowest rung, but not on higher
+    ones.
+
+    Args:
+        rungs: The rungs, lowest first.
     """
 
-    def __init__(self, ladder: tuple[Rung, ...]) -> None:
-        self._ladder = ladder
+    def __init__(self, rungs: tuple[Rung, ...]) -> None:
+        self._rungs = rungs
         self._level = 0
-        self._waiting: deque[Genotype] = deque()
+        self._promoted: deque[Genotype] = deque()
         self._outstanding = 0
-        self._ranked: list[Genotype] = []
-        self.reached: dict[Genotype, Fitness] = {}
-        self.undecided: set[Genotype] = set()
+        self._results: list[Genotype] = []
+        self.last_fitness: dict[Genotype, Fitness] = {}
+        """The fitness of each genotype on the highest rung that it was trained on."""
+        self.in_progress: set[Genotype] = set()
+        """The genotypes for which a further result is possible."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to ask for or to wait for."""
-        return self._level == len(self._ladder)
+        """Whether no proposals or results are left."""
+        return self._level == len(self._rungs)
 
     @property
-    def wanting(self) -> bool:
-        """Whether there is something to ask for now."""
+    def can_ask(self) -> bool:
+        """Whether the present rung has a candidate to propose."""
         if self._level > 0:
-            return bool(self._waiting)
-        return self._outstanding + len(self._ranked) < self._ladder[0].candidates
+            return bool(self._promoted)
+        return self._outstanding + len(self._results) < self._rungs[0].candidates
 
-    def ask(self, draw: Callable[[], Genotype]) -> Proposal:
-        """The next candidate of the present rung; `draw` makes the ones of the lowest."""
-        genotype = draw() if self._level == 0 else self._waiting.popleft()
+    def ask(self, sample: Callable[[], Genotype]) -> Proposal:
+        """The next candidate of the present rung; `sample` makes those of the lowest rung."""
+        genotype = sample() if self._level == 0 else self._promoted.popleft()
         self._outstanding += 1
-        self.undecided.add(genotype)
-        return Proposal(genotype, self._ladder[self._level].epochs)
+        self.in_progress.add(genotype)
+        return Proposal(genotype, self._rungs[self._level].epochs)
 
     def tell(self, genotype: Genotype, fitness: Fitness) -> None:
-        """The result of a candidate; the last one of a rung decides who goes on."""
+        """Records a result; the last one of a rung promotes the best candidates."""
         self._outstanding -= 1
-        self.reached[genotype] = fitness
+        self.last_fitness[genotype] = fitness
         if fitness[0] >= 0:
-            self._ranked.append(genotype)
-        elif genotype not in self._ranked:
-            self.undecided.discard(genotype)
-        if not self._outstanding and not self.wanting:
-            self._climb()
+            self._results.append(genotype)
+        elif genotype not in self._results:
+            self.in_progress.discard(genotype)
+        if not self._outstanding and not self.can_ask:
+            self._promote()
 
-    def _climb(self) -> None:
+    def _promote(self) -> None:
         self._level += 1
-        places = 0 if self.finished else self._ladder[self._level].candidates
-        # A genotype that was proposed twice has one place; of equals the earliest goes on.
-        best = sorted(dict.fromkeys(self._ranked), key=lambda genotype: -self.reached[genotype][0])[
-            :places
-        ]
-        self._waiting.extend(best)
-        self.undecided = set(best)
-        self._ranked = []
+        places = 0 if self.finished else self._rungs[self._level].candidates
+        # A repeated proposal takes one place; ties are resolved in favor of the earliest.
+        ranked = sorted(
+            dict.fromkeys(self._results), key=lambda genotype: -self.last_fitness[genotype][0]
+        )
+        best = ranked[:places]
+        self._promoted.extend(best)
+        self.in_progress = set(best)
+        self._results = []
         if not best:
-            self._level = len(self._ladder)
+            self._level = len(self._rungs)

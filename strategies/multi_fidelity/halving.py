@@ -1,6 +1,4 @@
-"""Many candidates trained a little, few trained in full: successive halving and Hyperband round any
-strategy.
-"""
+"""Successive halving and Hyperband around any strategy."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -11,17 +9,16 @@ import numpy as np
 from nas.objective import Fitness
 from nas.space import Choices, Genotype
 from nas.strategy import Facts, Informed, Proposal, Reporting, Strategy, StrategyFactory
-from strategies.multi_fidelity.bracket import Bracket, Rung, halvings, rungs
+from strategies.multi_fidelity.bracket import Bracket, Rung, max_halvings, rungs
 
 
 class _Brackets:
-    """Runs brackets one after the other, and a strategy that fills them.
+    """Runs one bracket after another, with candidates of an inner strategy.
 
-    While the results that one bracket needs are outstanding the next one begins, so that there is
-    always something to propose. The strategy is told one fitness for each genotype that it was
-    asked for, in that order: the one of the highest rung that the candidate reached. It comes late,
-    but it is of more epochs the better the candidate is, and candidates that were given up early
-    are below those that they lost to.
+    While a bracket waits for results, the next one starts, so that there is always a proposal. The
+    inner strategy gets one fitness per proposal, in the order of its proposals: that of the highest
+    rung which the candidate reached. It is delayed until that rung is known, and it is of more
+    epochs for better candidates, so that those dropped early rank below those that beat them.
     """
 
     def __init__(self, strategy: Strategy, ladders: Sequence[tuple[Rung, ...]]) -> None:
@@ -29,56 +26,67 @@ class _Brackets:
         self._ladders = cycle(ladders)
         self._brackets: list[Bracket] = []
         self._outstanding: deque[Bracket] = deque()
-        self._drawn: deque[tuple[Proposal, Bracket]] = deque()
+        self._inner_proposals: deque[tuple[Proposal, Bracket]] = deque()
 
     def ask(self) -> Proposal:
-        """A candidate that goes on, or else a new one."""
-        bracket = next((bracket for bracket in self._brackets if bracket.wanting), None)
+        """A promoted candidate if there is one, otherwise one of the inner strategy."""
+        bracket = next((bracket for bracket in self._brackets if bracket.can_ask), None)
         if bracket is None:
             bracket = Bracket(next(self._ladders))
             self._brackets.append(bracket)
         self._outstanding.append(bracket)
-        return bracket.ask(lambda: self._draw(bracket))
+        return bracket.ask(lambda: self._sample(bracket))
 
-    def _draw(self, bracket: Bracket) -> Genotype:
+    def _sample(self, bracket: Bracket) -> Genotype:
         proposal = self._strategy.ask()
         if proposal.epochs is not None:
             raise ValueError(
-                f"the strategy inside must leave the epochs to this one, but proposed {proposal}"
+                f"the inner strategy must propose no epochs of its own, but proposed {proposal}"
             )
-        self._drawn.append((proposal, bracket))
+        self._inner_proposals.append((proposal, bracket))
         return proposal.genotype
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        """The result of the oldest outstanding candidate; the strategy is told of those whose way
-        has ended.
-        """
+        """Passes the result to its bracket, and final results on to the inner strategy."""
         self._outstanding.popleft().tell(proposal.genotype, fitness)
         self._brackets = [bracket for bracket in self._brackets if not bracket.finished]
-        while self._drawn and self._drawn[0][0].genotype not in self._drawn[0][1].undecided:
-            drawn, bracket = self._drawn.popleft()
-            self._strategy.tell(drawn, bracket.reached[drawn.genotype])
+        while self._inner_proposals:
+            inner, bracket = self._inner_proposals[0]
+            if inner.genotype in bracket.in_progress:
+                break
+            self._inner_proposals.popleft()
+            self._strategy.tell(inner, bracket.last_fitness[inner.genotype])
 
     def inform(self, facts: Callable[[Genotype], Facts]) -> None:
-        """Hands `facts` on to a strategy that wants them."""
+        """Passes `facts` on to the inner strategy if it is `Informed`."""
         if isinstance(self._strategy, Informed):
             self._strategy.inform(facts)
 
     def report(self) -> Mapping[str, float]:
-        """What the strategy reports, if it does."""
+        """The report of the inner strategy, empty if it makes none."""
         return self._strategy.report() if isinstance(self._strategy, Reporting) else {}
 
 
 class SuccessiveHalving(_Brackets):
-    """Jamieson & Talwalkar 2016: the better one in `eta` of many candidates is trained anew for
-    `eta` times as many epochs.
+    """Successive halving (Jamieson & Talwalkar 2016): the best 1 / `eta` of the candidates of a
+    rung are trained anew for `eta` times as many epochs.
 
-    `epochs` is how many the recipe has in all: the highest rung is trained by the recipe, the ones
-    below for `epochs` / `eta`, / `eta`² … down to at least `least`. One candidate of each bracket
-    gets there. Every rung is a trial.
+    One candidate of each bracket reaches the highest rung, which is trained by the recipe. Every
+    training counts as a trial.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        strategy: Makes the inner strategy, which proposes the candidates of the lowest rung. It
+            must not propose epochs.
+        epochs: The number of epochs of the recipe. The rungs below the highest one are trained for
+            `epochs` / `eta`, `epochs` / `eta`² and so on.
+        eta: The ratio between consecutive rungs, at least 2; 3 and 4 are usual.
+        least: The fewest epochs of a rung, 1 to `epochs`. Rankings by fewer epochs are too
+            unreliable to halve by.
 
     Raises:
-        ValueError: if `eta` is below 2, or `least` not within 1 to `epochs`.
+        ValueError: if `eta` is below 2, or `least` is not within 1 to `epochs`.
     """
 
     def __init__(
@@ -90,19 +98,29 @@ class SuccessiveHalving(_Brackets):
         eta: int = 3,
         least: int = 2,
     ) -> None:
-        times = halvings(epochs, eta, least)
-        super().__init__(strategy(choices, rng), [rungs(eta**times, epochs, eta, times)])
+        halvings = max_halvings(epochs, eta, least)
+        ladder = rungs(eta**halvings, epochs, eta, halvings)
+        super().__init__(strategy(choices, rng), [ladder])
 
 
 class Hyperband(_Brackets):
-    """Li et al. 2018: brackets of successive halving that begin with ever fewer candidates and ever
-    more epochs, in turn.
+    """Hyperband (Li et al. 2018): brackets of successive halving, cycling from many candidates of
+    few epochs to few candidates of all epochs.
 
-    The last bracket of each turn trains all its candidates in full, in case few epochs mislead. The
-    arguments are those of `SuccessiveHalving`.
+    The last bracket of a cycle trains all its candidates by the recipe, as a safeguard against
+    misleading short trainings. Every training counts as a trial.
+
+    Args:
+        choices: The space to search.
+        rng: The source of all randomness.
+        strategy: Makes the inner strategy, which proposes the candidates of the lowest rung of each
+            bracket. It must not propose epochs.
+        epochs: The number of epochs of the recipe.
+        eta: The ratio between consecutive rungs, at least 2; 3 and 4 are usual.
+        least: The fewest epochs of a rung, 1 to `epochs`.
 
     Raises:
-        ValueError: if `eta` is below 2, or `least` not within 1 to `epochs`.
+        ValueError: if `eta` is below 2, or `least` is not within 1 to `epochs`.
     """
 
     def __init__(
@@ -114,10 +132,10 @@ class Hyperband(_Brackets):
         eta: int = 3,
         least: int = 2,
     ) -> None:
-        most = halvings(epochs, eta, least)
-        # So many candidates that each bracket costs about as much as the others.
-        sizes = [-(-(most + 1) * eta**times // (times + 1)) for times in range(most + 1)]
-        super().__init__(
-            strategy(choices, rng),
-            [rungs(sizes[times], epochs, eta, times) for times in reversed(range(most + 1))],
-        )
+        most = max_halvings(epochs, eta, least)
+        # The paper's sizes, by which all brackets take about the same number of epochs.
+        sizes = [-(-(most + 1) * eta**halvings // (halvings + 1)) for halvings in range(most + 1)]
+        ladders = [
+            rungs(sizes[halvings], epochs, eta, halvings) for halvings in reversed(range(most + 1))
+        ]
+        super().__init__(strategy(choices, rng), ladders)

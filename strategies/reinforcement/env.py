@@ -1,8 +1,8 @@
-"""The space as a Gymnasium environment, for strategies and libraries that learn a policy.
+"""The space as a Gymnasium environment, for any library that learns a policy.
 
-With this module imported, `gymnasium.make("nas/Design-v0", space=…)` makes a `DesignEnv`, and
-`gymnasium.make("nas/Scored-v0", space=…, score=…)` a `ScoredEnv` of one;
-"strategies.reinforcement.env:nas/Design-v0" imports it too.
+Importing this module registers two environments: `gymnasium.make("nas/Design-v0", space=…)` makes a
+`DesignEnv`, `gymnasium.make("nas/Scored-v0", space=…, score=…)` a `ScoredEnv` around one. The id
+"strategies.reinforcement.env:nas/Design-v0" imports the module first.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ Step = tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]
 
 
 class DesignEnv(gymnasium.Env[Observation, Action]):
-    """One episode makes one genotype: each step decides the next active choice, and inactive ones
-    are skipped.
+    """An environment whose episodes build one genotype each: a step decides the next active choice.
 
-    `space` is a search space, or no more than its choices.
+    An action is the index of an option. All choices share one action space, as large as the largest
+    arity. An action beyond the options of the present choice is replaced by a uniformly random one,
+    so that a uniform policy is uniform over the options of every choice. `info["action_mask"]`,
+    int8, is 1 for the options of the present choice.
 
-    An action is an option's number. All choices share one action space, as large as the largest of
-    them; an action beyond the options of the present choice stands for a uniformly random one of
-    them, so that a uniform policy is uniform over the options of every choice.
-    `info["action_mask"]` (int8) says which actions are options.
+    An observation is the index of the choice to decide, followed for each choice by 0 while it is
+    undecided or inactive, else by the index of its option plus 1. At the end the index is the
+    number of choices. Rewards are 0; `info["genotype"]` of the last step is the canonical genotype.
 
-    An observation is [the index of the choice to decide, then for each choice 0 where nothing was
-    decided, else the chosen option's number + 1]; at the end the index is the number of choices.
-    Rewards are 0, and the last step's `info["genotype"]` is the result, canonical.
+    Args:
+        space: A search space, or its choices.
     """
 
     def __init__(self, space: SearchSpace | Choices) -> None:
@@ -40,7 +40,7 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
         self._choices = choices
         self._genes: list[int] = []
         self._actions = max(choices.arities)
-        # One row for each choice, and one without options for the end.
+        # One row for each choice, and one without options for the end of the episode.
         self._masks = (np.arange(self._actions) < np.array([*choices.arities, 0])[:, None]).astype(
             np.int8
         )
@@ -53,7 +53,7 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Nothing decided; there are no `options`."""
+        """Starts an episode; `options` are ignored."""
         super().reset(seed=seed, options=options)
         self._genes = []
         self._observation = np.zeros(len(self._choices) + 1, np.int64)
@@ -63,13 +63,13 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
         """Decides one choice.
 
         Raises:
-            ResetNeeded: if all choices are decided.
+            ResetNeeded: if the episode has ended.
             ValueError: if the action is outside the action space.
         """
         index = len(self._genes)
         if index == len(self._choices):
             raise gymnasium.error.ResetNeeded(
-                "the genotype must not be complete, but all its choices are decided: call reset()"
+                "step() must not follow the end of an episode, but all choices are decided: call reset()"
             )
         if not 0 <= action < self._actions:
             raise ValueError(f"an action must be in 0 … {self._actions - 1}, but got {action}")
@@ -94,8 +94,11 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
 
 
 class ScoredEnv(gymnasium.Wrapper[Observation, Action, Observation, Action]):
-    """A `DesignEnv` that pays `score(genotype)` as the reward of the last step, for any
-    reinforcement-learning library.
+    """A wrapper whose last reward of an episode is the score of its genotype.
+
+    Args:
+        env: A `DesignEnv`, possibly wrapped.
+        score: The reward of a canonical genotype.
     """
 
     def __init__(
@@ -105,18 +108,18 @@ class ScoredEnv(gymnasium.Wrapper[Observation, Action, Observation, Action]):
         self._score = score
 
     def step(self, action: Action) -> Step:
-        """As of the wrapped environment, with the reward."""
+        """The step of the wrapped environment, with the score as its last reward."""
         observation, reward, terminated, truncated, info = super().step(action)
         if terminated:
             reward = self._score(info["genotype"])
         return observation, reward, terminated, truncated, info
 
 
-def scored(space: SearchSpace | Choices, score: Callable[[Genotype], float]) -> ScoredEnv:
-    """A `ScoredEnv` of a `DesignEnv`."""
+def make_scored(space: SearchSpace | Choices, score: Callable[[Genotype], float]) -> ScoredEnv:
+    """A `ScoredEnv` around a `DesignEnv`, the entry point of "nas/Scored-v0"."""
     return ScoredEnv(DesignEnv(space), score)
 
 
-# Here and not by an entry point of the installed package, which Gymnasium no longer reads.
+# On import, because Gymnasium no longer reads the entry points of installed packages.
 gymnasium.register("nas/Design-v0", "strategies.reinforcement.env:DesignEnv")
-gymnasium.register("nas/Scored-v0", "strategies.reinforcement.env:scored")
+gymnasium.register("nas/Scored-v0", "strategies.reinforcement.env:make_scored")

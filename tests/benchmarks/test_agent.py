@@ -8,12 +8,12 @@ import torch
 
 pytest.importorskip("stable_baselines3", reason="the extra rl is not installed")
 
-from benchmarks.agent import CHOICES, learnt, worth
+from benchmarks.agent import CHOICES, learned_genotype, score
 
 
 @pytest.fixture(autouse=True)
 def _global_generators() -> Iterator[None]:
-    """The library seeds them all; other tests must not notice."""
+    """Restores the global generators, which stable-baselines3 seeds."""
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     yield
     random.setstate(before[0])
@@ -21,10 +21,10 @@ def _global_generators() -> Iterator[None]:
     torch.set_rng_state(before[2])
 
 
-def test_an_agent_of_another_library_finds_the_best_design() -> None:
+def test_ppo_of_another_library_finds_the_best_design() -> None:
     designs = sorted(
-        {CHOICES.canonical(genes) for genes in product(*map(range, CHOICES.arities))}, key=worth
+        {CHOICES.canonical(genes) for genes in product(*map(range, CHOICES.arities))}, key=score
     )
     assert len(designs) == CHOICES.size
-    assert worth(designs[-1]) - worth(designs[-2]) > 0.001, "there is one best design"
-    assert learnt(CHOICES, worth, steps=4096, seed=0) == designs[-1]
+    assert score(designs[-1]) - score(designs[-2]) > 0.001, "there is one best design"
+    assert learned_genotype(CHOICES, score, steps=4096, seed=0) == designs[-1]

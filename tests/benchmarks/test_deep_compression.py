@@ -26,7 +26,7 @@ def test_the_networks_are_the_published_ones() -> None:
 def test_what_is_left_is_shared_and_the_file_is_what_is_told(tiny_task: Task) -> None:
     with seeded(0):
         network = nn.Sequential(nn.Flatten(), nn.Linear(16, 200), nn.ReLU(), nn.Linear(200, 3))
-    case = Case(network, {"1.sparsity": 0.9, "3.sparsity": 0.8, "codes": 8, "bits": 8})
+    case = Case(network, {"1.sparsity": 0.9, "3.sparsity": 0.8, "codebook_size": 8, "bits": 8})
     recipe = Recipe(epochs=8, finetune_epochs=0, batch_size=10, lr=0.02, finetune_lr=0.02)
     found = deep_compression(case, tiny_task, recipe, prune_epochs=8, share_epochs=4, seed=0)
     assert found.weight_bytes == 4 * (16 * 200 + 200 + 200 * 3 + 3)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.tabular import main, summary
-from nas.tabular.lookup import Found
+from nas.tabular.search import Trajectory
 
 COLUMNS = ["--search-on", "val_acc_2ep", "--report", "test_acc_9ep", "--workers", "1"]
 
@@ -22,15 +22,15 @@ def test_json_is_one_object_that_says_what_was_run_and_found(
             *options,
         ]
     )
-    told = json.loads(capsys.readouterr().out)
-    assert told.pop("mean") == pytest.approx(80, abs=0.5), (
+    result = json.loads(capsys.readouterr().out)
+    assert result.pop("mean") == pytest.approx(80, abs=0.5), (
         "(2, 2, 0) is the best that meets both limits"
     )
-    assert told.pop("std") >= 0
-    assert told.pop("mean_cost") == pytest.approx(17 * 11, rel=0.1)
-    assert 15 <= told.pop("mean_queries") <= 17, "17 designs meet both"
-    assert set(told.pop("curve")) == {"10", "20", "50", "100", "200", "500"}
-    assert told == {
+    assert result.pop("std") >= 0
+    assert result.pop("mean_cost") == pytest.approx(17 * 11, rel=0.1)
+    assert 15 <= result.pop("mean_queries") <= 17, "17 designs meet both"
+    assert set(result.pop("curve")) == {"10", "20", "50", "100", "200", "500"}
+    assert result == {
         "table": "made_up.npz",
         "strategy": "evolution",
         "options": {"population": 5, "sample": 2},
@@ -45,7 +45,10 @@ def test_json_is_one_object_that_says_what_was_run_and_found(
 
 
 def test_mean_deviation_and_curve_are_over_seeds() -> None:
-    low, high = Found((1.0,) * 9 + (2.0,) * 11, 20.0), Found((3.0,) * 9 + (4.0,) * 41, 50.0)
+    low, high = (
+        Trajectory((1.0,) * 9 + (2.0,) * 11, 20.0),
+        Trajectory((3.0,) * 9 + (4.0,) * 41, 50.0),
+    )
     assert summary([low, high]) == {
         "seeds": 2,
         "found": 2,
@@ -57,10 +60,15 @@ def test_mean_deviation_and_curve_are_over_seeds() -> None:
     }
 
 
-def test_a_search_that_found_nothing_is_left_out_of_the_mean_and_told() -> None:
-    told = summary([Found((), 0.0), Found((5.0,), 1.0)])
-    assert (told["seeds"], told["found"], told["mean"], told["mean_queries"]) == (2, 1, 5.0, 0.5)
-    nothing = summary([Found((), 0.0)])
+def test_a_search_without_an_incumbent_is_left_out_of_the_mean_and_counted() -> None:
+    result = summary([Trajectory((), 0.0), Trajectory((5.0,), 1.0)])
+    assert (result["seeds"], result["found"], result["mean"], result["mean_queries"]) == (
+        2,
+        1,
+        5.0,
+        0.5,
+    )
+    nothing = summary([Trajectory((), 0.0)])
     assert (nothing["found"], nothing["mean"], nothing["std"]) == (0, None, None)
 
 
@@ -82,7 +90,7 @@ def test_without_json_there_is_a_table_with_bars(
         ("--strategy evolution", "one of the arguments --seconds --queries is required"),
         ("--strategy evolution --seconds 5 --queries 5", "not allowed with argument"),
         ("--strategy magic --queries 5", "invalid choice: 'magic'"),
-        ("--strategy evolution --queries 0", "a positive number of seconds or queries, but got 0"),
+        ("--strategy evolution --queries 0", "queries must be positive and finite, but got 0"),
         ("--strategy evolution --queries 5 --seeds 0", "seeds must be at least 1, but got 0"),
         ("--strategy evolution --queries 5 --workers 0", "workers must be at least 1, but got 0"),
         ("--strategy evolution --queries 5 --limit params", "must be NAME=VALUE, but got 'params'"),
@@ -94,7 +102,7 @@ def test_without_json_there_is_a_table_with_bars(
             "--strategy evolution --queries 5 --limit params=-3",
             "the budget of 'params' must be a positive number",
         ),
-        ("--strategy evolution --queries 5 --limit magic=3", "a column 'magic' of numbers"),
+        ("--strategy evolution --queries 5 --limit magic=3", "a numerical column 'magic'"),
         (
             "--strategy evolution --queries 5 --option popul=3",
             "one of ('population', 'sample'), but got 'popul'",

@@ -43,7 +43,7 @@ def network() -> nn.Sequential:
 def importance(
     model: nn.Module, criterion: PruningCriterion, example: Tensor = IMAGES
 ) -> list[Tensor]:
-    """That of each group of a network."""
+    """The importance of each group of a network."""
     seen: list[Tensor] = []
 
     def select(groups: Sequence[Group]) -> list[list[int]]:
@@ -55,8 +55,8 @@ def importance(
 
 
 def parts(model: nn.Module, channel: int) -> list[Tensor]:
-    """The weights of a channel: in the layer that makes it, its normalization, its depthwise
-    filter, and where it is read.
+    """The weights of a channel: its filter, its gain, its depthwise filter, and the weights that
+    read it.
     """
     weights = [model.get_parameter(f"{layer}.weight") for layer in (0, 1, 3)]
     return [
@@ -96,7 +96,7 @@ def test_taylor_is_the_sum_of_weights_times_gradients_in_all_tied_layers() -> No
     assert found.tolist() == pytest.approx([total / 4 for total in expected], rel=1e-4)
 
 
-def test_taylor_tells_what_a_linear_loss_changes_by_without_each_weight() -> None:
+def test_taylor_is_exact_for_a_linear_loss() -> None:
     with seeded(1):
         model = nn.Sequential(nn.Flatten(), nn.Linear(72, 3))
 
@@ -131,7 +131,7 @@ def test_taylor_wants_gradients_where_they_are_switched_off() -> None:
     assert torch.equal(found, importance(network(), TAYLOR)[0])
 
 
-def test_an_error_of_the_loss_is_told_as_it_is() -> None:
+def test_an_error_of_the_loss_is_passed_on() -> None:
     def loss(model: nn.Module) -> Tensor:
         raise RuntimeError("no labels here")
 
@@ -151,7 +151,8 @@ def test_gamma_is_the_magnitude_of_gains_below_zero_too() -> None:
 def test_gamma_needs_batch_normalization_at_every_group() -> None:
     model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(64, 3))
     with pytest.raises(
-        ValueError, match=r"'gamma' must find something to judge at tied layers, but not at \['0'\]"
+        ValueError,
+        match=r"'gamma' must have scores for one of the tied layers, but has none for \['0'\]",
     ):
         ChannelPruning(GAMMA).apply(model, {"0": 0.5}, IMAGES)
 
@@ -159,7 +160,7 @@ def test_gamma_needs_batch_normalization_at_every_group() -> None:
 def test_filters_near_the_geometric_median_can_go() -> None:
     model = nn.Sequential(nn.Linear(2, 5, bias=False), nn.Linear(5, 2, bias=False))
     with torch.no_grad():
-        # All read alike. The fourth is the smallest, and the third the one in the middle.
+        # All are read with the same weights. The fourth is the smallest, the third the median.
         filters = torch.tensor([[4.0, 4.0], [1.0, 1.0], [2.0, 2.0], [0.0, 0.0], [5.0, 5.0]])
         model.get_parameter("0.weight").copy_(filters)
         model.get_parameter("1.weight").fill_(1.0)
@@ -172,7 +173,7 @@ def test_filters_near_the_geometric_median_can_go() -> None:
     assert pruned.get_parameter("0.weight")[:, 0].tolist() == [4.0, 1.0, 0.0, 5.0]
 
 
-def test_batch_normalization_says_nothing_of_distances() -> None:
+def test_distances_ignore_batch_normalization() -> None:
     model = network()
     made, _, filters, read = (
         model.get_parameter(f"{layer}.weight").detach() for layer in (0, 1, 3, 6)
@@ -185,7 +186,7 @@ def test_batch_normalization_says_nothing_of_distances() -> None:
 
 
 class Twice(nn.Module):
-    """Joins the same channels twice."""
+    """Concatenates the same channels twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +198,7 @@ class Twice(nn.Module):
         return said
 
 
-def test_a_channel_that_is_read_in_two_places_has_what_is_said_in_both() -> None:
+def test_a_channel_that_is_read_twice_has_the_importance_of_both_readers() -> None:
     model = Twice()
     with torch.no_grad():
         model.a.weight.zero_()
@@ -205,10 +206,10 @@ def test_a_channel_that_is_read_in_two_places_has_what_is_said_in_both() -> None
     assert importance(model, L1, torch.eye(2))[0].tolist() == pytest.approx([11.0, 22.0, 43.0])
 
 
-def test_activity_is_the_share_of_what_is_read_that_is_not_zero() -> None:
+def test_activity_is_the_share_of_inputs_that_are_not_zero() -> None:
     model = network()
     share = (model[:5](IMAGES) != 0).float().mean((0, 2, 3))
-    # The depthwise convolution makes its channels, and the last layer reads them.
+    # The depthwise convolution writes its channels, and the last layer reads them.
     assert importance(model, APOZ)[0].tolist() == pytest.approx(share.tolist())
     assert len(set(share.tolist())) == 4
 
@@ -258,7 +259,7 @@ class Sum(nn.Module):
 
 
 @pytest.mark.parametrize("criterion", [L1, L2], ids=lambda criterion: criterion.name)
-def test_every_layer_of_a_group_has_its_say(criterion: PruningCriterion) -> None:
+def test_every_layer_of_a_group_contributes(criterion: PruningCriterion) -> None:
     model = Sum()
     with torch.no_grad():
         model.head.weight.fill_(1.0)
@@ -286,7 +287,7 @@ def test_a_criterion_leaves_the_network_as_it_was(criterion: PruningCriterion) -
 @pytest.mark.parametrize(
     "criterion", [L1, L2, TAYLOR, random(0)], ids=lambda criterion: criterion.name
 )
-def test_some_criteria_judge_single_weights(criterion: PruningCriterion) -> None:
+def test_some_criteria_score_single_weights(criterion: PruningCriterion) -> None:
     model = network()
     judged = criterion.judged(model, IMAGES)
     assert criterion.single_weights

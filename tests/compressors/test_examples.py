@@ -5,11 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from compressors import post_training, quantization, sharing
+from compressors import joint, post_training, quantization, sharing
 
 
-@pytest.mark.parametrize("module", [quantization, post_training, sharing])
-def test_examples_say_what_they_show(module: ModuleType) -> None:
+@pytest.mark.parametrize("module", [joint, post_training, quantization, sharing])
+def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0

@@ -39,18 +39,17 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 @pytest.mark.parametrize("criterion", [mutual_information, l1, tree_importance])
-def test_what_tells_the_class_comes_first(criterion: FeatureCriterion) -> None:
+def test_informative_features_come_first(criterion: FeatureCriterion) -> None:
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(300, 8, generator=generator)
-    # Feature 5 tells the class but for a little noise, feature 2 a good deal of it, the others
-    # nothing.
+    # Feature 5 is the class with a little noise, feature 2 with much; the others are noise alone.
     labels = (
         inputs[:, 5] + 0.5 * inputs[:, 2] + 0.1 * torch.randn(300, generator=generator) > 0
     ).long()
     assert ranked(Split(inputs, labels), criterion, rng())[:2] == (5, 2)
 
 
-def test_the_seed_decides_what_is_random() -> None:
+def test_randomness_follows_from_the_seed() -> None:
     split = breast_cancer(generator(0, "breast_cancer")).train
     first, again, other = (ranked(split, tree_importance, rng(seed)) for seed in (0, 0, 1))
     assert first == again
@@ -58,7 +57,7 @@ def test_the_seed_decides_what_is_random() -> None:
     assert sorted(first) == list(range(30))
 
 
-def test_the_layer_reads_what_the_whole_layer_gives_weight_to() -> None:
+def test_the_smaller_layer_keeps_the_weights_of_its_features() -> None:
     layer = nn.Linear(6, 3)
     with torch.no_grad():
         layer.weight[:, [0, 3, 2]] = 0
@@ -89,7 +88,7 @@ def test_the_file_gathers_the_features_that_are_read() -> None:
     squeezed = compress(
         model, design, (ChannelPruning(), FeatureSelection(ORDER), Quantization()), TABLE
     )
-    program = unpack(pack(lower(snapped(squeezed, TABLE), TABLE)))
+    program = unpack(pack(lower(snapped(squeezed), TABLE)))
     gather = program.operations[0]
     assert isinstance(gather, Gather)
     assert gather.indices.tolist() == [1, 4, 5]

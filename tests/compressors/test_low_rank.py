@@ -8,16 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors import low_rank
-from compressors.low_rank import (
-    LowRank,
-    Method,
-    by_energy,
-    by_ratio,
-    factorizable,
-    factorize,
-    factorized,
-)
+from compressors import factors, low_rank
+from compressors.factors import Method, by_energy, by_ratio, factorized
+from compressors.low_rank import LowRank, factorizable, factorize
 from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.lowering import lower, snapped
@@ -63,15 +56,15 @@ def test_a_convolution_becomes_thinner_ones_with_its_geometry(
     method: Method, shapes: list[tuple[int, ...]]
 ) -> None:
     layer = seeded(lambda: nn.Conv2d(3, 16, 3, stride=(2, 1), padding=(1, 2), dilation=(1, 2)))
-    factors = factorized(layer, by_ratio(0.67), method)
-    assert weights(factors) == shapes
-    assert factors(IMAGES).shape == layer(IMAGES).shape
-    # Of the full rank nothing is lost.
+    thinner = factorized(layer, by_ratio(0.67), method)
+    assert weights(thinner) == shapes
+    assert thinner(IMAGES).shape == layer(IMAGES).shape
+    # At full rank the factors are exact.
     if method == "spatial":
-        pair = low_rank._spatial(layer, by_ratio(1.0))
+        pair = factors._spatial(layer, by_ratio(1.0))
         assert torch.allclose(nn.Sequential(*pair)(IMAGES), layer(IMAGES), atol=1e-5)
     else:
-        triple = low_rank._tucker(layer, by_ratio(1.0))
+        triple = factors._tucker(layer, by_ratio(1.0))
         assert torch.allclose(nn.Sequential(*triple)(IMAGES), layer(IMAGES), atol=1e-5)
 
 
@@ -99,12 +92,12 @@ def test_higher_order_iteration_is_no_worse_than_two_separate_decompositions() -
     layer = seeded(lambda: nn.Conv2d(8, 12, 3, bias=False))
     weight = layer.weight.detach().double()
     outer, inner = (
-        low_rank._basis(m, by_ratio(0.5))
+        factors._basis(m, by_ratio(0.5))
         for m in (weight.flatten(1), weight.transpose(0, 1).flatten(1))
     )
     separate = torch.einsum("oihw,or,is,pr,qs->pqhw", weight, outer, inner, outer, inner)
     reduce, middle, expand = (
-        factor.weight.double() for factor in low_rank._tucker(layer, by_ratio(0.5))
+        factor.weight.double() for factor in factors._tucker(layer, by_ratio(0.5))
     )
     joint = torch.einsum("rshw,or,si->oihw", middle, expand[:, :, 0, 0], reduce[:, :, 0, 0])
     assert (joint - weight).norm() < (separate - weight).norm()
@@ -125,11 +118,9 @@ def test_an_energy_is_a_share_of_the_squares(energy: float, kept: int) -> None:
 
 @pytest.mark.parametrize("ratio", [0.0, 1.1, -1.0, "half", True, float("nan")])
 def test_a_ratio_out_of_range_is_refused(ratio: Any) -> None:
-    with pytest.raises(
-        ValueError, match="a ratio of the rank must be above 0 and at most 1, but got"
-    ):
+    with pytest.raises(ValueError, match="a rank ratio must be above 0 and at most 1, but got"):
         by_ratio(ratio)
-    with pytest.raises(ValueError, match="a ratio of the rank must be above 0"):
+    with pytest.raises(ValueError, match="a rank ratio must be above 0"):
         LowRank().apply(nn.Sequential(nn.Linear(9, 9)), {"0": ratio}, torch.rand(1, 9))
 
 
@@ -139,7 +130,7 @@ def test_an_energy_out_of_range_is_refused(energy: float) -> None:
         by_energy(energy)
 
 
-def test_what_has_no_rank_is_refused() -> None:
+def test_layers_without_a_rank_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"must have one group to be factorized, but has 4: .* leave it out"
     ):
@@ -197,7 +188,7 @@ def test_a_factorized_network_is_quantized_and_packed(method: Method) -> None:
         "head.0",
         "head.1",
     ]
-    program = unpack(pack(lower(snapped(squeezed, IMAGES), IMAGES)))
+    program = unpack(pack(lower(snapped(squeezed), IMAGES)))
     with torch.no_grad():
         steps = (Interpreter(program)(IMAGES) - squeezed.eval()(IMAGES)).abs() / program.tensors[
             -1
@@ -257,5 +248,5 @@ def test_layers_whose_factors_are_smaller_are_listed() -> None:
         assert sum(map(math.prod, weights(smaller))) < math.prod(
             weights(model.get_submodule(name))[0]
         )
-    with pytest.raises(ValueError, match="a ratio of the rank must be above 0"):
+    with pytest.raises(ValueError, match="a rank ratio must be above 0"):
         factorizable(model, 0.0)

@@ -11,9 +11,9 @@ from compressors.sharing import Sharing
 from compressors.sparsity import WeightPruning, sparsify, sparsities
 from nas.compress import compress
 from nas.data import digits
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.packed import flash_bytes, pack, unpack
-from nas.program import Conv, Linear, logits
+from nas.program import Layer, logits
 from nas.quantize import UnsupportedError, correct_biases, equalized
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import generator, seeded
@@ -39,7 +39,7 @@ def trained() -> nn.Module:
 
 
 def uneven(model: nn.Module) -> nn.Module:
-    """The same function, with channels that one scale cannot serve."""
+    """The same function, with channels whose ranges are too different for one scale."""
     factors = torch.logspace(-1.5, 1.5, 12)
     with torch.no_grad():
         norm, depthwise, second = (model.get_submodule(name) for name in "134")
@@ -73,18 +73,17 @@ def test_pruned_weights_stay_zero_and_are_counted_so(
 ) -> None:
     examples = TASK.train.inputs[:256]
     method = Quantization(weights=weights)
-    dense = lower(quantize_trained(trained, 4, examples, method), examples, keep_dead=True)
+    dense = lower_all_channels(quantize_trained(trained, 4, examples, method), examples)
     small = quantize_trained(sparsify(trained, 0.75, examples), 4, examples, method)
-    program = lower(small, examples, keep_dead=True)
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
+    program = lower_all_channels(small, examples)
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
     for layer in layers:
-        assert layer.kept is not None
-        assert layer.kept.mean() == 0.25
-        assert not layer.levels[~layer.kept].any()
+        kept = layer.weights.kept
+        assert kept is not None
+        assert kept.mean() == 0.25
+        assert not layer.weights.levels[~kept].any()
     assert len(pack(program)) <= flash_bytes(program) < 0.75 * flash_bytes(dense)
-    # They stay zero when what was quantized is trained on.
+    # They stay zero in training after quantization.
     shuffle = torch.Generator().manual_seed(0)
     fit(small, TASK, Recipe(), epochs=1, lr=1e-3, loss=cross_entropy, generator=shuffle)
     assert set(sparsities(small).values()) == {0.75}
@@ -110,7 +109,10 @@ def test_dynamic_ranges_need_no_calibration_and_have_no_program(trained: nn.Modu
     for inputs in (TASK.validation.inputs, 50.0 * TASK.validation.inputs):
         assert error(inputs, 8) < 0.05
         assert error(inputs, 2) > 0.1
-    with pytest.raises(UnsupportedError, match="have no integer program"):
+    with pytest.raises(
+        UnsupportedError,
+        match="scales must be constants of an integer program, but those of dynamic quantizers",
+    ):
         lower(quantize_dynamic(trained, 8), TASK.train.inputs[:32])
 
 
@@ -122,7 +124,7 @@ def test_bits_that_do_not_exist_are_refused(trained: nn.Module) -> None:
 
 
 class Networks:
-    """What normalization is folded into: a convolution, a depthwise one, and a residual sum."""
+    """A network with normalization to fold: after a convolution, a depthwise one, and in a residual block."""
 
     choices = Choices(
         [
@@ -188,21 +190,27 @@ def test_pruned_weights_stay_zero_when_normalization_is_folded_into_them(
     shuffle = torch.Generator().manual_seed(0)
     fit(model, TASK, Recipe(), epochs=1, lr=1e-2, loss=cross_entropy, generator=shuffle)
     assert sparsities(model) == {"0": 0.5, "3": 0.0, "7": 0.75}
-    snapped(model, TASK.train.inputs[:64])
+    snapped(model)
     assert len(pack(lower(model, TASK.train.inputs[:64]))) <= flash_bytes(
-        lower(model, TASK.train.inputs[:64], keep_dead=True)
+        lower_all_channels(model, TASK.train.inputs[:64])
     )
 
 
 def test_weights_are_shared_after_folding_and_not_before(trained: nn.Module) -> None:
     shared = compress(
-        trained, {"7.codes": 4, "bits": 8}, [PostTraining(), Sharing()], TASK.train.inputs[:64]
+        trained,
+        {"7.codebook_size": 4, "bits": 8},
+        [PostTraining(), Sharing()],
+        TASK.train.inputs[:64],
     )
     assert len(shared.get_submodule("7").weight.unique()) == 4  # type: ignore[operator]
     assert len(pack(lower(shared, TASK.train.inputs[:64]))) < 1000
     with pytest.raises(
-        UnsupportedError, match="'0': fold normalization before weights share values"
+        UnsupportedError, match="must be folded before weights share values, but those of '0' do"
     ):
         compress(
-            trained, {"codes": 4, "bits": 8}, [Sharing(), PostTraining()], TASK.train.inputs[:8]
+            trained,
+            {"codebook_size": 4, "bits": 8},
+            [Sharing(), PostTraining()],
+            TASK.train.inputs[:8],
         )

@@ -31,7 +31,7 @@ def network() -> nn.Sequential:
 
 
 def gained(*gains: float) -> nn.Sequential:
-    """Two normalized layers of as many channels, with these gains together."""
+    """Two normalized layers with the same number of channels; `gains` are those of both."""
     half = len(gains) // 2
     with seeded(0):
         model = nn.Sequential(
@@ -96,7 +96,7 @@ def test_the_layer_that_gives_the_logits_is_refused_by_name() -> None:
 def test_a_global_ratio_takes_the_least_of_all_layers_together() -> None:
     model = gained(1.0, 0.9, 0.01, 1.1, 0.02, 1.0, 0.03, 0.04)
     pruned = prune_globally(model, 0.5, IMAGES, criterion=GAMMA)
-    # Each in units of its mean, 0.7525 and 0.2725: 0.01 is the least, then 0.02, 0.03 and 0.04.
+    # Relative to the means 0.7525 and 0.2725, 0.01 is the smallest, then 0.02, 0.03 and 0.04.
     assert left(pruned) == ([1.0, 0.9, 1.1], [1.0])
     assert left(model)[0] == [1.0, 0.9, 0.01, 1.1]
 
@@ -124,7 +124,7 @@ def test_a_global_ratio_leaves_every_group_a_channel() -> None:
     first, second = left(prune_globally(weak, 0.5, IMAGES, criterion=GAMMA))
     assert (len(first), len(second)) == (3, 1)
     with pytest.raises(
-        ValueError, match=r"leave a channel to each of \[\['0'\], \['3'\]\], but 0.9 takes 7 of 8"
+        ValueError, match=r"leave a channel at each of \[\['0'\], \['3'\]\], but 0.9 removes 7 of 8"
     ):
         prune_globally(weak, 0.9, IMAGES, criterion=GAMMA)
     assert [len(gains) for gains in left(prune_globally(weak, 0.75, IMAGES, criterion=GAMMA))] == [
@@ -133,14 +133,14 @@ def test_a_global_ratio_leaves_every_group_a_channel() -> None:
     ]
 
 
-def test_sites_say_where_to_look() -> None:
+def test_only_the_layers_at_the_sites_are_pruned() -> None:
     found = widths(prune_globally(network(), 0.5, IMAGES, sites=("b",)))
     assert found == {"a": 8, "b": 2, "head": 3}
     found = widths(prune_below(network(), 0.5, IMAGES, criterion=GAMMA, sites=("a",)))
     assert found == {"a": 8, "b": 4, "head": 3}
 
 
-def test_a_threshold_takes_what_is_below_it_and_nothing_else() -> None:
+def test_a_threshold_removes_exactly_what_is_below_it() -> None:
     model = gained(1.0, -0.9, 0.01, 0.5, 0.02, 1.0, -0.03, 0.6)
     assert left(prune_below(model, 0.5, IMAGES, criterion=GAMMA)) == ([1.0, -0.9, 0.5], [1.0, 0.6])
     assert left(prune_below(model, 0.001, IMAGES, criterion=GAMMA)) == left(model)
@@ -155,7 +155,7 @@ def test_thresholds_must_be_positive(threshold: float) -> None:
 
 
 def test_a_group_without_a_channel_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"must leave a channel, but none of 8 is left at \['a'\]"):
+    with pytest.raises(ValueError, match=r"must leave a channel, but removes all 8 at \['a'\]"):
         shrink(
             network(),
             {"a": 0.5},

@@ -35,7 +35,7 @@ def named(**layers: nn.Module) -> nn.Sequential:
 
 
 def headed(channels: int, **layers: nn.Module) -> nn.Sequential:
-    """Layers under a mean over the image and a linear head of 4 logits."""
+    """Layers with global average pooling and a linear head of 4 logits."""
     return named(
         **layers, pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), head=nn.Linear(channels, 4)
     )
@@ -143,7 +143,7 @@ def joined() -> nn.Module:
         y = torch.relu(net["norm"](torch.cat([net["a"](x), net["b"](x)], 1)))
         return net["head"](torch.relu(net["c"](y)).mean((2, 3)))
 
-    # Listed in another order than they are used in.
+    # Registered in another order than that of the forward pass.
     parts = {"head": nn.Linear(6, 4), "c": nn.Conv2d(10, 6, 1), "norm": nn.BatchNorm2d(10)}
     return Wired(run, **parts, b=nn.Conv2d(3, 6, 3), a=nn.Conv2d(3, 4, 3))
 
@@ -159,8 +159,8 @@ def joined_depthwise() -> nn.Module:
 
 
 def padded_shortcut() -> nn.Module:
-    """A residual block that halves the image and widens: its shortcut is filled up with channels of
-    zeros (He et al., 2016).
+    """A residual block that halves the image and adds channels; its shortcut is padded with channels
+    of zeros (He et al., 2016).
     """
 
     def run(net: Wired, x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def padded_shortcut() -> nn.Module:
 
 
 def shuffle_unit() -> nn.Module:
-    """Half of the channels pass, half are worked on, and all are shuffled (ShuffleNet V2, Ma et
+    """Half of the channels are convolved, and all are shuffled (ShuffleNet V2, Ma et
     al., 2018).
     """
 
@@ -220,7 +220,7 @@ def gained() -> nn.Module:
 
 @dataclass(frozen=True)
 class Case:
-    """A network, the ratios at its sites, and what widths it has afterwards."""
+    """A network, the ratios at its sites, and its widths after pruning."""
 
     build: Callable[[], nn.Module]
     ratios: Mapping[str, float]
@@ -310,8 +310,8 @@ def widths(model: nn.Module) -> dict[str, int]:
 
 
 def masked(model: nn.Module, pruned: nn.Module) -> Tensor:
-    """What the whole network says when each layer gives zeros for the channels that it lost, told
-    by their biases.
+    """The outputs of the original network with the removed channels of each layer at zero; biases
+    identify these channels.
     """
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -337,13 +337,13 @@ def masked(model: nn.Module, pruned: nn.Module) -> Tensor:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.build.__name__)
-def test_a_shrunk_network_says_what_a_masked_one_says(case: Case, seed: int) -> None:
+def test_a_smaller_network_gives_the_outputs_of_a_masked_one(case: Case, seed: int) -> None:
     model = seeded_network(case.build, seed)
     pruned = ChannelPruning().apply(copy.deepcopy(model), case.ratios, IMAGES)
     assert widths(pruned).items() >= case.widths.items()
     with torch.no_grad():
         said, expected, whole = pruned(IMAGES), masked(model, pruned), model(IMAGES)
-    # How much of the logits depends on the image.
+    # The part of the logits that depends on the image.
     response = float((expected - expected.mean(0)).abs().max())
     assert float((said - expected).abs().max()) < 1e-3 * response
     assert float((said - whole).abs().max()) > 0.1 * response
@@ -421,7 +421,7 @@ def test_conflicting_ratios_of_tied_layers_are_refused_by_name() -> None:
         match=r"tied must have one pruning ratio, but got .*'one.narrow.0': 0.5.*'two.narrow.0': 0.25",
     ):
         ChannelPruning().apply(seeded_network(inverted), {"": 0.5, "two": 0.25}, IMAGES)
-    # A ratio of none is a ratio too, whether it is said or not.
+    # A ratio of 0 conflicts with another one, whether it is given or not.
     with pytest.raises(
         ValueError, match=r"tied must have one pruning ratio, but got .*'stem': None"
     ):
@@ -581,7 +581,7 @@ def test_a_layer_without_a_part_in_the_logits_is_refused() -> None:
         head=nn.Linear(8, 4),
     )
     with pytest.raises(
-        ValueError, match="must take part in the logits to be pruned, but 'a' does not"
+        ValueError, match="must contribute to the logits to be pruned, but 'a' does not"
     ):
         ChannelPruning().apply(model, {"a": 0.5}, IMAGES)
 
@@ -602,7 +602,7 @@ def shuffling() -> nn.Module:
 
 
 def faint() -> nn.Module:
-    """What depends on the image is about a thousandth of the logits."""
+    """About a thousandth of the logits depends on the image."""
     model = shuffling()
     with torch.no_grad():
         model.get_parameter("a.weight").mul_(1e-3)
@@ -630,7 +630,7 @@ def splitting() -> nn.Module:
     )
 
 
-EITHER = "zeroed channels give|must run without"
+EITHER = "with these channels at 0|must run without"
 UNPRUNABLE: list[tuple[str, Callable[[], nn.Module], str, str]] = [
     ("shuffle", shuffling, "a", EITHER),
     ("faint shuffle", faint, "a", EITHER),
@@ -669,7 +669,7 @@ UNPRUNABLE: list[tuple[str, Callable[[], nn.Module], str, str]] = [
         "not zero of zero",
         lambda: headed(8, a=nn.Conv2d(3, 8, 3), act=nn.Sigmoid()),
         "a",
-        "zeroed channels give.*sigmoids",
+        "with these channels at 0.*sigmoids",
     ),
     (
         "normalized over channels",
@@ -686,7 +686,7 @@ UNPRUNABLE: list[tuple[str, Callable[[], nn.Module], str, str]] = [
     ids=[case[0] for case in UNPRUNABLE],
 )
 @pytest.mark.parametrize("ratio", [0.13, 0.25, 0.5])
-def test_what_cannot_be_pruned_is_refused_whatever_the_weights(
+def test_networks_that_cannot_be_pruned_are_refused_whatever_the_weights(
     build: Callable[[], nn.Module], site: str, message: str, ratio: float
 ) -> None:
     for seed in range(4):
@@ -701,8 +701,8 @@ def test_what_cannot_be_pruned_is_refused_whatever_the_weights(
 def right_or_refused(
     build: Callable[[], nn.Module], pruned: Callable[[nn.Module], nn.Module]
 ) -> list[bool]:
-    """For each of 12 networks, whether it was pruned; requires that it says then what the masked
-    one says.
+    """Whether each of 12 networks was pruned; asserts that it then gives the outputs of the masked
+    one.
     """
     done = []
     for seed in range(12):
@@ -732,13 +732,13 @@ def right_or_refused(
         (splitting, ("",)),
     ],
 )
-def test_what_moves_channels_about_is_pruned_right_or_refused(
+def test_networks_that_reorder_channels_are_pruned_correctly_or_refused(
     build: Callable[[], nn.Module], sites: Sequence[str], ratio: float
 ) -> None:
     done = right_or_refused(
         build, lambda model: ChannelPruning().apply(model, dict.fromkeys(sites, ratio), IMAGES)
     )
-    # A split of the channels can come out even; the others cannot.
+    # Equal halves of a split can be pruned by chance; the others cannot.
     assert not all(done) if build is splitting else not any(done)
 
 
@@ -746,7 +746,7 @@ def loss_on_images(model: nn.Module) -> Tensor:
     return nn.functional.cross_entropy(model(IMAGES), torch.arange(6) % 4)
 
 
-# Those with batch normalization at all sites that a case has.
+# The networks with batch normalization at every site of a case.
 NORMALISED = (normalized, separable, inverted, residual)
 CRITERIA = [L1, FPGM, GAMMA, APOZ, random(0), taylor(loss_on_images)]
 
@@ -756,7 +756,7 @@ CRITERIA = [L1, FPGM, GAMMA, APOZ, random(0), taylor(loss_on_images)]
 def test_every_criterion_shrinks_a_network_right(case: Case, criterion: PruningCriterion) -> None:
     model = seeded_network(case.build)
     if criterion is GAMMA and case.build not in NORMALISED:
-        with pytest.raises(ValueError, match="'gamma' must find something to judge at tied layers"):
+        with pytest.raises(ValueError, match="'gamma' must have scores for one of the tied layers"):
             ChannelPruning(criterion).apply(model, case.ratios, IMAGES)
         return
     pruned = ChannelPruning(criterion).apply(copy.deepcopy(model), case.ratios, IMAGES)
@@ -793,7 +793,7 @@ def test_a_pruned_network_trains_on(case: Case) -> None:
 
 
 def program(model: nn.Module) -> Program | None:
-    """The integer program; None where the network has none, pruned or not."""
+    """The integer program; None if the network has none, whether it is pruned or not."""
     try:
         return lower(model, IMAGES)
     except UnsupportedError:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, quantize
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.packed import flash_bytes, pack, unpack
-from nas.program import Conv, Linear, logits
+from nas.program import Layer, logits
 from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear, UnsupportedError
-from nas.quantize.weight_levels import Scales
+from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
@@ -92,13 +92,13 @@ def test_the_ranges_are_those_of_exactly_the_batch_given() -> None:
     found = ranges(quantized)
     assert list(found) == ["input_1", "b_1", "b_2", "head"]
     assert found["input_1"] == (IMAGES.min().item(), IMAGES.max().item())
-    # Behind a ReLU the range begins at zero, and what is seen there is what the quantized layer
-    # before it gives.
+    # After a ReLU the range begins at zero, and it is calibrated on the outputs of quantized
+    # layers.
     inside = nn.Sequential(
         quantized.get_submodule("a"), floats.get_submodule("b.0"), nn.ReLU()
     ).eval()
     assert found["b_1"] == pytest.approx((0.0, inside(IMAGES).max().item()))
-    # Calibration is no training.
+    # Calibration does not train.
     assert all(
         torch.equal(before[name], tensor)
         for name, tensor in quantized.state_dict().items()
@@ -158,10 +158,11 @@ def test_a_layer_that_is_used_twice_is_quantized_once_with_a_range_for_each_use(
         assert len(ranges(model)) == 3
 
 
-def test_what_has_no_integer_form_is_refused() -> None:
+def test_operations_without_an_integer_form_are_refused() -> None:
     model = nn.Sequential(network(), nn.Softmax(1))
     with pytest.raises(
-        UnsupportedError, match=r"'1', a Softmax, has no integer form; these have one: .*Conv2d"
+        UnsupportedError,
+        match=r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d",
     ):
         Quantization().apply(model, {"": 4}, IMAGES)
 
@@ -245,7 +246,7 @@ METHODS: list[tuple[int, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("bits", "options"), METHODS)
 @pytest.mark.parametrize("gains", ["none", "ones", "of both signs"])
-def test_the_program_says_what_the_trained_network_says(
+def test_the_program_gives_the_outputs_of_the_trained_network(
     bits: int, options: dict[str, Any], gains: str
 ) -> None:
     normed = gains != "none"
@@ -272,13 +273,11 @@ def test_the_program_says_what_the_trained_network_says(
             for parameter in quantized.parameters()
         )
         optimizer.step()
-    program = lower(snapped(quantized, IMAGES), IMAGES)
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert [layer.bits for layer in layers] == [bits] * 3
+    program = lower(snapped(quantized), IMAGES)
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert [layer.weights.bits for layer in layers] == [bits] * 3
     affine = options.get("weights") == "affine" and bits > 1
-    assert [layer.zero_points is not None for layer in layers] == [affine] * 3
+    assert [layer.weights.zero_points is not None for layer in layers] == [affine] * 3
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
         said = quantized.eval()(inputs).numpy()
@@ -289,7 +288,7 @@ def test_the_program_says_what_the_trained_network_says(
 
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> None:
+def test_affine_weights_are_counted_before_they_are_trained(scales: Granularity) -> None:
     sizes = {}
     for weights in ("max", "affine"):
         method = Quantization(
@@ -302,12 +301,12 @@ def test_affine_weights_are_counted_before_they_are_trained(scales: Scales) -> N
                 with seeded(seed):
                     for parameter in model.parameters():
                         nn.init.normal_(parameter)
-                program = lower(method.apply(model, {"a": bits}, IMAGES), IMAGES, keep_dead=True)
+                program = lower_all_channels(method.apply(model, {"a": bits}, IMAGES), IMAGES)
                 found.append(flash_bytes(program))
                 assert len(pack(program)) <= found[-1]
             assert found[0] == found[1]
             sizes[weights, bits] = found[0]
-    # Two bytes, and zero points of as many bits for four channels.
+    # Two bytes, and the zero points of four channels at the same bit-width.
     assert [sizes["affine", bits] - sizes["max", bits] for bits in (1, 2, 4, 8)] == [
         0,
         2 + 1,
@@ -368,7 +367,7 @@ def test_more_bits_are_closer_to_the_floats() -> None:
 
 
 class Space:
-    """A network with every bit-width, and a sum."""
+    """A network with a layer of every bit-width, and a residual sum."""
 
     choices = Choices([Choice("body", "bits", (1, 2, 4)), Choice("head", "bits", (2, 8))])
 

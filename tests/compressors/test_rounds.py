@@ -42,9 +42,9 @@ def test_a_ratio_is_the_share_of_the_original_channels(shares: list[float]) -> N
     assert widths(pruned) == expected[-1]
 
 
-def test_each_round_judges_what_training_has_made() -> None:
+def test_importances_are_computed_anew_in_each_round() -> None:
     def favor(model: nn.Module) -> None:
-        """Makes the channel of smallest norm, where it is made and read, the one of largest."""
+        """Gives the channel with the smallest norm the largest one, where it is written and read."""
         made, read = model.get_parameter("0.weight"), model.get_parameter("2.weight")
         with torch.no_grad():
             least = (made.square().sum((1, 2, 3)) + read.square().sum((0, 2, 3))).argmin()
@@ -100,7 +100,9 @@ def test_rounds_with_training_and_taylor(tiny_task: Task) -> None:
 
 @pytest.mark.parametrize("shares", [[], [0.5, 0.3]])
 def test_rounds_must_be_there_and_not_fall(shares: list[float]) -> None:
-    with pytest.raises(ValueError, match="at least one, and not fall, but got"):
+    with pytest.raises(
+        ValueError, match="at least one ratio, and none below the one before, but got"
+    ):
         prune_in_rounds(network(), shares, IMAGES, lambda model: None)
     with pytest.raises(ValueError, match=r"at least 0 and below 1, but got 1.0"):
         prune_in_rounds(network(), [0.5, 1.0], IMAGES, lambda model: None)

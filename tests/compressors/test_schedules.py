@@ -18,7 +18,7 @@ def test_one_shot_is_over_before_it_begins() -> None:
     assert [one_shot(progress) for progress in (0.0, 0.5, 1.0)] == [1.0, 1.0, 1.0]
 
 
-def test_a_constant_sparsity_begins_when_it_is_told() -> None:
+def test_a_constant_schedule_removes_all_at_its_beginning() -> None:
     assert [constant(progress, 0.3) for progress in (0.0, 0.29, 0.3, 1.0)] == [0.0, 0.0, 1.0, 1.0]
 
 
@@ -42,7 +42,7 @@ def test_the_values_are_those_of_the_formulas() -> None:
     assert linear(0.3, 0.0, 0.75) == pytest.approx(0.4)
     assert linear(0.5, 0.4, 0.8) == pytest.approx(0.25)
     assert polynomial(0.5, 2.0, 0.0, 1.0) == pytest.approx(0.75)
-    # Of Zhu and Gupta: s = s_f + (s_0 - s_f) (1 - t)^3 with s_0 = 0.
+    # Zhu and Gupta (2017): s = s_f + (s_0 - s_f) (1 - t)^3 with s_0 = 0.
     assert cubic(0.375) == pytest.approx(1 - 0.5**3)
     assert cubic(0.25, 0.0, 1.0) == pytest.approx(1 - 0.75**3)
 
@@ -50,9 +50,9 @@ def test_the_values_are_those_of_the_formulas() -> None:
 @pytest.mark.parametrize(
     ("begin", "end", "power"), [(0.5, 0.5, 3.0), (-0.1, 0.5, 3.0), (0.0, 1.1, 3.0), (0.0, 1.0, 0.0)]
 )
-def test_what_is_no_schedule_is_refused(begin: float, end: float, power: float) -> None:
+def test_parameters_out_of_range_are_refused(begin: float, end: float, power: float) -> None:
     with pytest.raises(
-        ValueError, match="a schedule needs 0 <= begin < end <= 1 and a positive power"
+        ValueError, match="a schedule must have 0 <= begin < end <= 1 and a positive power"
     ):
         polynomial(0.0, power, begin, end)
 

@@ -6,18 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors import sharing
+from compressors import kmeans
+from compressors.kmeans import cluster
 from compressors.quantization import Quantization
 from compressors.schedules import cubic, one_shot
-from compressors.sharing import Sharing, cluster, share, shareable
+from compressors.sharing import Sharing, share, shareable
 from compressors.sparsity import WeightPruning
 from nas.compress import Compressor, compress
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.mask import Schedule
 from nas.onnx.floating import float_to_onnx
 from nas.packed import flash_bytes, ledger, pack, unpack
 from nas.packed.bits import packed_bytes
-from nas.program import Conv, Linear, logits
+from nas.program import Layer, Linear, logits
 from nas.quantize import SharedConv2d, SharedLinear
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
@@ -61,7 +62,7 @@ def train(model: nn.Module, steps: int = 15) -> nn.Module:
 
 
 def weights(model: nn.Module) -> list[Tensor]:
-    """What each layer multiplies with."""
+    """The rounded weights of each layer."""
     layers = [
         module for module in model.modules() if isinstance(module, (SharedConv2d, SharedLinear))
     ]
@@ -76,7 +77,7 @@ def test_centers_by_hand() -> None:
 
 
 def test_centers_begin_evenly_between_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "ROUNDS", 0)
+    monkeypatch.setattr(kmeans, "ROUNDS", 0)
     assert cluster(np.array([5.0, -3.0, 0.0]), 5)[0].tolist() == [-3.0, -1.0, 1.0, 3.0, 5.0]
 
 
@@ -105,7 +106,7 @@ def test_more_entries_are_nearer_and_few_beat_even_ones() -> None:
 
     errors = [error(entries) for entries in (2, 4, 16, 64)]
     assert errors == sorted(errors, reverse=True)
-    # Lloyd's quantizers of a normal distribution, by Max (1960): 0.3634 for 2 levels, 0.1175 for 4.
+    # Errors of the optimal quantizers of a normal distribution (Max, 1960), of 2 and 4 levels.
     assert errors[:2] == pytest.approx([0.3634, 0.1175], rel=0.05)
 
 
@@ -176,20 +177,20 @@ def test_zeros_stay_zero_and_clusters_stay_clusters_through_training() -> None:
         assert (new[zero] == 0).all()
         assert not torch.equal(old, new)
         assert len(torch.unique(new)) <= 4
-        # What was one value still is.
+        # Weights with the same value still have one.
         for value in torch.unique(old):
             assert len(torch.unique(new[old == value])) == 1
 
 
 @pytest.mark.parametrize("entries", [2, 5, 16, 64])
 @pytest.mark.parametrize(("weights", "bits"), [("max", 8), ("affine", 8), ("affine", 3)])
-def test_the_program_says_what_the_trained_network_says(
+def test_the_program_gives_the_outputs_of_the_trained_network(
     entries: int, weights: WeightMethod, bits: int
 ) -> None:
     trained = train(
         Quantization(weights=weights).apply(share(network(), entries), {"": bits}, IMAGES), steps=8
     )
-    program = lower(snapped(trained, IMAGES), IMAGES)
+    program = lower(snapped(trained), IMAGES)
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():
         said = trained.eval()(inputs).numpy()
@@ -197,31 +198,29 @@ def test_the_program_says_what_the_trained_network_says(
     assert (off < 0.01).mean() > 0.995
     assert off.max() < 1.5
     for operation in program.operations:
-        if isinstance(operation, (Conv, Linear)):
-            assert operation.entries == entries
-            assert (operation.zero_points is not None) == (weights == "affine")
-            assert len(np.unique(operation.weights)) <= entries
+        if isinstance(operation, Layer):
+            assert operation.weights.entries == entries
+            assert (operation.weights.zero_points is not None) == (weights == "affine")
+            assert len(np.unique(operation.weights.values)) <= entries
 
 
 @pytest.mark.parametrize("shared_first", [True, False])
 def test_shared_values_are_affine_where_the_weights_were_to_be(shared_first: bool) -> None:
     compressors: list[Compressor] = [Sharing(), Quantization(weights="affine")]
-    design = {"codes": 8, "bits": 4, "7.bits": 3}
-    program = lower(
+    design = {"codebook_size": 8, "bits": 4, "7.bits": 3}
+    program = lower_all_channels(
         compress(network(), design, compressors if shared_first else compressors[::-1], IMAGES),
         IMAGES,
-        keep_dead=True,
     )
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert [layer.bits for layer in layers] == [4, 4, 3, 4]
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert [layer.weights.bits for layer in layers] == [4, 4, 3, 4]
     for layer in layers:
+        levels, zeros = layer.weights.levels, layer.weights.zero_points
         # Positive gains and one scale: one zero point, and no more values than entries.
-        assert layer.zero_points is not None
-        assert len(np.unique(layer.zero_points)) == 1
-        assert 3 < len(np.unique(layer.levels)) <= 8
-        assert layer.levels.max() - layer.levels.min() >= 2**layer.bits - 2
+        assert zeros is not None
+        assert len(np.unique(zeros)) == 1
+        assert 3 < len(np.unique(levels)) <= 8
+        assert levels.max() - levels.min() >= 2**layer.weights.bits - 2
     assert len(pack(program)) <= flash_bytes(program)
 
 
@@ -238,15 +237,13 @@ def test_gains_stay_positive_or_signs_would_double_the_codebook() -> None:
     assert (shared.get_parameter("1.weight") > 0).all()
     with torch.no_grad():
         shared.get_parameter("4.weight").sub_(100.0)
-    assert len(np.unique(weights_of(lower(shared, IMAGES, keep_dead=True), 1))) <= 256
+    assert len(np.unique(weights_of(lower_all_channels(shared, IMAGES), 1))) <= 256
     assert model.get_parameter("1.weight").min() < 0  # the network itself is left alone
 
 
 def weights_of(program: Any, index: int) -> Any:
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    return layers[index].weights
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    return layers[index].weights.values
 
 
 def test_files_hold_indices_and_a_codebook() -> None:
@@ -271,20 +268,20 @@ def test_files_hold_indices_and_a_codebook() -> None:
     assert flash_bytes(lower(model, inputs)) - sizes[16] == 8800 // 2 - 2 * 17
 
 
-def test_what_is_counted_follows_from_the_settings_alone() -> None:
+def test_costs_follow_from_the_settings_alone() -> None:
     counted = {
-        flash_bytes(lower(share(network(seed), 16), IMAGES, keep_dead=True)) for seed in range(3)
+        flash_bytes(lower_all_channels(share(network(seed), 16), IMAGES)) for seed in range(3)
     }
     trained = train(Quantization().apply(share(network(), 16), {"": 8}, IMAGES))
-    counted.add(flash_bytes(lower(snapped(trained, IMAGES), IMAGES, keep_dead=True)))
+    counted.add(flash_bytes(lower_all_channels(snapped(trained), IMAGES)))
     assert len(counted) == 1
 
 
 class Space:
     choices = Choices(
         [
-            Choice("a", "codes", (0, 2, 16)),
-            Choice("b", "codes", (4, 256)),
+            Choice("a", "codebook_size", (0, 2, 16)),
+            Choice("b", "codebook_size", (4, 256)),
             Choice("b", "bits", (3, 8)),
         ]
     )
@@ -303,18 +300,18 @@ def test_the_contract_is_kept() -> None:
     check_compressor(Quantization(), Space(), torch.rand(16, 1, 8, 8), 3, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("first", ["codes", "bits"])
+@pytest.mark.parametrize("first", ["codebook_size", "bits"])
 def test_values_have_the_bits_of_their_layer_whichever_comes_first(first: str) -> None:
     model = network()
-    if first == "codes":
+    if first == "codebook_size":
         model = Quantization().apply(Sharing().apply(model, {"": 8}, IMAGES), {"": 3}, IMAGES)  # type: ignore[assignment]
     else:
         model = Sharing().apply(Quantization().apply(model, {"": 3}, IMAGES), {"": 8}, IMAGES)  # type: ignore[assignment]
-    program = lower(snapped(train(model, 3), IMAGES), IMAGES)
+    program = lower(snapped(train(model, 3)), IMAGES)
     found = [
-        (operation.bits, operation.entries)
+        (operation.weights.bits, operation.weights.entries)
         for operation in program.operations
-        if isinstance(operation, (Conv, Linear))
+        if isinstance(operation, Layer)
     ]
     assert found == [(3, 8)] * 4
 
@@ -343,7 +340,8 @@ def test_layers_of_zeros_are_finite() -> None:
 @pytest.mark.parametrize("entries", [1, 257, -2, True, 4.0, "16", None])
 def test_other_numbers_of_values_are_refused_with_their_site(entries: Any) -> None:
     with pytest.raises(
-        ValueError, match=rf"codes must be 0 or one of 2 … 256, but got {entries!r} at '3'"
+        ValueError,
+        match=rf"a codebook size must be 0 or one of 2 … 256, but got {entries!r} at '3'",
     ):
         share(network(), {"3": entries})
 
@@ -386,15 +384,15 @@ def test_masked_weights_share_their_zero_and_are_counted_so(schedule: Schedule) 
         nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10)),
         torch.rand(32, 64),
     )
-    design = {"0.sparsity": 0.9, "0.codes": 16, "bits": 8}
+    design = {"0.sparsity": 0.9, "0.codebook_size": 16, "bits": 8}
     squeezed = compress(
         model, design, [WeightPruning(schedule=schedule), Sharing(), Quantization()], images
     )
-    program = lower(snapped(squeezed, images), images)
+    program = lower(snapped(squeezed), images)
     layer = program.operations[0]
     assert isinstance(layer, Linear)
-    assert np.count_nonzero(layer.weights) <= 384
-    assert len(np.unique(layer.weights)) <= 16
+    assert np.count_nonzero(layer.weights.values) <= 384
+    assert len(np.unique(layer.weights.values)) <= 16
     # 384 indices of 4 bits and gaps, against 3,840 indices; 600 weights of 8 bits in the head.
     assert len(pack(program)) <= flash_bytes(program) < 700 + 600 + 70 * 6 + 100
 
@@ -409,5 +407,5 @@ def test_layers_that_shared_values_make_smaller_are_listed() -> None:
         model = nn.Sequential(nn.Linear(least, 1), nn.Linear(least + 1, 1))
         expected = [] if entries == 256 else ["1"]
         assert shareable(model, entries) == expected
-    with pytest.raises(ValueError, match="codes must be 0 or one of"):
+    with pytest.raises(ValueError, match="a codebook size must be 0 or one of"):
         shareable(nn.Linear(2, 2), 1)

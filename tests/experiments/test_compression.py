@@ -4,12 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from benchmarks.joint_compression import joint as joint_points
 from benchmarks.joint_compression import row, uniform
-from benchmarks.methods import residual
-from experiments.compression import COMPRESSORS, compression, joint, trained
+from compressors.joint import JOINT_COMPRESSORS
+from experiments.compression import compression, residual_network, trained
 from nas.compress import compress, settings_of
 from nas.data import digits
 from nas.evaluate import Evaluator
@@ -27,7 +26,7 @@ TASK = digits(generator(0, "digits"))
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of a network of eight channels, trained a little."""
+    """The file of the weights of a network of eight channels after a few epochs."""
     path = tmp_path_factory.mktemp("weights") / "trained.npz"
     weights.save(trained(TASK, 8, 10, None, 0), path)
     return path
@@ -52,7 +51,7 @@ def test_a_search_ends_within_its_budget(file: Path, tmp_path: Path) -> None:
     assert found.best.metrics["size_bytes"] <= 1800
 
 
-def test_a_candidate_starts_from_what_was_learnt(file: Path) -> None:
+def test_a_candidate_starts_from_the_trained_weights(file: Path) -> None:
     experiment = small(file, size_bytes=None)
     genes = [
         choice.options.index(8) if choice.kind == "bits" else 0
@@ -63,41 +62,11 @@ def test_a_candidate_starts_from_what_was_learnt(file: Path) -> None:
     assert len(evaluation.history) == 1
 
 
-def test_every_kind_of_compression_is_a_choice_and_each_group_has_one_ratio(file: Path) -> None:
-    model = trained(TASK, 8, 1, file, 0)
-    choices = joint(model, TASK.example)
-    assert {choice.kind for choice in choices} == {compressor.kind for compressor in COMPRESSORS}
-    assert [choice.site for choice in choices if choice.kind == "drop"] == [
-        "block0",
-        "block1",
-        "block2",
-    ]
-    assert [choice.site for choice in choices if choice.kind == "prune"] == [
-        "stem.0",
-        *(f"block{i}.first" for i in range(3)),
-    ]
-    assert [choice.site for choice in choices if choice.kind == "bits"] == [
-        *("stem.0", *(f"block{i}.{name}" for i in range(3) for name in ("first", "second")), "head")
-    ]
-    assert {choice.site.partition(".")[0] for choice in choices if choice.kind == "codes"} == {
-        "block0",
-        "block1",
-        "block2",
-    }
-    dropped = choices.decode([1] * 3 + [0] * (len(choices) - 3))
-    assert set(dropped) == {
-        "block0.drop",
-        "block1.drop",
-        "block2.drop",
-        "stem.0.prune",
-        "stem.0.bits",
-        "head.bits",
-    }
-
-
 def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> None:
     experiment = small(file)
-    check_space(experiment.space, TASK.train.inputs[:4], 10, np.random.default_rng(0), COMPRESSORS)
+    check_space(
+        experiment.space, TASK.train.inputs[:4], 10, np.random.default_rng(0), JOINT_COMPRESSORS
+    )
     evaluator: Evaluator = experiment.evaluator(cross_entropy)
     rng, kinds = np.random.default_rng(1), set[str]()
     for _ in range(12):
@@ -106,7 +75,7 @@ def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> No
         model = compress(
             evaluator.space.build(design, TASK.example, 10),
             design,
-            COMPRESSORS,
+            JOINT_COMPRESSORS,
             TASK.train.inputs[:256],
         )
         counted = evaluator.facts(genotype).costs
@@ -114,14 +83,16 @@ def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> No
         assert metrics["size_bytes"] <= metrics["flash_bytes"] <= counted["flash_bytes"]
         kinds |= {
             kind
-            for kind in ("rank", "sparsity", "codes")
+            for kind in ("rank", "sparsity", "codebook_size")
             if any(settings_of(design, kind).values())
         }
-    assert kinds == {"rank", "sparsity", "codes"}
+    assert kinds == {"rank", "sparsity", "codebook_size"}
 
 
-def test_what_is_just_within_a_budget_is_trained_and_a_byte_less_refuses_it(file: Path) -> None:
-    for kind, value, bits in (("sparsity", 0.5, 4), ("rank", 0.25, 4), ("codes", 16, 8)):
+def test_a_candidate_just_within_the_budget_is_trained_and_a_byte_less_refuses_it(
+    file: Path,
+) -> None:
+    for kind, value, bits in (("sparsity", 0.5, 4), ("rank", 0.25, 4), ("codebook_size", 16, 8)):
         choices = small(file).space.choices
         options = {
             "drop": False,
@@ -129,7 +100,7 @@ def test_what_is_just_within_a_budget_is_trained_and_a_byte_less_refuses_it(file
             "bits": bits,
             "sparsity": 0.0,
             "rank": 1.0,
-            "codes": 0,
+            "codebook_size": 0,
             kind: value,
         }
         genes = [choice.options.index(options[choice.kind]) for choice in choices]
@@ -176,7 +147,7 @@ def test_every_option_reaches_the_experiment(file: Path) -> None:
     assert (experiment.trials, experiment.seed) == (7, 3)
     assert isinstance(experiment.space, TrainedNetwork)
     with seeded(0):
-        assert repr(experiment.space.model) == repr(residual(TASK, 8))
+        assert repr(experiment.space.model) == repr(residual_network(TASK, 8))
 
 
 def test_the_table_has_files_of_all_bits_and_the_best_within_limits(file: Path) -> None:
@@ -191,19 +162,3 @@ def test_the_table_has_files_of_all_bits_and_the_best_within_limits(file: Path) 
     assert found["joint, within 3,000"][0] <= 3000
     assert row("a", [(1000.0, 0.5), (3001.0, 0.75)]) == "| a | 2,000 | 0.6250 ± 0.1250 |"
     assert row("a", [(1000.0, 0.5)]) == "| a | 1,000 | 0.5000 ± 0.0000 |"
-
-
-def test_a_network_without_blocks_or_layers_of_weight_has_fewer_choices() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
-    assert [choice.name for choice in joint(model, TASK.example)] == [
-        *("1.prune", "1.bits", "1.sparsity", "1.rank", "1.codes"),
-        "3.bits",
-    ]
-    twice = nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
-    )
-    twice[3] = twice[1]
-    assert [choice.name for choice in joint(twice, TASK.example) if choice.kind == "bits"] == [
-        "1.bits",
-        "5.bits",
-    ]

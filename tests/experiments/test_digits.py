@@ -101,7 +101,7 @@ def test_strategies_of_an_extra_are_refused_without_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(
         ValueError,
-        match=r"the strategy 'tpe' cannot be used here, .*: this strategy needs Optuna, .*pip install",
+        match=r"must have its packages installed, but 'tpe' has not: this strategy needs Optuna, .*pip install",
     ):
         digits("tpe")
 

@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nas.program.operations import (
-    MAX_SHIFT,
-    MIN_SHIFT,
-    OPERATIONS,
     Add,
     AvgPool,
     Concat,
@@ -23,15 +20,15 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
-    Scaling,
-    Shape,
-    TensorType,
+    PRelu,
+    Requantized,
+    SameScale,
     Upsample,
-    Weights,
-    ZeroPoints,
 )
 from nas.program.program import Program
-from nas.program.shapes import result_shape
+from nas.program.scaling import MAX_SHIFT, MIN_SHIFT, Scaling
+from nas.program.tensors import Shape, TensorType
+from nas.program.weights import IntegerWeights
 
 Numbers = Callable[[int, int, int], NDArray[np.int64]]
 Option = TypeVar("Option")
@@ -40,8 +37,8 @@ LARGEST = 2000
 
 
 class Builder:
-    """A program that grows by one operation at a time; what is not given comes from `numbers(low,
-    high, count)`.
+    """A program that grows by one operation at a time; what is not given is drawn from
+    `numbers(low, high, count)`.
     """
 
     def __init__(self, shape: Shape, numbers: Numbers) -> None:
@@ -50,14 +47,14 @@ class Builder:
         self.operations: list[Operation] = []
 
     def program(self) -> Program:
-        """What was appended, and a Flatten where the last result is an image, or nothing was."""
+        """The appended operations, and a Flatten if there are none or the last result is an image."""
         if len(self.tensors[-1].shape) == 3 or not self.operations:
             self.flatten(len(self.operations))
         return Program(tuple(self.tensors), tuple(self.operations))
 
     def grow(self, kind: type[Operation]) -> None:
-        """Appends an operation of `kind` to a tensor that it can read, mostly the last; nothing
-        where there is none.
+        """Appends an operation of `kind` to a tensor that it can read, mostly the last; does nothing
+        if there is none.
         """
         rank = {Conv: 3, MaxPool: 3, AvgPool: 3, Upsample: 3, Linear: 1}.get(kind)
         fitting = [
@@ -71,7 +68,7 @@ class Builder:
     def conv(
         self,
         source: int,
-        weights: Weights | None = None,
+        weights: NDArray[np.int8] | None = None,
         bits: int | None = None,
         groups: int | None = None,
         affine: bool | None = None,
@@ -96,14 +93,13 @@ class Builder:
             (self.pair(1, 3), padding, dilation, groups),
         )
         zeros = self.zero_points(out, bits) if affine else None
-        return self.append(
-            Conv("conv", (source,), weights, bits, biases, scaling, *geometry, zero_points=zeros)
-        )
+        integers = IntegerWeights(weights, bits, zeros)
+        return self.append(Conv("conv", (source,), scaling, integers, biases, *geometry))
 
     def linear(
         self,
         source: int,
-        weights: Weights | None = None,
+        weights: NDArray[np.int8] | None = None,
         bits: int | None = None,
         affine: bool | None = None,
     ) -> int:
@@ -113,9 +109,8 @@ class Builder:
             weights = self.weights((self.one(1, 9), self.tensors[source].size), bits, affine)
         biases, scaling = self.biases(len(weights)), self.scaling(len(weights))
         zeros = self.zero_points(len(weights), bits) if affine else None
-        return self.append(
-            Linear("linear", (source,), weights, bits, biases, scaling, zero_points=zeros)
-        )
+        integers = IntegerWeights(weights, bits, zeros)
+        return self.append(Linear("linear", (source,), scaling, integers, biases))
 
     def add(self, source: int) -> int:
         same = [
@@ -164,22 +159,28 @@ class Builder:
             bits,
         )
 
+    def prelu(self, source: int) -> int:
+        scaling, largest = self.scaling(1), 2 ** self.one(0, 16) - 1
+        nonzero = dataclasses.replace(scaling, multipliers=scaling.multipliers.clip(1))
+        slopes = self.numbers(-largest, largest, self.tensors[source].shape[0])
+        return self.append(PRelu("prelu", (source,), nonzero, slopes.astype(np.int32)))
+
     def append(self, operation: Operation, bits: int = 8) -> int:
         """The index of the result."""
         source = self.tensors[operation.inputs[0]]
-        shape = result_shape(operation, [self.tensors[index].shape for index in operation.inputs])
-        if isinstance(operation, (MaxPool, Gather, Flatten, Upsample)):
+        shape = operation.result_shape([self.tensors[index].shape for index in operation.inputs])
+        if isinstance(operation, SameScale):
             scale, zero, bits = source.scale, source.zero, source.bits
         else:
-            if isinstance(operation, (Conv, Linear, Add, Mul, Concat, AvgPool)):
+            if isinstance(operation, Requantized):
                 bits = self.one(max(operation.scaling.high.bit_length(), 1), 8)
             scale, zero = self.scale(), self.one(0, 2**bits - 1)
         self.operations.append(operation)
         self.tensors.append(TensorType(shape, scale, zero, bits))
         return len(self.operations)
 
-    def weights(self, shape: Shape, bits: int, affine: bool = False) -> Weights:
-        """Any levels, two of them, or mostly zeros."""
+    def weights(self, shape: Shape, bits: int, affine: bool = False) -> NDArray[np.int8]:
+        """Any levels, just two of them, or mostly zeros."""
         top = max(2 ** (bits - 1) - 1, 1)
         values = self.numbers(-top - affine, top, prod(shape))
         values = self.choice(
@@ -191,14 +192,14 @@ class Builder:
         )
         return (np.where(values < 0, -1, 1) if bits == 1 else values).astype(np.int8).reshape(shape)
 
-    def zero_points(self, count: int, bits: int) -> ZeroPoints:
-        """Any, or one for all."""
+    def zero_points(self, count: int, bits: int) -> NDArray[np.uint8]:
+        """Different ones, or one for all channels."""
         return np.resize(self.numbers(0, 2**bits - 1, self.choice([1, count])), count).astype(
             np.uint8
         )
 
-    def affine(self, weights: Weights | None, bits: int) -> bool:
-        """Whether weights are to have zero points, which given ones have not."""
+    def affine(self, weights: NDArray[np.int8] | None, bits: int) -> bool:
+        """Whether weights get zero points; given ones get none."""
         return weights is None and bits > 1 and bool(self.one(0, 1))
 
     def biases(self, count: int) -> NDArray[np.int32]:
@@ -240,6 +241,7 @@ APPEND: dict[type[Operation], Callable[[Builder, int], int]] = {
     Flatten: Builder.flatten,
     Upsample: Builder.upsample,
     Lut: Builder.lut,
+    PRelu: Builder.prelu,
 }
 
 
@@ -267,13 +269,13 @@ def _programs(draw: st.DrawFn) -> Program:
     dimension = st.integers(1, 6)
     shape = draw(st.tuples(dimension, dimension, dimension) | st.tuples(dimension))
     builder = Builder(shape, numbers_from(draw(st.integers(0, 2**31))))
-    for kind in draw(st.lists(st.sampled_from(OPERATIONS), max_size=12)):
+    for kind in draw(st.lists(st.sampled_from([*APPEND]), max_size=12)):
         builder.grow(kind)
     return builder.program()
 
 
 def _assert_same(found: Program, wanted: Program) -> None:
-    """All but the names of operations is equal."""
+    """Asserts that all but the names of operations is equal."""
     assert found.tensors == wanted.tensors
     assert list(map(type, found.operations)) == list(map(type, wanted.operations))
     for one, other in zip(found.operations, wanted.operations, strict=True):
@@ -284,7 +286,7 @@ def _assert_same(found: Program, wanted: Program) -> None:
 
 def _assert_equal(one: object, other: object) -> None:
     assert type(one) is type(other)
-    if isinstance(one, Scaling):
+    if isinstance(one, (Scaling, IntegerWeights)):
         for field in dataclasses.fields(one):
             _assert_equal(getattr(one, field.name), getattr(other, field.name))
     elif isinstance(one, np.ndarray):
@@ -297,7 +299,7 @@ def _assert_equal(one: object, other: object) -> None:
 
 @pytest.fixture(scope="session")
 def programs() -> st.SearchStrategy[Program]:
-    """Valid programs of all kinds of operations."""
+    """Valid programs with operations of all kinds."""
     return _programs()
 
 
@@ -309,5 +311,5 @@ def build() -> Callable[..., Builder]:
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[[Program, Program], None]:
-    """Refuses two programs that differ in more than names."""
+    """Asserts that two programs differ in the names of operations at most."""
     return _assert_same

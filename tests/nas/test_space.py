@@ -117,6 +117,21 @@ def changed(index: int, **parts: Any) -> Choices:
     return Choices([*CONV[:index], Choice(**new), *CONV[index + 1 :]])
 
 
+def test_every_canonical_genotype_is_enumerated_once_in_lexicographic_order() -> None:
+    choices = Choices(
+        [
+            Choice("", "depth", (1, 2)),
+            Choice("a", "op", ("skip", "conv", "pool"), ("depth", frozenset({2}))),
+            Choice("a", "width", (8, 16), ("a.op", frozenset({"conv"}))),
+            Choice("", "bits", (4, 8)),
+        ]
+    )
+    genotypes = list(choices.enumerate())
+    assert len(genotypes) == choices.size == 10
+    assert genotypes == sorted(set(genotypes))
+    assert all(choices.canonical(genotype) == genotype for genotype in genotypes)
+
+
 def test_the_digest_changes_with_every_part_of_a_space_and_with_nothing_else() -> None:
     others = [
         changed(5, site="tail"),

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.compress import layers_at, settings_of
+from nas.compress import settings_of
+from nas.layers import layers_at
 from nas.seeds import seeded
 from nas.space import Design
 from nas.testing.compressor import check_compressor
@@ -45,7 +46,7 @@ def network(space: ConvStages, design: Mapping[str, Any], example: Tensor) -> nn
 
 
 def fingerprint(space: ConvStages, design: Design) -> str:
-    """The modules of the network, whether blocks are residual, and what is to become of each layer."""
+    """The modules of the network, whether blocks are residual, and the ratio and bits of each layer."""
     model = network(space, design, images(1, 1, 6, 6))
     residual = [
         name for name, module in model.named_modules() if getattr(module, "residual", False)
@@ -60,7 +61,7 @@ def fingerprint(space: ConvStages, design: Design) -> str:
 
 
 def shapes(model: nn.Module, example: Tensor) -> Mapping[str, tuple[int, ...]]:
-    """The shape behind each part, of one sample."""
+    """The shape of one sample after each part."""
     said = {}
     for name, child in model.named_children():
         example = child(example)
@@ -114,6 +115,7 @@ def test_one_choice_after_the_other() -> None:
     # 4 operators, 5 widths, 3 ratios, 5 or 25 bit-widths; the second stage may be skipped.
     first = 4 * 5 * 3 * (5 + 25)
     assert choices.size == 5 * first * (first + 1) * 5
+    assert ConvStages().choices.size == 20_113_249_732_500
 
 
 @pytest.mark.parametrize(

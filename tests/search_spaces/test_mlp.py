@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.compress import layers_at, settings_of
+from nas.compress import settings_of
+from nas.layers import layers_at
 from nas.seeds import seeded
 from nas.space import Design
 from nas.testing.compressor import check_compressor
@@ -29,7 +30,7 @@ def images(*shape: int) -> Tensor:
 
 
 def fingerprint(space: Mlp, design: Design, example: Tensor) -> str:
-    """The modules of the network, and what is to become of each layer."""
+    """The modules of the network, and the ratio and bits of each layer."""
     with seeded(0):
         model = space.build(design, example, 4)
     applied = {
@@ -66,6 +67,7 @@ def test_one_choice_after_the_other() -> None:
     ]
     assert SMALL.choices.arities == (2, 2, 2, 2, 2, 2, 2, 2)
     assert SMALL.choices.size == (8 + 8 * 8) * 2
+    assert Mlp().choices.size == 3_685_950
 
 
 def test_canonical_genotypes_are_all_the_different_networks() -> None:
@@ -96,7 +98,7 @@ def test_a_network_has_the_layers_of_its_design() -> None:
         nn.BatchNorm1d,
         nn.ReLU,
     ]
-    # Normalization has a shift of its own.
+    # Before normalization, which has a shift, a bias would be redundant.
     assert [name for name, _ in model.named_parameters() if name.endswith("bias")] == [
         "hidden0.1.bias",
         "hidden1.1.bias",

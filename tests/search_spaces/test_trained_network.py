@@ -45,7 +45,7 @@ CHOICES = Choices(
         Choice("block.first", "prune", (0.0, 0.5), KEPT),
         Choice("block", "sparsity", (0.0, 0.5), KEPT),
         Choice("block.second", "rank", (1.0, 0.25), KEPT),
-        Choice("stem", "codes", (0, 4)),
+        Choice("stem", "codebook_size", (0, 4)),
         Choice("", "bits", (3, 8)),
     ]
 )
@@ -140,7 +140,7 @@ def test_a_network_that_does_not_fit_the_task_is_refused(
     tiny: Callable[..., Experiment], tiny_task: Task, tmp_path: Path
 ) -> None:
     space = TrainedNetwork(network(), CHOICES)
-    with pytest.raises(ValueError, match=r"must take inputs \(2, 4, 4\), but says: .*channels"):
+    with pytest.raises(ValueError, match=r"must accept inputs \(2, 4, 4\), but raises: .*channels"):
         space.build(Design({}), torch.zeros(1, 2, 4, 4), 3)
     with pytest.raises(
         ValueError, match=r"must give logits \(1, 4\) for one sample, but gives \(1, 3\)"
@@ -169,7 +169,7 @@ def test_a_resumed_search_ends_where_an_undisturbed_one_does(
     ]
     assert {e.status for e in whole.evaluations} == {Status.OK}
     assert all(e.metrics["size_bytes"] <= e.metrics["flash_bytes"] for e in whole.evaluations)
-    # It began with what the network had learnt.
+    # Training started from the trained weights.
     assert whole.best is not None
     assert whole.best.history[0].accuracy > 0.8
 
@@ -188,7 +188,7 @@ def test_another_trained_network_is_another_experiment(
         run(search(tiny, other, trials=1), tmp_path)
 
 
-def test_what_has_the_same_weights_in_other_layers_is_another_experiment(
+def test_other_layers_with_the_same_weights_are_another_experiment(
     tiny: Callable[..., Experiment],
 ) -> None:
     bits = Choices([Choice("", "bits", (8,))])

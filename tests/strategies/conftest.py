@@ -6,9 +6,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """The controller's tensors are small: a second thread makes an update many times slower on a
-    busy machine.
-    """
+    """One thread: the tensors are small, and threads of a busy machine wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -32,7 +32,7 @@ def asked(choices: Choices, count: int, seed: int = 0) -> list[Genotype]:
 
 @pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("seed", range(5))
-def test_every_design_comes_once_and_then_again(choices: Choices, seed: int) -> None:
+def test_every_design_is_proposed_once_per_cycle(choices: Choices, seed: int) -> None:
     everything = {choices.canonical(genotype) for genotype in product(*map(range, choices.arities))}
     genotypes = asked(choices, choices.size + 3, seed)
     assert set(genotypes[: choices.size]) == everything
@@ -49,22 +49,22 @@ def test_the_first_proposals_have_each_option_of_the_first_choices_equally_often
             "the first choices in all combinations"
         )
     for option in range(3):
-        assert ((genes == option).mean(0) > 0.15).all(), "and all others vary"
+        assert ((genes == option).mean(0) > 0.15).all(), "and the later ones vary"
     assert len({tuple(column) for column in genes.T}) == 40
 
 
-def test_options_with_few_designs_below_take_their_turn_too() -> None:
+def test_options_with_few_designs_alternate_until_they_are_exhausted() -> None:
     genotypes = asked(CONDITIONAL, 6)
     assert sorted(genotype[0] for genotype in genotypes) == [0, 0, 1, 1, 2, 2]
     later = asked(CONDITIONAL, CONDITIONAL.size)[6:]
     assert {genotype[0] for genotype in later[2:]} == {1, 2}, "of depth 1 there are two designs"
 
 
-def test_a_vast_space_is_not_listed() -> None:
+def test_a_vast_space_is_not_enumerated() -> None:
     choices = Choices([Choice(f"stage{i}", "op", ("a", "b", "c", "d", "e")) for i in range(40)])
     assert choices.size > 10**20
     assert len(set(asked(choices, 1000))) == 1000
 
 
-def test_each_seed_starts_elsewhere() -> None:
+def test_different_seeds_give_different_orders() -> None:
     assert len({tuple(asked(CONDITIONAL, 5, seed)) for seed in range(10)}) > 5

@@ -34,7 +34,7 @@ def height(genotype: Genotype) -> float:
 
 
 @pytest.mark.parametrize("window", [1, 8])
-def test_a_single_hill_is_climbed_to_its_top(window: int) -> None:
+def test_the_maximum_of_a_unimodal_fitness_is_found(window: int) -> None:
     genotypes = searched(height, 90 * window, window)
     assert (3,) * 5 in genotypes
 
@@ -48,7 +48,7 @@ def test_every_proposal_is_a_neighbor_of_the_best_until_a_better_one_is_found() 
         best = max(best, genotype, key=height)
 
 
-def test_the_next_climb_starts_elsewhere_once_no_neighbor_is_better() -> None:
+def test_a_local_optimum_is_left_once_all_neighbors_are_known() -> None:
     genotypes = searched(height, 100)
     top = genotypes.index((3,) * 5)
     around = 5 * 3
@@ -66,7 +66,7 @@ def test_nothing_is_proposed_twice_and_the_starts_are_random() -> None:
     assert len({searched(height, 1, seed=seed)[0] for seed in range(10)}) > 5
 
 
-def test_a_neighbor_known_to_be_better_is_moved_to_without_being_proposed() -> None:
+def test_a_neighbor_known_to_be_better_becomes_the_center_without_a_proposal() -> None:
     choices = Choices(
         [
             Choice("", "width", tuple(range(12))),
@@ -82,7 +82,7 @@ def test_a_neighbor_known_to_be_better_is_moved_to_without_being_proposed() -> N
             strategy.tell(Proposal((gene, 0, 0)), (0.1 + gene / 100,))
         strategy.tell(Proposal((11, 1, 0)), (0.0,))
         strategy.tell(Proposal((11, 0, 1)), (0.0,))
-        strategy._spare.clear()
+        strategy._random_candidates.clear()
         start = strategy.ask()
         strategy.tell(start, (0.05,))
         around = []
@@ -97,24 +97,22 @@ def test_a_neighbor_known_to_be_better_is_moved_to_without_being_proposed() -> N
     )
 
 
-def test_over_budget_candidates_are_climbed_out_of() -> None:
+def test_the_excess_is_climbed_until_a_candidate_is_feasible() -> None:
     genotypes = searched(
         lambda genotype: height(genotype) if sum(genotype) > 12 else (sum(genotype) - 13) / 13, 110
     )
     assert (3,) * 5 in genotypes
 
 
-def test_a_climb_starts_at_the_best_of_some_within_the_budget() -> None:
+def test_a_climb_starts_at_the_best_of_the_starts() -> None:
     genotypes = searched(height, 12, starts=8)
     best = max(genotypes[:8], key=height)
     assert distance(best, genotypes[8]) == 1
     assert [distance(best, genotype) for genotype in genotypes[:8]].count(1) < 3
 
 
-def test_what_lies_behind_a_neighbor_over_budget_is_tried_before_another_start() -> None:
-    """One gene gives what the other takes: no single step from (1, 2) is both better and within the
-    budget.
-    """
+def test_neighbors_of_infeasible_neighbors_are_tried_before_a_restart() -> None:
+    """Every single mutation of (1, 2) is worse or over budget; a trade of two genes is better."""
     choices = Choices([Choice("", name, tuple(range(4))) for name in ("width", "bits")])
     strategy = LocalSearch(choices, np.random.default_rng(0), starts=1)
     strategy.tell(Proposal((1, 2)), (0.5,))
@@ -140,7 +138,7 @@ def test_a_number_of_starts_out_of_range_is_refused(starts: int) -> None:
         LocalSearch(CHOICES, np.random.default_rng(0), starts)
 
 
-def test_random_proposals_made_while_waiting_start_the_next_climb_from_the_best_of_them() -> None:
+def test_the_best_random_proposal_made_while_waiting_starts_the_next_climb() -> None:
     strategy = LocalSearch(CHOICES, np.random.default_rng(0), starts=1)
     first = strategy.ask()
     strategy.tell(first, (0.9,))
@@ -152,7 +150,7 @@ def test_random_proposals_made_while_waiting_start_the_next_climb_from_the_best_
         strategy.tell(proposal, (0.0,))
         if proposal is not around[-1]:
             beside += distance(around[0].genotype, strategy.ask().genotype) == 1
-    assert beside < 5, "the climb is not over, so none goes on from what is worse"
+    assert beside < 5, "the climb is not over, so the center stays"
     for score, proposal in zip((0.1, 0.2, 0.7, 0.3, 0.4), waiting, strict=True):
         strategy.tell(proposal, (score,))
     assert distance(waiting[2].genotype, strategy.ask().genotype) == 1

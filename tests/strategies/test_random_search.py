@@ -14,7 +14,7 @@ def test_designs_differ_until_the_space_is_exhausted() -> None:
     strategy = RandomSearch(choices, np.random.default_rng(0))
     asked = [strategy.ask().genotype for _ in range(choices.size)]
     assert len(set(asked)) >= choices.size - 1, (
-        "100 redraws all but always find what is left of 20 designs"
+        "100 redraws almost always find the last of 20 designs"
     )
     assert strategy.ask().genotype in asked
 

@@ -16,8 +16,9 @@ from nas.measure import TableDevice
 from nas.measure.latency_table import read_latency_table
 from nas.objective import Status
 from nas.packed import pack
-from nas.program.operations import Flatten, TensorType
+from nas.program.operations import Flatten
 from nas.program.program import Program
+from nas.program.tensors import TensorType
 from nas.runs.export import FORMATS
 from nas.runs.journal import read_journal
 

@@ -12,7 +12,7 @@ from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.data import Split, Task
 from nas.data.digits import digits
-from nas.lowering import lower, snapped
+from nas.lowering import lower, lower_all_channels, snapped
 from nas.mask import WeightMask
 from nas.program import Interpreter, Program
 from nas.program.operations import (
@@ -21,16 +21,18 @@ from nas.program.operations import (
     Concat,
     Conv,
     Flatten,
+    Layer,
     Linear,
     Lut,
     MaxPool,
     Mul,
     Operation,
+    PRelu,
     Upsample,
 )
 from nas.quantize import ActivationQuantizer, UnsupportedError, calibrate, insert_quantizers
-from nas.quantize.calibrate import Method, minmax, percentile, squared_error
-from nas.quantize.weight_levels import Scales, affine_levels
+from nas.quantize.calibrate import RangeEstimator, minmax, percentile, squared_error
+from nas.quantize.weight_levels import Granularity, affine_levels
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
 from nas.space import SearchSpace
@@ -63,6 +65,15 @@ def sequence(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten())
 
 
+def slopes(channels: int) -> nn.PReLU:
+    """A PReLU as after some training, with slopes of both signs, one of zero and one above 1."""
+    made = nn.PReLU(channels)
+    with torch.no_grad():
+        made.weight.copy_(torch.linspace(-0.7, 1.4, channels))
+        made.weight[1] = 0.0
+    return made
+
+
 def gated(net: Wired, x: Tensor) -> Tensor:
     y = net["conv"](x)
     return net["flat"](y * torch.sigmoid(net["gate"](net["pool"](y))))
@@ -90,6 +101,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
         nn.ELU,
         nn.LeakyReLU,
         nn.Hardtanh,
+        nn.Mish,
     )
     with seeded(0):
         return {
@@ -155,7 +167,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
             ),
             "residual": (
                 Wired(residual, a=nn.Conv2d(4, 5, 3), b=nn.Conv2d(5, 5, 3, padding=1), flat=flat),
-                # A ReLU of what something else reads is a table of its own.
+                # A ReLU whose input has another reader is a table.
                 (Conv, Lut, Conv, Add, Flatten),
             ),
             "joined": (
@@ -166,6 +178,15 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
                 kind.__name__: (sequence(nn.Conv2d(4, 3, 3), kind()), (Conv, Lut, Flatten))
                 for kind in tables
             },
+            "PReLU": (sequence(nn.Conv2d(4, 3, 3), slopes(3)), (Conv, PRelu, Flatten)),
+            "PReLU with one slope": (
+                sequence(nn.Conv2d(4, 3, 3), nn.PReLU(init=-0.3)),
+                (Conv, PRelu, Flatten),
+            ),
+            "PReLU of features": (
+                nn.Sequential(flat, nn.Linear(256, 7), slopes(7), nn.Linear(7, 3)),
+                (Flatten, Linear, PRelu, Linear),
+            ),
         }
 
 
@@ -174,7 +195,7 @@ NETWORKS = networks()
 
 
 def quantized(
-    model: nn.Module, bits: int = 4, weights: WeightMethod = "max", scales: Scales = "channel"
+    model: nn.Module, bits: int = 4, weights: WeightMethod = "max", scales: Granularity = "channel"
 ) -> nn.Module:
     return Quantization(weights=weights, weight_scales=scales).apply(
         copy.deepcopy(model), {"": bits}, IMAGES
@@ -202,7 +223,7 @@ def test_the_operations_are_those_of_the_network(name: str) -> None:
 def test_a_program_computes_what_the_settled_network_does(
     name: str, bits: int, weights: WeightMethod
 ) -> None:
-    model = snapped(quantized(NETWORKS[name][0], bits, weights), IMAGES)
+    model = snapped(quantized(NETWORKS[name][0], bits, weights))
     off = steps(lower(model, IMAGES), model, noise(40, 4, 8, 8, seed=9))
     assert (off < 1.01).double().mean() >= 0.999
     assert (off < 0.01).double().mean() >= 0.97
@@ -211,19 +232,19 @@ def test_a_program_computes_what_the_settled_network_does(
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     ("weights", "most"), [("max", 0.0101), ("affine", 0.0202)]
-)  # biases of affine weights are a bit coarser
+)  # biases of affine weights are one bit coarser
 def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(
     name: str, weights: WeightMethod, most: float
 ) -> None:
     model = quantized(NETWORKS[name][0], 4, weights)
-    moved = snapped(copy.deepcopy(model), IMAGES)
-    for one, other in ((model, moved), (moved, snapped(copy.deepcopy(moved), IMAGES))):
+    moved = snapped(copy.deepcopy(model))
+    for one, other in ((model, moved), (moved, snapped(copy.deepcopy(moved)))):
         assert furthest(one, other) <= most
 
 
 def furthest(one: nn.Module, other: nn.Module) -> float:
-    """The most, in steps of the range behind it, that a layer with its normalization moved, on the
-    same inputs.
+    """The largest difference of a layer's outputs, normalization included, on the same inputs, in
+    steps of the quantizer behind it.
     """
     assert isinstance(one, fx.GraphModule)
     assert isinstance(other, fx.GraphModule)
@@ -244,7 +265,7 @@ def furthest(one: nn.Module, other: nn.Module) -> float:
                 or len(chain[-1].all_input_nodes) != 1
             ):
                 continue
-            first = second = seen.said[chain[-1].all_input_nodes[0]]
+            first = second = seen.outputs[chain[-1].all_input_nodes[0]]
             for item in reversed(chain):
                 first, second = (
                     one.get_submodule(str(item.target))(first),
@@ -261,21 +282,21 @@ def _is_range(model: fx.GraphModule, node: fx.Node) -> bool:
 
 
 class Recording(fx.Interpreter):
-    """Remembers what each node gives."""
+    """Records the output of each node."""
 
     def __init__(self, model: fx.GraphModule) -> None:
         super().__init__(model, garbage_collect_values=False)
-        self.said: dict[fx.Node, Tensor] = {}
+        self.outputs: dict[fx.Node, Tensor] = {}
 
     def run_node(self, n: fx.Node) -> Any:
-        self.said[n] = super().run_node(n)
-        return self.said[n]
+        self.outputs[n] = super().run_node(n)
+        return self.outputs[n]
 
 
 def test_settling_leaves_a_network_without_quantizers_alone() -> None:
     model = NETWORKS["folded"][0]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    assert snapped(model, IMAGES) is model
+    assert snapped(model) is model
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -290,7 +311,7 @@ def test_gains_fold_into_signs_and_multipliers() -> None:
     ]
     assert isinstance(plain, Conv)
     signs = gains.sign().numpy().astype(np.int8).reshape(-1, 1, 1, 1)
-    np.testing.assert_array_equal(first.weights, plain.weights * signs)
+    np.testing.assert_array_equal(first.weights.values, plain.weights.values * signs)
     assert [multiplier > 1 for multiplier in first.scaling.multipliers] == [
         bool(gain) for gain in gains
     ]
@@ -298,7 +319,9 @@ def test_gains_fold_into_signs_and_multipliers() -> None:
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_affine_weights_stand_for_the_levels_that_were_trained(bits: int, scales: Scales) -> None:
+def test_affine_weights_stand_for_the_levels_that_were_trained(
+    bits: int, scales: Granularity
+) -> None:
     network = copy.deepcopy(NETWORKS["folded"][0])
     conv, gains = network.get_submodule("0"), torch.linspace(-1.5, 1.5, 5)
     assert isinstance(conv, nn.Conv2d)
@@ -307,18 +330,19 @@ def test_affine_weights_stand_for_the_levels_that_were_trained(bits: int, scales
         conv.weight[2].abs_().neg_()
         conv.weight[4] = 0.0
     model = quantized(network, bits, "affine", scales)
-    first = lower(model, IMAGES, keep_dead=True).operations[0]
+    first = lower_all_channels(model, IMAGES).operations[0]
     assert isinstance(first, Conv)
     wanted, _ = affine_levels(conv.weight, bits, scales)
     signs = gains.sign()
     signs[1] = 0.0  # its gain is 0, so it is a constant
-    assert first.zero_points is not None
-    np.testing.assert_array_equal(first.levels, (wanted * signs.view(-1, 1, 1, 1)).numpy())
+    levels = first.weights.levels
+    assert first.weights.zero_points is not None
+    np.testing.assert_array_equal(levels, (wanted * signs.view(-1, 1, 1, 1)).numpy())
     if scales == "channel":  # weights of one sign have all levels on its side
-        assert int(first.levels[0].min()) == -(2**bits - 1)
-    plain = lower(quantized(NETWORKS["folded"][0], bits), IMAGES, keep_dead=True).operations[0]
+        assert int(levels[0].min()) == -(2**bits - 1)
+    plain = lower_all_channels(quantized(NETWORKS["folded"][0], bits), IMAGES).operations[0]
     assert isinstance(plain, Conv)
-    assert plain.zero_points is None
+    assert plain.weights.zero_points is None
 
 
 def test_masked_weights_stand_for_zero() -> None:
@@ -331,14 +355,40 @@ def test_masked_weights_stand_for_zero() -> None:
     conv.add_module(
         "mask", WeightMask(conv.weight, noise(6, 4, 3, 3), 100, None, lambda progress: progress)
     )
-    first = lower(quantized(model, 4, "affine"), IMAGES, keep_dead=True).operations[0]
+    first = lower_all_channels(quantized(model, 4, "affine"), IMAGES).operations[0]
     assert isinstance(first, Conv)
-    assert first.kept is not None
-    assert (first.levels[~first.kept] == 0).all()
-    assert (first.weights[~first.kept] == 0).all()
-    assert np.count_nonzero(first.levels) > 60
-    assert (first.levels[4:] >= 0).all()
-    assert (first.levels[:2] <= 0).all()
+    levels, kept = first.weights.levels, first.weights.kept
+    assert kept is not None
+    assert (levels[~kept] == 0).all()
+    assert (first.weights.values[~kept] == 0).all()
+    assert np.count_nonzero(levels) > 60
+    assert (levels[4:] >= 0).all()
+    assert (levels[:2] <= 0).all()
+
+
+def test_a_quantized_network_learns_slopes() -> None:
+    model = quantized(NETWORKS["PReLU"][0]).train()
+    before = model.get_parameter("1.weight").clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    model(IMAGES).mean().backward()
+    optimizer.step()
+    after = model.get_parameter("1.weight").detach()
+    assert (after != before).all()
+    program = lower_all_channels(snapped(model), IMAGES)
+    prelu, (source, result) = program.operations[1], program.tensors[1:3]
+    assert isinstance(prelu, PRelu)
+    wanted = after.numpy() * source.scale / result.scale
+    np.testing.assert_allclose(prelu.slope_factors, wanted, atol=2.0**-16)
+    assert (steps(program, model, noise(40, 4, 8, 8, seed=9)) < 0.01).double().mean() >= 0.97
+
+
+@pytest.mark.parametrize("slope", [0.0, 1e-6, -3.0, 1e7])
+def test_slopes_of_any_size_have_an_integer_form(slope: float) -> None:
+    model = sequence(nn.Conv2d(4, 3, 3), nn.PReLU(init=slope))
+    program = lower(model, IMAGES)
+    with torch.no_grad():
+        error = (Interpreter(program)(IMAGES) - model(IMAGES)).square().mean()
+    assert error < 0.01 * model(IMAGES).var()
 
 
 def test_clamps_are_fused() -> None:
@@ -365,7 +415,7 @@ def test_clamps_are_fused() -> None:
 
 @pytest.mark.parametrize("method", [minmax, percentile, squared_error])
 @pytest.mark.parametrize("name", ["folded", "folded linear", "residual", "joined", "gate", "SiLU"])
-def test_a_float_network_is_calibrated(name: str, method: Method) -> None:
+def test_a_float_network_is_calibrated(name: str, method: RangeEstimator) -> None:
     model = copy.deepcopy(NETWORKS[name][0]).eval()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     program = lower(model, IMAGES, method)
@@ -374,10 +424,8 @@ def test_a_float_network_is_calibrated(name: str, method: Method) -> None:
     error = (Interpreter(program)(IMAGES) - said).square().mean() / said.var()
     assert error < 0.01
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
-    layers = [
-        operation for operation in program.operations if isinstance(operation, (Conv, Linear))
-    ]
-    assert {layer.bits for layer in layers} == {8}
+    layers = [operation for operation in program.operations if isinstance(operation, Layer)]
+    assert {layer.weights.bits for layer in layers} == {8}
 
 
 def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
@@ -385,10 +433,8 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
         copy.deepcopy(NETWORKS["folded"][0]), {"0": 3, "3": 6}, IMAGES
     )
     program = lower(model, IMAGES)
-    assert [operation.bits for operation in program.operations if isinstance(operation, Conv)] == [
-        3,
-        6,
-    ]
+    layers = [operation for operation in program.operations if isinstance(operation, Conv)]
+    assert [layer.weights.bits for layer in layers] == [3, 6]
     assert {tensor.bits for tensor in program.tensors} == {5}
     assert [operation.name for operation in program.operations] == ["0", "3", "4"]
 
@@ -425,6 +471,10 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
         (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
         (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
         (
+            Wired(lambda net, x: torch.flatten(nn.functional.max_pool2d(x, 1), 1)),
+            "'max_pool2d' must be a module, nn.MaxPool2d, but is a function",
+        ),
+        (
             Wired(lambda net, x: torch.flatten(x + 1.0, 1)),
             "must read tensors that the network computes, but got 1.0; use a module",
         ),
@@ -460,7 +510,7 @@ def test_the_program_of_a_trained_network_says_what_it_does(
         model = compress(model, design, (ChannelPruning(), Quantization()), task.train.inputs[:256])
         fit(model, task, recipe, epochs=4, lr=recipe.lr, loss=cross_entropy, generator=shuffle)
     before = copy.deepcopy(model)
-    model = snapped(model, task.example)
+    model = snapped(model)
     program = lower(model, task.example)
     inputs = held_out(task).inputs
     with torch.no_grad():
@@ -501,7 +551,7 @@ def test_a_layer_that_is_called_twice_is_settled_for_its_first_call(bits: int) -
 
     torch.manual_seed(bits)
     images = torch.rand(500, 1, 6, 6)
-    model = snapped(Quantization().apply(Twice(), {"": bits}, images), images)
+    model = snapped(Quantization().apply(Twice(), {"": bits}, images))
     program = lower(model, images)
     with torch.no_grad():
         steps = (Interpreter(program)(images) - model.eval()(images)).abs() / program.tensors[

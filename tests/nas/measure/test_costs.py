@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization
-from nas.lowering import lower
+from nas.lowering import lower, lower_all_channels
 from nas.measure import COSTS, costs
 from nas.packed import flash_bytes
 from nas.program import Program
@@ -37,7 +37,7 @@ def quantized(bits: int, inputs: Tensor = IMAGE) -> nn.Module:
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_the_costs_of_a_network_by_hand(bits: int) -> None:
     model = quantized(bits)
-    program = lower(model, IMAGE, keep_dead=True)
+    program = lower_all_channels(model, IMAGE)
     # The input 25, then 25 and the convolution's 18; flattened, that moves nothing; then 18 and 3.
     assert costs(model, program) == {
         "size_bytes": flash_bytes(program),
@@ -49,9 +49,7 @@ def test_the_costs_of_a_network_by_hand(bits: int) -> None:
 
 
 def test_what_is_stored_grows_with_the_bits_of_the_weights_alone() -> None:
-    sizes = {
-        bits: flash_bytes(lower(quantized(bits), IMAGE, keep_dead=True)) for bits in range(2, 9)
-    }
+    sizes = {bits: flash_bytes(lower_all_channels(quantized(bits), IMAGE)) for bits in range(2, 9)}
     weights = {bits: -(-18 * bits // 8) + -(-54 * bits // 8) for bits in sizes}
     assert {bits: sizes[bits] - weights[bits] for bits in sizes} == dict.fromkeys(
         sizes, sizes[8] - 72
@@ -59,20 +57,20 @@ def test_what_is_stored_grows_with_the_bits_of_the_weights_alone() -> None:
 
 
 def test_a_network_without_quantizers_costs_what_its_program_of_8_bits_does() -> None:
-    assert costs(network(), lower(network(), IMAGE, keep_dead=True)) == costs(
-        quantized(8), lower(quantized(8), IMAGE, keep_dead=True)
+    assert costs(network(), lower_all_channels(network(), IMAGE)) == costs(
+        quantized(8), lower_all_channels(quantized(8), IMAGE)
     )
 
 
 def test_costs_do_not_depend_on_the_batch_or_the_weights() -> None:
-    expected = costs(network(), lower(network(), IMAGE, keep_dead=True))
+    expected = costs(network(), lower_all_channels(network(), IMAGE))
     noise = torch.randn(1, 1, 5, 5, generator=torch.Generator().manual_seed(0))
-    assert costs(network(), lower(network(), noise, keep_dead=True)) == expected
+    assert costs(network(), lower_all_channels(network(), noise)) == expected
 
 
 def test_latency_is_in_milliseconds_and_only_with_a_device() -> None:
     device, model = Stopwatch(), quantized(4)
-    program = lower(model, IMAGE, keep_dead=True)
+    program = lower_all_channels(model, IMAGE)
     measured = costs(model, program, device)
     assert measured.keys() == set(COSTS)
     assert measured["latency_ms"] == 250.0
@@ -83,7 +81,7 @@ def test_latency_is_in_milliseconds_and_only_with_a_device() -> None:
 def test_every_cost_is_a_float() -> None:
     assert {
         type(value)
-        for value in costs(network(), lower(network(), IMAGE, keep_dead=True), Stopwatch()).values()
+        for value in costs(network(), lower_all_channels(network(), IMAGE), Stopwatch()).values()
     } == {float}
 
 

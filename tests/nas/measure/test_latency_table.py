@@ -18,8 +18,11 @@ from nas.measure.latency_table import (
     read_latency_table,
     write_latency_table,
 )
-from nas.program.operations import Conv, Flatten, Scaling, TensorType
+from nas.program.operations import Conv, Flatten
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 
 def convs(*channels: int, groups: int = 1, bits: int = 8) -> Program:
@@ -27,7 +30,7 @@ def convs(*channels: int, groups: int = 1, bits: int = 8) -> Program:
     tensors, operations = [TensorType((channels[0], 4, 4), 1.0, 0)], []
     for index, (source, target) in enumerate(pairwise(channels)):
         weights, scaling = (
-            np.ones((target, source // groups, 1, 1), np.int8),
+            IntegerWeights(np.ones((target, source // groups, 1, 1), np.int8), bits),
             Scaling(np.ones(target, np.uint16), 8, 0, 255),
         )
         geometry = ((1, 1), (0, 0), (1, 1), groups)
@@ -35,10 +38,9 @@ def convs(*channels: int, groups: int = 1, bits: int = 8) -> Program:
             Conv(
                 f"conv{index}",
                 (index,),
-                weights,
-                bits,
-                np.zeros(target, np.int32),
                 scaling,
+                weights,
+                np.zeros(target, np.int32),
                 *geometry,
             )
         )

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from nas.measure.roofline import Roofline
-from nas.program.operations import Add, AvgPool, Conv, Flatten, Linear, Scaling, TensorType
+from nas.program.operations import Add, AvgPool, Conv, Flatten, Linear
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 ONES = np.ones(4, np.uint16)
 
@@ -17,10 +20,9 @@ def program(bits: int = 3) -> Program:
     conv = Conv(
         "conv",
         (0,),
-        np.ones((4, 2, 3, 3), np.int8),
-        bits,
-        np.zeros(4, np.int32),
         Scaling(ONES, 8, 0, 255),
+        IntegerWeights(np.ones((4, 2, 3, 3), np.int8), bits),
+        np.zeros(4, np.int32),
         *geometry,
     )
     add = Add("add", (0, 1), Scaling(ONES[:2], 8, 0, 255))
@@ -28,10 +30,9 @@ def program(bits: int = 3) -> Program:
     head = Linear(
         "head",
         (4,),
-        np.ones((3, 4), np.int8),
-        8,
-        np.zeros(3, np.int32),
         Scaling(ONES[:3], 8, 0, 255),
+        IntegerWeights(np.ones((3, 4), np.int8), 8),
+        np.zeros(3, np.int32),
     )
     tensors = (image, image, image, vector, TensorType((4,), 1.0, 0), TensorType((3,), 1.0, 0))
     return Program(tensors, (conv, add, mean, Flatten("flatten", (3,)), head))

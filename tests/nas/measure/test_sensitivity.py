@@ -8,7 +8,7 @@ from compressors.quantization import quantize
 from compressors.sharing import share
 from nas.data import Split
 from nas.measure.sensitivity import bit_widths, sensitivity
-from nas.quantize import QuantizedLinear
+from nas.quantize import quantized_layer
 from nas.seeds import seeded
 from nas.training.fit import accuracy
 
@@ -38,7 +38,7 @@ def split(model: nn.Module) -> Split:
         return Split(INPUTS, model(INPUTS).argmax(1))
 
 
-def test_each_number_is_the_accuracy_with_that_layer_alone() -> None:
+def test_each_accuracy_is_that_with_one_quantized_layer() -> None:
     model = network()
     table = sensitivity(model, split(model), (1, 2, 8))
     assert list(table) == ["0", "2", "4"]
@@ -48,7 +48,7 @@ def test_each_number_is_the_accuracy_with_that_layer_alone() -> None:
             alone = copy.deepcopy(model)
             layer = alone.get_submodule(name)
             assert isinstance(layer, nn.Linear)
-            alone.set_submodule(name, QuantizedLinear(layer, bits))
+            alone.set_submodule(name, quantized_layer(layer, bits))
             assert found == accuracy(alone, split(model))
 
 
@@ -62,7 +62,7 @@ def test_a_layer_that_loses_nothing_costs_nothing_and_fewer_bits_cost_more() -> 
         assert table[name][8] > 0.97
 
 
-def test_the_network_is_left_alone() -> None:
+def test_the_network_is_unchanged() -> None:
     model = network().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     sensitivity(model, split(model), (2,))
@@ -70,7 +70,7 @@ def test_the_network_is_left_alone() -> None:
     assert [type(module) for module in model] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
 
 
-def test_what_is_quantized_already_is_measured_around_each_layer() -> None:
+def test_a_quantized_network_is_measured_around_each_layer() -> None:
     model = network()
     quantized = quantize(model, 8, INPUTS)
     table = sensitivity(quantized, split(model), (1, 8))
@@ -95,8 +95,9 @@ def test_a_layer_that_is_used_twice_has_one_row() -> None:
     table = sensitivity(model, split(model), (1, 8))
     assert list(table) == ["mix"]
     both = copy.deepcopy(model)
-    both.mix = QuantizedLinear(both.mix, 1)
-    both.tail[0] = both.mix
+    quantized = quantized_layer(both.mix, 1)
+    both.add_module("mix", quantized)
+    both.tail[0] = quantized
     assert table["mix"][1] == accuracy(both, split(model))
 
 
@@ -112,7 +113,7 @@ def test_other_bits_are_refused(bits: tuple[int, ...]) -> None:
         sensitivity(model, split(model), bits)
 
 
-def test_the_bits_of_quantized_layers_are_told() -> None:
+def test_the_bits_of_quantized_layers_are_listed() -> None:
     assert bit_widths(network()) == {}
     assert bit_widths(quantize(network(), {"": 4, "2": 1}, INPUTS)) == {"0": 4, "2": 1, "4": 4}
     assert bit_widths(quantize(share(network(), {"0": 16}), 8, INPUTS)) == {"2": 8, "4": 8}

@@ -11,6 +11,14 @@ from nas.quantize import UnsupportedError
 INPUTS = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
+def slopes(channels: int) -> nn.PReLU:
+    """A PReLU with slopes of both signs."""
+    made = nn.PReLU(channels)
+    with torch.no_grad():
+        made.weight.copy_(torch.linspace(-0.5, 1.5, channels))
+    return made
+
+
 class Everything(nn.Module):
     """Every module that has an integer form, and the functions that stand for one."""
 
@@ -30,6 +38,7 @@ class Everything(nn.Module):
             ]
         )
         self.unary.extend([nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.1), nn.Hardtanh(-0.2, 0.3)])
+        self.unary.extend([nn.PReLU(), slopes(8)])
         self.largest, self.mean = nn.MaxPool2d(3, 2, 1), nn.AvgPool2d((2, 4), 2, (0, 1))
         self.larger, self.halves, self.all = (
             nn.UpsamplingNearest2d(scale_factor=2),
@@ -37,6 +46,7 @@ class Everything(nn.Module):
             nn.AdaptiveAvgPool2d(1),
         )
         self.gate, self.drop, self.same = nn.Conv2d(16, 16, 1), nn.Dropout(), nn.Identity()
+        self.slopes = slopes(12)
         self.hidden, self.flat_norm, self.head = (
             nn.Linear(64, 12),
             nn.BatchNorm1d(12),
@@ -62,7 +72,7 @@ class Everything(nn.Module):
             self.larger(y) + functional.adaptive_avg_pool2d(self.larger(self.larger(y)), 8)
         )
         y = self.drop(self.same(torch.relu(self.flat_norm(self.hidden(torch.flatten(y, 1))))))
-        return self.head(y + y)  # type: ignore[no-any-return]
+        return self.head(y + self.slopes(y))  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +129,7 @@ class Calls(nn.Module):
         (lambda x: torch.add(x, x, alpha=2), "must read tensors that the network computes, but"),
         (lambda x: torch.cat([x, x], 2), "must join channels, dim=1, but"),
         (lambda x: functional.gelu(x, approximate="tanh"), "must have no further arguments, but"),
+        (nn.Mish(), "must be a function with a plain ONNX form, but is Mish"),
         (nn.GELU("tanh"), "must be a function with a plain ONNX form, but is GELU"),
         (lambda x: functional.avg_pool2d(x, 4), "must pool windows of one size; use nn.AvgPool2d"),
         (
@@ -130,7 +141,7 @@ class Calls(nn.Module):
             nn.Conv2d(1, 2, 3, padding="same"),
             "must pad with a number of zeros, but has 'zeros', 'same'",
         ),
-        (nn.Softmax(1), "has no integer form"),
+        (nn.Softmax(1), "must have an integer form, but .* is a Softmax"),
     ],
 )
 def test_what_has_no_form_is_refused(call: object, message: str) -> None:

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from nas.packed.pack import pack
+from nas.packed.records import RECORDS
 from nas.packed.unpack import unpack
-from nas.program.biases import from_version_1
+from nas.packed.version_1 import from_version_1
 from nas.program.operations import (
     Add,
     AvgPool,
@@ -23,17 +24,20 @@ from nas.program.operations import (
     Conv,
     Flatten,
     Gather,
+    Layer,
     Linear,
     Lut,
     MaxPool,
     Mul,
     Operation,
-    Scaling,
-    TensorType,
+    PRelu,
+    SameScale,
     Upsample,
 )
 from nas.program.program import Program
-from nas.program.shapes import result_shape
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -49,16 +53,17 @@ def scaling(count: int, high: int = 255) -> Scaling:
 
 def linear(source: int, weights: NDArray[np.int64], bits: int) -> Linear:
     biases = numbers(-30, 20, len(weights)).astype(np.int32)
-    return Linear("linear", (source,), weights.astype(np.int8), bits, biases, scaling(len(weights)))
+    integers = IntegerWeights(weights.astype(np.int8), bits)
+    return Linear("linear", (source,), scaling(len(weights)), integers, biases)
 
 
 def program(first: TensorType, *operations: Operation) -> Program:
     """Results that an operation scales have scale 1/4, 1/5, …, zero points 0, 1, … and 8 bits."""
     tensors = [first]
     for index, operation in enumerate(operations):
-        shape = result_shape(operation, [tensors[source].shape for source in operation.inputs])
+        shape = operation.result_shape([tensors[source].shape for source in operation.inputs])
         kept = tensors[operation.inputs[0]]
-        if not isinstance(operation, (MaxPool, Gather, Flatten, Upsample)):
+        if not isinstance(operation, SameScale):
             kept = TensorType(shape, float(np.float32(1 / (4 + index))), index, 8)
         tensors.append(TensorType(shape, kept.scale, kept.zero, kept.bits))
     return Program(tuple(tensors), operations)
@@ -77,10 +82,9 @@ def kinds() -> Program:
         Conv(
             "conv",
             (1,),
-            depthwise.astype(np.int8),
-            4,
-            biases,
             scaling(4, 200),
+            IntegerWeights(depthwise.astype(np.int8), 4),
+            biases,
             (2, 1),
             (1, 2),
             (1, 1),
@@ -89,10 +93,9 @@ def kinds() -> Program:
         Conv(
             "conv",
             (1,),
-            dense.astype(np.int8),
-            2,
-            np.zeros(3, np.int32),
             scaling(3),
+            IntegerWeights(dense.astype(np.int8), 2),
+            np.zeros(3, np.int32),
             (1, 1),
             (0, 1),
             (1, 2),
@@ -146,30 +149,42 @@ def zero_points() -> Program:
     depthwise = numbers(-8, 7, 3 * 2 * 2).reshape(3, 1, 2, 2).astype(np.int8)
     geometry = ((1, 1), (0, 0), (1, 1), 3)
     zeros = np.array([15, 0, 9], np.uint8)
-    conv = Conv(
-        "conv", (0,), depthwise, 4, np.zeros(3, np.int32), scaling(3), *geometry, zero_points=zeros
-    )
+    weights = IntegerWeights(depthwise, 4, zeros)
+    conv = Conv("conv", (0,), scaling(3), weights, np.zeros(3, np.int32), *geometry)
     for index, bits in enumerate(range(2, 9)):
         half, top = 2 ** (bits - 1), 2**bits - 1
-        weights = numbers(-half, half - 1, 8 * (12 if index == 0 else 8)).reshape(8, -1)
+        values = numbers(-half, half - 1, 8 * (12 if index == 0 else 8)).reshape(8, -1)
         if bits in (4, 8):
-            weights *= numbers(0, 4, 64).reshape(8, -1) == 0
+            values *= numbers(0, 4, 64).reshape(8, -1) == 0
         if bits == 6:
-            weights = np.array([-32, -3, 5, 31])[numbers(0, 3, 64)].reshape(8, -1)
-        made = linear(index + 2, weights, bits)
+            values = np.array([-32, -3, 5, 31])[numbers(0, 3, 64)].reshape(8, -1)
+        made = linear(index + 2, values, bits)
         points = (
             any_bits[8 * index : 8 * index + 8] % (top + 1) if index % 2 else np.full(8, top // 3)
         )
-        layers.append(replace(made, zero_points=points.astype(np.uint8)))
+        weights = replace(made.weights, zero_points=points.astype(np.uint8))
+        layers.append(replace(made, weights=weights))
     return program(TensorType((3, 3, 3), 1 / 256, 17, 6), conv, Flatten("flatten", (1,)), *layers)
+
+
+def prelu() -> Program:
+    """The kind that version 3 adds, on an image and on a vector, with slopes of both signs and with
+    a single one.
+    """
+    slopes = numbers(-(2**16) + 1, 2**16 - 1, 5).astype(np.int32)
+    return program(
+        TensorType((5, 2, 3), 1 / 256, 17, 6),
+        PRelu("prelu", (0,), scaling(1), slopes),
+        Flatten("flatten", (1,)),
+        PRelu("prelu", (2,), scaling(1), np.full(30, -3, np.int32)),
+        linear(3, numbers(-7, 7, 4 * 30).reshape(4, 30), 4),
+    )
 
 
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
-    operations = [
-        from_version_1(op) if isinstance(op, (Conv, Linear)) else op for op in made.operations
-    ]
+    operations = [from_version_1(op) if isinstance(op, Layer) else op for op in made.operations]
     return Program(made.tensors, tuple(operations))
 
 
@@ -179,6 +194,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v2_kinds": kinds,
     "v2_encodings": encodings,
     "v2_zero_points": zero_points,
+    "v3_prelu": prelu,
 }
 
 
@@ -187,6 +203,16 @@ def test_files_of_every_version_open(
     name: str, assert_same: Callable[[Program, Program], None]
 ) -> None:
     assert_same(unpack((FOLDER / f"{name}.bin").read_bytes()), GOLDEN[name]())
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if not name.startswith("v1")])
+def test_programs_are_still_written_as_the_same_bytes(name: str) -> None:
+    assert pack(GOLDEN[name]()) == (FOLDER / f"{name}.bin").read_bytes()
+
+
+def test_every_kind_is_in_a_file() -> None:
+    written = {type(operation) for make in GOLDEN.values() for operation in make().operations}
+    assert written == {record.kind for record in RECORDS.values()}
 
 
 def test_every_file_is_tried() -> None:

@@ -146,7 +146,7 @@ def test_bits_behind_the_last_code_must_be_zero() -> None:
 
 @pytest.mark.parametrize("shift", range(3))
 def test_long_rows_come_back(shift: int) -> None:
-    """More than one block is written and read, and codes lie across their borders."""
+    """More than one block is written and read, with codes across their borders."""
     generator = np.random.default_rng(shift)
     symbols = np.clip(generator.normal(scale=40, size=300_000 + shift) + 128, 0, 255).astype(
         np.uint8

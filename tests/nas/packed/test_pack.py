@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import isabstract
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,49 +17,52 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from nas.packed import bits
 from nas.packed.encodings import Encoded
 from nas.packed.fields import Entry
-from nas.packed.layout import KINDS, ArtifactError
+from nas.packed.layout import ArtifactError
 from nas.packed.pack import flash_bytes, pack
+from nas.packed.records import RECORDS
 from nas.packed.unpack import ledger, unpack
 from nas.program.operations import (
-    OPERATIONS,
     Add,
     AvgPool,
     Conv,
     Flatten,
     Gather,
+    Layer,
     Linear,
     Lut,
     MaxPool,
     Operation,
-    Scaling,
-    Shape,
-    TensorType,
+    PRelu,
     Upsample,
-    Weights,
 )
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import Shape, TensorType
+from nas.program.weights import IntegerWeights
 
 Build = Callable[..., Any]
 Same = Callable[[Program, Program], None]
 Programs = st.SearchStrategy[Program]
 
 BYTE = TensorType((1,), 1.0, 0)
+OPERATIONS = [record.kind for record in RECORDS.values()]
 
 
 def seal(body: bytes) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def quantized(rng: np.random.Generator, shape: Shape, bits: int) -> Weights:
+def quantized(rng: np.random.Generator, shape: Shape, bits: int) -> NDArray[np.int8]:
     """Bell-shaped, the largest of each channel at the largest level."""
     values = rng.normal(size=(shape[0], prod(shape[1:])))
     top = 2 ** (bits - 1) - 1
     levels = np.rint(values / np.abs(values).max(1, keepdims=True) * (top + 0.499))
-    weights: Weights = levels.astype(np.int8).reshape(shape)
+    weights: NDArray[np.int8] = levels.astype(np.int8).reshape(shape)
     return weights
 
 
@@ -79,10 +83,9 @@ def residual(build: Build, bits: int) -> Program:
         operation = Conv(
             "",
             (source,),
-            weights,
-            bits,
-            biases,
             scaling,
+            IntegerWeights(weights, bits),
+            biases,
             (1, 1),
             (padding, padding),
             (1, 1),
@@ -101,8 +104,8 @@ def residual(build: Build, bits: int) -> Program:
     return program
 
 
-def layers(program: Program) -> list[Conv | Linear]:
-    return [operation for operation in program.operations if isinstance(operation, (Conv, Linear))]
+def layers(program: Program) -> list[Layer]:
+    return [operation for operation in program.operations if isinstance(operation, Layer)]
 
 
 def small(build: Build) -> Program:
@@ -131,9 +134,20 @@ def test_a_program_comes_back_as_it_was(
     assert flash_bytes(program) >= len(packed)
 
 
+def concrete(kind: type[Any]) -> set[type[Any]]:
+    """The operations of a family, without its abstract classes."""
+    below = {found for each in kind.__subclasses__() for found in concrete(each)}
+    return below if isabstract(kind) else below | {kind}
+
+
+def test_every_operation_has_a_record() -> None:
+    assert concrete(Operation) == set(OPERATIONS)
+    assert len(OPERATIONS) == len(set(OPERATIONS))
+
+
 def test_programs_of_all_kinds_are_drawn(build: Build) -> None:
     kinds = {type(operation) for operation in small(build).operations}
-    assert kinds == set(OPERATIONS) == set(KINDS.values())
+    assert kinds == set(OPERATIONS)
 
 
 def test_operations_are_named_by_index_and_kind(build: Build) -> None:
@@ -149,14 +163,17 @@ def test_operations_are_named_by_index_and_kind(build: Build) -> None:
 
 def test_every_array_is_ready_to_be_written_to(build: Build) -> None:
     for operation in unpack(pack(small(build))).operations:
-        arrays = [value for value in vars(operation).values() if isinstance(value, np.ndarray)]
+        values = [*vars(operation).values()]
+        if isinstance(operation, Layer):
+            values += vars(operation.weights).values()
+        arrays = [value for value in values if isinstance(value, np.ndarray)]
         assert all(array.flags.writeable and array.flags.c_contiguous for array in arrays)
 
 
 def test_the_ledger_says_what_each_byte_is_for() -> None:
     scaling = Scaling(np.array([1, 2, 3], np.uint16), 9, 0, 255)
-    weights = np.array([[-1, 1], [1, 1], [1, -1]], np.int8)
-    linear = Linear("classifier", (2,), weights, 1, np.array([-3, 0, 3], np.int32), scaling)
+    weights = IntegerWeights(np.array([[-1, 1], [1, 1], [1, -1]], np.int8), 1)
+    linear = Linear("classifier", (2,), scaling, weights, np.array([-3, 0, 3], np.int32))
     gather, lut = (
         Gather("gather", (0,), np.array([3, 0], np.int32)),
         Lut("square", (1,), (np.arange(256) ** 2 // 255).astype(np.uint8)),
@@ -192,7 +209,7 @@ def test_a_network_of_25_thousand_weights_meets_its_budget(
 ) -> None:
     program = residual(build, width)
     assert sum(layer.weights.size for layer in layers(program)) == 25_216
-    assert sum(len(layer.weights) for layer in layers(program)) == 666
+    assert sum(layer.weights.shape[0] for layer in layers(program)) == 666
     packed = pack(program)
     assert len(packed) <= budget
     others = sum(
@@ -218,20 +235,43 @@ def test_zero_points_take_the_fewest_bits(zeros: list[int], stored: str) -> None
         np.array([[-8, 7], [0, 1], [3, -2]], np.int8),
     )
     points = np.array(zeros, np.uint8)
-    linear = Linear("", (0,), weights, 4, np.zeros(3, np.int32), scaling, zero_points=points)
+    narrow, wide = IntegerWeights(weights, 4, points), IntegerWeights(weights, 8, points)
+    linear = Linear("", (0,), scaling, narrow, np.zeros(3, np.int32))
     program = Program((TensorType((2,), 1.0, 0), TensorType((3,), 1.0, 0)), (linear,))
     packed, wanted = pack(program), bytes.fromhex(stored)
     # 4 bits and 8 for the zero points; 8 are 0.
-    assert [packed[26], pack(Program(program.tensors, (replace(linear, bits=8),)))[26]] == [12, 0]
+    assert [packed[26], pack(Program(program.tensors, (replace(linear, weights=wide),)))[26]] == [
+        12,
+        0,
+    ]
     begin = 28 + 2 * 3
     assert packed[begin : begin + len(wanted)] == wanted
     assert Entry("0.linear", "zero points", len(wanted)) in ledger(packed)
     assert flash_bytes(program) - len(packed) == 4 * 3 + (2 + 2) - len(wanted)
     found = unpack(packed).operations[0]
     assert isinstance(found, Linear)
-    assert found.levels.tolist() == [
+    assert found.weights.levels.tolist() == [
         [(w + z) % 16 - z for w in row] for row, z in zip(weights.tolist(), zeros, strict=True)
     ]
+
+
+def test_the_version_is_the_lowest_that_has_all_kinds(build: Build) -> None:
+    for kind in OPERATIONS:
+        builder = build((3, 4, 4))
+        builder.grow(kind)
+        if kind is Linear:
+            builder.linear(builder.flatten(0))
+        assert pack(builder.program())[4] == (3 if kind is PRelu else 2)
+
+
+def test_slopes_take_the_fewest_bits(build: Build) -> None:
+    for slopes, size in (([0, 0, 0], 0), ([1, -1, 1], 1), ([255, -256, 0], 4), ([65535] * 3, 7)):
+        builder = build((3,))
+        builder.append(PRelu("", (0,), builder.scaling(1), np.array(slopes, np.int32)))
+        program = builder.program()
+        found = [entry.bytes for entry in ledger(pack(program)) if entry.purpose == "slopes"]
+        assert found == ([size] if size else [])
+        assert flash_bytes(program) == len(pack(program)) + 7 - size
 
 
 def test_what_is_fixed_is_small(build: Build) -> None:
@@ -253,20 +293,23 @@ def test_what_is_fixed_is_small(build: Build) -> None:
 
 
 def test_flash_holds_arrays_as_they_are(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    def raw(weights: Weights, width: int) -> Encoded:
+    def raw(weights: NDArray[np.int8], width: int) -> Encoded:
         return Encoded(0, bits.pack(weights.ravel().view(np.uint8), width))
 
     program = small(build)
-    monkeypatch.setattr(importlib.import_module("nas.packed.pack"), "encode", raw)
-    others = sum(
-        entry.bytes for entry in ledger(pack(program)) if entry.purpose not in {"tables", "biases"}
-    )
+    monkeypatch.setattr(importlib.import_module("nas.packed.layers"), "encode", raw)
+    shorter = {"tables", "biases", "slopes"}
+    others = sum(entry.bytes for entry in ledger(pack(program)) if entry.purpose not in shorter)
     tables = sum(
         len(operation.table) for operation in program.operations if isinstance(operation, Lut)
     )
-    assert flash_bytes(program) == others + tables + sum(
-        4 * len(layer.biases) for layer in layers(program)
+    slopes = sum(
+        bits.packed_bytes(len(operation.slopes), 17)
+        for operation in program.operations
+        if isinstance(operation, PRelu)
     )
+    biases = sum(4 * len(layer.biases) for layer in layers(program))
+    assert flash_bytes(program) == others + tables + slopes + biases
 
 
 @pytest.mark.parametrize(
@@ -321,7 +364,7 @@ def test_a_file_with_any_bit_flipped_is_refused(build: Build) -> None:
 
 @contextmanager
 def memory_limit(more: int) -> Iterator[None]:
-    """What is allocated beyond `more` bytes is a MemoryError."""
+    """Raises MemoryError when more than `more` further bytes are allocated."""
     limits = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + more, limits[1]))
@@ -332,9 +375,7 @@ def memory_limit(more: int) -> Iterator[None]:
 
 
 def is_valid(data: bytes) -> bool:
-    """Whether `data` can be read, as a program that can be written again; any error but a refusal
-    is raised.
-    """
+    """Whether `data` can be read; asserts that what was read can be written again."""
     try:
         program = unpack(data)
     except ArtifactError:
@@ -346,7 +387,7 @@ def is_valid(data: bytes) -> bool:
 
 
 def test_a_sealed_file_with_any_byte_flipped_is_valid_or_refused(build: Build) -> None:
-    """The checksum is that of the damaged bytes: what is left is the reader's own care."""
+    """The checksum matches the damaged bytes, so the reader's other checks must hold."""
     body = pack(small(build))[:-4]
     flipped = [
         body[:i] + bytes([body[i] ^ flip]) + body[i + 1 :]
@@ -389,6 +430,11 @@ def chain(*operations: bytes, shape: bytes = b"\x01\x04", count: int | None = No
     )
 
 
+def later(*operations: bytes) -> bytes:
+    """The same as a file of version 3."""
+    return seal(b"\x89NAS\x03" + chain(*operations)[5:-4])
+
+
 FLATTEN = b"\x08\0"
 UP = b"\x09\0\x40"
 IMAGE = b"\x03\x01\x80\x20\x80\x20"
@@ -404,11 +450,11 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
             id="png",
         ),
         pytest.param(
-            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 2, but has 0$", id="no version"
+            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 3, but has 0$", id="no version"
         ),
         pytest.param(
-            seal(b"\x89NAS\x03"),
-            "byte 4: .* version from 1 to 2, but has 3: newer software wrote it",
+            seal(b"\x89NAS\x04"),
+            "byte 4: .* version from 1 to 3, but has 4: newer software wrote it",
             id="newer",
         ),
         pytest.param(
@@ -448,8 +494,28 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         ),
         pytest.param(
             chain(b"\x0b"),
-            "byte 14, 0: the kind of an operation must be 0 to 10, but is 11",
+            "byte 14, 0: the kind of an operation must be 0 to 10 in version 2, but is 11",
+            id="kind of a later version",
+        ),
+        pytest.param(
+            later(b"\x0c"),
+            "byte 14, 0: the kind of an operation must be 0 to 11 in version 3, but is 12",
             id="kind",
+        ),
+        pytest.param(
+            later(b"\x0b\0" + TYPE + b"\x09\0\xff\x12"),
+            "0.prelu: the bits of a slope must be at most 17, but got 18",
+            id="slope bits",
+        ),
+        pytest.param(
+            later(b"\x0b\0" + TYPE + b"\x09\0\xff\x11\1\0" + b"\x80" + bytes(8)),
+            "0.prelu: slopes must lie in -65535 … 65535, but lie in -65536 … 0",
+            id="slope",
+        ),
+        pytest.param(
+            later(b"\x0b\0" + TYPE + b"\x09\0\xff\0\0\0"),
+            "0.prelu: its multiplier must be 1 or more, but is 0",
+            id="no multiplier",
         ),
         pytest.param(
             chain(b"\x08\x01"),
@@ -605,7 +671,7 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         ),
     ],
 )
-def test_lies_are_refused_before_they_cost_anything(data: bytes, message: str) -> None:
+def test_malformed_files_are_refused_before_memory_is_taken(data: bytes, message: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ArtifactError, match=message):
@@ -630,7 +696,7 @@ def test_few_bytes_may_stand_for_a_large_layer() -> None:
     [
         ("MAX_OPERATIONS", "unpack", 2, "operations of a program"),
         ("MAX_WEIGHTS", "unpack", 10, "weights of a program"),
-        ("MAX_ELEMENTS", "records", 6, "weights of a layer"),
+        ("MAX_ELEMENTS", "layers", 6, "weights of a layer"),
     ],
 )
 def test_what_is_read_and_what_is_written_have_the_same_limits(
@@ -641,7 +707,7 @@ def test_what_is_read_and_what_is_written_have_the_same_limits(
     program = builder.program()
     packed = pack(program)
     for module, act in (("pack", lambda: pack(program)), (reader, lambda: unpack(packed))):
-        # The package has functions of these names.
+        # By name, because the package has functions of the same names.
         monkeypatch.setattr(importlib.import_module(f"nas.packed.{module}"), limit, most)
         act()
         monkeypatch.setattr(importlib.import_module(f"nas.packed.{module}"), limit, most - 1)

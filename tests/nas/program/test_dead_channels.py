@@ -11,24 +11,18 @@ from nas.lowering.lower import lower
 from nas.packed.pack import flash_bytes
 from nas.program.dead_channels import without_dead_channels
 from nas.program.interpreter import Interpreter
-from nas.program.operations import (
-    Add,
-    Concat,
-    Conv,
-    Flatten,
-    Linear,
-    Operation,
-    Scaling,
-    TensorType,
-)
+from nas.program.operations import Add, Concat, Conv, Flatten, Layer, Linear, Operation, PRelu
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 BYTE = TensorType((1,), 0.5, 7)
 
 
-def with_silence(program: Program, seed: int) -> Program:
-    """The program with clamps that let zero points pass, and about half of the channels of its
-    layers silent.
+def with_dead_channels(program: Program, seed: int) -> Program:
+    """The program with clamps that include zero points, and about half of the channels of its
+    layers dead.
     """
     rng, operations = np.random.default_rng(seed), list[Operation]()
     for operation, result in zip(program.operations, program.tensors[1:], strict=True):
@@ -36,13 +30,12 @@ def with_silence(program: Program, seed: int) -> Program:
         if scaling is not None:
             low, high = min(scaling.low, result.zero), max(scaling.high, result.zero)
             operation = replace(operation, scaling=replace(scaling, low=low, high=high))  # type: ignore[call-arg]
-        if isinstance(operation, (Conv, Linear)) and operation.bits > 1:
-            heard = rng.integers(0, 2, len(operation.weights))
-            weights = operation.weights * heard.reshape(-1, *[1] * (operation.weights.ndim - 1))
+        if isinstance(operation, Layer) and operation.weights.bits > 1:
+            alive = rng.integers(0, 2, len(operation.biases))
             operation = replace(
                 operation,
-                weights=weights.astype(np.int8),
-                biases=(operation.biases * heard).astype(np.int32),
+                weights=operation.weights.cleared(alive == 0),
+                biases=(operation.biases * alive).astype(np.int32),
             )
         operations.append(operation)
     return Program(program.tensors, tuple(operations))
@@ -64,7 +57,7 @@ def outputs(program: Program) -> NDArray[np.int64]:
 def test_outputs_stay_what_they_were(
     programs: st.SearchStrategy[Program], data: st.DataObject
 ) -> None:
-    program = with_silence(data.draw(programs), data.draw(st.integers(0, 99)))
+    program = with_dead_channels(data.draw(programs), data.draw(st.integers(0, 99)))
     smaller = without_dead_channels(program)
     np.testing.assert_array_equal(outputs(smaller), outputs(program))
     assert flash_bytes(smaller) <= flash_bytes(program)
@@ -79,10 +72,9 @@ def conv(
     return Conv(
         "conv",
         (source,),
-        pointwise,
-        8,
-        np.array(biases, np.int32),
         scaling,
+        IntegerWeights(pointwise, 8),
+        np.array(biases, np.int32),
         (1, 1),
         (0, 0),
         (1, 1),
@@ -95,8 +87,8 @@ def image(channels: int) -> TensorType:
 
 
 ONES = np.ones((3, 2), np.int64)
-# Of three channels the middle one says nothing.
-SILENT = np.array([[1, 2], [0, 0], [3, -1]])
+# The middle one of three channels is dead.
+ONE_DEAD = np.array([[1, 2], [0, 0], [3, -1]])
 
 
 def shapes(program: Program) -> list[tuple[int, ...]]:
@@ -109,10 +101,9 @@ def ended(tensors: list[TensorType], *operations: Operation) -> Program:
     head = Linear(
         "head",
         (len(operations) + 1,),
-        np.ones((2, features), np.int8),
-        8,
-        np.zeros(2, np.int32),
         scaling_of(2),
+        IntegerWeights(np.ones((2, features), np.int8), 8),
+        np.zeros(2, np.int32),
     )
     types = (*tensors, replace(BYTE, shape=(features,)), replace(BYTE, shape=(2,)))
     return Program(types, (*operations, Flatten("flatten", (len(operations),)), head))
@@ -122,23 +113,23 @@ def scaling_of(count: int) -> Scaling:
     return Scaling(np.full(count, 2**12, np.uint16), 16, 0, 255)
 
 
-def test_a_silent_channel_leaves_its_layer_and_the_next() -> None:
-    program = ended([image(2), image(3)], conv(0, SILENT, (0, 0, 5)))
+def test_a_dead_channel_is_removed_from_its_layer_and_the_next() -> None:
+    program = ended([image(2), image(3)], conv(0, ONE_DEAD, (0, 0, 5)))
     assert shapes(program) == [(2, 2, 2), (2, 2, 2), (8,), (2,)]
 
 
-def test_a_channel_that_always_says_the_same_but_not_zero_stays() -> None:
-    program = ended([image(2), image(3)], conv(0, SILENT, (0, 99, 5)))
+def test_a_constant_channel_other_than_zero_stays() -> None:
+    program = ended([image(2), image(3)], conv(0, ONE_DEAD, (0, 99, 5)))
     assert without_dead_channels(program) is program
 
 
-def test_a_channel_that_a_clamp_silences_for_every_input_goes() -> None:
+def test_a_channel_that_is_clamped_to_zero_for_every_input_is_removed() -> None:
     # The sums lie in -14 … 496 and -21 … 744 … and the bias of the first takes all of them below
     # the zero point.
     program = ended([image(2), image(3)], conv(0, ONES, (-497, -400, 0), low=7))
     assert shapes(program)[1] == (2, 2, 2)
-    with_sound = ended([image(2), image(3)], conv(0, ONES, (-480, -400, 0), low=7))
-    assert shapes(with_sound)[1] == (3, 2, 2)
+    alive = ended([image(2), image(3)], conv(0, ONES, (-480, -400, 0), low=7))
+    assert shapes(alive)[1] == (3, 2, 2)
 
 
 def test_channels_are_judged_by_what_their_weights_stand_for() -> None:
@@ -153,48 +144,60 @@ def test_channels_are_judged_by_what_their_weights_stand_for() -> None:
         ([8, 15, 0], [-1160, -660, -8960], [0]),
     ):
         points = np.array(zeros, np.uint8)
-        affine = replace(first, bits=4, biases=np.array(biases, np.int32), zero_points=points)
+        weights = replace(first.weights, bits=4, zero_points=points)
+        affine = replace(first, weights=weights, biases=np.array(biases, np.int32))
         program = ended([image(2), image(3)], affine)
         smaller = without_dead_channels(program)
         np.testing.assert_array_equal(outputs(smaller), outputs(program))
         found = smaller.operations[0]
         assert isinstance(found, Conv)
-        assert found.zero_points is not None
-        assert found.zero_points.tolist() == points[alive].tolist()
+        assert found.weights.zero_points is not None
+        assert found.weights.zero_points.tolist() == points[alive].tolist()
         assert found.biases.tolist() == [biases[channel] for channel in alive]
 
 
-def test_what_only_hears_dead_channels_dies_too() -> None:
+def test_channels_that_only_read_dead_ones_are_removed_too() -> None:
     second = np.array([[0, 5, 0], [1, 1, 1]])
     program = ended(
-        [image(2), image(3), image(2)], conv(0, SILENT, (0, 0, 5)), conv(1, second, (0, 0))
+        [image(2), image(3), image(2)], conv(0, ONE_DEAD, (0, 0, 5)), conv(1, second, (0, 0))
     )
     assert shapes(program) == [(2, 2, 2), (2, 2, 2), (1, 2, 2), (4,), (2,)]
 
 
 def test_a_depthwise_channel_goes_with_what_it_reads() -> None:
     depthwise = conv(1, np.ones((3, 1), np.int64), (0, 0, 0), groups=3)
-    program = ended([image(2), image(3), image(3)], conv(0, SILENT, (0, 0, 5)), depthwise)
+    program = ended([image(2), image(3), image(3)], conv(0, ONE_DEAD, (0, 0, 5)), depthwise)
     assert shapes(program)[1:3] == [(2, 2, 2), (2, 2, 2)]
     shrunk = without_dead_channels(program).operations[1]
     assert isinstance(shrunk, Conv)
     assert (shrunk.groups, shrunk.weights.shape) == (2, (2, 1, 1, 1))
 
 
-def test_a_residual_channel_goes_only_where_all_summands_are_silent() -> None:
+def test_a_residual_channel_is_removed_only_if_all_summands_are_dead() -> None:
     add = Add("add", (1, 2), scaling_of(2))
     types = [image(2), image(3), image(3), image(3)]
-    both = ended(types, conv(0, SILENT, (0, 0, 5)), conv(0, SILENT, (0, 0, 5)), add)
+    both = ended(types, conv(0, ONE_DEAD, (0, 0, 5)), conv(0, ONE_DEAD, (0, 0, 5)), add)
     assert shapes(both)[1:4] == [(2, 2, 2)] * 3
-    one = ended(types, conv(0, SILENT, (0, 0, 5)), conv(0, ONES, (0, 0, 5)), add)
+    one = ended(types, conv(0, ONE_DEAD, (0, 0, 5)), conv(0, ONES, (0, 0, 5)), add)
     assert without_dead_channels(one) is one
 
 
 def test_channels_of_a_concat_go_one_by_one() -> None:
     concat = Concat("concat", (1, 2), scaling_of(2))
     types = [image(2), image(3), image(3), image(6)]
-    program = ended(types, conv(0, SILENT, (0, 0, 5)), conv(0, ONES, (0, 0, 5)), concat)
+    program = ended(types, conv(0, ONE_DEAD, (0, 0, 5)), conv(0, ONES, (0, 0, 5)), concat)
     assert shapes(program)[1:4] == [(2, 2, 2), (3, 2, 2), (5, 2, 2)]
+
+
+def test_slopes_go_with_their_channels() -> None:
+    prelu = PRelu("prelu", (1,), scaling_of(1), np.array([7, -8, 9], np.int32))
+    program = ended([image(2), image(3), image(3)], conv(0, ONE_DEAD, (0, 0, 5)), prelu)
+    smaller = without_dead_channels(program)
+    assert [tensor.shape for tensor in smaller.tensors[1:3]] == [(2, 2, 2)] * 2
+    left = smaller.operations[1]
+    assert isinstance(left, PRelu)
+    assert left.slopes.tolist() == [7, 9]
+    np.testing.assert_array_equal(outputs(smaller), outputs(program))
 
 
 def test_a_layer_keeps_a_channel_even_if_all_are_dead() -> None:
@@ -203,9 +206,8 @@ def test_a_layer_keeps_a_channel_even_if_all_are_dead() -> None:
 
 
 def test_inputs_and_classes_all_stay() -> None:
-    silent = Linear(
-        "head", (0,), np.zeros((3, 4), np.int8), 8, np.zeros(3, np.int32), scaling_of(3)
-    )
+    weights = IntegerWeights(np.zeros((3, 4), np.int8), 8)
+    silent = Linear("head", (0,), scaling_of(3), weights, np.zeros(3, np.int32))
     program = Program((replace(BYTE, shape=(4,)), replace(BYTE, shape=(3,))), (silent,))
     assert without_dead_channels(program) is program
 
@@ -235,17 +237,19 @@ def test_lowering_leaves_dead_channels_out() -> None:
 def test_masks_lose_the_channels_that_the_weights_lose() -> None:
     first = conv(0, np.array([[1, 2], [0, 0], [3, 0]]), (0, 0, 0))
     second = conv(1, np.array([[1, 5, 0], [2, 5, 3]]), (0, 0))
-    masks = [operation.weights != 0 for operation in (first, second)]
+    masks = [operation.weights.values != 0 for operation in (first, second)]
     masks[0][2, 1] = True  # kept, though it is 0
     tensor = TensorType((2, 1, 1), 1.0, 0)
     layers = tuple(
-        replace(operation, kept=mask)
+        replace(operation, weights=replace(operation.weights, kept=mask))
         for operation, mask in zip((first, second), masks, strict=True)
     )
     tensors = (tensor, replace(tensor, shape=(3, 1, 1)), tensor, replace(tensor, shape=(2,)))
     program = Program(tensors, (*layers, Flatten("flatten", (2,))))
     smaller = without_dead_channels(program)
-    kept = [operation.kept for operation in smaller.operations if isinstance(operation, Conv)]
+    kept = [
+        operation.weights.kept for operation in smaller.operations if isinstance(operation, Conv)
+    ]
     assert kept[0] is not None
     assert kept[1] is not None
     assert kept[0][:, :, 0, 0].tolist() == [[True, True], [True, True]]

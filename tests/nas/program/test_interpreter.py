@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nas.data import Split
-from nas.program.interpreter import EXACT_FLOAT32, Interpreter, logits, score
+from nas.packed.records import RECORDS
+from nas.program.interpreter import Interpreter, logits, score
 from nas.program.operations import (
-    OPERATIONS,
     Add,
     AvgPool,
     Concat,
@@ -24,14 +24,19 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
-    Scaling,
-    TensorType,
+    PRelu,
     Upsample,
 )
+from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 
 Whole = NDArray[np.int64]
 Build = Callable[..., Any]
+
+OPERATIONS = [record.kind for record in RECORDS.values()]
 
 
 def requantized(
@@ -58,19 +63,19 @@ def windows(
 
 
 def multiplied(op: Conv | Linear) -> Whole:
-    """The whole number that each weight stands for."""
-    weights: Whole = op.weights.astype(np.int64)
-    if op.zero_points is None:
+    """The level of each weight."""
+    weights: Whole = op.weights.values.astype(np.int64)
+    if op.weights.zero_points is None:
         return weights
-    zeros: Whole = op.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
-    levels: Whole = (weights + zeros) % 2**op.bits - zeros
+    zeros: Whole = op.weights.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
+    levels: Whole = (weights + zeros) % 2**op.weights.bits - zeros
     return levels
 
 
 def convolved(op: Conv, x: Whole) -> Whole:
     span = [d * (k - 1) + 1 for k, d in zip(op.weights.shape[2:], op.dilation, strict=True)]
     seen = windows(x, span, op.stride, op.padding, 0)[..., :: op.dilation[0], :: op.dilation[1]]
-    size, each = len(op.weights) // op.groups, op.weights.shape[1]
+    size, each = op.weights.shape[0] // op.groups, op.weights.shape[1]
     parts = [
         np.einsum(
             "chwij,ocij->ohw",
@@ -83,7 +88,7 @@ def convolved(op: Conv, x: Whole) -> Whole:
 
 
 def reference(program: Program, first: Whole) -> Whole:
-    """The output's integers for one sample's integers, in whole numbers only."""
+    """The output's integers for one sample's integers, in integer arithmetic only."""
     held = [first]
     for op, result in zip(program.operations, program.tensors[1:], strict=True):
         values = [held[source] - program.tensors[source].zero for source in op.inputs]
@@ -97,7 +102,8 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
         case Conv() | Linear():
             sums = convolved(op, x) if isinstance(op, Conv) else multiplied(op) @ x
             factors = zip(sums, op.scaling.multipliers, op.biases, strict=True)
-            k = max(0, 7 - max(op.bits, 2) if op.zero_points is None else 6 - op.bits)
+            bits, affine = op.weights.bits, op.weights.zero_points is not None
+            k = max(0, 6 - bits if affine else 7 - max(bits, 2))
             return np.stack(
                 [
                     requantized(s * 2**k + np.int64(b), int(m), op.scaling, result, k)
@@ -119,6 +125,10 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
         case AvgPool():
             sums = windows(x, op.kernel, op.stride, op.padding, 0).sum((3, 4))
             return requantized(sums, int(op.scaling.multipliers[0]), op.scaling, result)
+        case PRelu():
+            slopes = op.slopes.astype(np.int64).reshape(-1, *[1] * (x.ndim - 1))
+            gains: Whole = np.where(x >= 0, np.int64(op.scaling.multipliers[0]), slopes)
+            return requantized(x * gains, 1, op.scaling, result)
         case MaxPool():
             largest: Whole = windows(raw, op.kernel, op.stride, op.padding, -1).max((3, 4))
             return largest
@@ -148,7 +158,7 @@ def assert_exact(program: Program, seed: int = 0) -> None:
 
 
 def realistic(builder: Any) -> Any:
-    """The builder with multipliers that do not send every sum to the ends of the range."""
+    """The builder with multipliers that do not clamp nearly every sum."""
 
     def scaling(count: int) -> Scaling:
         factors = np.maximum(1, builder.numbers(2**12, 2**16 - 1, count)).astype(np.uint16)
@@ -183,11 +193,15 @@ def test_inputs_are_rounded_to_the_nearest_level_and_clipped() -> None:
     same = TensorType((3,), 0.5, 10)
     program = Program(
         (same, same),
-        (Linear("same", (0,), np.eye(3, dtype=np.int8), 2, np.zeros(3, np.int32), _three(kept)),),
+        (Linear("same", (0,), _three(kept), identity(3), np.zeros(3, np.int32)),),
     )
     said = Interpreter(program).integers(torch.tensor([[0.2, 0.3, -1.1], [1000.0, -1000.0, 0.0]]))
     assert said.tolist() == [[10, 11, 8], [255, 0, 10]]
     assert Interpreter(program)(torch.tensor([[0.2, 0.3, -1.1]])).tolist() == [[0.0, 0.5, -1.0]]
+
+
+def identity(size: int) -> IntegerWeights:
+    return IntegerWeights(np.eye(size, dtype=np.int8), 2)
 
 
 def _three(scaling: Scaling) -> Scaling:
@@ -199,25 +213,21 @@ def test_halves_are_rounded_up() -> None:
     tensor = TensorType((2,), 1.0, 100)
     program = Program(
         (tensor, tensor),
-        (Linear("half", (0,), np.eye(2, dtype=np.int8), 2, np.zeros(2, np.int32), half),),
+        (Linear("half", (0,), half, identity(2), np.zeros(2, np.int32)),),
     )
     said = Interpreter(program).integers(torch.tensor([[1.0, -1.0], [3.0, -3.0]]))
     assert (said - 100).tolist() == [[1, 0], [2, -1]]
 
 
 def deep(size: int) -> Program:
-    """A product whose sums need more than 24 bits, and whose rounding tells each unit."""
+    """A product whose sums need more than 24 bits, and whose result depends on each unit."""
     rng = np.random.default_rng(0)
     weights = rng.choice([126, 127], (4, size)).astype(np.int8)
     first, last = TensorType((size,), 1.0, 0), TensorType((4,), 1.0, 0)
     biases = np.full(4, -(2**31 - 1), np.int32)
+    scaling = Scaling(np.full(4, 65535, np.uint16), 18, 0, 255)
     return Program(
-        (first, last),
-        (
-            Linear(
-                "deep", (0,), weights, 8, biases, Scaling(np.full(4, 65535, np.uint16), 18, 0, 255)
-            ),
-        ),
+        (first, last), (Linear("deep", (0,), scaling, IntegerWeights(weights, 8), biases),)
     )
 
 
@@ -227,7 +237,7 @@ def test_sums_beyond_the_exact_range_of_32_bit_floats_are_exact() -> None:
     assert isinstance(layer, Linear)
     whole = np.full((50, 1100), 254)
     whole[np.arange(50), np.arange(50)] = np.arange(50)
-    sums = whole @ layer.weights.T.astype(np.int64)
+    sums = whole @ layer.weights.values.T.astype(np.int64)
     assert sums.min() > EXACT_FLOAT32
     assert (sums % 2 == 1).any()
     inputs = torch.from_numpy(whole).float()

@@ -16,14 +16,13 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
-    ProgramError,
-    Scaling,
-    Shape,
-    TensorType,
+    PRelu,
     Upsample,
 )
 from nas.program.program import Program
-from nas.program.shapes import result_shape
+from nas.program.scaling import Scaling
+from nas.program.tensors import ProgramError, Shape, TensorType
+from nas.program.weights import IntegerWeights
 
 
 def scaling(count: int, high: int = 255) -> Scaling:
@@ -35,24 +34,23 @@ def conv(shape: Shape, source: int = 0, **geometry: Any) -> Conv:
     return Conv(
         "conv",
         (source,),
-        np.ones(shape, np.int8),
-        4,
-        np.zeros(shape[0], np.int32),
         scaling(shape[0]),
+        IntegerWeights(np.ones(shape, np.int8), 4),
+        np.zeros(shape[0], np.int32),
         **given,
     )
 
 
 def linear(inputs: int, outputs: int, source: int = 0) -> Linear:
-    weights, biases = np.ones((outputs, inputs), np.int8), np.zeros(outputs, np.int32)
-    return Linear("linear", (source,), weights, 4, biases, scaling(outputs))
+    weights = IntegerWeights(np.ones((outputs, inputs), np.int8), 4)
+    return Linear("linear", (source,), scaling(outputs), weights, np.zeros(outputs, np.int32))
 
 
 def program(shape: Shape, *operations: Operation) -> Program:
     """A program whose shapes follow from its operations."""
     shapes = [shape]
     for operation in operations:
-        shapes.append(result_shape(operation, [shapes[source] for source in operation.inputs]))
+        shapes.append(operation.result_shape([shapes[source] for source in operation.inputs]))
     return Program(tuple(TensorType(found, 1.0, 0) for found in shapes), operations)
 
 
@@ -141,10 +139,14 @@ def changed(operation: Operation, **fields: Any) -> Operation:
     return dataclasses.replace(operation, **fields)
 
 
+def weighing(layer: Conv, **fields: Any) -> Conv:
+    return dataclasses.replace(layer, weights=dataclasses.replace(layer.weights, **fields))
+
+
 LAYER = conv((3, 2, 3, 3))
 INT8, INT32 = np.int8, np.int32
 ZEROS = np.array([0, 8, 15], np.uint8)
-AFFINE = changed(LAYER, weights=np.full((3, 2, 3, 3), -8, INT8), zero_points=ZEROS)
+AFFINE = weighing(LAYER, values=np.full((3, 2, 3, 3), -8, INT8), zero_points=ZEROS)
 
 
 def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> None:
@@ -153,9 +155,10 @@ def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> N
         (AFFINE, Flatten("flatten", (1,))),
     ).operations[0]
     assert isinstance(made, Conv)
-    assert made.levels[:, 0, 0, 0].tolist() == [8, -8, -8]
-    assert (made.level_bits, LAYER.level_bits) == (5, 4)
-    assert LAYER.levels.dtype == made.levels.dtype == np.int16
+    affine, symmetric = made.weights, LAYER.weights
+    assert affine.levels[:, 0, 0, 0].tolist() == [8, -8, -8]
+    assert (affine.level_bits, symmetric.level_bits) == (5, 4)
+    assert symmetric.levels.dtype == affine.levels.dtype == np.int16
 
 
 @pytest.mark.parametrize(
@@ -170,62 +173,62 @@ def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> N
             "kernel, stride and dilation must be positive",
         ),
         (LAYER, (3, 3, 3), r"its result must be \(3, 2, 2\), but is \(3, 3, 3\)"),
-        (changed(LAYER, bits=9), (3, 2, 2), "weights must have 1 to 8 bits, but have 9"),
+        (weighing(LAYER, bits=9), (3, 2, 2), "weights must have 1 to 8 bits, but have 9"),
         (
-            changed(LAYER, bits=3, weights=np.full((3, 2, 3, 3), 4, INT8)),
+            weighing(LAYER, bits=3, values=np.full((3, 2, 3, 3), 4, INT8)),
             (3, 2, 2),
             r"weights must lie in -3 … 3",
         ),
         (
-            changed(LAYER, bits=1, weights=np.zeros((3, 2, 3, 3), INT8)),
+            weighing(LAYER, bits=1, values=np.zeros((3, 2, 3, 3), INT8)),
             (3, 2, 2),
             "weights of one bit must be -1 or 1",
         ),
         (
-            changed(LAYER, weights=np.arange(54, dtype=INT8).reshape(3, 2, 3, 3) % 5, entries=4),
+            weighing(LAYER, values=np.arange(54, dtype=INT8).reshape(3, 2, 3, 3) % 5, entries=4),
             (3, 2, 2),
-            "weights must be at most 4 different ones, but are 5",
+            "weights must take at most 4 values, but take 5",
         ),
         (
-            changed(LAYER, weights=np.ones((3, 2, 3, 3), INT32)),
+            weighing(LAYER, values=np.ones((3, 2, 3, 3), INT32)),
             (3, 2, 2),
             "weights must be int8, but are int32",
         ),
         (
-            changed(AFFINE, weights=np.full((3, 2, 3, 3), 8, INT8)),
+            weighing(AFFINE, values=np.full((3, 2, 3, 3), 8, INT8)),
             (3, 2, 2),
             r"weights must lie in -8 … 7",
         ),
         (
-            changed(AFFINE, weights=np.full((3, 2, 3, 3), -9, INT8)),
+            weighing(AFFINE, values=np.full((3, 2, 3, 3), -9, INT8)),
             (3, 2, 2),
             r"weights must lie in -8 … 7",
         ),
-        (changed(AFFINE, zero_points=None), (3, 2, 2), r"weights must lie in -7 … 7"),
+        (weighing(AFFINE, zero_points=None), (3, 2, 2), r"weights must lie in -7 … 7"),
         (
-            changed(LAYER, bits=1, zero_points=ZEROS),
+            weighing(LAYER, bits=1, zero_points=ZEROS),
             (3, 2, 2),
             "weights with zero points must have 2 to 8 bits, but have 1",
         ),
         (
-            changed(AFFINE, zero_points=ZEROS[:2]),
+            weighing(AFFINE, zero_points=ZEROS[:2]),
             (3, 2, 2),
-            "zero points of weights must be uint8, one a channel",
+            "zero points of weights must be uint8, one for each channel",
         ),
         (
-            changed(AFFINE, zero_points=ZEROS.astype(INT32)),
+            weighing(AFFINE, zero_points=ZEROS.astype(INT32)),
             (3, 2, 2),
-            "zero points of weights must be uint8, one a channel",
+            "zero points of weights must be uint8, one for each channel",
         ),
         (
-            changed(AFFINE, zero_points=ZEROS + np.uint8(1)),
+            weighing(AFFINE, zero_points=ZEROS + np.uint8(1)),
             (3, 2, 2),
             "of 4 bits must lie in 0 … 15, but one is 16",
         ),
         (
             changed(LAYER, biases=np.zeros(2, INT32)),
             (3, 2, 2),
-            "biases must be int32, one a channel",
+            "biases must be int32, one for each channel",
         ),
         (changed(LAYER, scaling=scaling(1)), (3, 2, 2), "it must have 3 multipliers, but has 1"),
         (changed(LAYER, inputs=(0, 0)), (3, 2, 2), "it must read 1 to 1 tensors, but reads 2"),
@@ -240,6 +243,21 @@ def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> N
             AvgPool("mean", (0,), (2, 2), (2, 2), (0, 0), scaling(2)),
             (2, 2, 2),
             "it must have 1 multipliers, but has 2",
+        ),
+        (
+            PRelu("prelu", (0,), scaling(1), np.zeros(3, INT32)),
+            (2, 4, 4),
+            r"slopes must be int32 \[2\]",
+        ),
+        (
+            PRelu("prelu", (0,), scaling(1), np.array([0, -(2**16)], INT32)),
+            (2, 4, 4),
+            "slopes must lie in -65535 … 65535, but lie in -65536 … 0",
+        ),
+        (
+            PRelu("prelu", (0,), Scaling(np.zeros(1, np.uint16), 8, 0, 255), np.zeros(2, INT32)),
+            (2, 4, 4),
+            "its multiplier must be 1 or more, but is 0",
         ),
         (Gather("gather", (0,), np.array([0, 2], INT32)), (2, 4, 4), r"indices must lie in 0 … 1"),
         (Upsample("up", (0,), 0), (2, 4, 4), r"a factor must lie in 1 … 64, but is 0"),

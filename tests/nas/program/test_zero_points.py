@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from nas.program.zero_points import fitting_zero_points, level_bits, unwrapped, wrapped
+from nas.program.weights import IntegerWeights
+from nas.program.zero_points import fitting_zero_points, unwrapped, wrapped
 
 ALL_BITS = range(2, 9)
 
@@ -18,8 +19,10 @@ def test_all_levels_of_all_zero_points_come_back(bits: int) -> None:
     assert found.dtype == np.int16
     np.testing.assert_array_equal(found, levels)
     np.testing.assert_array_equal(weights[2 ** (bits - 1)], levels[2 ** (bits - 1)])
-    assert level_bits(bits, zeros.astype(np.uint8)) == int(np.abs(levels).max()).bit_length() + 1
-    assert level_bits(bits, None) == bits
+    affine = IntegerWeights(weights, bits, zeros.astype(np.uint8))
+    np.testing.assert_array_equal(affine.levels, levels)
+    assert affine.level_bits == int(np.abs(levels).max()).bit_length() + 1
+    assert IntegerWeights(weights, bits).level_bits == bits
 
 
 def test_each_channel_has_its_own_zero_point() -> None:

@@ -34,7 +34,7 @@ def integers(signed: bool, narrow: bool) -> Any:
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_weights_by_the_largest_magnitude(bits: int, scales: Any) -> None:
+def test_weights_scaled_by_the_largest_magnitude(bits: int, scales: Any) -> None:
     from brevitas.nn import QuantLinear
     from brevitas.quant import Int8WeightPerChannelFloat, Int8WeightPerTensorFloat
 
@@ -68,7 +68,7 @@ def test_learned_steps_and_their_gradients(bits: int, signed: bool) -> None:
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("rectified", [True, False])
-def test_tensors_by_their_range(bits: int, rectified: bool) -> None:
+def test_activations_with_a_range(bits: int, rectified: bool) -> None:
     x = noise(40, 50).relu() if rectified else noise(40, 50)
     module = ActivationQuantizer(bits).eval()
     module.set_ends(0.6 * x.min().item(), 0.6 * x.max().item())

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 
 from nas.quantize import ActivationQuantizer, calibrate, insert_quantizers
 from nas.quantize.calibrate import (
-    METHODS,
-    Method,
+    RANGE_METHODS,
+    RangeEstimator,
     mean_magnitude,
     minmax,
     moving_average,
@@ -76,7 +76,7 @@ def test_the_squared_error_is_never_above_that_of_the_whole_range(levels: int) -
     assert high / whole[1] == pytest.approx(low / whole[0])
 
 
-def test_values_that_are_all_zero_have_a_range() -> None:
+def test_all_zero_values_have_a_range() -> None:
     assert squared_error(torch.zeros(5), 256) == (0.0, 0.0)
 
 
@@ -98,13 +98,13 @@ def test_the_mean_magnitude_by_hand() -> None:
     assert (low, high) == pytest.approx((-3.0 / 2**0.5, 2 * 3.0 / 2**0.5))
 
 
-@pytest.mark.parametrize("method", METHODS.values())
-def test_every_method_takes_values_that_are_all_zero(method: Method) -> None:
+@pytest.mark.parametrize("method", RANGE_METHODS.values())
+def test_every_estimator_accepts_all_zero_values(method: RangeEstimator) -> None:
     assert method(torch.zeros(50), 256) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("method", METHODS.values())
-def test_every_range_holds_zero(method: Method) -> None:
+@pytest.mark.parametrize("method", RANGE_METHODS.values())
+def test_every_range_holds_zero(method: RangeEstimator) -> None:
     model = insert_quantizers(nn.Sequential(nn.Flatten()), 8)
     for inputs in (noise(50, 4).abs() + 1.0, -noise(50, 4).abs() - 1.0):
         calibrate(model, inputs, method)
@@ -113,7 +113,7 @@ def test_every_range_holds_zero(method: Method) -> None:
         assert high > 1.0 or low < -1.0
 
 
-def test_ranges_are_those_of_the_unrounded_values_and_forget_the_earlier_ones() -> None:
+def test_ranges_are_those_of_unrounded_values_and_replace_earlier_ones() -> None:
     with seeded(0):
         floats = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
     model = insert_quantizers(floats, 2)
@@ -127,7 +127,7 @@ def test_ranges_are_those_of_the_unrounded_values_and_forget_the_earlier_ones() 
     }
 
 
-def test_a_shared_range_is_that_of_all_that_it_serves() -> None:
+def test_a_shared_quantizer_has_the_range_of_all_its_tensors() -> None:
     class Residual(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -148,7 +148,7 @@ def test_a_shared_range_is_that_of_all_that_it_serves() -> None:
     assert list(ends(model).values())[1] == (served.min().item(), served.max().item())
 
 
-def test_calibration_is_no_training() -> None:
+def test_calibration_does_not_train() -> None:
     floats = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU()).train()
     model = insert_quantizers(floats, 8)
     before = {name: tensor.clone() for name, tensor in floats.state_dict().items()}

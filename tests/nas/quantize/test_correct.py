@@ -39,7 +39,7 @@ INPUTS = noise(256, 2, 6, 6, seed=1) + 0.5
     ("norm", "affine", "bias"),
     [(False, True, True), (False, True, False), (True, True, False), (True, False, True)],
 )
-def test_the_means_of_the_outputs_become_those_of_the_floats(
+def test_output_means_become_those_of_the_float_network(
     norm: bool, affine: bool, bias: bool
 ) -> None:
     model = network(norm, affine, bias)
@@ -57,7 +57,7 @@ def test_the_means_of_the_outputs_become_those_of_the_floats(
 
 
 @pytest.mark.parametrize("affine", [True, False])
-def test_the_means_behind_normalization_are_corrected(affine: bool) -> None:
+def test_means_after_normalization_are_corrected(affine: bool) -> None:
     model = network(norm=True, affine=affine, bias=True)
     quantized = quantize(model, 2, INPUTS, Quantization(activations="fixed"))
     means = dict[str, Tensor]()
@@ -71,7 +71,7 @@ def test_the_means_behind_normalization_are_corrected(affine: bool) -> None:
     assert torch.allclose(means["found"], means["wanted"], atol=1e-4)
 
 
-def test_the_floats_are_left_alone() -> None:
+def test_the_float_network_is_unchanged() -> None:
     model = network(norm=True)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     correct_biases(quantize(model, 2, INPUTS), model, INPUTS)
@@ -83,10 +83,10 @@ def test_a_network_without_the_layers_is_refused() -> None:
     model = network(norm=True)
     quantized = quantize(model, 4, INPUTS)
     with pytest.raises(
-        ValueError, match=r"must have the layers of the quantized one, but \['1', '4'\] are missing"
+        ValueError, match=r"must have the layers of the quantized one, but lacks \['1', '4'\]"
     ):
         correct_biases(quantized, equalized(model), INPUTS)
     with pytest.raises(
-        ValueError, match=r"must be one that insert_quantizers\(\) traced, but is a Sequential"
+        ValueError, match=r"must be traced by insert_quantizers\(\), but got a Sequential"
     ):
         correct_biases(model, model, INPUTS)

@@ -12,7 +12,7 @@ def normal(count: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("levels", [4, 16, 256])
-def test_outliers_are_clipped_where_levels_are_few(levels: int) -> None:
+def test_outliers_are_clipped_with_few_levels(levels: int) -> None:
     values = torch.cat([normal(20000).abs(), torch.tensor([40.0])])
     low, high = entropy(values, levels)
     assert low == 0.0
@@ -26,7 +26,7 @@ def test_fewer_levels_clip_more() -> None:
     assert ends == sorted(ends)
 
 
-def test_values_that_fill_their_range_evenly_keep_it() -> None:
+def test_uniform_values_keep_their_range() -> None:
     values = torch.linspace(0.0, 3.0, 40001)
     assert entropy(values, 256) == (0.0, 3.0)
 
@@ -42,7 +42,7 @@ def test_both_ends_are_clipped_at_the_same_magnitude() -> None:
     assert high < 20.0
 
 
-def test_values_that_are_all_zero_have_a_range() -> None:
+def test_all_zero_values_have_a_range() -> None:
     assert entropy(torch.zeros(9), 256) == (0.0, 0.0)
 
 

@@ -44,12 +44,12 @@ def error(model: nn.Module, quantization: Quantization, expected: Tensor) -> flo
         )
 
 
-def test_the_outputs_in_floats_stay() -> None:
+def test_float_outputs_are_unchanged() -> None:
     model = uneven()
     assert torch.allclose(equalized(model)(IMAGES), model(IMAGES), rtol=1e-3, atol=1e-5)
 
 
-def test_weights_with_one_scale_are_helped() -> None:
+def test_equalization_improves_weights_with_one_scale() -> None:
     expected = uneven()(IMAGES).detach()
     tensor = Quantization(weight_scales="tensor", activations="fixed")
     assert error(equalized(uneven()), tensor, expected) < min(
@@ -57,7 +57,7 @@ def test_weights_with_one_scale_are_helped() -> None:
     )
 
 
-def test_the_channels_between_two_layers_have_the_same_largest_weights() -> None:
+def test_both_sides_of_a_channel_have_the_same_largest_weight() -> None:
     model = equalized(uneven())
     pairs = [("0", "3"), ("3", "5"), ("5", "9")]
     for first, second in pairs:
@@ -74,7 +74,7 @@ def test_the_channels_between_two_layers_have_the_same_largest_weights() -> None
         assert torch.allclose(largest, by_input.abs().amax(1), rtol=0.02)
 
 
-def test_nothing_is_moved_through_what_does_not_scale() -> None:
+def test_nothing_is_equalized_through_functions_that_are_not_homogeneous() -> None:
     model = uneven(nn.ReLU6)
     weight = model.get_parameter("5.weight").detach().clone()
     result = equalized(model)
@@ -82,7 +82,7 @@ def test_nothing_is_moved_through_what_does_not_scale() -> None:
     assert torch.equal(result.get_parameter("5.weight"), weight)
 
 
-def test_what_several_read_is_left_alone() -> None:
+def test_channels_with_several_readers_are_unchanged() -> None:
     class Branches(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -39,7 +39,7 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_outputs_stay_and_no_normalization_is_left() -> None:
+def test_outputs_are_unchanged_without_normalization() -> None:
     model = normed()
     traced = folded(model)
     assert torch.allclose(traced(noise(8, 2, 6, 6)), model.eval()(noise(8, 2, 6, 6)), atol=1e-5)
@@ -53,7 +53,7 @@ def test_the_outputs_stay_and_no_normalization_is_left() -> None:
     ] == ["0", "3", "8", "10"]
 
 
-def test_the_network_itself_is_left_alone() -> None:
+def test_the_folded_network_is_a_copy() -> None:
     model = normed()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     folded(model)
@@ -88,7 +88,7 @@ def test_masks_follow_the_folded_weights() -> None:
         assert mask.kept.sum() == layer.weight.numel() // 2
         with torch.no_grad():
             layer.weight.add_(1.0)  # as a step of training would
-        mask.stepped(0.5)
+        mask.after_step(0.5)
         assert torch.equal(layer.weight != 0, mask.kept)
 
 
@@ -105,6 +105,6 @@ def test_a_layer_with_two_norms_is_refused() -> None:
     for model in (Twice(), nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.BatchNorm1d(3))):
         with pytest.raises(
             UnsupportedError,
-            match=r"must follow a convolution or linear layer that nothing else reads",
+            match=r"must follow a convolution or linear layer that nothing else reads and that is called once, but",
         ):
             folded(model)

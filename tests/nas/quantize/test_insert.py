@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from nas.quantize import (
     ActivationQuantizer,
     FusedReLU,
-    QuantizedLinear,
     UnsupportedError,
     calibrate,
     insert_quantizers,
+    quantized_layer,
 )
 from nas.seeds import seeded
 from tests.networks import Wired
@@ -32,7 +32,7 @@ def behind(model: nn.Module) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_range_follows_the_input_and_each_layer_with_what_is_fused_into_it() -> None:
+def test_a_quantizer_follows_the_input_and_each_layer_with_its_fused_operations() -> None:
     model = nn.Sequential()
     model.add_module("conv", nn.Conv2d(1, 2, 3))
     model.add_module("norm", nn.BatchNorm2d(2))
@@ -45,7 +45,7 @@ def test_a_range_follows_the_input_and_each_layer_with_what_is_fused_into_it() -
     assert behind(model) == [(name, name) for name in ("input_1", "relu", "mean", "head")]
 
 
-def test_what_something_else_reads_is_not_fused() -> None:
+def test_a_result_with_other_readers_is_not_fused() -> None:
     def run(net: Wired, x: Tensor) -> Tensor:
         y = net["a"](x)
         return y * torch.relu(y)
@@ -53,7 +53,7 @@ def test_what_something_else_reads_is_not_fused() -> None:
     assert [node for node, _ in behind(Wired(run, a=linear()))] == ["x", "a", "relu", "mul"]
 
 
-def test_a_table_takes_no_clamp_into_it() -> None:
+def test_a_clamp_is_not_fused_into_a_lookup_table() -> None:
     assert [node for node, _ in behind(nn.Sequential(linear(), nn.Sigmoid(), nn.ReLU()))] == [
         "input_1",
         "_0",
@@ -62,7 +62,7 @@ def test_a_table_takes_no_clamp_into_it() -> None:
     ]
 
 
-def test_summands_and_their_sum_share_one_range() -> None:
+def test_summands_and_their_sum_share_a_quantizer() -> None:
     def run(net: Wired, x: Tensor) -> Tensor:
         first = net["a"](x)
         second = first + net["b"](first)
@@ -82,7 +82,7 @@ def test_summands_and_their_sum_share_one_range() -> None:
     assert sum(isinstance(module, ActivationQuantizer) for module in traced.modules()) == 3
 
 
-def test_parts_and_what_they_are_joined_to_share_one_range_through_what_moves_them() -> None:
+def test_concatenated_parts_share_a_quantizer_through_operations_that_move_them() -> None:
     def run(net: Wired, x: Tensor) -> Tensor:
         y = net["pool"](net["a"](x))
         return net["head"](torch.cat([y, net["b"](y)], 1))
@@ -98,7 +98,7 @@ def test_parts_and_what_they_are_joined_to_share_one_range_through_what_moves_th
 
 
 def test_layers_keep_their_names_and_parameters() -> None:
-    model = nn.Sequential(QuantizedLinear(linear(), 3), nn.ReLU(), linear())
+    model = nn.Sequential(quantized_layer(linear(), 3), nn.ReLU(), linear())
     traced = insert_quantizers(model, 6)
     assert traced.get_submodule("0") is model[0]
     assert traced.get_submodule("2") is model[2]
@@ -110,7 +110,7 @@ def test_layers_keep_their_names_and_parameters() -> None:
     )
 
 
-def test_a_shared_range_sees_all_that_it_serves() -> None:
+def test_a_shared_quantizer_observes_all_its_tensors() -> None:
     def run(net: Wired, x: Tensor) -> Tensor:
         return net["a"](x) + net["b"](x)
 
@@ -154,23 +154,23 @@ def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
     [
         (
             nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)),
-            r"'1', a Softmax, has no integer form; these have one: .*Conv2d, .*Tanh",
+            r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d, .*Tanh",
         ),
         (
             Wired(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()),
-            r"'softmax', a call of softmax, has no integer form; use",
+            r"must have an integer form, but 'softmax' calls softmax; use one of these modules",
         ),
         (
             Wired(lambda net, x: net["a"](x).exp(), a=linear()),
-            r"'exp', a call of exp, has no integer form; use one of .*ReLU6",
+            r"must have an integer form, but 'exp' calls exp; use one of .*ReLU6",
         ),
         (
             Wired(lambda net, x: net["a"](x) - x, a=linear()),
-            r"'sub', a call of sub, has no integer form",
+            r"must have an integer form, but 'sub' calls sub",
         ),
     ],
 )
-def test_what_has_no_integer_form_is_refused_with_what_has_one(
+def test_an_operation_without_an_integer_form_is_refused_with_those_that_have_one(
     model: nn.Module, message: str
 ) -> None:
     with pytest.raises(UnsupportedError, match=message):
@@ -192,7 +192,7 @@ def test_batch_normalization_that_cannot_fold_is_refused(
 ) -> None:
     with pytest.raises(
         UnsupportedError,
-        match="'norm': batch normalization must follow a convolution or linear layer",
+        match="batch normalization must follow a convolution or linear layer that nothing else reads, but 'norm' does not",
     ):
         insert_quantizers(Wired(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
 
@@ -206,7 +206,7 @@ def rectified(model: nn.Module) -> list[str]:
     ]
 
 
-def test_a_relu_is_carried_out_by_the_range_behind_it() -> None:
+def test_a_relu_is_carried_out_by_the_quantizer_behind_it() -> None:
     model = nn.Sequential(
         linear(), nn.ReLU(), linear(), nn.ReLU6(), linear(), nn.Sigmoid(), nn.ReLU()
     )
@@ -214,14 +214,14 @@ def test_a_relu_is_carried_out_by_the_range_behind_it() -> None:
     assert type(model[1]) is nn.ReLU  # that of the network itself
 
 
-def test_a_relu_whose_range_serves_other_tensors_stays() -> None:
+def test_a_relu_whose_quantizer_has_other_tensors_stays() -> None:
     def run(net: Wired, x: Tensor) -> Tensor:
         return net["r"](net["a"](x)) + net["b"](x)
 
     assert rectified(Wired(run, a=linear(), b=linear(), r=nn.ReLU())) == []
 
 
-def test_a_relu_that_is_called_twice_is_carried_out_where_all_its_ranges_can() -> None:
+def test_a_relu_that_is_called_twice_is_fused_if_all_its_quantizers_can() -> None:
     def chain(net: Wired, x: Tensor) -> Tensor:
         return net["r"](net["b"](net["r"](net["a"](x))))
 
@@ -233,7 +233,7 @@ def test_a_relu_that_is_called_twice_is_carried_out_where_all_its_ranges_can() -
     assert rectified(Wired(joined, a=linear(), b=linear(), c=linear(), r=nn.ReLU())) == []
 
 
-def test_training_is_the_same_whoever_carries_out_a_relu() -> None:
+def test_training_is_the_same_with_fused_relus() -> None:
     class Own(nn.ReLU):
         """A ReLU that nobody takes over."""
 

@@ -19,7 +19,9 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize(
     "made", [PactQuantizer(4), LsqQuantizer(4), ActivationQuantizer(4, "fixed")]
 )
-def test_a_range_that_is_set_rounds_as_the_plain_one(made: ActivationQuantizer) -> None:
+def test_after_calibration_a_learned_range_rounds_like_a_fixed_one(
+    made: ActivationQuantizer,
+) -> None:
     plain = ActivationQuantizer(4).eval()
     for module in (made, plain):
         module.set_ends(-1.0, 3.0)
@@ -31,7 +33,7 @@ def test_a_range_that_is_set_rounds_as_the_plain_one(made: ActivationQuantizer) 
 @pytest.mark.parametrize(
     ("made", "end"), [(PactQuantizer(8), 0.2), (LsqQuantizer(2), 9.0), (LsqQuantizer(8), 0.2)]
 )
-def test_a_learned_range_fits_what_flows_through_it(made: ActivationQuantizer, end: float) -> None:
+def test_a_learned_range_fits_its_inputs(made: ActivationQuantizer, end: float) -> None:
     x = noise(64, 50)
     made.set_ends(-end, end)
     before = (made(x) - x).square().mean().item()
@@ -44,7 +46,9 @@ def test_a_learned_range_fits_what_flows_through_it(made: ActivationQuantizer, e
 
 
 @pytest.mark.parametrize("made", [PactQuantizer(4), LsqQuantizer(4)])
-def test_a_learned_range_says_the_levels_that_it_rounds_to(made: ActivationQuantizer) -> None:
+def test_the_scale_and_zero_point_of_a_learned_range_describe_its_outputs(
+    made: ActivationQuantizer,
+) -> None:
     made.set_ends(-1.3, 2.9)
     with torch.no_grad():
         for parameter in made.parameters():
@@ -70,7 +74,7 @@ def test_a_learned_step_counts_the_features_of_one_sample() -> None:
     assert gradients[0] == pytest.approx(gradients[1], rel=1e-4)
 
 
-def test_a_clip_behind_a_relu_learns_one_end() -> None:
+def test_a_rectified_pact_quantizer_learns_one_end() -> None:
     made = PactQuantizer(4, rectified=True)
     made.set_ends(0.0, 1.0)
     made(noise(100)).sum().backward()
@@ -97,7 +101,7 @@ def test_the_gradient_of_a_ratio_is_that_of_the_ends_or_the_step(made: Activatio
 
 
 @pytest.mark.parametrize("made", [PactQuantizer(4), LsqQuantizer(4)])
-def test_a_ratio_that_is_too_small_is_held(made: ActivationQuantizer) -> None:
+def test_a_ratio_below_the_smallest_counts_as_the_smallest(made: ActivationQuantizer) -> None:
     made.set_ends(-1.0, 3.0)
     (ratios,) = made.parameters()
     with torch.no_grad():
@@ -133,13 +137,14 @@ def test_a_dynamic_range_has_no_integer_program() -> None:
     for name in ("input_1", "_0"):
         model.set_submodule(f"ranges.{name}", DynamicQuantizer(8))
     with pytest.raises(
-        UnsupportedError, match=r"computed when a network runs have no integer program.*calibrate"
+        UnsupportedError,
+        match=r"must be constants of an integer program, but .* computed when a network runs.*calibrate",
     ):
         lower(model, noise(4, 3))
 
 
-def test_which_range_is_whose() -> None:
+def test_each_activation_method_has_its_quantizer() -> None:
     assert isinstance(activation_quantizer(8, "pact", rectified=True), PactQuantizer)
     assert isinstance(activation_quantizer(8, "lsq", rectified=False), LsqQuantizer)
     made = activation_quantizer(5, "average", rectified=True)
-    assert (made.bits, made.follow, made.rectified) == (5, "average", True)
+    assert (made.bits, made.range_update, made.rectified) == (5, "average", True)

@@ -85,7 +85,7 @@ def stepped(x: Tensor, step: Tensor, upstream: Tensor, low: float) -> Tensor:
 
 @pytest.mark.parametrize("low", [-7, 0])
 @pytest.mark.parametrize("layout", ["flat", "channels last", "strided"])
-def test_the_gradients_of_a_learned_step_are_those_of_the_clip_with_the_rounding_held(
+def test_the_gradients_of_a_learned_step_are_those_of_clipping_with_constant_rounding_errors(
     low: int, layout: str
 ) -> None:
     x, upstream, step = VALUES, UPSTREAM, torch.tensor(0.3, dtype=torch.float64)
@@ -120,7 +120,7 @@ def test_the_gradients_of_a_step_for_each_channel(low: int) -> None:
     assert (of_ratio != 0).all()
 
 
-def test_a_ratio_below_the_smallest_is_held_there() -> None:
+def test_a_ratio_below_the_smallest_counts_as_the_smallest() -> None:
     x, ratio = (
         torch.tensor([[0.5, 9.0], [0.5, 9.0]]),
         torch.tensor([1.0, 0.5 * SMALLEST_RATIO], requires_grad=True),
@@ -159,7 +159,7 @@ def test_the_scale_of_gradients_and_the_first_step_by_hand() -> None:
 
 
 @pytest.mark.parametrize("rectified", [False, True])
-def test_what_a_learned_clip_cuts_off_gives_its_gradient_to_that_end(rectified: bool) -> None:
+def test_clipped_elements_give_their_gradient_to_the_end_of_the_range(rectified: bool) -> None:
     low, high = (
         torch.tensor(0.0 if rectified else -2.0, dtype=torch.float64),
         torch.tensor(3.0, dtype=torch.float64),
@@ -185,7 +185,7 @@ def test_what_a_learned_clip_cuts_off_gives_its_gradient_to_that_end(rectified: 
     assert (output - VALUES.clamp(low, high)).abs().max() <= 0.5001 * scale
 
 
-def test_values_at_zero_are_not_clipped_by_a_range_that_begins_there() -> None:
+def test_zeros_are_not_clipped_by_a_range_from_zero() -> None:
     x, learnt = torch.zeros(5, requires_grad=True), torch.ones(2, requires_grad=True)
     output = learned_clip(x, learnt, 1 / 255, zero=0, top=255, slopes=(1.0, 1.0), rectified=False)
     of_x, of_ends = gradient(output, torch.ones(5), x, learnt)

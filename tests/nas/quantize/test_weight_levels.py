@@ -4,7 +4,7 @@ from torch import Tensor
 
 from nas.quantize.weight_levels import (
     MARGIN,
-    Scales,
+    Granularity,
     affine_levels,
     binary_levels,
     ternary_levels,
@@ -61,8 +61,8 @@ def least_scale(weight: Tensor, bits: int) -> float:
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_affine_levels_cover_the_weights_and_zero_with_the_least_scale(
-    bits: int, scales: Scales
+def test_affine_levels_cover_the_weights_and_zero_with_the_smallest_scale(
+    bits: int, scales: Granularity
 ) -> None:
     weight = rows()
     levels, scale = affine_levels(weight, bits, scales)
@@ -98,7 +98,7 @@ def test_weights_of_one_sign_have_all_levels_and_half_the_error(bits: int, sign:
     assert error == pytest.approx((2 ** (bits - 1) - 0.5) / (2**bits - 0.5), abs=0.02)
 
 
-def test_affine_levels_change_their_sign_with_the_weights() -> None:
+def test_affine_levels_of_negated_weights_are_negated() -> None:
     weight = rows()
     for bits in (2, 4, 8):
         levels, scale = affine_levels(weight, bits)
@@ -111,7 +111,7 @@ def test_binary_weights_by_hand() -> None:
     levels, scale = binary_levels(ROWS)
     assert levels.tolist() == [[1, -1, 1, 1], [-1, 1, 1, -1]]  # zero counts as positive
     assert scale.tolist() == pytest.approx([0.9, 0.175])
-    assert binary_levels(ROWS, scales="tensor")[1].tolist() == pytest.approx([0.5375, 0.5375])
+    assert binary_levels(ROWS, granularity="tensor")[1].tolist() == pytest.approx([0.5375, 0.5375])
 
 
 def test_ternary_weights_by_hand() -> None:
@@ -119,12 +119,12 @@ def test_ternary_weights_by_hand() -> None:
     levels, scale = ternary_levels(ROWS)
     assert levels.tolist() == [[0, -1, 1, 0], [-1, 1, 0, 0]]
     assert scale.tolist() == pytest.approx([1.5, 0.3])
-    levels, scale = ternary_levels(ROWS, scales="tensor")  # 0.7 · 0.5375
+    levels, scale = ternary_levels(ROWS, granularity="tensor")  # 0.7 · 0.5375
     assert levels.tolist() == [[1, -1, 1, 0], [0, 1, 0, 0]]
     assert scale.tolist() == pytest.approx([3.9 / 4] * 2)
 
 
-def test_binary_weights_are_the_nearest_of_their_kind() -> None:
+def test_binary_weights_have_the_least_squared_error() -> None:
     weight = noise(1, 50)
     levels, scale = binary_levels(weight)
     best = (levels * scale - weight).square().sum()
@@ -132,7 +132,7 @@ def test_binary_weights_are_the_nearest_of_their_kind() -> None:
         assert (levels * other - weight).square().sum() > best
 
 
-def test_ternary_weights_are_nearer_than_those_of_the_largest_magnitude() -> None:
+def test_ternary_weights_have_less_error_than_those_of_the_largest_magnitude() -> None:
     weight = noise(4, 500)
 
     def error(found: tuple[Tensor, Tensor]) -> float:
@@ -143,7 +143,7 @@ def test_ternary_weights_are_nearer_than_those_of_the_largest_magnitude() -> Non
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_the_largest_magnitude_is_the_last_level(bits: int, scales: Scales) -> None:
+def test_the_largest_magnitude_is_the_last_level(bits: int, scales: Granularity) -> None:
     weight = noise(5, 3, 3, 3)
     levels, scale = weight_levels(weight, bits, scales)
     assert levels.abs().max() == top_level(bits)
@@ -164,12 +164,12 @@ def test_without_a_margin_the_largest_weight_keeps_its_value(bits: int) -> None:
 
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_channels_of_zeros_have_finite_scales(scales: Scales) -> None:
+def test_channels_of_zeros_have_finite_scales(scales: Granularity) -> None:
     weight = torch.zeros(2, 3)
     assert (weight_levels(weight, 4, scales)[0] == 0).all()
     assert (affine_levels(weight, 4, scales)[0] == 0).all()
-    assert (ternary_levels(weight, scales=scales)[0] == 0).all()
-    assert (binary_levels(weight, scales=scales)[0] == 1).all()
+    assert (ternary_levels(weight, granularity=scales)[0] == 0).all()
+    assert (binary_levels(weight, granularity=scales)[0] == 1).all()
     known = (weight_levels(weight, 4, scales), affine_levels(weight, 4, scales))
     for levels, scale in (
         *known,

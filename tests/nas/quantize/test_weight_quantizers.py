@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.quantize import QuantizedLinear, has_zero_points, layer_levels, rescale, weight_quantizer
+from nas.quantize import integer_layer, quantized_layer, weight_quantizer
 from nas.quantize.weight_levels import (
-    Scales,
+    Granularity,
     affine_levels,
     binary_levels,
     ternary_levels,
@@ -21,7 +21,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
-def test_a_learned_step_begins_where_the_paper_says(scales: Scales) -> None:
+def test_the_initial_step_is_that_of_the_paper(scales: Granularity) -> None:
     weight = noise(4, 3, 3, 3)
     mean = weight.abs().flatten(1).mean(1) if scales == "channel" else weight.abs().mean().repeat(4)
     for bits, top in ((2, 1), (4, 7), (8, 127)):
@@ -47,7 +47,7 @@ def test_a_learned_step_learns_to_fit_the_weights() -> None:
     assert (quantizer(weight) - weight).square().mean().item() < 0.2 * before
 
 
-def test_the_scale_of_its_gradient_counts_the_weights_of_one_step() -> None:
+def test_the_gradient_scale_counts_the_weights_of_one_step() -> None:
     weight = noise(4, 25)
     for scales, count in (("channel", 25), ("tensor", 100)):
         quantizer = LearnedStep(3, weight, "channel" if scales == "channel" else "tensor")
@@ -70,19 +70,21 @@ def test_the_scale_of_its_gradient_counts_the_weights_of_one_step() -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scales", ["channel", "tensor"])
 @pytest.mark.parametrize("bits", range(1, 9))
-def test_scaled_weights_keep_their_levels(bits: int, method: WeightMethod, scales: Scales) -> None:
+def test_scaled_weights_keep_their_levels(
+    bits: int, method: WeightMethod, scales: Granularity
+) -> None:
     with seeded(0):
         layer = nn.Linear(20, 5)
-    made = QuantizedLinear(layer, bits, weight_quantizer(layer.weight, bits, method, scales))
-    levels, scale, found = layer_levels(made)
+    made = quantized_layer(layer, bits, method, scales)
+    levels, scale = made.levels()
     ratio = (
         torch.tensor([2.0, 0.5, 1.5, 1.0, 4.0]) if scales == "channel" else torch.full((5,), 1.5)
     )
     weight = layer.weight.detach().clone()
-    rescale(made, ratio)
-    assert found == bits
-    assert torch.equal(layer_levels(made)[0], levels)
-    assert torch.allclose(layer_levels(made)[1], scale * ratio)
+    made.rescale(ratio)
+    assert made.bits == bits
+    assert torch.equal(made.levels()[0], levels)
+    assert torch.allclose(made.levels()[1], scale * ratio)
     assert torch.allclose(layer.weight, weight * ratio[:, None])
 
 
@@ -99,7 +101,7 @@ def test_channels_of_zeros_are_finite_and_trained(bits: int, method: WeightMetho
     assert (weight.grad[1] == 1.0).all()
 
 
-def test_which_rule_is_whose() -> None:
+def test_each_weight_method_has_its_rule() -> None:
     weight = noise(3, 30)
     rules = [*((1, method, binary_levels) for method in METHODS), (2, "ternary", ternary_levels)]
     for bits, method, rule in rules:
@@ -121,17 +123,12 @@ def test_which_rule_is_whose() -> None:
     assert isinstance(weight_quantizer(weight, 2, "lsq"), LearnedStep)
 
 
-def test_whose_levels_have_zero_points() -> None:
+def test_only_affine_levels_have_zero_points() -> None:
     layer = nn.Linear(3, 2)
     for bits in (1, 2, 8):
-        found = [
-            has_zero_points(
-                QuantizedLinear(layer, bits, weight_quantizer(layer.weight, bits, method))
-            )
-            for method in METHODS
-        ]
+        found = [quantized_layer(layer, bits, method).affine for method in METHODS]
         assert found == [False, False, False, bits > 1]
-    assert not has_zero_points(layer)
+    assert not integer_layer(layer).affine
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,9 @@ def test_computed_scales_let_the_gradient_through(bits: int, method: WeightMetho
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_rounded_weights_lie_in_memory_as_the_weights_do(bits: int, method: WeightMethod) -> None:
+def test_rounded_weights_keep_the_memory_format_of_the_weights(
+    bits: int, method: WeightMethod
+) -> None:
     # Also where the layouts differ in nothing but strides that are never used.
     for shape in ((8, 1, 3, 3), (8, 4, 3, 3)):
         weight = torch.empty(shape, memory_format=torch.channels_last).copy_(noise(*shape))

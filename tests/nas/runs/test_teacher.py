@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from nas.objective import Status
 from nas.runs.directory import RunDirectoryError
 from nas.runs.run import run
-from nas.training.distil import Hint, Teacher
+from nas.training.distil import Teacher
+from nas.training.hints import Hint
 from tests.nas.runs.experiments import Make, facts
 
 

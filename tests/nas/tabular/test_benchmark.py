@@ -61,9 +61,9 @@ def test_tables_that_are_none_are_refused(tmp_path: Path, arrays: Arrays) -> Non
     changed: dict[str, tuple[Arrays, str]] = {
         "twice": (
             {"ops": np.array([[0, 1], [1, 0], [0, 1]])},
-            r"differ from one another, but \(0, 1\) is there 2 times",
+            r"unique, but \(0, 1\) occurs 2 times",
         ),
-        "few": ({"ops": np.array([[0, 1]])}, "at least 2 rows to choose from, but has 1"),
+        "few": ({"ops": np.array([[0, 1]])}, "at least 2 rows, but has 1"),
         "flat": ({"ops": np.arange(3)}, r"integers \[rows, choices\], but has int64 \[3\]"),
         "no genes": (
             {"ops": np.zeros((3, 0), int)},
@@ -85,7 +85,7 @@ def test_tables_that_are_none_are_refused(tmp_path: Path, arrays: Arrays) -> Non
         "short": ({"test_acc_9ep": np.ones(23)}, "a value for each of 24 rows, but has 23"),
         "text": (
             {"test_acc_9ep": np.array(["a"] * 24)},
-            "a column 'test_acc_9ep' of numbers, but has .*'val_acc_2ep'",
+            "a numerical column 'test_acc_9ep', but has .*'val_acc_2ep'",
         ),
         "free": ({"train_seconds_2ep": np.zeros(24)}, r"above 0, but its smallest value is 0\.0"),
         "pickle": ({"params": np.array([{}] * 24)}, "without pickles, but .* cannot be read"),
@@ -99,7 +99,7 @@ def test_a_missing_column_and_missing_genotypes_are_refused(
     path: Path, tmp_path: Path, arrays: Arrays
 ) -> None:
     with pytest.raises(
-        ValueError, match=r"a column 'val_acc_3ep' of numbers, but has .*'val_acc_2ep'"
+        ValueError, match=r"a numerical column 'val_acc_3ep', but has .*'val_acc_2ep'"
     ):
         read_benchmark(path, ["val_acc_3ep"])
     del arrays["ops"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.compress import layers_at
+from nas.layers import layers_at
 from nas.space import Choice, Choices, Design
 from nas.testing.compressor import check_compressor
 
@@ -41,7 +41,7 @@ class Gained(nn.Sequential):
 
 
 class Gain:
-    """Multiplies what layers say by the chosen gain; keeps the contract."""
+    """Multiplies the outputs of layers by the chosen gain; keeps the contract."""
 
     kind: Any = "gain"
 
@@ -63,7 +63,7 @@ class Gain:
 
 
 def layered(make: Callable[[nn.Linear, float, Tensor], nn.Module]) -> Gain:
-    """A compressor that makes layers otherwise."""
+    """A compressor that builds layers in another way."""
 
     class Other(Gain):
         def layer(self, layer: nn.Linear, gain: float, example: Tensor) -> nn.Module:
@@ -174,7 +174,7 @@ def test_the_settings_must_stay_as_they_are() -> None:
         settings.clear()
         return model
 
-    breach(applied(drain), "must leave its settings as they are, but made {} of {'hidden'")
+    breach(applied(drain), "must leave its settings as they are, but changed {'hidden'.* to {}")
 
 
 def test_the_example_must_stay_as_it_is() -> None:
@@ -219,7 +219,7 @@ def test_applying_must_be_repeatable() -> None:
 
     breach(
         layered(noisy),
-        "must be repeatable, for .*, but 'hidden.weight' differs: perhaps it draws at random",
+        "must be repeatable, for .*, but 'hidden.weight' differs: perhaps it draws random numbers",
     )
 
 
@@ -236,7 +236,7 @@ def test_the_order_of_sites_must_not_matter() -> None:
 
 def test_the_original_of_the_copy_must_stay_as_it_is() -> None:
     class Holding(nn.Module):
-        """Does not let itself be copied."""
+        """A module whose copies are the module itself."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -259,7 +259,9 @@ def test_the_original_of_the_copy_must_stay_as_it_is() -> None:
         return model
 
     breach(
-        applied(shift), "must leave the original of its copy alone, but changed '5.table'", Held()
+        applied(shift),
+        "on a copy must leave the original network alone, but changed '5.table'",
+        Held(),
     )
 
 
@@ -299,7 +301,7 @@ def test_costs_must_be_countable() -> None:
 
 def test_costs_must_follow_from_the_settings_alone() -> None:
     def thin(layer: nn.Linear, gain: float, example: Tensor) -> nn.Module:
-        """Two layers, with as many channels between them as there are large weights."""
+        """Two layers; the number of channels between them is that of the large weights."""
         rank = int((layer.weight.abs() > 0.6 * layer.weight.abs().max()).sum())
         inner = nn.Linear(layer.in_features, rank, device="meta").to_empty(device="cpu")
         outer = nn.Linear(rank, layer.out_features, device="meta").to_empty(device="cpu")
@@ -340,7 +342,7 @@ def test_the_network_must_train_on() -> None:
 
 def test_what_is_learnt_must_be_in_the_state() -> None:
     class Counting(Gained):
-        """Learns its gain from what it sees, and keeps it to itself."""
+        """Learns its gain from its inputs, but not as a parameter or buffer."""
 
         learnt = 0.0
 
@@ -351,7 +353,7 @@ def test_what_is_learnt_must_be_in_the_state() -> None:
 
     breach(
         layered(lambda layer, gain, example: Counting(layer, gain)),
-        "must say the same when its state is loaded into one made afresh",
+        "must give the same outputs after its state is loaded into one that is built anew",
     )
 
 
@@ -369,10 +371,13 @@ def test_the_state_must_fit_one_made_afresh() -> None:
         return made
 
     for make in (remember, listed):
-        breach(layered(make), "costs must follow from the settings alone|must fit one made afresh")
+        breach(
+            layered(make),
+            "costs must follow from the settings alone|must load into one that is built anew",
+        )
     breach(
         layered(listed),
-        "(?s)the state of .* must fit one made afresh, but: .*perhaps something learnt is no parameter or buffer",
+        "(?s)the state of .* must load into one that is built anew, but: .*perhaps learned state is not a parameter or buffer",
     )
 
 
@@ -390,9 +395,9 @@ def test_an_unknown_site_must_be_refused() -> None:
                 model.get_submodule(site)
             return super().apply(model, settings, example)
 
-    told = r"must refuse {'no.such.site': .*} with a ValueError that names 'no.such.site', but "
-    breach(Deaf(), told + "did not: perhaps what is not known is passed over")
-    breach(Crashing(), told + "raised AttributeError")
+    expected = r"must refuse {'no.such.site': .*} with a ValueError that names 'no.such.site', but "
+    breach(Deaf(), expected + "did not: perhaps unknown sites or values are ignored")
+    breach(Crashing(), expected + "raised AttributeError")
 
 
 def test_a_bad_value_must_be_refused_by_name() -> None:
@@ -410,7 +415,7 @@ def test_a_bad_value_must_be_refused_by_name() -> None:
         def check(self, gain: Any, site: str) -> float:
             return gain / 1.0  # type: ignore[no-any-return]
 
-    told = r"must refuse {'hidden': 'no such value'} with a ValueError that names 'no such value', but "
-    breach(Mute(), told + "said 'bad gain': perhaps the message was written without the value")
-    breach(Lax(), told + "did not")
-    breach(Crashing(), told + "raised TypeError")
+    expected = r"must refuse {'hidden': 'no such value'} with a ValueError that names 'no such value', but "
+    breach(Mute(), expected + "raised 'bad gain': perhaps the message does not name the value")
+    breach(Lax(), expected + "did not")
+    breach(Crashing(), expected + "raised TypeError")

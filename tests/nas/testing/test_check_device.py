@@ -11,8 +11,11 @@ from nas.measure.host import OnnxRuntimeCpu
 from nas.measure.latency_profile import measure_latency_table
 from nas.measure.latency_table import TableDevice
 from nas.measure.roofline import Roofline
-from nas.program.operations import Conv, Flatten, Linear, Scaling, TensorType
+from nas.program.operations import Conv, Flatten, Linear
 from nas.program.program import Program
+from nas.program.scaling import Scaling
+from nas.program.tensors import TensorType
+from nas.program.weights import IntegerWeights
 from nas.testing.device import check_device
 
 
@@ -26,13 +29,13 @@ def program() -> Program:
     conv = Conv(
         "conv",
         (0,),
-        np.ones((4, 2, 3, 3), np.int8),
-        4,
-        np.zeros(4, np.int32),
         scaling(4),
+        IntegerWeights(np.ones((4, 2, 3, 3), np.int8), 4),
+        np.zeros(4, np.int32),
         *((1, 1), (1, 1), (1, 1), 1),
     )
-    head = Linear("head", (2,), np.ones((3, 64), np.int8), 8, np.zeros(3, np.int32), scaling(3))
+    rows = IntegerWeights(np.ones((3, 64), np.int8), 8)
+    head = Linear("head", (2,), scaling(3), rows, np.zeros(3, np.int32))
     flat, last = TensorType((64,), 0.5, 3), TensorType((3,), 0.5, 0)
     return Program((first, second, flat, last), (conv, Flatten("flatten", (1,)), head))
 
@@ -66,7 +69,7 @@ def _seconds(program: Program) -> float:
 
 def _writes(program: Program, calls: int) -> float:
     conv: Any = program.operations[0]
-    conv.weights[:] = 0
+    conv.weights.values[:] = 0
     return _seconds(program)
 
 

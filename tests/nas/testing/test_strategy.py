@@ -14,18 +14,18 @@ from nas.testing import check_strategy
 
 
 class Sound:
-    """Draws at random, as it should; the others do one thing wrong."""
+    """Draws at random, as it should; each subclass breaks one rule."""
 
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
         self.choices = choices
         self.rng = rng
-        self.told: list[tuple[Proposal, Fitness]] = []
+        self.results: list[tuple[Proposal, Fitness]] = []
 
     def ask(self) -> Proposal:
         return Proposal(self.choices.sample(self.rng))
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        self.told.append((proposal, fitness))
+        self.results.append((proposal, fitness))
 
 
 class GlobalRandom(Sound):
@@ -120,7 +120,7 @@ class UntilWithinBudget(Sound):
 
 class Endless(Sound):
     def ask(self) -> Proposal:
-        seen = [proposal for proposal, _ in self.told]
+        seen = [proposal for proposal, _ in self.results]
         while (proposal := super().ask()) in seen:
             pass
         return proposal
@@ -131,7 +131,7 @@ class EndlessAndDeaf(Sound):
         while True:
             try:
                 proposal = super().ask()
-                if proposal not in [told for told, _ in self.told]:
+                if proposal not in [known for known, _ in self.results]:
                     return proposal
             except Exception:
                 continue
@@ -139,7 +139,7 @@ class EndlessAndDeaf(Sound):
 
 class Exhausted(Sound):
     def ask(self) -> Proposal:
-        if len(self.told) >= self.choices.size:
+        if len(self.results) >= self.choices.size:
             raise StopIteration
         return super().ask()
 
@@ -175,38 +175,38 @@ def test_a_sound_strategy_passes() -> None:
 
 
 BREACHES = {
-    GlobalRandom: "the global generator of random must be left alone, but was used: perhaps something was not drawn from the rng",
-    GlobalNumpy: "the global generator of numpy.random must be left alone, but was used: perhaps something was not drawn",
-    GlobalTorch: "the global generator of torch must be left alone, but was used: perhaps a layer is initialized outside",
-    Unseeded: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from a generator of its own",
-    SharedState: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from",
-    SeedIgnored: "two seeds must give two sequences, but gave one with 1 outstanding: perhaps it does not use the rng",
+    GlobalRandom: "the global state of random must not change, but did: perhaps something is drawn from it, not from the rng",
+    GlobalNumpy: "the global state of numpy.random must not change, but did: perhaps something is drawn from it",
+    GlobalTorch: "the global state of torch must not change, but did: perhaps a layer is initialized outside",
+    Unseeded: "the same seed must give the same proposals, but did not with 1 outstanding: perhaps it draws from a generator of",
+    SharedState: "the same seed must give the same proposals, but did not with 1 outstanding: perhaps it draws from",
+    SeedIgnored: "different seeds must give different proposals, but did not with 1 outstanding: perhaps it does not use the rng",
     NotCanonical: "a genotype must be canonical, (1, 0, ",
     NumpyGenes: "a genotype must be a tuple of int, but got (np.int64(0),",
     Outside: "a proposal must lie inside the space, but the gene of 'stem' must be in 0 … 0, but got 1: perhaps it counts",
     Bare: "ask() must return a Proposal, but returned (",
     NoEpochs: "epochs must be at least 1 and finite, but got 0.0: perhaps it should be None",
     PartOfAnEpoch: "epochs must be at least 1 and finite, but got 0.5: perhaps it should be None",
-    EpochsUnseeded: "one seed must give one sequence, but gave two with 1 outstanding: perhaps it draws from",
-    UntilWithinBudget: "ask() must end, but ran on and on in a space of",
-    Endless: "ask() must end, but ran on and on in a space of 1 designs: perhaps it draws until it finds an unseen one",
-    EndlessAndDeaf: "ask() must end, but ran on and on in a space of 1 designs",
-    Exhausted: "ask() must always propose, but raised StopIteration() after 1 proposals and 1 results: perhaps nothing unseen",
-    NeverNegative: "tell() must take any finite fitness, but raised ValueError('a negative fitness') at Proposal(",
-    ByIdentity: "results told again after a restart must lead on as before, but did not with 1 outstanding: perhaps it tells",
-    NoNumber: "report() must give finite numbers, but 'entropy' is nan",
+    EpochsUnseeded: "the same seed must give the same proposals, but did not with 1 outstanding: perhaps it draws from",
+    UntilWithinBudget: "ask() must return, but executed 5,000,000 lines in a space of",
+    Endless: "ask() must return, but executed 5,000,000 lines in a space of 1 designs: perhaps it draws until a design is new",
+    EndlessAndDeaf: "ask() must return, but executed 5,000,000 lines in a space of 1 designs",
+    Exhausted: "ask() must always return a proposal, but raised StopIteration() after 1 proposals and 1 results: perhaps no new",
+    NeverNegative: "tell() must accept any finite fitness, but raised ValueError('a negative fitness') at Proposal(",
+    ByIdentity: "a replay of results must give the same proposals, but did not with 1 outstanding: perhaps it compares",
+    NoNumber: "report() must return finite numbers, but 'entropy' is nan",
 }
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"), BREACHES.items(), ids=lambda value: getattr(value, "__name__", "")
 )
-def test_a_breach_is_named_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
+def test_a_breach_is_reported_with_its_likely_cause(wrong: type[Sound], message: str) -> None:
     with pytest.raises(AssertionError, match="^" + re.escape(message)):
         check_strategy(wrong)
 
 
-def test_a_strategy_is_told_costs_that_agree_with_what_becomes_of_its_candidates() -> None:
+def test_facts_agree_with_the_statuses_of_candidates() -> None:
     class Careful(Sound):
         def inform(self, facts: Callable[[Genotype], Facts]) -> None:
             self.facts = facts
@@ -225,24 +225,24 @@ def test_a_strategy_that_needs_results_is_caught_by_the_wider_windows() -> None:
 
         def ask(self) -> Proposal:
             self.asked += 1
-            if self.asked > len(self.told) + 1:
-                raise RuntimeError("tell me first")
+            if self.asked > len(self.results) + 1:
+                raise RuntimeError("no result yet")
             return super().ask()
 
-    message = r"ask\(\) must always propose, but raised RuntimeError\('tell me first'\) "
+    message = r"ask\(\) must always return a proposal, but raised RuntimeError\('no result yet'\) "
     message += r"after 1 proposals and 0 results: .* or it waits"
     with pytest.raises(AssertionError, match=message):
         check_strategy(Lockstep)
 
 
-def test_the_trace_of_a_debugger_is_put_back() -> None:
+def test_the_trace_function_of_a_debugger_is_restored() -> None:
     def trace(*_: object) -> None:
         return None
 
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        with pytest.raises(AssertionError, match="must end"):
+        with pytest.raises(AssertionError, match="must return"):
             check_strategy(Endless)
         assert sys.gettrace() is trace
     finally:

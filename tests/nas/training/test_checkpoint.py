@@ -67,7 +67,7 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("make", [net, Odd, lambda seed: nn.ReLU()])
-def test_weights_come_back_bit_by_bit(make: Any, tmp_path: Path) -> None:
+def test_weights_are_loaded_bit_by_bit(make: Any, tmp_path: Path) -> None:
     model, other = make(seed=0), make(seed=1)
     weights.save(model, tmp_path / "a.npz")
     before = state(model)
@@ -77,7 +77,7 @@ def test_weights_come_back_bit_by_bit(make: Any, tmp_path: Path) -> None:
     assert all(parameter.requires_grad for parameter in other.parameters())
 
 
-def test_the_file_is_a_numpy_archive_and_the_same_one_each_time(
+def test_the_file_is_a_numpy_archive_with_the_same_bytes_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written, write = list[Path](), durable.write
@@ -106,7 +106,7 @@ def not_loaded(path: Path, model: nn.Module = UNTRAINED) -> bool:
     return weights.load(model, path) is False and same(state(model), before)
 
 
-def test_files_that_are_missing_or_no_archive_are_not_loaded(tmp_path: Path) -> None:
+def test_missing_files_and_other_formats_are_not_loaded(tmp_path: Path) -> None:
     assert not_loaded(tmp_path / "missing.npz")
     assert not_loaded(tmp_path)
     path = tmp_path / "a.npz"
@@ -150,7 +150,7 @@ def test_truncated_files_are_not_loaded(tmp_path: Path) -> None:
         assert not_loaded(path, untrained)
 
 
-def test_a_file_with_any_byte_changed_is_loaded_alike_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_with_a_changed_byte_is_loaded_unchanged_or_not_at_all(tmp_path: Path) -> None:
     path, trained, model = tmp_path / "a.npz", nn.Linear(1, 1), nn.Linear(1, 1)
     weights.save(trained, path)
     whole, right, before = path.read_bytes(), state(trained), state(model)
@@ -184,7 +184,7 @@ def test_a_pickle_is_never_run(whole: bool, tmp_path: Path) -> None:
     assert not canary.exists()
 
 
-def test_no_file_takes_more_memory_than_it_is_long(tmp_path: Path) -> None:
+def test_no_file_takes_more_memory_than_its_size(tmp_path: Path) -> None:
     lying, packed = tmp_path / "lying.npz", tmp_path / "packed.npz"
     for shape in ("(2, 99999999999)", "(2, 9999999999999999999999)", "(-1,)", "(" * 3000):
         weights.save(net(), lying)

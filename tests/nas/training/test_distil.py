@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from compressors.quantization import Quantization
 from nas.data import Task
-from nas.quantize import Activations
+from nas.quantize import ActivationMethod
 from nas.seeds import seeded
 from nas.training import distil as distill
-from nas.training.distil import Distillation, Hint, Teacher, distillation
+from nas.training.distil import Distillation, Teacher
 from nas.training.fit import Loss, cross_entropy, fit, logits
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
 
 # What the teacher, here nn.Identity(), says of four samples.
@@ -22,7 +23,7 @@ LABELS, INDEX = torch.tensor([0, 1]), torch.tensor([2, 0])
 
 
 def distil(alpha: float, temperature: float, taught: Tensor = TAUGHT) -> Loss:
-    return distillation(nn.Identity(), taught, alpha, temperature)
+    return Distillation(nn.Identity(), taught, alpha, temperature)
 
 
 def softmax(values: list[float], temperature: float) -> list[float]:
@@ -43,7 +44,7 @@ def gradient(loss: Loss, student: Tensor = STUDENT) -> Tensor:
     return student.grad
 
 
-def test_the_loss_is_that_of_hinton_by_hand() -> None:
+def test_the_loss_by_hand() -> None:
     alpha, temperature = 0.25, 2.0
     # Samples 2 and 0 of the teacher, in that order; the mean is over samples and not over classes.
     soft = (
@@ -105,11 +106,11 @@ def teacher() -> nn.Module:
         ).train()
 
 
-def test_the_teacher_answers_in_evaluation_mode_and_stays_as_it_is() -> None:
+def test_the_teacher_runs_in_evaluation_mode_and_is_unchanged() -> None:
     first, second = teacher(), teacher()
     with torch.no_grad():
         soft = second.eval()(TAUGHT)
-    loss = distillation(first, TAUGHT, 0.0, 2.0)
+    loss = Distillation(first, TAUGHT, 0.0, 2.0)
     assert loss(soft[INDEX], LABELS, INDEX).item() == pytest.approx(0.0, abs=1e-6)
     gradient(loss)
     assert all(
@@ -119,7 +120,7 @@ def test_the_teacher_answers_in_evaluation_mode_and_stays_as_it_is() -> None:
     assert all(parameter.grad is None for parameter in first.parameters())
 
 
-def test_the_teacher_answers_once() -> None:
+def test_the_teacher_runs_once() -> None:
     class Counting(nn.Module):
         samples = 0
 
@@ -128,7 +129,7 @@ def test_the_teacher_answers_once() -> None:
             return x
 
     counting = Counting()
-    loss = distillation(counting, TAUGHT, 0.5, 2.0)
+    loss = Distillation(counting, TAUGHT, 0.5, 2.0)
     for _ in range(3):
         loss(STUDENT, LABELS, INDEX)
     assert counting.samples == len(TAUGHT)
@@ -136,7 +137,7 @@ def test_the_teacher_answers_once() -> None:
 
 def test_soft_labels_stay_when_the_teacher_changes() -> None:
     changing = teacher()
-    loss = distillation(changing, TAUGHT, 0.0, 2.0)
+    loss = Distillation(changing, TAUGHT, 0.0, 2.0)
     before = loss(STUDENT, LABELS, INDEX)
     with torch.no_grad():
         for parameter in changing.parameters():
@@ -156,7 +157,7 @@ def test_soft_labels_stay_when_the_teacher_changes() -> None:
         (5, 0.5, float("nan")),
     ],
 )
-def test_a_teacher_that_cannot_teach_is_refused(
+def test_values_of_a_teacher_out_of_range_are_refused(
     epochs: int, alpha: float, temperature: float
 ) -> None:
     with pytest.raises(
@@ -171,7 +172,10 @@ def test_a_teacher_that_cannot_teach_is_refused(
 
 
 def test_a_teacher_with_weights_is_not_trained_again() -> None:
-    with pytest.raises(ValueError, match="a teacher with weights must have 0 epochs, but got 3"):
+    with pytest.raises(
+        ValueError,
+        match="a teacher with weights must have 0 epochs, as it is not trained again, but got 3",
+    ):
         Teacher(build=lambda example, classes: nn.Identity(), epochs=3, weights=Path("teacher.npz"))
 
 
@@ -202,10 +206,10 @@ def hinted(teacher: nn.Module, *hints: Hint, alpha: float = 1.0) -> Distillation
     return Distillation(teacher, IMAGES, alpha, 2.0, hints)
 
 
-def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None:
+def test_a_projection_of_the_students_features_is_compared_with_the_teachers() -> None:
     teacher, student = networks(3, 4)
     loss, index = hinted(teacher, Hint("act", "act", 0.5)), torch.tensor([7, 2, 11])
-    with loss.watching(student, IMAGES[:2]) as extra:
+    with loss.attached(student, IMAGES[:2]) as extra:
         (weight, bias) = extra
         assert weight.shape == (6, 3)
         said = student(IMAGES[index])
@@ -226,7 +230,7 @@ def test_a_projection_of_the_students_features_comes_near_the_teachers() -> None
 def test_a_projection_of_features_without_maps_is_a_linear_layer() -> None:
     teacher, student = networks(3, 4)
     loss, index = hinted(teacher, Hint("head", "head")), torch.tensor([7, 2, 11])
-    with loss.watching(student, IMAGES[:2]) as extra:
+    with loss.attached(student, IMAGES[:2]) as extra:
         said = student(IMAGES[index])
         led = nn.functional.linear(said, *extra)
         expected = (
@@ -239,7 +243,7 @@ def test_a_projection_of_features_without_maps_is_a_linear_layer() -> None:
 def test_attention_maps_are_of_length_1_and_need_no_projection() -> None:
     teacher, student = networks(3, 4)
     loss, index = hinted(teacher, Hint("a", "act", 2.0, attention=True)), torch.tensor([0, 9])
-    with loss.watching(student, IMAGES[:2]) as extra:
+    with loss.attached(student, IMAGES[:2]) as extra:
         assert extra == []
         said = student(IMAGES[index])
         maps = [
@@ -274,8 +278,8 @@ class Summed(nn.Module):
 
 
 @pytest.mark.parametrize("activations", ["widest", "pact", "lsq"])
-def test_a_hint_at_a_rectifier_of_a_quantized_network_sees_what_is_passed_on(
-    activations: Activations,
+def test_a_hint_at_a_fused_relu_sees_the_rectified_features(
+    activations: ActivationMethod,
 ) -> None:
     with seeded(2):
         student = Quantization(activations=activations).apply(Summed(), {"": 3}, IMAGES).eval()
@@ -285,7 +289,7 @@ def test_a_hint_at_a_rectifier_of_a_quantized_network_sees_what_is_passed_on(
     for place, layer in (("act", "a"), ("other", "b")):
         made = shared(student.get_submodule(layer)(x))
         loss = hinted(teacher, Hint(place, "0", attention=True))
-        with loss.watching(student, IMAGES[:2]):
+        with loss.attached(student, IMAGES[:2]):
             said = student(IMAGES)
             maps = [
                 values.square().mean(1).flatten(1)
@@ -302,18 +306,18 @@ def test_a_hint_at_a_rectifier_of_a_quantized_network_sees_what_is_passed_on(
 
 
 @pytest.mark.parametrize("attention", [False, True])
-def test_maps_of_other_sizes_are_averaged_to_the_smaller(attention: bool) -> None:
+def test_larger_maps_are_averaged_to_the_size_of_smaller_ones(attention: bool) -> None:
     teacher, student = networks(3, 4, stride=2)
     loss = hinted(teacher, Hint("act", "act", attention=attention))
-    with loss.watching(student, IMAGES[:2]):
+    with loss.attached(student, IMAGES[:2]):
         assert loss(student(IMAGES), WANTED, torch.arange(20)).isfinite()
 
 
-def test_a_student_that_is_hinted_learns_the_teachers_features() -> None:
+def test_a_student_with_hints_learns_the_teachers_features() -> None:
     teacher, student = networks(6, 5)
     loss = hinted(teacher, Hint("act", "act", 10.0), alpha=0.5)
     values = []
-    with loss.watching(student, IMAGES[:2]) as extra:
+    with loss.attached(student, IMAGES[:2]) as extra:
         optimizer = torch.optim.Adam([*student.parameters(), *extra], lr=0.01)
         for _ in range(60):
             optimizer.zero_grad()
@@ -324,10 +328,10 @@ def test_a_student_that_is_hinted_learns_the_teachers_features() -> None:
     assert values[-1] < 0.6 * values[0]
 
 
-def test_hooks_go_when_the_watching_ends() -> None:
+def test_hooks_are_removed_with_the_context() -> None:
     teacher, student = networks(3, 4)
     loss = hinted(teacher, Hint("act", "act"))
-    with loss.watching(student, IMAGES[:2]):
+    with loss.attached(student, IMAGES[:2]):
         pass
     assert not any(
         module._forward_hooks for model in (teacher, student) for module in model.modules()
@@ -336,26 +340,26 @@ def test_hooks_go_when_the_watching_ends() -> None:
         loss(student(IMAGES), WANTED, torch.arange(20))
 
 
-def watched(student: nn.Module, hint: Hint) -> None:
-    with hinted(networks(3, 4)[0], hint).watching(student, IMAGES[:2]):
+def attach(student: nn.Module, hint: Hint) -> None:
+    with hinted(networks(3, 4)[0], hint).attached(student, IMAGES[:2]):
         pass
 
 
-def test_hints_that_lead_nowhere_are_refused() -> None:
+def test_hints_that_do_not_fit_the_networks_are_refused() -> None:
     teacher, student = networks(3, 4)
     with pytest.raises(
         ValueError, match=r"a hint must name modules of the teacher, \['a', .*\], but names \['c'\]"
     ):
         hinted(teacher, Hint("a", "c"))
     with pytest.raises(ValueError, match=r"of the student, .* but names \['c'\]"):
-        watched(student, Hint("c", "a"))
+        attach(student, Hint("c", "a"))
     with pytest.raises(ValueError, match=r"'head' gives \[2\] and 'a' \[6, 8, 8\]"):
-        watched(student, Hint("head", "a"))
+        attach(student, Hint("head", "a"))
     nested = nn.Sequential(nn.Sequential(nn.Conv2d(1, 2, 3)), nn.Flatten(), nn.Linear(72, 2))
     with pytest.raises(
-        ValueError, match=r"modules that hold no others, but the student never calls \['0'\]"
+        ValueError, match=r"modules without children, but the student never calls \['0'\]"
     ):
-        watched(Quantization().apply(nested, {"": 8}, IMAGES), Hint("0", "a"))
+        attach(Quantization().apply(nested, {"": 8}, IMAGES), Hint("0", "a"))
     with pytest.raises(
         ValueError, match="the weight of a hint must be positive and finite, but got"
     ):

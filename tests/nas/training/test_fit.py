@@ -124,7 +124,7 @@ def test_no_epochs_change_nothing(tiny_task: Task) -> None:
 
 
 @pytest.mark.parametrize("end", [0, 2, 4])
-def test_training_can_be_given_up_between_two_epochs(tiny_task: Task, end: int) -> None:
+def test_training_can_be_stopped_between_two_epochs(tiny_task: Task, end: int) -> None:
     shown: list[Curve] = []
 
     def stop(reached: Curve) -> bool:
@@ -164,7 +164,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tiny_task: Task, wrong: fl
 
 @pytest.mark.parametrize("size", [2, 3, 4, 8, 64])
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 7, 9, 17, 65])
-def test_every_epoch_takes_each_sample_once_and_never_one_alone(count: int, size: int) -> None:
+def test_every_epoch_has_each_sample_once_and_no_batch_of_one(count: int, size: int) -> None:
     batches: list[list[int]] = []
 
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -192,7 +192,7 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
     assert seen[:20] != sorted(seen[:20])
 
 
-def test_the_loss_is_told_the_positions_of_its_samples() -> None:
+def test_the_loss_gets_the_positions_of_its_samples() -> None:
     task = numbered(20)
 
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -267,7 +267,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_0(
     assert torch.allclose(next(model.parameters()), weight)
 
 
-def test_accuracy_is_the_share_of_right_answers() -> None:
+def test_accuracy_is_the_share_of_correct_predictions() -> None:
     said = torch.tensor(
         [[0.1, 0.9, 0.0], [2.0, 1.0, 0.0], [-3.0, -2.0, -1.0], [0.0, 0.0, 1.0], [0.0, 5.0, 4.0]]
     )
@@ -306,7 +306,7 @@ def test_logits_are_those_of_evaluation_mode_in_order() -> None:
         (Recipe(epochs=0, finetune_epochs=5), 3, (0, 3)),
     ],
 )
-def test_a_fidelity_is_split_like_the_recipe(
+def test_epochs_are_split_in_the_proportion_of_the_recipe(
     recipe: Recipe, epochs: float | None, split: tuple[int, int]
 ) -> None:
     assert recipe.phases(epochs) == split
@@ -318,9 +318,11 @@ def test_less_than_one_epoch_is_refused(epochs: float) -> None:
         Recipe().phases(epochs)
 
 
-def test_without_epochs_there_is_one_fidelity() -> None:
+def test_a_recipe_without_epochs_cannot_be_given_any() -> None:
     assert Recipe(epochs=0, finetune_epochs=0).phases(None) == (0, 0)
-    with pytest.raises(ValueError, match="a recipe without epochs cannot be trained for 3 of them"):
+    with pytest.raises(
+        ValueError, match="a recipe must have epochs to be trained for 3 of them, but has none"
+    ):
         Recipe(epochs=0, finetune_epochs=0).phases(3)
 
 
@@ -351,25 +353,25 @@ def test_a_recipe_that_cannot_train_is_refused(values: dict[str, Any]) -> None:
         Recipe(**values)
 
 
-class Counting(nn.Module):
-    """A layer that remembers what it is told of the progress, and what its weight was then."""
+class Recorder(nn.Module):
+    """A layer that records the progress after each step, and its weight then."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(3))
-        self.told: list[float] = []
+        self.progress: list[float] = []
         self.weights: list[float] = []
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight.sum()
 
-    def stepped(self, progress: float) -> None:
-        self.told.append(progress)
+    def after_step(self, progress: float) -> None:
+        self.progress.append(progress)
         self.weights.append(self.weight.sum().item())
 
 
-def test_parts_of_the_network_are_told_of_every_step_after_it() -> None:
-    part = Counting()
+def test_parts_of_the_network_act_after_every_step() -> None:
+    part = Recorder()
     before: list[float] = []
 
     def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -383,9 +385,9 @@ def test_parts_of_the_network_are_told_of_every_step_after_it() -> None:
         recipe=Recipe(batch_size=4, lr=0.1),
         loss=loss,
     )
-    assert part.told == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
-    assert part.told[-1] == 1.0
+    assert part.progress == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
+    assert part.progress[-1] == 1.0
     assert part.weights[:-1] == before[1:]
     assert part.weights != before
     train(part, numbered(12), epochs=0)
-    assert part.told[6:] == [1.0]
+    assert part.progress[6:] == [1.0]

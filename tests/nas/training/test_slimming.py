@@ -7,8 +7,9 @@ from nas.evaluate import Evaluator
 from nas.objective import Budget
 from nas.seeds import seeded
 from nas.space import Choice, Choices, Design
-from nas.training.distil import Distillation, Hint
-from nas.training.fit import cross_entropy, watched
+from nas.training.distil import Distillation
+from nas.training.fit import attached, cross_entropy
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
 from nas.training.slimming import with_gain_penalty
 
@@ -41,13 +42,13 @@ def test_the_penalty_is_the_sum_of_the_magnitudes_of_all_gains() -> None:
     assert gradient.tolist() == pytest.approx([0.1, -0.1, 0.0])
 
 
-def test_no_penalty_is_the_loss_itself() -> None:
+def test_without_a_penalty_the_loss_is_returned_itself() -> None:
     assert with_gain_penalty(cross_entropy, network(), 0.0) is cross_entropy
     assert with_gain_penalty(cross_entropy, nn.Linear(2, 2), 0.1) is cross_entropy
 
 
 @pytest.mark.parametrize("penalty", [-1e-9, float("nan"), float("inf")])
-def test_a_recipe_refuses_what_is_no_penalty(penalty: float) -> None:
+def test_negative_and_infinite_penalties_are_refused(penalty: float) -> None:
     with pytest.raises(
         ValueError, match="penalty on gains must be finite and not negative, but got"
     ):
@@ -61,7 +62,7 @@ class Space:
         return network()
 
 
-def test_a_candidate_is_trained_with_the_penalty_before_it_is_compressed_and_not_after(
+def test_a_candidate_is_trained_with_the_penalty_only_before_compression(
     tiny_task: Task,
 ) -> None:
     def trained(before: int, after: int, penalty: float) -> tuple[float, float]:
@@ -92,11 +93,11 @@ def test_a_candidate_is_trained_with_the_penalty_before_it_is_compressed_and_not
     assert trained(0, 8, 0.2) == trained(0, 8, 0.0)
 
 
-def test_a_penalized_loss_still_watches_what_the_loss_inside_does() -> None:
+def test_a_penalized_loss_is_attached_like_the_loss_inside_it() -> None:
     student, images = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)), torch.rand(6, 4)
     inside = Distillation(nn.Sequential(nn.Linear(4, 3)), images, 0.5, 2.0, [Hint("0", "0")])
     loss = with_gain_penalty(inside, student, 0.1)
-    with watched(loss, student, images) as extra:
+    with attached(loss, student, images) as extra:
         assert [parameter.shape for parameter in extra] == [(3, 3), (3,)]
         labels, index = torch.tensor([0, 1]), torch.tensor([2, 4])
         said = student(images[index])

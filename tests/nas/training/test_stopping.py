@@ -13,7 +13,7 @@ def curve(*accuracies: float) -> Curve:
 FLAT = [curve(level, level, level) for level in (0.1, 0.3, 0.5, 0.7, 0.9)]
 
 
-def test_what_stays_below_the_median_is_stopped() -> None:
+def test_a_candidate_below_the_median_is_stopped() -> None:
     stop = MedianStop(epochs=2, curves=5)
     for reached, expected in (
         (curve(0.4, 0.4), True),
@@ -26,7 +26,7 @@ def test_what_stays_below_the_median_is_stopped() -> None:
         assert stop(reached, FLAT) is expected
 
 
-def test_the_others_count_by_their_means_up_to_the_same_epoch() -> None:
+def test_other_candidates_count_by_their_means_up_to_the_same_epoch() -> None:
     stop, earlier = MedianStop(epochs=2, curves=1), [curve(0.2, 0.6, 0.9)]
     assert [
         stop(curve(*[level] * epochs), earlier)
@@ -39,7 +39,7 @@ def test_the_others_count_by_their_means_up_to_the_same_epoch() -> None:
     ]
 
 
-def test_curves_that_ended_before_are_not_compared_with() -> None:
+def test_shorter_curves_are_not_compared() -> None:
     stop = MedianStop(epochs=1, curves=2)
     earlier: Sequence[Curve] = [curve(0.9), curve(0.9), curve(0.2, 0.2), curve(0.4, 0.4)]
     assert [

@@ -6,7 +6,7 @@ from nas.strategy import Facts
 from strategies.bayesian.acquisition import Acquisition
 from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, genotypes
-from strategies.bayesian.results import Results
+from strategies.bayesian.observations import Observations
 
 CHOICES = Choices([Choice(f"s{i}", "op", ("a", "b", "c", "d")) for i in range(6)])
 ENCODING = Encoding(CHOICES)
@@ -19,54 +19,52 @@ def worth(genotype: Genotype) -> float:
     return float(WORTH[range(6), genotype].sum())
 
 
-def believed(count: int, pending: list[Genotype], outlier: float = 0.0) -> Acquisition:
-    survey = CostModel(
+def fitted(count: int, pending: list[Genotype], outlier: float = 0.0) -> Acquisition:
+    cost_model = CostModel(
         ENCODING,
         lambda genotype: Facts({"macs": 1.0 + sum(genotype)}, 0.1 if genotype[0] == 3 else 0.0),
     )
-    survey.allow(1000)
-    survey.look(SAMPLED)
-    results, belief = Results(300), Acquisition(ENCODING, survey)
+    cost_model.allow_lookups(1000)
+    cost_model.look_up(SAMPLED)
+    observations, acquisition = Observations(300), Acquisition(ENCODING, cost_model)
     for index, genotype in enumerate(SAMPLED[:count]):
-        results.add(genotype, outlier if outlier and index == 0 else worth(genotype))
-    belief.update(results, pending)
-    return belief
+        observations.add(genotype, outlier if outlier and index == 0 else worth(genotype))
+    acquisition.fit(observations, pending)
+    return acquisition
 
 
-def test_it_expects_most_of_what_is_best() -> None:
+def test_expected_improvement_ranks_candidates_by_their_worth() -> None:
     fitting = [genotype for genotype in SAMPLED[60:] if genotype[0] != 3]
-    expected = believed(60, []).expectations(fitting)
+    expected = fitted(60, []).log_ei(fitting)
     ranks = np.argsort(np.argsort([worth(genotype) for genotype in fitting]))
     assert ranks[int(np.argmax(expected))] >= len(fitting) - 5
     assert np.corrcoef(expected, ranks)[0, 1] > 0.8
 
 
-def test_what_will_hardly_fit_is_guessed_to_promise_less() -> None:
-    belief = believed(60, [])
+def test_likely_infeasible_candidates_are_penalized() -> None:
+    acquisition = fitted(60, [])
     over = [genotype for genotype in SAMPLED[60:] if genotype[0] == 3]
-    assert (belief.guesses(over) < belief.expectations(over) - 1).all()
+    assert (acquisition.log_constrained_ei(over) < acquisition.log_ei(over) - 1).all()
 
 
-def test_what_is_pending_promises_little_more() -> None:
+def test_pending_candidates_have_less_expected_improvement() -> None:
     pending = SAMPLED[60:70]
-    assert (
-        believed(60, pending).expectations(pending) < believed(60, []).expectations(pending)
-    ).all()
+    assert (fitted(60, pending).log_ei(pending) < fitted(60, []).log_ei(pending)).all()
 
 
-def test_only_ranks_count() -> None:
+def test_only_the_ranks_of_scores_matter() -> None:
     others = SAMPLED[60:]
-    assert believed(60, [], outlier=-5.0).expectations(others) == pytest.approx(
-        believed(60, [], outlier=-1e9).expectations(others)
+    assert fitted(60, [], outlier=-5.0).log_ei(others) == pytest.approx(
+        fitted(60, [], outlier=-1e9).log_ei(others)
     )
 
 
-def test_equal_results_and_equal_costs_are_no_trouble() -> None:
-    survey = CostModel(ENCODING, lambda _: Facts({"macs": 7.0, "params": 0.0}, 0.0))
-    survey.allow(20)
-    survey.look(SAMPLED[:20])
-    results, belief = Results(300), Acquisition(ENCODING, survey)
+def test_equal_scores_and_equal_costs_give_finite_values() -> None:
+    cost_model = CostModel(ENCODING, lambda _: Facts({"macs": 7.0, "params": 0.0}, 0.0))
+    cost_model.allow_lookups(20)
+    cost_model.look_up(SAMPLED[:20])
+    observations, acquisition = Observations(300), Acquisition(ENCODING, cost_model)
     for genotype in SAMPLED[:10]:
-        results.add(genotype, 0.5)
-        belief.update(results, SAMPLED[10:12])
-        assert np.isfinite(belief.guesses(SAMPLED)).all()
+        observations.add(genotype, 0.5)
+        acquisition.fit(observations, SAMPLED[10:12])
+        assert np.isfinite(acquisition.log_constrained_ei(SAMPLED)).all()

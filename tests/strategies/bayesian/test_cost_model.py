@@ -28,73 +28,77 @@ def sampled(count: int) -> list[Genotype]:
     return list(dict.fromkeys(genotypes(ENCODING.sample(np.random.default_rng(0), count))))
 
 
-def surveyed(count: int) -> tuple[CostModel, Counted]:
+def model_of(count: int) -> tuple[CostModel, Counted]:
     facts = Counted()
-    survey = CostModel(ENCODING, facts)
-    survey.allow(10_000)
-    survey.look(sampled(count))
-    return survey, facts
+    cost_model = CostModel(ENCODING, facts)
+    cost_model.allow_lookups(10_000)
+    cost_model.look_up(sampled(count))
+    return cost_model, facts
 
 
-def test_no_more_are_looked_up_than_is_allowed_and_none_twice() -> None:
+def test_lookups_are_limited_and_never_repeated() -> None:
     facts = Counted()
-    survey = CostModel(ENCODING, facts)
+    cost_model = CostModel(ENCODING, facts)
     many = sampled(50)
-    survey.allow(7)
-    assert survey.look(many[:5]) == many[:5]
-    assert survey.look(many) == many[:7]
+    cost_model.allow_lookups(7)
+    assert cost_model.look_up(many[:5]) == many[:5]
+    assert cost_model.look_up(many) == many[:7]
     assert facts.asked == many[:7]
-    survey.allow(3)
-    assert survey.look(many) == many[:10]
+    cost_model.allow_lookups(3)
+    assert cost_model.look_up(many) == many[:10]
     assert facts.asked == many[:10]
 
 
-def test_open_are_those_that_fit_and_were_not_proposed() -> None:
-    survey, _ = surveyed(100)
+def test_unproposed_candidates_are_the_feasible_ones_that_were_looked_up() -> None:
+    cost_model, _ = model_of(100)
     fitting = [genotype for genotype in sampled(100) if sum(genotype) <= 12]
-    assert survey.open == fitting
-    survey.proposed(fitting[0])
-    assert survey.open == fitting[1:]
-    assert survey.is_fit(fitting[0])
+    assert cost_model.unproposed == fitting
+    cost_model.mark_proposed(fitting[0])
+    assert cost_model.unproposed == fitting[1:]
+    assert cost_model.is_feasible(fitting[0])
 
 
-def test_sizes_are_shares_of_the_limit() -> None:
-    survey, _ = surveyed(100)
-    assert survey.limits.known == pytest.approx({"macs": 18.0})
-    assert survey.sizes([sampled(100)[0]]) == pytest.approx((6 + sum(sampled(100)[0])) / 18)
+def test_utilization_is_relative_to_the_limit() -> None:
+    cost_model, _ = model_of(100)
+    assert cost_model.limits.known == pytest.approx({"macs": 18.0})
+    assert cost_model.utilization([sampled(100)[0]]) == pytest.approx(
+        (6 + sum(sampled(100)[0])) / 18
+    )
 
 
-def test_costs_and_fit_of_others_are_predicted() -> None:
-    survey, facts = surveyed(250)
+def test_costs_and_constraints_of_other_candidates_are_predicted() -> None:
+    cost_model, facts = model_of(250)
     others = sampled(700)[300:]
-    predicted, labels = survey.predicted(others)
-    shares = survey.predicted_shares(others)
+    predicted, constraints = cost_model.predict(others)
+    utilization = cost_model.predict_utilization(others)
     true = np.array([(6 + sum(genotype)) / 18 for genotype in others])
-    assert np.abs(shares - true).mean() < 0.02
-    assert ((labels < -0.25) == (true <= 1)).mean() > 0.8
+    assert np.abs(utilization - true).mean() < 0.02
+    assert ((constraints < -0.25) == (true <= 1)).mean() > 0.8
     assert not set(others) & set(facts.asked)
-    survey.allow(len(others))
-    survey.look(others)
-    assert np.corrcoef(predicted[:, 1], survey.costs(others)[:, 1])[0, 1] > 0.95
+    cost_model.allow_lookups(len(others))
+    cost_model.look_up(others)
+    assert np.corrcoef(predicted[:, 1], cost_model.costs(others)[:, 1])[0, 1] > 0.95
 
 
-def test_what_cannot_be_built_is_not_fit_and_has_no_costs() -> None:
-    survey = CostModel(
+def test_a_candidate_that_cannot_be_built_is_infeasible_and_has_no_costs() -> None:
+    cost_model = CostModel(
         ENCODING, lambda genotype: Facts({}, math.inf) if genotype[0] else Facts({"macs": 3.0}, 0.0)
     )
-    survey.allow(2)
-    survey.look([(1,) * 6, (0,) * 6])
-    assert survey.open == [(0,) * 6]
-    assert np.isnan(survey.costs([(1,) * 6])).all()
-    predicted, labels = survey.predicted([(2,) * 6, (0,) * 6])
+    cost_model.allow_lookups(2)
+    cost_model.look_up([(1,) * 6, (0,) * 6])
+    assert cost_model.unproposed == [(0,) * 6]
+    assert np.isnan(cost_model.costs([(1,) * 6])).all()
+    predicted, constraints = cost_model.predict([(2,) * 6, (0,) * 6])
     assert np.isfinite(predicted).all()
-    assert labels[0] > labels[1]
+    assert constraints[0] > constraints[1]
 
 
-def test_failures_are_learnt_without_facts() -> None:
-    survey = CostModel(ENCODING)
+def test_failures_are_learned_without_facts() -> None:
+    cost_model = CostModel(ENCODING)
     for genotype in sampled(100):
-        survey.told(genotype, -1.0 if genotype[2] == 3 else 0.8)
-    _, labels = survey.predicted([genotype for genotype in sampled(400)[100:] if genotype[2] == 3])
-    assert (labels > 0).mean() > 0.8
-    assert [genotype[2] == 3 for genotype in survey.nearest(10)] == [False] * 10
+        cost_model.observe(genotype, -1.0 if genotype[2] == 3 else 0.8)
+    _, constraints = cost_model.predict(
+        [genotype for genotype in sampled(400)[100:] if genotype[2] == 3]
+    )
+    assert (constraints > 0).mean() > 0.8
+    assert [genotype[2] == 3 for genotype in cost_model.least_infeasible(10)] == [False] * 10

@@ -15,7 +15,7 @@ CHOICES = Choices(
 ENCODING = Encoding(CHOICES)
 
 
-def test_what_is_active_and_canonical_is_what_the_space_says() -> None:
+def test_activity_and_canonical_genes_agree_with_the_space() -> None:
     rng = np.random.default_rng(0)
     raw = rng.integers(CHOICES.arities, size=(200, 4))
     for genes, active, canonical in zip(
@@ -26,9 +26,9 @@ def test_what_is_active_and_canonical_is_what_the_space_says() -> None:
 
 
 def test_distances_are_shares_of_choices_that_differ() -> None:
-    #          all alike     one option differs  a choice of the first is missing
+    #          equal         one option differs  one choice is inactive, then two
     others = [(2, 0, 1, 3), (2, 0, 1, 0), (2, 0, 0, 0), (0, 0, 0, 0)]
-    features = ENCODING.features(ENCODING.rows(others))
+    features = ENCODING.features(ENCODING.genes(others))
     distances = ((features - features[0]) ** 2).sum(1)
     assert distances == pytest.approx([0, 1 / 4, (1 + 0.5) / 4, (1 + 0.5 + 0.5) / 4])
 
@@ -36,22 +36,22 @@ def test_distances_are_shares_of_choices_that_differ() -> None:
 def test_mutants_are_canonical_and_take_one_other_option() -> None:
     parent = (1, 0, 1, 2)
     mutants = set(
-        genotypes(ENCODING.mutants(ENCODING.rows([parent] * 300), np.random.default_rng(0)))
+        genotypes(ENCODING.mutate(ENCODING.genes([parent] * 300), np.random.default_rng(0)))
     )
     changed = {(0, 0, 0, 0), (1, 0, 0, 0), (2, 0, 1, 2), *((1, 0, 1, width) for width in (0, 1, 3))}
     assert mutants == changed
 
 
-def test_choices_that_come_to_life_are_drawn() -> None:
+def test_choices_that_become_active_are_drawn() -> None:
     mutants = set(
-        genotypes(ENCODING.mutants(ENCODING.rows([(1, 0, 0, 0)] * 300), np.random.default_rng(0)))
+        genotypes(ENCODING.mutate(ENCODING.genes([(1, 0, 0, 0)] * 300), np.random.default_rng(0)))
     )
     assert {(1, 0, 1, width) for width in range(4)} <= mutants
 
 
 def test_a_genotype_without_alternatives_is_its_own_mutant() -> None:
     encoding = Encoding(Choices([Choice("", "op", ("only",))]))
-    assert genotypes(encoding.mutants(encoding.rows([(0,)]), np.random.default_rng(0))) == [(0,)]
+    assert genotypes(encoding.mutate(encoding.genes([(0,)]), np.random.default_rng(0))) == [(0,)]
 
 
 def test_samples_reach_every_design() -> None:

@@ -1,17 +1,24 @@
 import numpy as np
 import pytest
 
-from strategies.bayesian.gaussian_process import Inputs, Kernel, Posterior, factored
+from strategies.bayesian.gaussian_process import Inputs, Kernel, Posterior, factorize
 
 RNG = np.random.default_rng(0)
-KERNEL = Kernel(slopes=(0.3,), linear=2.0, reach=0.5, echo=0.7, width=0.4, noise=0.1)
+KERNEL = Kernel(
+    cost_slope_variances=(0.3,),
+    gene_linear_variance=2.0,
+    gene_squared_length=0.5,
+    cost_variance=0.7,
+    cost_squared_length=0.4,
+    noise_variance=0.1,
+)
 OBSERVED = Inputs(RNG.random((3, 4)), RNG.normal(size=(3, 1)))
 OTHERS = Inputs(RNG.random((5, 4)), RNG.normal(size=(5, 1)))
 VALUES = np.array([0.3, -1.0, 0.7])
 
 
 def covariance(a: Inputs, b: Inputs) -> list[list[float]]:
-    """Written out, one pair at a time."""
+    """The kernel written out for each pair."""
     return [
         [
             1.0
@@ -26,14 +33,16 @@ def covariance(a: Inputs, b: Inputs) -> list[list[float]]:
 
 
 def test_the_kernel_is_the_sum_of_its_parts() -> None:
-    assert KERNEL.between(OBSERVED, OTHERS) == pytest.approx(np.array(covariance(OBSERVED, OTHERS)))
+    assert KERNEL.covariance(OBSERVED, OTHERS) == pytest.approx(
+        np.array(covariance(OBSERVED, OTHERS))
+    )
     assert KERNEL.variances(OTHERS) == pytest.approx(np.diag(covariance(OTHERS, OTHERS)))
 
 
-def test_without_costs_there_is_nothing_to_echo() -> None:
+def test_without_costs_the_kernel_has_no_terms_of_costs() -> None:
     bare = Inputs(OTHERS.genes, np.zeros((5, 0)))
-    kernel = Kernel(linear=2.0, reach=0.5, noise=0.1)
-    assert kernel.variances(bare) == pytest.approx(np.diag(kernel.between(bare, bare)))
+    kernel = Kernel(gene_linear_variance=2.0, gene_squared_length=0.5)
+    assert kernel.variances(bare) == pytest.approx(np.diag(kernel.covariance(bare, bare)))
     assert kernel.variances(bare) == pytest.approx(2.0 + 2.0 * (bare.genes**2).sum(1))
 
 
@@ -47,7 +56,7 @@ def test_the_posterior_is_the_textbook_formula() -> None:
     assert deviation**2 == pytest.approx(variance)
 
 
-def test_evidence_differs_from_the_log_density_at_its_scale_by_a_constant() -> None:
+def test_the_log_likelihood_differs_from_the_log_density_by_a_constant() -> None:
     def log_density(matrix: np.ndarray, scale: float) -> float:
         sign, logdet = np.linalg.slogdet(scale * matrix)
         assert sign == 1
@@ -56,19 +65,19 @@ def test_evidence_differs_from_the_log_density_at_its_scale_by_a_constant() -> N
     found = []
     for noise in (0.1, 2.0):
         matrix = np.array(covariance(OBSERVED, OBSERVED)) + noise * np.eye(3)
-        result = factored(matrix, VALUES)
-        assert log_density(matrix, result.scale) > max(
-            log_density(matrix, result.scale * f) for f in (0.9, 1.1)
+        result = factorize(matrix, VALUES)
+        assert log_density(matrix, result.signal_variance) > max(
+            log_density(matrix, result.signal_variance * f) for f in (0.9, 1.1)
         )
-        found.append(log_density(matrix, result.scale) - result.evidence)
+        found.append(log_density(matrix, result.signal_variance) - result.log_likelihood)
     assert found[0] == pytest.approx(found[1])
 
 
-def test_pending_candidates_are_believed_in_and_lower_only_the_deviations() -> None:
+def test_pending_candidates_lower_the_deviations_and_leave_the_means() -> None:
     alone = Posterior(KERNEL, OBSERVED, VALUES)
-    waiting = Posterior(KERNEL, OBSERVED, VALUES, pending=OTHERS)
+    with_pending = Posterior(KERNEL, OBSERVED, VALUES, pending=OTHERS)
     means, deviations = alone.predict(OTHERS)
-    later_means, later_deviations = waiting.predict(OTHERS)
+    later_means, later_deviations = with_pending.predict(OTHERS)
     assert later_means == pytest.approx(means)
     assert (later_deviations < 0.9 * deviations).all()
-    assert waiting.scale == alone.scale
+    assert with_pending.signal_variance == alone.signal_variance

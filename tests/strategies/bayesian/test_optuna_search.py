@@ -70,9 +70,7 @@ def test_a_gaussian_process_gives_one_sequence_a_seed_and_leaves_global_generato
 
 
 def regret(make: StrategyFactory, trials: int, limit: int) -> float:
-    """How far the best lies below the best there is with genes of `limit` in sum, on the mean of
-    three seeds.
-    """
+    """The regret of the incumbent under a limit on the sum of genes, the mean of three seeds."""
     choices = Choices([Choice(f"stage{i}", "width", (1, 2, 4, 8)) for i in range(6)])
     worth = generator(5, "worth").random(6)
     objective = Objective(budget=Budget({"size": limit}))
@@ -108,11 +106,11 @@ def regret(make: StrategyFactory, trials: int, limit: int) -> float:
 @pytest.mark.parametrize(
     ("name", "trials", "limit"), [("tpe", 60, 18), ("tpe", 60, 10), ("gp", 20, 18)]
 )
-def test_it_learns_what_random_search_does_not_find(name: str, trials: int, limit: int) -> None:
+def test_it_beats_random_search(name: str, trials: int, limit: int) -> None:
     assert regret(MADE[name], trials, limit) < 0.6 * regret(RandomSearch, trials, limit)
 
 
-def test_rising_and_falling_numbers_are_ordered_and_conditions_are_heeded() -> None:
+def test_monotone_numbers_are_integer_parameters_and_conditions_hold() -> None:
     strategy: Any = Tpe(CONDITIONAL, np.random.default_rng(0))
     for _ in range(30):
         proposal = strategy.ask()
@@ -150,7 +148,7 @@ def test_the_results_that_are_kept_are_the_best_and_the_newest() -> None:
     strategy.tell(Proposal((20,)), (0.5,))
     strategy.tell(Proposal((20,)), (0.5,))
     assert [trial.params["width"] for trial in strategy._study.get_trials()] == [0, 1, 7, 8, 20], (
-        "a repeat teaches nothing"
+        "a repeated result is ignored"
     )
 
 
@@ -182,9 +180,9 @@ def test_numbers_out_of_range_are_refused(make: type[Tpe] | type[OptunaGaussianP
 
 def test_without_optuna_it_says_how_to_get_it() -> None:
     program = "import sys; sys.modules['optuna'] = None; import strategies.bayesian.optuna_search"
-    told = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
-    assert told.stderr.splitlines()[-1] == (
+    assert finished.stderr.splitlines()[-1] == (
         "ImportError: this strategy needs Optuna, which is not installed: pip install 'compact-nas[optuna]'"
     )

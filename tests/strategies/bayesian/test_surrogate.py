@@ -46,7 +46,7 @@ def accuracy(evaluations: list[Evaluation]) -> float:
 
 
 @pytest.mark.parametrize("window", [1, 8])
-def test_few_queries_find_what_many_random_ones_do_not(window: int) -> None:
+def test_few_evaluations_beat_many_random_ones(window: int) -> None:
     ours = [
         accuracy(found(Surrogate(CHOICES, np.random.default_rng(seed)), 40, window))
         for seed in range(2)
@@ -58,7 +58,7 @@ def test_few_queries_find_what_many_random_ones_do_not(window: int) -> None:
     assert np.mean(ours) > max(random)
 
 
-def test_it_learns_from_answers_alone_where_there_are_no_facts() -> None:
+def test_it_learns_from_results_alone_without_facts() -> None:
     for seed in range(2):
         ours = list(search(Surrogate(CHOICES, np.random.default_rng(seed)), submit, OBJECTIVE, 40))
         late = [evaluation.status for evaluation in ours[-20:]]
@@ -69,15 +69,13 @@ def test_it_learns_from_answers_alone_where_there_are_no_facts() -> None:
 
 
 @pytest.mark.parametrize("window", [1, 16])
-def test_nothing_over_the_budget_is_proposed_where_facts_tell(window: int) -> None:
+def test_with_facts_nothing_over_budget_is_proposed(window: int) -> None:
     evaluations = found(Surrogate(CHOICES, np.random.default_rng(0)), 40, window)
     assert [evaluation.status for evaluation in evaluations] == [Status.OK] * 40
 
 
 @pytest.mark.parametrize(("limited", "granted"), [(True, 14), (False, 7)])
-def test_no_proposal_costs_more_lookups_than_are_granted_and_none_is_made_twice(
-    limited: bool, granted: int
-) -> None:
+def test_lookups_per_proposal_are_limited_and_never_repeated(limited: bool, granted: int) -> None:
     looked: list[Genotype] = []
 
     def counted(genotype: Genotype) -> Facts:
@@ -95,7 +93,7 @@ def test_no_proposal_costs_more_lookups_than_are_granted_and_none_is_made_twice(
     assert len(set(looked)) == len(looked)
 
 
-def test_results_of_candidates_that_it_never_looked_up_are_learnt_from() -> None:
+def test_results_of_candidates_without_facts_are_learned_from() -> None:
     strategy = Surrogate(CHOICES, np.random.default_rng(0))
     strategy.inform(facts)
     rng = np.random.default_rng(1)
@@ -116,7 +114,7 @@ def test_only_the_first_component_of_the_fitness_counts() -> None:
         two.tell(proposal, (score, float(step % 3)))
 
 
-def test_every_design_comes_once_before_one_comes_again() -> None:
+def test_every_design_is_proposed_once_before_any_is_repeated() -> None:
     choices = Choices(
         [
             Choice("", "op", tuple(range(40))),
@@ -145,7 +143,7 @@ def test_what_fails_although_it_fits_is_avoided() -> None:
     assert sum(failed[-20:]) < 5
 
 
-def test_with_nothing_that_fits_it_goes_where_the_excess_is_least() -> None:
+def test_without_feasible_candidates_the_excess_is_reduced() -> None:
     budget = Budget({"macs": 0.1})
 
     def hopeless(genotype: Genotype) -> Facts:

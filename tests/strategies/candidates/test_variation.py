@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.space import Choice, Choices
-from strategies.candidates.variation import filled, mutated, neighbors
+from strategies.candidates.variation import fill_inactive, mutate, neighbors
 
 CHOICES = Choices(
     [
@@ -18,29 +18,29 @@ CHOICES = Choices(
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32))
-def test_a_mutation_changes_one_decision_and_what_hangs_on_it(seed: int) -> None:
+def test_a_mutation_changes_one_decision_and_those_conditional_on_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     parent = CHOICES.sample(rng)
-    child = mutated(CHOICES, parent, rng)
+    child = mutate(CHOICES, parent, rng)
     assert child == CHOICES.canonical(child)
     both = set(CHOICES.active(parent)) & set(CHOICES.active(child))
     assert sum(parent[index] != child[index] for index in both) == 1
 
 
-def test_a_choice_that_comes_alive_is_drawn_and_not_zero() -> None:
+def test_a_choice_that_becomes_active_is_drawn_and_not_zero() -> None:
     rng = np.random.default_rng(0)
-    children = [mutated(CHOICES, (0, 0, 0, 0, 0), rng) for _ in range(200)]
+    children = [mutate(CHOICES, (0, 0, 0, 0, 0), rng) for _ in range(200)]
     widths = [child[1] for child in children if child[0] == 1]
     assert len(set(widths)) > 20
 
 
-def test_where_nothing_can_change_the_parent_comes_back() -> None:
+def test_a_genotype_without_alternatives_is_its_own_mutation() -> None:
     choices = Choices([Choice("", "stem", ("plain",))])
-    assert mutated(choices, (0,), np.random.default_rng(0)) == (0,)
+    assert mutate(choices, (0,), np.random.default_rng(0)) == (0,)
 
 
-def test_inactive_genes_come_from_the_donor_where_it_decided_them() -> None:
-    genes = filled(CHOICES, (0, 0, 1, 0, 2), (1, 37, 0, 0, 0), np.random.default_rng(0))
+def test_inactive_genes_are_inherited_from_a_donor_in_which_they_are_active() -> None:
+    genes = fill_inactive(CHOICES, (0, 0, 1, 0, 2), (1, 37, 0, 0, 0), np.random.default_rng(0))
     assert genes == [0, 37, 1, 0, 2]
 
 
@@ -64,10 +64,10 @@ def test_neighbors_are_all_single_mutations_once_and_in_random_order() -> None:
         assert len(order) == 5
         assert all(child == CHOICES.canonical(child) for child in order)
     assert len({tuple(child[0] + child[2] for child in order) for order in orders}) > 2, (
-        "whatever is drawn"
+        "the order is random"
     )
     assert len({child[1] for order in orders for child in order if child[0] == 1}) > 2, (
-        "what comes alive is drawn"
+        "choices that become active are drawn"
     )
 
 

@@ -3,18 +3,16 @@ import pytest
 
 from nas.space import Choice, Choices, Genotype
 from nas.strategy import Proposal
-from strategies.candidates.repair import STEPS
+from strategies.candidates.repair import MAX_MUTATIONS
 from strategies.evolutionary.aging import AgingEvolution
 
 CHOICES = Choices([Choice(f"stage{i}", "width", tuple(range(20))) for i in range(6)])
 
 
-def founded(
+def populated(
     scores: list[float], sample: int, population: int | None = None
 ) -> tuple[AgingEvolution, list[Genotype]]:
-    """A strategy whose first candidates have these scores, and they from the oldest to the
-    youngest.
-    """
+    """A strategy with the results of its first proposals, and these proposals, oldest first."""
     strategy = AgingEvolution(CHOICES, np.random.default_rng(0), population or len(scores), sample)
     members = []
     for score in scores:
@@ -25,7 +23,7 @@ def founded(
 
 
 def litters(strategy: AgingEvolution, members: list[Genotype], asked: int = 50) -> list[int]:
-    """How many of the next proposals are one mutation from each member."""
+    """The number of next proposals that are one mutation from each member."""
     children = [strategy.ask().genotype for _ in range(asked)]
     return [
         sum(sum(a != b for a, b in zip(member, child, strict=True)) == 1 for child in children)
@@ -34,14 +32,14 @@ def litters(strategy: AgingEvolution, members: list[Genotype], asked: int = 50) 
 
 
 def test_children_are_one_mutation_from_a_parent_and_mostly_from_the_best() -> None:
-    strategy, members = founded([0.1, 0.9, 0.2, 0.3], sample=4)
+    strategy, members = populated([0.1, 0.9, 0.2, 0.3], sample=4)
     litter = litters(strategy, members)
     assert sum(litter) == 50
     assert litter[1] > 25
 
 
-def test_the_oldest_dies_even_if_it_is_the_best() -> None:
-    strategy, members = founded([1.0, 0.1, 0.2, 0.3], sample=4)
+def test_the_oldest_member_is_removed_even_if_it_is_the_best() -> None:
+    strategy, members = populated([1.0, 0.1, 0.2, 0.3], sample=4)
     strategy.tell(Proposal((1,) * 6), (0.0,))
     litter = litters(strategy, [*members, (1,) * 6])
     assert litter[0] == 0
@@ -50,46 +48,46 @@ def test_the_oldest_dies_even_if_it_is_the_best() -> None:
 
 
 def test_candidates_over_budget_cannot_push_out_those_that_meet_it() -> None:
-    strategy, members = founded([0.5, 0.4], sample=2)
+    strategy, members = populated([0.5, 0.4], sample=2)
     for _ in range(30):
         strategy.tell(Proposal((1,) * 6), (-0.01,))
-    for _ in range(30 * STEPS):
+    for _ in range(30 * MAX_MUTATIONS):
         strategy.ask()
     assert sum(litters(strategy, members)) == 50
 
 
-def test_a_child_over_budget_is_mutated_on_until_one_meets_it() -> None:
-    strategy, _ = founded([0.5], sample=1)
-    way = [strategy.ask().genotype]
-    for _ in range(STEPS - 1):
-        strategy.tell(Proposal(way[-1]), (-0.01,))
-        way.append(strategy.ask().genotype)
-        assert sum(a != b for a, b in zip(way[-2], way[-1], strict=True)) == 1
-    strategy.tell(Proposal(way[-1]), (0.7,))
-    assert sum(litters(strategy, [way[-1]])) == 50
+def test_a_child_over_budget_is_mutated_again_until_one_is_feasible() -> None:
+    strategy, _ = populated([0.5], sample=1)
+    chain = [strategy.ask().genotype]
+    for _ in range(MAX_MUTATIONS - 1):
+        strategy.tell(Proposal(chain[-1]), (-0.01,))
+        chain.append(strategy.ask().genotype)
+        assert sum(a != b for a, b in zip(chain[-2], chain[-1], strict=True)) == 1
+    strategy.tell(Proposal(chain[-1]), (0.7,))
+    assert sum(litters(strategy, [chain[-1]])) == 50
 
 
-def test_founders_are_within_the_budget() -> None:
-    strategy, members = founded([0.1, -0.5, -0.1, 0.9, -0.2, 0.2, 0.3], sample=4, population=4)
+def test_the_initial_population_is_feasible() -> None:
+    strategy, members = populated([0.1, -0.5, -0.1, 0.9, -0.2, 0.2, 0.3], sample=4, population=4)
     assert litters(strategy, members)[3] > 25
     strategy.tell(Proposal((1,) * 6), (0.0,))
-    assert litters(strategy, members)[0] == 0, "the oldest of those within the budget has died"
+    assert litters(strategy, members)[0] == 0, "the oldest feasible member is gone"
 
 
-def test_while_all_are_over_budget_the_smallest_excess_breeds() -> None:
-    strategy, members = founded([-0.2] + [-1.0] * 79, sample=4, population=4)
+def test_without_feasible_members_the_smallest_excess_wins_the_tournaments() -> None:
+    strategy, members = populated([-0.2] + [-1.0] * 79, sample=4, population=4)
     assert litters(strategy, members)[0] > 25
     strategy.tell(Proposal((1,) * 6), (-0.1,))
     assert litters(strategy, [(1,) * 6])[0] > 25
 
 
-def test_the_first_one_within_the_budget_takes_over() -> None:
-    strategy, _ = founded([-0.1] * 80, sample=4, population=4)
+def test_the_first_feasible_member_wins_the_tournaments() -> None:
+    strategy, _ = populated([-0.1] * 80, sample=4, population=4)
     strategy.tell(Proposal((1,) * 6), (0.0,))
     assert litters(strategy, [(1,) * 6])[0] > 25
 
 
-def test_proposals_are_random_until_a_population_was_told() -> None:
+def test_proposals_are_random_until_the_population_is_complete() -> None:
     strategy = AgingEvolution(CHOICES, np.random.default_rng(0), population=4, sample=2)
     proposals = [strategy.ask() for _ in range(64)]
     assert len({proposal.genotype for proposal in proposals}) == 64

@@ -56,7 +56,7 @@ def test_parents_on_the_front_are_kept() -> None:
     assert set(children[:, 0]) == set(range(8))
 
 
-def test_every_child_of_one_parent_and_itself_is_a_mutant() -> None:
+def test_children_of_equal_parents_are_mutations() -> None:
     strategy = Nsga2(CHOICES, np.random.default_rng(0), population=4)
     for _ in range(4):
         strategy.tell(Proposal((3,) * 6), (0.5, 0.5))
@@ -77,7 +77,7 @@ def test_among_candidates_over_budget_the_smallest_excess_wins() -> None:
     """Constrained domination: a smaller violation dominates a larger one."""
     strategy = Nsga2(CHOICES, np.random.default_rng(0), population=4)
     for gene in range(8):
-        for other in range(10):  # twenty populations: before, one within the budget may come
+        for other in range(10):  # twenty times the population completes it without feasible members
             strategy.tell(
                 Proposal((gene,) * 6 if other == 0 else (gene, other % 8, 7, 7, 7, other)),
                 (-0.1 - 0.1 * gene - other,) * 2,
@@ -115,7 +115,7 @@ def test_under_a_hard_constraint_the_front_that_meets_it_is_found() -> None:
     assert all(parent.score >= 0 for parent in strategy._parents)
 
 
-def test_children_bred_from_older_parents_are_given_up() -> None:
+def test_children_of_earlier_parents_are_discarded() -> None:
     strategy = Nsga2(CHOICES, np.random.default_rng(0), population=16)
     for gene, quality in ((0, 0.1), (7, 0.9)):
         for index in range(16):

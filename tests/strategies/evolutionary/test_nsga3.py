@@ -59,7 +59,7 @@ def test_candidates_over_budget_are_parents_only_where_others_are_too_few() -> N
     strategy = Nsga3(CHOICES, np.random.default_rng(0), population=4)
     within = [(0, 0, 0, 0, 0, gene) for gene in range(3)]
     over = [(4, 4, 4, 4, 4, gene) for gene in range(5)]
-    for gene in range(72):  # with these, twenty populations were told in all
+    for gene in range(72):  # with these, twenty times the population are evaluated
         strategy.tell(Proposal((4, 4, 4, 1 + gene // 25, gene // 5 % 5, gene % 5)), (-1.0,) * 3)
     for genotype, excess in zip(over[:4], (0.9, 0.2, 1.0, 0.5), strict=True):
         strategy.tell(Proposal(genotype), (-excess,) * 3)

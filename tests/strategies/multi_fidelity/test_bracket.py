@@ -2,7 +2,7 @@ import pytest
 
 from nas.objective import Fitness
 from nas.space import Genotype
-from strategies.multi_fidelity.bracket import Bracket, Rung, halvings, rungs
+from strategies.multi_fidelity.bracket import Bracket, Rung, max_halvings, rungs
 
 
 def test_the_rungs_of_the_papers() -> None:
@@ -14,7 +14,7 @@ def test_the_rungs_of_the_papers() -> None:
         (16, 2, 1, 4),
         (1, 2, 1, 0),
     ):
-        assert halvings(epochs, eta, least) == times
+        assert max_halvings(epochs, eta, least) == times
     assert rungs(9, 24, 3, 2) == (Rung(9, 2), Rung(3, 8), Rung(1, None))
     assert rungs(34, 81, 3, 3) == (Rung(34, 3), Rung(11, 9), Rung(3, 27), Rung(1, None))
     assert rungs(5, 81, 3, 0) == (Rung(5, None),)
@@ -22,19 +22,19 @@ def test_the_rungs_of_the_papers() -> None:
 
 def test_arguments_outside_their_range_are_refused() -> None:
     with pytest.raises(ValueError, match="eta must be at least 2, but got 1"):
-        halvings(24, 1, 1)
+        max_halvings(24, 1, 1)
     for least in (0, 25):
         with pytest.raises(
             ValueError, match=rf"least must be within 1 … epochs \(24\), but got {least}"
         ):
-            halvings(24, 3, least)
+            max_halvings(24, 3, least)
 
 
 def asked(bracket: Bracket, *genes: int) -> list[tuple[Genotype, float | None]]:
-    """Everything there is to ask for now; `genes` are the new genotypes."""
+    """All proposals that can be asked for now; `genes` are the new genotypes."""
     new = [(gene,) for gene in genes]
     proposals = []
-    while bracket.wanting:
+    while bracket.can_ask:
         proposals.append(bracket.ask(lambda: new.pop(0)))
     assert not new
     return [(proposal.genotype, proposal.epochs) for proposal in proposals]
@@ -48,23 +48,23 @@ def tell(bracket: Bracket, fitnesses: dict[int, Fitness]) -> None:
 LADDER = (Rung(4, 2), Rung(2, 6), Rung(1, None))
 
 
-def test_the_best_of_each_rung_go_on_the_earliest_of_equals() -> None:
+def test_the_best_of_each_rung_are_promoted_and_ties_in_order() -> None:
     bracket = Bracket(LADDER)
     assert asked(bracket, 1, 2, 3, 4) == [((gene,), 2) for gene in (1, 2, 3, 4)]
     tell(bracket, {1: (0.5, 0.9), 2: (0.6, 0.1), 3: (0.5, 0.8)})
-    assert not bracket.wanting, "the fourth may be better"
-    assert bracket.undecided == {(1,), (2,), (3,), (4,)}
+    assert not bracket.can_ask, "the fourth may be better"
+    assert bracket.in_progress == {(1,), (2,), (3,), (4,)}
     tell(bracket, {4: (0.4, 1.0)})
-    assert bracket.undecided == {(1,), (2,)}
+    assert bracket.in_progress == {(1,), (2,)}
     assert asked(bracket) == [((2,), 6), ((1,), 6)]
     tell(bracket, {2: (0.7, 0.0), 1: (0.8, 0.0)})
     assert asked(bracket) == [((1,), None)]
     assert not bracket.finished
     tell(bracket, {1: (0.9, 0.0)})
     assert bracket.finished
-    assert not bracket.wanting
-    assert bracket.undecided == set()
-    assert bracket.reached == {
+    assert not bracket.can_ask
+    assert bracket.in_progress == set()
+    assert bracket.last_fitness == {
         (1,): (0.9, 0.0),
         (2,): (0.7, 0.0),
         (3,): (0.5, 0.8),
@@ -72,17 +72,17 @@ def test_the_best_of_each_rung_go_on_the_earliest_of_equals() -> None:
     }
 
 
-def test_who_is_over_budget_is_replaced_on_the_lowest_rung() -> None:
+def test_infeasible_candidates_are_replaced_on_the_lowest_rung() -> None:
     bracket = Bracket(LADDER)
     asked(bracket, 1, 2, 3, 4)
     tell(bracket, {1: (-0.1,), 2: (0.5,), 3: (-1.0,)})
-    assert bracket.undecided == {(2,), (4,)}
+    assert bracket.in_progress == {(2,), (4,)}
     assert asked(bracket, 5, 6) == [((5,), 2), ((6,), 2)]
     tell(bracket, {4: (0.1,), 5: (0.2,), 6: (0.3,)})
     assert asked(bracket) == [((2,), 6), ((6,), 6)]
 
 
-def test_who_fails_higher_up_is_not_replaced() -> None:
+def test_failures_on_higher_rungs_are_not_replaced() -> None:
     bracket = Bracket(LADDER)
     asked(bracket, 1, 2, 3, 4)
     tell(bracket, {1: (0.4,), 2: (0.3,), 3: (0.2,), 4: (0.1,)})
@@ -99,7 +99,7 @@ def test_who_fails_higher_up_is_not_replaced() -> None:
     assert all_fail.finished
 
 
-def test_a_genotype_that_was_proposed_twice_has_one_place_above() -> None:
+def test_a_repeated_genotype_takes_one_place_on_the_next_rung() -> None:
     bracket = Bracket(LADDER)
     asked(bracket, 1, 1, 2, 3)
     for gene, fitness in ((1, 0.9), (1, 0.9), (2, 0.5), (3, 0.7)):

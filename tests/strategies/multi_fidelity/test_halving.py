@@ -28,9 +28,7 @@ def quality(genotype: Genotype) -> float:
 
 
 def submit(number: int, proposal: Proposal) -> Pending:
-    """The more epochs the higher the accuracy; few of them also mislead. Above a size of 24 is over
-    budget.
-    """
+    """Accuracy grows with the epochs, few of which are misleading; the limit of the size is 24."""
     genotype = proposal.genotype
     size = float(sum(genotype))
     if size > 24:
@@ -62,12 +60,12 @@ def submit(number: int, proposal: Proposal) -> Pending:
 
 
 class Recorded:
-    """Random, and remembers what it asked for and was told."""
+    """Random search that records its proposals and results."""
 
     def __init__(self, choices: Choices, rng: np.random.Generator) -> None:
         self.inner = RandomSearch(choices, rng)
         self.asked: list[Proposal] = []
-        self.told: list[tuple[Proposal, Fitness]] = []
+        self.results: list[tuple[Proposal, Fitness]] = []
         self.facts: Callable[[Genotype], Facts] | None = None
 
     def ask(self) -> Proposal:
@@ -75,18 +73,18 @@ class Recorded:
         return self.asked[-1]
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
-        self.told.append((proposal, fitness))
+        self.results.append((proposal, fitness))
 
     def inform(self, facts: Callable[[Genotype], Facts]) -> None:
         self.facts = facts
 
     def report(self) -> Mapping[str, float]:
-        return {"told": len(self.told)}
+        return {"results": len(self.results)}
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("window", [1, 5, 64])
-def test_the_strategy_inside_is_told_once_in_its_order_what_the_highest_rung_gave(
+def test_the_inner_strategy_gets_one_result_of_the_highest_rung_in_its_order(
     wrapper: Any, window: int
 ) -> None:
     made: list[Recorded] = []
@@ -98,14 +96,14 @@ def test_the_strategy_inside_is_told_once_in_its_order_what_the_highest_rung_gav
     outer = wrapper(CHOICES, np.random.default_rng(0), strategy=strategy, epochs=24)
     found = list(search(outer, submit, OBJECTIVE, trials=300, window=window))
     inner = made[0]
-    assert [proposal for proposal, _ in inner.told] == inner.asked[: len(inner.told)]
-    assert len(inner.asked) - len(inner.told) <= 2 * (window + 9), (
-        "only those whose way has not ended are left"
+    assert [proposal for proposal, _ in inner.results] == inner.asked[: len(inner.results)]
+    assert len(inner.asked) - len(inner.results) <= 2 * (window + 9), (
+        "only those still in a bracket are left"
     )
     last: dict[Genotype, Fitness] = {}
     for evaluation in sorted(found, key=lambda e: math.inf if e.epochs is None else e.epochs):
         last[evaluation.genotype] = OBJECTIVE.fitness(evaluation)
-    assert all(fitness == last[proposal.genotype] for proposal, fitness in inner.told)
+    assert all(fitness == last[proposal.genotype] for proposal, fitness in inner.results)
     assert {evaluation.genotype for evaluation in found} <= {
         proposal.genotype for proposal in inner.asked
     }
@@ -126,7 +124,7 @@ def test_each_bracket_of_successive_halving_trains_nine_three_and_one() -> None:
             assert [e.genotype for e in above] == [e.genotype for e in order[: len(above)]]
 
 
-def test_hyperband_takes_brackets_in_turn() -> None:
+def test_hyperband_cycles_through_its_brackets() -> None:
     strategy = Hyperband(CHOICES, np.random.default_rng(0), RandomSearch, epochs=24)
     found = [e for e in search(strategy, submit, OBJECTIVE, trials=35) if e.status is Status.OK]
     turn = [2] * 9 + [8] * 3 + [None] + [8] * 5 + [None] + [None] * 3
@@ -169,17 +167,17 @@ def test_facts_and_reports_pass_through() -> None:
     outer.inform(lambda genotype: Facts({}, float(sum(genotype))))
     assert made[0].facts is not None
     assert made[0].facts((1, 2)).excess == 3.0
-    assert outer.report() == {"told": 0}
+    assert outer.report() == {"results": 0}
     plain = SuccessiveHalving(CHOICES, np.random.default_rng(0), RandomSearch, epochs=24)
     plain.inform(lambda genotype: Facts({}, 0.0))
     assert plain.report() == {}
 
 
-def test_one_wrapper_in_another_is_refused() -> None:
+def test_nested_wrappers_are_refused() -> None:
     inside = partial(SuccessiveHalving, strategy=RandomSearch, epochs=24)
     with pytest.raises(
         ValueError,
-        match="the strategy inside must leave the epochs to this one, but proposed Proposal",
+        match="the inner strategy must propose no epochs of its own, but proposed Proposal",
     ):
         Hyperband(CHOICES, np.random.default_rng(0), inside, epochs=24).ask()
 

@@ -33,14 +33,14 @@ def stepped(controller: Controller, choices: list[list[int]], options: list[list
 @pytest.mark.parametrize(
     ("choices", "options"), [([0, 1, 2], [2, 0, 4]), ([0, 2], [1, 3]), ([1], [1])]
 )
-def test_a_batch_scores_episodes_as_stepping_through_them_does(
+def test_a_batch_of_episodes_has_the_probabilities_of_single_steps(
     controller: Controller, choices: list[int], options: list[int]
 ) -> None:
     at_once = controller(torch.tensor([choices]), torch.tensor([options])).exp()
     torch.testing.assert_close(at_once, stepped(controller, [choices], [options]))
 
 
-def test_episodes_of_a_batch_do_not_see_one_another(controller: Controller) -> None:
+def test_episodes_of_a_batch_are_independent(controller: Controller) -> None:
     choices, options = [[0, 1, 2], [0, 2, 1]], [[2, 0, 4], [1, 3, 1]]
     alone = [
         stepped(controller, [row], [decided]) for row, decided in zip(choices, options, strict=True)
@@ -61,7 +61,7 @@ def test_it_starts_uniform() -> None:
         torch.testing.assert_close(row[:arity], torch.full((arity,), 1 / arity))
 
 
-def test_a_decision_depends_on_the_ones_before(controller: Controller) -> None:
+def test_a_decision_depends_on_the_previous_ones(controller: Controller) -> None:
     one, other = stepped(controller, [[0, 1, 2]] * 2, [[0, 0, 0], [1, 0, 0]])
     assert torch.equal(one[0], other[0])
     assert not torch.allclose(one[1], other[1])

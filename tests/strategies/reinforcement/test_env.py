@@ -29,13 +29,13 @@ SPACES = {
 
 
 @pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
-def test_gymnasium_finds_nothing_to_complain_about(choices: Choices) -> None:
+def test_the_environment_passes_the_checker_of_gymnasium(choices: Choices) -> None:
     check_env(DesignEnv(choices), skip_render_check=True)
 
 
 @pytest.mark.parametrize("choices", SPACES.values(), ids=SPACES)
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
-def test_gymnasium_finds_nothing_to_complain_about_in_the_scored_one(choices: Choices) -> None:
+def test_the_scored_environment_passes_the_checker_of_gymnasium(choices: Choices) -> None:
     check_env(ScoredEnv(DesignEnv(choices), sum), skip_render_check=True)
 
 
@@ -61,9 +61,7 @@ def test_the_environments_are_registered(
 
 
 def test_a_minimal_learner_finds_the_best_design_in_a_vector_of_environments() -> None:
-    """Williams 1992 with a table: one row of preferences for each choice, whatever was decided
-    before.
-    """
+    """Tabular REINFORCE (Williams 1992): one row of preferences per choice."""
     designs = {CONDITIONAL.canonical(genes) for genes in np.ndindex(*CONDITIONAL.arities)}
     worths = np.random.default_rng(3).random((4, 4))
 
@@ -150,7 +148,7 @@ def test_an_action_without_an_option_is_a_fair_draw_that_the_seed_decides() -> N
     np.testing.assert_allclose(np.bincount([few for _, few in drawn(1)]) / 900, 1 / 3, atol=0.06)
 
 
-def test_the_score_is_paid_at_the_end() -> None:
+def test_the_score_is_the_last_reward() -> None:
     env = ScoredEnv(DesignEnv(CONDITIONAL), lambda genotype: sum(genotype) / 10)
     env.reset()
     assert [env.step(action)[1] for action in (2, 1, 3, 1)] == [0.0, 0.0, 0.0, 0.7]
@@ -162,7 +160,7 @@ def test_other_wrappers_go_on_top() -> None:
     assert observation.shape == (5 + 4 + 3 + 5 + 3,)
 
 
-def test_steps_that_cannot_be_taken_are_refused() -> None:
+def test_invalid_steps_are_refused() -> None:
     env = DesignEnv(Choices([Choice("", "op", ("a", "b"))]))
     env.reset()
     for action in (-1, 2):

@@ -33,9 +33,7 @@ def submit(number: int, proposal: Proposal) -> Pending:
 
 
 def regret(make: StrategyFactory, window: int = 1) -> float:
-    """How far the best of 200 candidates lies below the best design there is, on the mean of five
-    seeds.
-    """
+    """The regret of the best of 200 candidates, the mean of five seeds."""
     found = []
     for seed in range(5):
         top = best(

@@ -1,0 +1,119 @@
+"""Convolutions and matrix products as integers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nas.layers import WeightLayer
+from nas.lowering.groups import Group, Norm, pair
+from nas.lowering.scalings import scaling
+from nas.mask import mask_of
+from nas.program.biases import with_biases
+from nas.program.operations import Conv, Linear, Operation
+from nas.program.scaling import Scaling
+from nas.program.tensors import Signature
+from nas.program.weights import IntegerWeights
+from nas.program.zero_points import fitting_zero_points, wrapped
+from nas.quantize import UnsupportedError, integer_layer
+
+Factors = NDArray[np.float64]
+
+
+def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operation:
+    """The operation of a convolution or linear layer.
+
+    Raises:
+        UnsupportedError: if it pads in a way that has no integer form.
+    """
+    module = group.module
+    assert isinstance(module, WeightLayer)
+    scales = signature.source.scale, signature.result.scale
+    arrays = integers(module, group.norm, scales, group.limits(signature.result))
+    if isinstance(module, nn.Linear):
+        return Linear(group.name, inputs, *arrays)
+    if module.padding_mode != "zeros" or isinstance(module.padding, str):
+        raise UnsupportedError(
+            f"{group.name!r} must pad with a number of zeros, but has {module.padding_mode!r}, {module.padding!r}"
+        )
+    stride, padding, dilation = pair(module.stride), pair(module.padding), pair(module.dilation)
+    return Conv(group.name, inputs, *arrays, stride, padding, dilation, module.groups)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What a layer does to the sums of its levels: `gains` times the sum plus `offsets`, for each
+    channel.
+    """
+
+    gains: Factors
+    offsets: Factors
+
+
+def affine(layer: WeightLayer, norm: Norm | None, scales: Tensor) -> Affine:
+    """The gains and offsets of a layer with these scales of its weights, [out], batch normalization
+    folded in.
+    """
+    gains = double(scales)
+    offsets = np.zeros(len(gains)) if layer.bias is None else double(layer.bias)
+    if norm is not None:
+        slope = _slope(norm)
+        gains, offsets = gains * slope, (offsets - double(norm.running_mean)) * slope
+        offsets = offsets if norm.bias is None else offsets + double(norm.bias)
+    return Affine(gains, offsets)
+
+
+def integers(
+    layer: WeightLayer,
+    norm: Norm | None,
+    scales: tuple[float, float],
+    limits: tuple[int, int],
+) -> tuple[Scaling, IntegerWeights, NDArray[np.int32]]:
+    """Scaling, weights and biases of a layer between tensors of these scales, source and result,
+    with a clamp to `limits`.
+
+    Batch normalization multiplies a channel by a constant. Each channel has its own scale, and its
+    levels are symmetric or have a zero point of their own, so this changes scales and signs alone.
+    """
+    source, result = scales
+    weights, found = _weights(layer, norm)
+    nearest = scaling(source * np.abs(found.gains) / result, limits)
+    return with_biases(found.offsets / result, nearest, weights)
+
+
+def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Affine]:
+    """The weights of a layer, positive gains assumed, and its gains and offsets."""
+    view, kept = integer_layer(layer), _kept(layer)
+    (levels, scales), bits, entries = view.levels(), view.bits, view.entries
+    if kept is not None:
+        if bits == 1:
+            raise UnsupportedError(
+                "weights of 1 bit are never 0, so a layer with a mask must have at least 2 bits"
+            )
+        levels = levels * torch.from_numpy(kept)
+    found = affine(layer, norm, scales)
+    signs = np.where(found.gains < 0, np.int16(-1), np.int16(1))
+    signed = levels.to(torch.int16).numpy() * signs.reshape(-1, *[1] * (levels.ndim - 1))
+    if view.affine:
+        zeros = fitting_zero_points(signed, bits)
+        return IntegerWeights(wrapped(signed, bits), bits, zeros, entries, kept), found
+    return IntegerWeights(signed.astype(np.int8), bits, None, entries, kept), found
+
+
+def _kept(layer: nn.Module) -> NDArray[np.bool_] | None:
+    """The weights that the mask of a layer keeps; None where it has no mask."""
+    mask = mask_of(layer)
+    return None if mask is None else mask.kept.numpy()
+
+
+def _slope(norm: Norm) -> Factors:
+    slope: Factors = 1.0 / np.sqrt(double(norm.running_var) + norm.eps)
+    return slope if norm.weight is None else slope * double(norm.weight)
+
+
+def double(tensor: Tensor | None) -> Factors:
+    """A tensor's values in 64-bit floats."""
+    assert tensor is not None
+    return tensor.detach().to(torch.float64).numpy()

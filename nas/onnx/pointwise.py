@@ -1,0 +1,126 @@
+"""Functions of one element at a time: those of the integer program, and those of float networks."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto
+from torch import nn
+from torch.nn import functional
+
+from nas.onnx.float_call import FloatCall
+from nas.onnx.graph import Attributes, Graph, Writer
+from nas.program.operations import Lut, Operation, PRelu
+from nas.program.tensors import Signature
+from nas.quantize import FusedReLU, UnsupportedError
+
+
+def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
+    index = graph.node("Cast", inputs, f"{lut.name}.index", {"to": TensorProto.INT32})
+    return graph.node("Gather", [graph.constant(lut.table, f"{lut.name}.table"), index], lut.name)
+
+
+def _prelu(graph: Graph, prelu: PRelu, inputs: Sequence[str], signature: Signature) -> str:
+    source, result, name = signature.source, signature.result, prelu.name
+    (factor,) = prelu.scaling.factors.tolist()
+    # The scale that gives the multiplier exactly; the source's own scale only comes close.
+    real = graph.real(inputs[0], f"{name}.source", factor * result.scale, source.zero)
+    slopes = _per_channel(prelu.slope_factors / factor, len(source.shape))
+    rectified = graph.node("PRelu", [real, graph.constant(slopes, f"{name}.slope")], f"{name}.real")
+    limits = prelu.scaling.low, prelu.scaling.high
+    return graph.integers(rectified, name, result.scale, result.zero, limits)
+
+
+def _per_channel(values: NDArray[np.float64], rank: int) -> NDArray[np.float32]:
+    """Values [C] in a shape that broadcasts to [N, C] or [N, C, H, W]; `rank` is without N."""
+    return values.astype(np.float32).reshape(-1, *[1] * (rank - 1))
+
+
+WRITERS: Mapping[type[Operation], Writer] = {Lut: _lut, PRelu: _prelu}
+
+
+def float_function(graph: Graph, call: FloatCall) -> str:
+    """Adds a function of a float network, and returns the name of its result.
+
+    Raises:
+        UnsupportedError: if the function has no plain ONNX form, or further arguments.
+    """
+    function = call.function
+    if call.node.args[1:] or call.node.kwargs.keys() - {"inplace"}:
+        raise UnsupportedError(
+            f"{call.name!r} must have no further arguments, but has {call.arguments}"
+        )
+    kind = type(function) if isinstance(function, nn.Module) else function
+    if kind in _PLAIN:
+        operator, attributes = _PLAIN[kind]
+        return graph.node(operator, call.inputs, call.name, attributes)
+    if kind in _COMPOSED:
+        return _COMPOSED[kind](graph, call)
+    raise UnsupportedError(
+        f"{call.name!r} must be a function with a plain ONNX form, but is {function}"
+    )
+
+
+_PLAIN: Mapping[object, tuple[str, Attributes]] = {
+    **dict.fromkeys((nn.ReLU, FusedReLU, torch.relu, functional.relu, "relu"), ("Relu", {})),
+    **dict.fromkeys((nn.Sigmoid, torch.sigmoid, "sigmoid"), ("Sigmoid", {})),
+    **dict.fromkeys((nn.Tanh, torch.tanh, "tanh"), ("Tanh", {})),
+    **dict.fromkeys((nn.Hardswish, functional.hardswish), ("HardSwish", {})),
+    **dict.fromkeys((nn.Hardsigmoid, functional.hardsigmoid), ("HardSigmoid", {"alpha": 1 / 6})),
+}
+
+
+def _leaky_relu(graph: Graph, call: FloatCall) -> str:
+    attributes = {"alpha": call.function.negative_slope}
+    return graph.node("LeakyRelu", call.inputs, call.name, attributes)
+
+
+def _elu(graph: Graph, call: FloatCall) -> str:
+    return graph.node("Elu", call.inputs, call.name, {"alpha": call.function.alpha})
+
+
+def _relu6(graph: Graph, call: FloatCall) -> str:
+    limits = [graph.number(0.0), graph.number(6.0)]
+    return graph.node("Clip", [*call.inputs, *limits], call.name)
+
+
+def _hardtanh(graph: Graph, call: FloatCall) -> str:
+    limits = [graph.number(call.function.min_val), graph.number(call.function.max_val)]
+    return graph.node("Clip", [*call.inputs, *limits], call.name)
+
+
+def _silu(graph: Graph, call: FloatCall) -> str:
+    gate = graph.node("Sigmoid", call.inputs, f"{call.name}.gate")
+    return graph.node("Mul", [*call.inputs, gate], call.name)
+
+
+def _gelu(graph: Graph, call: FloatCall) -> str:
+    name = call.name
+    if isinstance(call.function, nn.GELU) and call.function.approximate != "none":
+        raise UnsupportedError(
+            f"{name!r} must be a function with a plain ONNX form, but is {call.function}"
+        )
+    ratio = graph.node("Div", [*call.inputs, graph.number(math.sqrt(2))], f"{name}.ratio")
+    error = graph.node("Erf", [ratio], f"{name}.erf")
+    gate = graph.node("Add", [error, graph.number(1.0)], f"{name}.gate")
+    double = graph.node("Mul", [*call.inputs, gate], f"{name}.double")
+    return graph.node("Mul", [double, graph.number(0.5)], name)
+
+
+def _float_prelu(graph: Graph, call: FloatCall) -> str:
+    slopes = call.function.weight.detach().double().numpy()
+    stored = graph.constant(_per_channel(slopes, len(call.shape) - 1), f"{call.name}.slope")
+    return graph.node("PRelu", [*call.inputs, stored], call.name)
+
+
+_COMPOSED: Mapping[object, Callable[[Graph, FloatCall], str]] = {
+    nn.LeakyReLU: _leaky_relu,
+    nn.ELU: _elu,
+    nn.PReLU: _float_prelu,
+    **dict.fromkeys((nn.ReLU6, functional.relu6), _relu6),
+    nn.Hardtanh: _hardtanh,
+    **dict.fromkeys((nn.SiLU, functional.silu), _silu),
+    **dict.fromkeys((nn.GELU, functional.gelu), _gelu),
+}

@@ -1,0 +1,139 @@
+"""Records of layers: geometry, scaling, biases, zero points and weights."""
+
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.packed import bits
+from nas.packed.coders import most_bytes
+from nas.packed.encodings import decode, encode
+from nas.packed.fields import Cursor, pair, varint
+from nas.packed.layout import AFFINE, MAX_ELEMENTS, ArtifactError, at_most
+from nas.packed.record import Record
+from nas.packed.scalings import read_multipliers, read_type, write_multipliers, write_scaled_type
+from nas.program.operations import Conv, Layer, Linear
+from nas.program.scaling import Scaling
+from nas.program.tensors import Shape, Signature, TensorType
+from nas.program.weights import IntegerWeights
+
+Arrays = tuple[Scaling, IntegerWeights, NDArray[np.int32]]
+"""The fields of a layer in their order, behind its name and inputs."""
+
+
+def _write(layer: Layer, signature: Signature) -> bytes:
+    encoded = encode(layer.weights.values, layer.weights.bits)
+    width = bits.signed_width(layer.biases)
+    return b"".join(
+        (
+            _structure(layer, signature, encoded.encoding),
+            write_multipliers(layer.scaling),
+            bits.pack_signed(layer.biases, width),
+            _write_zero_points(layer.weights),
+            encoded.data,
+        )
+    )
+
+
+def _structure(layer: Layer, signature: Signature, encoding: int) -> bytes:
+    """All of a layer but its arrays."""
+    affine = 0 if layer.weights.zero_points is None else AFFINE
+    record = (layer.weights.bits + affine) % 16 + 16 * encoding
+    return b"".join(
+        (
+            _geometry(layer),
+            write_scaled_type(signature.result, layer.scaling),
+            bytes([record, bits.signed_width(layer.biases)]),
+        )
+    )
+
+
+def _geometry(layer: Layer) -> bytes:
+    out = varint(layer.weights.shape[0])
+    if not isinstance(layer, Conv):
+        return out
+    window = layer.window
+    pairs = (window.kernel, window.stride, window.padding, window.dilation)
+    return out + b"".join(map(pair, pairs)) + varint(layer.groups)
+
+
+def _write_zero_points(weights: IntegerWeights) -> bytes:
+    if weights.zero_points is None:
+        return b""
+    least = weights.zero_points.min()
+    above = weights.zero_points - least
+    width = int(above.max()).bit_length()
+    return bytes([least, width]) + bits.pack(above, width)
+
+
+def _plain_bytes(layer: Layer, signature: Signature) -> int:
+    """The length with biases of 32 bits and plain weights and zero points."""
+    weights, fixed = layer.weights, len(_structure(layer, signature, 0))
+    total = fixed + len(write_multipliers(layer.scaling)) + 4 * len(layer.biases)
+    if weights.zero_points is not None:
+        total += 2 + bits.packed_bytes(len(weights.zero_points), weights.bits)
+    return total + _plain_weights(weights)
+
+
+def _plain_weights(weights: IntegerWeights) -> int:
+    """Plain weights without those that a mask removes, or indices and their codebook: the shorter of
+    the two.
+    """
+    kept = weights.size if weights.kept is None else int(weights.kept.sum())
+    plain = most_bytes(weights.size, kept, weights.bits)
+    if weights.entries is None:
+        return plain
+    indices = most_bytes(weights.size, kept, (weights.entries - 1).bit_length())
+    return min(plain, indices + 1 + weights.entries)
+
+
+def _read_conv(
+    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
+) -> tuple[Conv, TensorType]:
+    out = cursor.varint()
+    kernel, stride, padding, dilation = (cursor.pair() for _ in range(4))
+    groups, channels = cursor.varint(), source.shape[0]
+    if groups == 0 or channels % groups:
+        raise ArtifactError(f"its groups must divide {channels} channels, but are {groups}")
+    result, arrays = _read_arrays(cursor, (out, channels // groups, *kernel))
+    return Conv(cursor.layer, inputs, *arrays, stride, padding, dilation, groups), result
+
+
+def _read_linear(
+    cursor: Cursor, inputs: tuple[int, ...], source: TensorType
+) -> tuple[Linear, TensorType]:
+    result, arrays = _read_arrays(cursor, (cursor.varint(), source.shape[0]))
+    return Linear(cursor.layer, inputs, *arrays), result
+
+
+def _read_arrays(cursor: Cursor, shape: Shape) -> tuple[TensorType, Arrays]:
+    """All of a layer but its geometry; `shape` is that of its weights."""
+    result, limits, record, width = read_type(cursor), cursor.take(3), cursor.byte(), cursor.byte()
+    wide, encoding, count = (record - 1) % AFFINE + 1, record // 16, prod(shape)
+    affine = not 1 <= record % 16 <= AFFINE
+    if affine and wide == 1:
+        raise ArtifactError("weights with zero points must have 2 to 8 bits, but have 1")
+    if count == 0:
+        raise ArtifactError(f"weights must have no dimension of 0, but are {shape}")
+    at_most("the bits of a bias", width, 32)
+    at_most("the weights of a layer", count, MAX_ELEMENTS)
+    cursor.enter("structure")
+    scaling = read_multipliers(cursor, limits, shape[0])
+    biases = cursor.packed_signed(shape[0], width).astype(np.int32)
+    cursor.enter("biases")
+    zeros = _read_zero_points(cursor, shape[0], wide) if affine else None
+    values = decode(cursor, encoding, wide, count).reshape(shape)
+    return result, (scaling, IntegerWeights(values, wide, zeros), biases)
+
+
+def _read_zero_points(cursor: Cursor, count: int, wide: int) -> NDArray[np.uint8]:
+    least, width = cursor.byte(), cursor.byte()
+    at_most("the bits of a zero point", width, wide)
+    zeros = cursor.packed(count, width) + np.uint16(least)
+    at_most(f"zero points of weights of {wide} bits", int(zeros.max()), 2**wide - 1)
+    cursor.enter("zero points")
+    return zeros.astype(np.uint8)
+
+
+CONV = Record(Conv, _write, _read_conv, _plain_bytes)
+LINEAR = Record(Linear, _write, _read_linear, _plain_bytes)

@@ -1,0 +1,27 @@
+"""What a packed file may ask of the memory of its reader."""
+
+from math import prod
+
+from nas.packed.layout import MAX_ELEMENTS, MAX_WINDOW, at_most
+from nas.program.operations import Conv, Operation, Pool
+from nas.program.tensors import Signature
+
+
+def check_sizes(operation: Operation, signature: Signature) -> None:
+    """Refuses an operation that would take too much memory to compute.
+
+    Raises:
+        ArtifactError: with the limit and what was found.
+    """
+    at_most("the elements of a tensor", signature.result.size, MAX_ELEMENTS)
+    if isinstance(operation, (Conv, Pool)):
+        window, source = operation.window, signature.source.shape
+        at_most(
+            "kernel, stride, padding and dilation",
+            max(*window.kernel, *window.stride, *window.padding, *window.dilation),
+            MAX_WINDOW,
+        )
+        padded = source[0] * prod(
+            size + 2 * padding for size, padding in zip(source[1:], window.padding, strict=True)
+        )
+        at_most("the elements of a padded tensor", padded, MAX_ELEMENTS)

@@ -1,0 +1,34 @@
+"""How operations of one class are stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from nas.packed.fields import Cursor
+from nas.program.operations import Operation
+from nas.program.tensors import Signature, TensorType
+
+Kind = TypeVar("Kind", bound=Operation)
+
+
+@dataclass(frozen=True)
+class Record(Generic[Kind]):
+    """Writer and reader of one class of operations, apart from their code and their sources.
+
+    `read` takes the indices of the sources and the type of the first, and returns the operation and
+    the type of its result, whose shape does not count: the operation determines it. `plain_bytes`
+    is the length of a record with uncompressed arrays; None if no array is ever compressed.
+    `version` is the first version of the format with such operations.
+    """
+
+    kind: type[Kind]
+    write: Callable[[Kind, Signature], bytes]
+    read: Callable[[Cursor, tuple[int, ...], TensorType], tuple[Kind, TensorType]]
+    plain_bytes: Callable[[Kind, Signature], int] | None = None
+    version: int = 1
+
+    def flash_bytes(self, operation: Kind, signature: Signature) -> int:
+        """The length of the record with uncompressed arrays."""
+        if self.plain_bytes is None:
+            return len(self.write(operation, signature))
+        return self.plain_bytes(operation, signature)

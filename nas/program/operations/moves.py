@@ -1,0 +1,99 @@
+"""Operations that move integers and compute nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.program.operations.operation import Kernel, SameScale, image
+from nas.program.tensors import ChannelMask, Shape, Signature, require
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Flatten", "Gather", "Upsample"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gather(SameScale):
+    """The entries of the first dimension with these indices, int32, in their order."""
+
+    indices: NDArray[np.int32]
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """As many channels as there are indices."""
+        (first,) = shapes
+        require(
+            self.indices.ndim == 1 and self.indices.dtype == np.int32 and len(self.indices) > 0,
+            "indices must be a vector of int32",
+        )
+        require(
+            int(self.indices.min()) >= 0 and int(self.indices.max()) < first[0],
+            f"indices must lie in 0 … {first[0] - 1}",
+        )
+        return len(self.indices), *first[1:]
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """An index along the channels."""
+        import torch
+
+        indices = torch.from_numpy(self.indices).long()
+
+        def run(x: "Tensor") -> "Tensor":
+            return x[:, indices]
+
+        return run
+
+    def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
+        """Copies of dead channels."""
+        return dead[0][self.indices]
+
+    def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
+        """All channels stay, because indices count them."""
+        for mask in (*sources, result):
+            mask[:] = True
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(SameScale):
+    """[C, H, W] as [C · H · W]."""
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """[F]."""
+        return (prod(shapes[0]),)
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """A view."""
+
+        def run(x: "Tensor") -> "Tensor":
+            return x.flatten(1)
+
+        return run
+
+    def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
+        """All elements of dead channels."""
+        return dead[0].repeat(signature.result.size // len(dead[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Upsample(SameScale):
+    """Each pixel repeated `factor` times in both directions."""
+
+    factor: int
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """[C, H · factor, W · factor]."""
+        require(1 <= self.factor <= 64, f"a factor must lie in 1 … 64, but is {self.factor}")
+        channels, height, width = image(shapes[0])
+        return channels, height * self.factor, width * self.factor
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """Rows repeated, then columns."""
+
+        def run(x: "Tensor") -> "Tensor":
+            return x.repeat_interleave(self.factor, 2).repeat_interleave(self.factor, 3)
+
+        return run
