@@ -20,18 +20,6 @@ Header = Mapping[str, Any]
 """The first line: `format`, `version` and the description of the `experiment`."""
 
 
-def with_present_kinds(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    """The experiment of a header, or of a run, as JSON with the present names of kinds."""
-    # A hook of the parser: it goes as deep as the parser does, where recursion here would not.
-    renamed: dict[str, Any] = json.loads(json.dumps(experiment), object_hook=_renamed)
-    return renamed
-
-
-def _renamed(part: dict[str, Any]) -> dict[str, Any]:
-    kind = part.get("kind")
-    return part | {"kind": RENAMED_KINDS.get(kind, kind)} if isinstance(kind, str) else part
-
-
 def header_of(experiment: Mapping[str, Any]) -> Header:
     """The header of a new journal."""
     return {"format": FORMAT, "version": VERSION, "experiment": experiment}
@@ -55,6 +43,18 @@ def _decode_line(line: bytes, where: str) -> dict[str, Any]:
     return content
 
 
+def with_present_kinds(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of an experiment as JSON, with the present names of kinds."""
+    # A hook of the parser, because a damaged header may be nested deeper than Python recurses.
+    renamed: dict[str, Any] = json.loads(json.dumps(experiment), object_hook=_renamed)
+    return renamed
+
+
+def _renamed(part: dict[str, Any]) -> dict[str, Any]:
+    kind = part.get("kind")
+    return part | {"kind": RENAMED_KINDS.get(kind, kind)} if isinstance(kind, str) else part
+
+
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as JSON."""
     design = {name: _option_to_json(option) for name, option in evaluation.design.items()}
@@ -69,8 +69,8 @@ def _option_to_json(option: Hashable) -> Any:
 
 
 def evaluation_from_json(content: Mapping[str, Any]) -> Evaluation:
-    """The inverse of `evaluation_to_json`, but for options that JSON lacks, and with the present
-    names of kinds.
+    """The inverse of `evaluation_to_json`, but for options that JSON lacks, with the present names
+    of kinds.
     """
     typed = {
         "genotype": tuple(content["genotype"]),
@@ -110,8 +110,7 @@ def decode_journal(path: Path, data: bytes) -> tuple[Header, list[Evaluation], i
         raise RunDirectoryError(
             f"{path} must hold the ids 0 … {len(evaluations) - 1} in order, but does not"
         )
-    present = {**header, "experiment": with_present_kinds(header["experiment"])}
-    return present, evaluations, length
+    return {**header, "experiment": with_present_kinds(header["experiment"])}, evaluations, length
 
 
 def _check_header(path: Path, header: Header) -> None:

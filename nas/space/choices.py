@@ -203,9 +203,9 @@ class Choices(tuple[Choice, ...]):
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change when any choice, option or condition does.
+        """A hash of all choices, options and conditions, 16 hexadecimal digits.
 
-        A kind counts by its first name, so that renaming one leaves digests as they are.
+        A kind counts by its first name, so that renaming it leaves digests as they are.
         """
         rows = [
             [

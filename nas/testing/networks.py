@@ -10,7 +10,6 @@ from nas.lowering import lower_all_channels
 from nas.measure import costs
 from nas.testing.global_state import global_states
 from nas.testing.proposals import require
-from nas.threads import one_thread
 
 
 @contextmanager
@@ -50,7 +49,6 @@ def batch_like(example: Tensor) -> Tensor:
     return example[:1] * torch.tensor([1.0, 0.5, -1.0]).reshape(-1, *[1] * (example.ndim - 1))
 
 
-@one_thread()
 def answer(model: nn.Module, inputs: Tensor, subject: str) -> Tensor:
     """The output of a network in evaluation mode."""
     model.eval()
@@ -107,7 +105,6 @@ def check_cost(model: nn.Module, example: Tensor, subject: str) -> dict[str, flo
         ) from error
 
 
-@one_thread()
 def check_training(
     model: nn.Module, example: Tensor, classes: int, subject: str, steps: int = 1
 ) -> None:

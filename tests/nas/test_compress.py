@@ -12,7 +12,7 @@ EXAMPLE = torch.zeros(2, 3)
 
 @dataclass(frozen=True)
 class Scaling:
-    """Multiplies weights by the chosen factor, in place, and remembers what it was given."""
+    """Multiplies weights by the chosen factor, in place, and records its calls."""
 
     kind: str
     calls: list[tuple[str, Mapping[str, Hashable], Tensor]] = field(default_factory=list)
@@ -69,7 +69,7 @@ def test_every_compressor_gets_the_choices_of_its_kind_in_turn() -> None:
     )
 
 
-def test_a_compressor_without_a_choice_is_not_asked() -> None:
+def test_a_compressor_without_choices_is_not_called() -> None:
     calls: list[tuple[str, Mapping[str, Hashable], Tensor]] = []
     compressed = compress(network(), {"op": "conv"}, [Scaling("first", calls)], EXAMPLE)
     assert calls == []

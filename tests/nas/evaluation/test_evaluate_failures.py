@@ -46,7 +46,7 @@ def test_a_diverged_loss_is_a_failure(tiny_task: Task) -> None:
     evaluation, _ = evaluator(tiny_task, loss=diverging)(0, Proposal(SHALLOW))
     assert evaluation.status is Status.FAILED
     assert evaluation.reason.startswith(
-        "DivergedError: the training loss must stay finite, but got nan in epoch 1 of 2 (_trained, "
+        "DivergedError: the training loss must stay finite, but got nan in epoch 1 of 2 (fit, "
     )
 
 
