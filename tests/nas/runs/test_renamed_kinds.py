@@ -77,7 +77,7 @@ def test_a_space_of_either_name_is_the_same_space() -> None:
     recorded = json.loads(JOURNAL.read_text().splitlines()[0])["record"]["experiment"]
     assert Former.choices.digest == Present.choices.digest == recorded["space"]["choices"]
     assert Choices([Choice("1", "code", (0, 4))]).digest != Choices([Former.choices[0]]).digest
-    with pytest.raises(ValueError, match=r"must be unique, but '1\.codebook_size' is there twice"):
+    with pytest.raises(ValueError, match=r"must be unique, but '1\.codebook_size' appears twice"):
         Choices([Former.choices[0], replace(Present.choices[0], options=(0, 8))])
 
 
