@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from nas.data import Split, Task
 from nas.objective import Curve
 from nas.seeds import seeded
-from nas.training.fit import DivergedError, Loss, accuracy, cross_entropy, fit, logits
+from nas.training.fit import DivergedError, accuracy, cross_entropy, fit
 from nas.training.recipe import Recipe
-
-RECIPE = Recipe(batch_size=16, lr=0.02)
+from tests.nas.training.training_runs import RECIPE, shuffle, train
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -23,43 +22,9 @@ def network(seed: int = 0) -> nn.Module:
         )
 
 
-def shuffle(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def train(
-    model: nn.Module,
-    task: Task,
-    *,
-    epochs: int = 2,
-    recipe: Recipe = RECIPE,
-    loss: Loss = cross_entropy,
-    seed: int = 0,
-) -> Any:
-    return fit(model, task, recipe, epochs=epochs, lr=recipe.lr, loss=loss, generator=shuffle(seed))
-
-
 def same(first: nn.Module, second: nn.Module) -> bool:
     one, other = first.state_dict(), second.state_dict()
     return all(torch.equal(one[name], other[name]) for name in one)
-
-
-def numbered(count: int) -> Task:
-    """Samples that say which they are."""
-    inputs = torch.arange(float(count))[:, None] * torch.tensor([1.0, 0.0])
-    split = Split(inputs, torch.arange(count) % 2)
-    return Task(name="numbered", train=split, validation=split, test=split, classes=2)
-
-
-class Passing(nn.Module):
-    """Gives its inputs as logits, and has something to train."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + 0.0 * self.weight.sum()
 
 
 class Poison:
@@ -162,56 +127,6 @@ def test_a_loss_that_is_not_finite_stops_the_training(tiny_task: Task, wrong: fl
         train(network(), tiny_task, epochs=3, loss=loss)
 
 
-@pytest.mark.parametrize("size", [2, 3, 4, 8, 64])
-@pytest.mark.parametrize("count", [2, 3, 4, 5, 7, 9, 17, 65])
-def test_every_epoch_has_each_sample_once_and_no_batch_of_one(count: int, size: int) -> None:
-    batches: list[list[int]] = []
-
-    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        batches.append(index.tolist())
-        return cross_entropy(said, labels, index)
-
-    train(Passing(), numbered(count), epochs=2, recipe=Recipe(batch_size=size), loss=loss)
-    half = len(batches) // 2
-    for epoch in (batches[:half], batches[half:]):
-        assert sorted(index for batch in epoch for index in batch) == list(range(count))
-    assert min(map(len, batches)) >= 2
-    assert max(map(len, batches)) <= max(size, 3)
-    assert max(map(len, batches)) - min(map(len, batches)) <= 1
-
-
-def test_every_epoch_has_an_order_of_its_own() -> None:
-    seen: list[int] = []
-
-    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        seen.extend(index.tolist())
-        return cross_entropy(said, labels, index)
-
-    train(Passing(), numbered(20), epochs=2, loss=loss)
-    assert seen[:20] != seen[20:]
-    assert seen[:20] != sorted(seen[:20])
-
-
-def test_the_loss_gets_the_positions_of_its_samples() -> None:
-    task = numbered(20)
-
-    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        assert said[:, 0].tolist() == index.tolist()
-        assert torch.equal(labels, task.train.labels[index])
-        return cross_entropy(said, labels, index)
-
-    train(Passing(), task, loss=loss)
-
-
-def test_the_loss_of_an_epoch_is_the_mean_over_its_samples() -> None:
-    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        # 5 samples in batches of 3 and 2, of which the larger counts for more.
-        return 0.0 * said.sum() + float(len(index))
-
-    (epoch,) = train(Passing(), numbered(5), epochs=1, recipe=Recipe(batch_size=4), loss=loss)
-    assert epoch.loss == pytest.approx((3 * 3 + 2 * 2) / 5)
-
-
 def test_the_history_has_the_validation_accuracy_after_each_epoch(tiny_task: Task) -> None:
     with seeded(1):
         model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
@@ -265,129 +180,3 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_0(
     for rate in rates:
         weight *= 1.0 - 0.5 * rate
     assert torch.allclose(next(model.parameters()), weight)
-
-
-def test_accuracy_is_the_share_of_correct_predictions() -> None:
-    said = torch.tensor(
-        [[0.1, 0.9, 0.0], [2.0, 1.0, 0.0], [-3.0, -2.0, -1.0], [0.0, 0.0, 1.0], [0.0, 5.0, 4.0]]
-    )
-    labels = torch.tensor([1, 0, 2, 0, 2])
-    assert accuracy(nn.Identity(), Split(said, labels)) == 3 / 5
-    assert accuracy(nn.Identity(), Split(said, torch.tensor([0, 1, 1, 0, 0]))) == 0.0
-    assert accuracy(nn.Identity(), Split(said, torch.tensor([1, 0, 2, 2, 1]))) == 1.0
-
-
-def test_accuracy_counts_over_several_batches() -> None:
-    labels = torch.arange(777) % 5
-    said = nn.functional.one_hot(labels, 5).float()
-    wrong = torch.arange(777) % 7 == 0
-    said[wrong] = -said[wrong]
-    assert accuracy(nn.Identity(), Split(said, labels)) == (777 - 111) / 777
-
-
-def test_logits_are_those_of_evaluation_mode_in_order() -> None:
-    model = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(2)).train()
-    said = logits(model, numbered(600).train.inputs)
-    assert not model.training
-    assert torch.allclose(said[:, 0], torch.arange(600.0), rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "epochs", "split"),
-    [
-        (Recipe(epochs=20, finetune_epochs=10), None, (20, 10)),
-        (Recipe(epochs=20, finetune_epochs=10), 30, (20, 10)),
-        (Recipe(epochs=20, finetune_epochs=10), 3, (2, 1)),
-        (Recipe(epochs=20, finetune_epochs=10), 10, (7, 3)),
-        (Recipe(epochs=20, finetune_epochs=10), 1, (1, 0)),
-        (Recipe(epochs=20, finetune_epochs=10), 2.4, (2, 0)),
-        (Recipe(epochs=20, finetune_epochs=10), 90, (60, 30)),
-        (Recipe(epochs=5, finetune_epochs=0), 3, (3, 0)),
-        (Recipe(epochs=0, finetune_epochs=5), 3, (0, 3)),
-    ],
-)
-def test_epochs_are_split_in_the_proportion_of_the_recipe(
-    recipe: Recipe, epochs: float | None, split: tuple[int, int]
-) -> None:
-    assert recipe.phases(epochs) == split
-
-
-@pytest.mark.parametrize("epochs", [0, 0.9, -1])
-def test_less_than_one_epoch_is_refused(epochs: float) -> None:
-    with pytest.raises(ValueError, match=f"at least 1 epoch, but got {epochs}"):
-        Recipe().phases(epochs)
-
-
-def test_a_recipe_without_epochs_cannot_be_given_any() -> None:
-    assert Recipe(epochs=0, finetune_epochs=0).phases(None) == (0, 0)
-    with pytest.raises(
-        ValueError, match="a recipe must have epochs to be trained for 3 of them, but has none"
-    ):
-        Recipe(epochs=0, finetune_epochs=0).phases(3)
-
-
-@pytest.mark.parametrize(("epochs", "finetune"), [(-1, 5), (5, -1)])
-def test_negative_epochs_are_refused(epochs: int, finetune: int) -> None:
-    with pytest.raises(
-        ValueError, match=f"must have epochs that are not negative, but got {epochs} and {finetune}"
-    ):
-        Recipe(epochs=epochs, finetune_epochs=finetune)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"batch_size": 1},
-        {"batch_size": 0},
-        {"lr": 0.0},
-        {"lr": float("nan")},
-        {"finetune_lr": -1.0},
-        {"weight_decay": -0.1},
-    ],
-)
-def test_a_recipe_that_cannot_train_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(
-        ValueError,
-        match="batch size must be 2 or more, learning rates positive and weight decay not negative",
-    ):
-        Recipe(**values)
-
-
-class Recorder(nn.Module):
-    """A layer that records the progress after each step, and its weight then."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(3))
-        self.progress: list[float] = []
-        self.weights: list[float] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.weight.sum()
-
-    def after_step(self, progress: float) -> None:
-        self.progress.append(progress)
-        self.weights.append(self.weight.sum().item())
-
-
-def test_parts_of_the_network_act_after_every_step() -> None:
-    part = Recorder()
-    before: list[float] = []
-
-    def loss(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        before.append(part.weight.sum().item())
-        return said.square().mean()
-
-    train(
-        nn.Sequential(part, nn.Identity()),
-        numbered(12),
-        epochs=2,
-        recipe=Recipe(batch_size=4, lr=0.1),
-        loss=loss,
-    )
-    assert part.progress == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
-    assert part.progress[-1] == 1.0
-    assert part.weights[:-1] == before[1:]
-    assert part.weights != before
-    train(part, numbered(12), epochs=0)
-    assert part.progress[6:] == [1.0]
