@@ -1,11 +1,14 @@
 import onnx
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from nas.measure.host import run_onnx
 from nas.onnx import float_to_onnx
+from nas.onnx.float_call import FloatCall
+from nas.onnx.graph import Graph
+from nas.onnx.moves import float_move
 from nas.quantize import UnsupportedError
 
 INPUTS = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -138,6 +141,18 @@ class Calls(nn.Module):
         ),
         (lambda x: functional.max_pool2d(x, 2), "must be a module, nn.MaxPool2d, but"),
         (
+            lambda x: functional.max_pool2d(x, 3, 1, 1),  # which keeps the shape
+            "'max_pool2d' must be a module, nn.MaxPool2d, but",
+        ),
+        (
+            nn.Flatten(2),
+            r"'call' must flatten \[N, …\] to \[N, F\], but gives \[1, 1, 64\]: flatten from",
+        ),
+        (
+            nn.UpsamplingNearest2d(scale_factor=(2, 3)),
+            "'call' must enlarge by a whole scale_factor, but is UpsamplingNearest2d",
+        ),
+        (
             nn.Conv2d(1, 2, 3, padding="same"),
             "must pad with a number of zeros, but has 'zeros', 'same'",
         ),
@@ -150,3 +165,12 @@ def test_what_has_no_form_is_refused(call: object, message: str) -> None:
         model(INPUTS)
     with pytest.raises(UnsupportedError, match=message):
         float_to_onnx(model, INPUTS)
+
+
+def test_a_move_that_is_not_known_is_no_flattening() -> None:
+    node = fx.Graph().placeholder("shuffle")
+    call = FloatCall(node, nn.PixelShuffle(2), ["x"], [(1, 4, 2, 2)])
+    with pytest.raises(
+        UnsupportedError, match=r"must be a move with an ONNX form, but is PixelShuffle.*Flatten, "
+    ):
+        float_move(Graph(), call)

@@ -1,0 +1,119 @@
+"""Operations that move numbers: those of the integer program, and those of float networks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from nas.lowering.groups import pair
+from nas.onnx.float_call import FloatCall
+from nas.onnx.graph import Attributes, Graph, Writer, windows
+from nas.program.operations import Flatten, Gather, MaxPool, Operation, Upsample
+from nas.program.tensors import Signature
+from nas.quantize import Select, UnsupportedError
+
+
+def _max_pool(graph: Graph, pool: MaxPool, inputs: Sequence[str], _: Signature) -> str:
+    spans = windows(pool.kernel, pool.stride, pool.padding)
+    return graph.node("MaxPool", inputs, pool.name, spans)
+
+
+def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -> str:
+    indices = graph.constant(gather.indices, f"{gather.name}.indices")
+    return graph.node("Gather", [*inputs, indices], gather.name, {"axis": 1})
+
+
+def _flatten(graph: Graph, flatten: Flatten, inputs: Sequence[str], _: Signature) -> str:
+    return graph.node("Flatten", inputs, flatten.name)
+
+
+def _upsample(graph: Graph, upsample: Upsample, inputs: Sequence[str], _: Signature) -> str:
+    return _enlarged(graph, inputs, upsample.name, upsample.factor)
+
+
+def _enlarged(graph: Graph, inputs: Sequence[str], name: str, factor: int) -> str:
+    """Each pixel of [N, C, H, W] repeated `factor` times in both directions."""
+    scales = graph.constant(np.array([1, 1, factor, factor], np.float32), f"{name}.scales")
+    nearest = {
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    }
+    return graph.node("Resize", [*inputs, "", scales], name, nearest)
+
+
+WRITERS: Mapping[type[Operation], Writer] = {
+    MaxPool: _max_pool,
+    Gather: _gather,
+    Flatten: _flatten,
+    Upsample: _upsample,
+}
+
+
+def float_move(graph: Graph, call: FloatCall) -> str:
+    """Adds an operation of a float network that moves or selects numbers, if any, and returns the
+    name of its result.
+
+    Raises:
+        UnsupportedError: if it has no ONNX form here, or is called in a way that has none.
+    """
+    kind = type(call.function) if isinstance(call.function, nn.Module) else call.function
+    if kind not in _MOVES:
+        known = ", ".join(sorted(each.__name__ for each in _MOVES if isinstance(each, type)))
+        raise UnsupportedError(
+            f"{call.name!r} must be a move with an ONNX form, but is {call.function}; these modules have one: {known}"
+        )
+    return _MOVES[kind](graph, call)
+
+
+def _float_max_pool(graph: Graph, call: FloatCall) -> str:
+    module = call.function
+    if module is functional.max_pool2d:
+        raise UnsupportedError(f"{call.name!r} must be a module, nn.MaxPool2d, but is a function")
+    spans = windows(pair(module.kernel_size), pair(module.stride), pair(module.padding))
+    attributes: Attributes = {
+        **spans,
+        "dilations": pair(module.dilation),
+        "ceil_mode": int(module.ceil_mode),
+    }
+    return graph.node("MaxPool", call.inputs, call.name, attributes)
+
+
+def _float_select(graph: Graph, call: FloatCall) -> str:
+    indices = graph.constant(call.function.indices.numpy(), f"{call.name}.indices")
+    return graph.node("Gather", [*call.inputs, indices], call.name, {"axis": 1})
+
+
+def _float_upsample(graph: Graph, call: FloatCall) -> str:
+    size, result = call.sources[0][2:], call.shape[2:]
+    factor = result[0] // size[0]
+    if result != (factor * size[0], factor * size[1]):
+        raise UnsupportedError(
+            f"{call.name!r} must enlarge by a whole scale_factor, but is {call.function}"
+        )
+    return _enlarged(graph, call.inputs, call.name, factor)
+
+
+def _float_flatten(graph: Graph, call: FloatCall) -> str:
+    first, *others = call.sources[0]
+    if call.shape != (first, prod(others)):
+        raise UnsupportedError(
+            f"{call.name!r} must flatten [N, …] to [N, F], but gives {list(call.shape)}: flatten from dimension 1 to the last"
+        )
+    return call.inputs[0] if not others[1:] else graph.node("Flatten", call.inputs, call.name)
+
+
+def _same(_: Graph, call: FloatCall) -> str:
+    return call.inputs[0]
+
+
+_MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
+    **dict.fromkeys((nn.MaxPool2d, functional.max_pool2d), _float_max_pool),
+    Select: _float_select,
+    nn.UpsamplingNearest2d: _float_upsample,
+    **dict.fromkeys((nn.Flatten, torch.flatten, "flatten"), _float_flatten),
+    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout2d), _same),
+}
