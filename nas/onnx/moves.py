@@ -8,10 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from nas.lowering.groups import pair
+from nas.lowering.groups import Group, pair
+from nas.lowering.moves import margins
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer, windows
-from nas.program.operations import Flatten, Gather, MaxPool, Operation, Upsample
+from nas.program.operations import Flatten, Gather, MaxPool, Operation, Pad, Upsample
+from nas.program.operations.windows import Pair
 from nas.program.tensors import Signature
 from nas.quantize import Select, UnsupportedError
 
@@ -45,11 +47,35 @@ def _enlarged(graph: Graph, inputs: Sequence[str], name: str, factor: int) -> st
     return graph.node("Resize", [*inputs, "", scales], name, nearest)
 
 
+# ONNX Runtime fuses a Pad with zeros and the pooling that reads it, though it then takes maxima
+# without the zeros and refuses margins as wide as a window. So a clamp that changes nothing reads
+# integers padded with 0, and floats are padded with the smallest number of full precision.
+_LEAST_FLOAT = float(np.finfo(np.float32).tiny)
+
+
+def _pad(graph: Graph, pad: Pad, inputs: Sequence[str], signature: Signature) -> str:
+    source, name = signature.source, pad.name
+    value = graph.number(source.zero, np.uint8)
+    if source.zero > 0:
+        return _padded(graph, [*inputs, value], name, pad.rows, pad.columns)
+    padded = _padded(graph, [*inputs, value], f"{name}.unclamped", pad.rows, pad.columns)
+    return graph.clamp(padded, name, (0, source.top))
+
+
+def _padded(graph: Graph, inputs: Sequence[str], name: str, rows: Pair, columns: Pair) -> str:
+    """The first of `inputs`, [N, C, H, W], with margins of the second, a number."""
+    (top, bottom), (left, right) = rows, columns
+    pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    source, value = inputs
+    return graph.node("Pad", [source, graph.constant(pads, f"{name}.pads"), value], name)
+
+
 WRITERS: Mapping[type[Operation], Writer] = {
     MaxPool: _max_pool,
     Gather: _gather,
     Flatten: _flatten,
     Upsample: _upsample,
+    Pad: _pad,
 }
 
 
@@ -97,6 +123,14 @@ def _float_upsample(graph: Graph, call: FloatCall) -> str:
     return _enlarged(graph, call.inputs, call.name, factor)
 
 
+def _float_pad(graph: Graph, call: FloatCall) -> str:
+    module = call.function if isinstance(call.function, nn.Module) else None
+    rows, columns = margins(Group(call.node, module))
+    if not any(rows + columns):
+        return call.inputs[0]
+    return _padded(graph, [*call.inputs, graph.number(_LEAST_FLOAT)], call.name, rows, columns)
+
+
 def _float_flatten(graph: Graph, call: FloatCall) -> str:
     first, *others = call.sources[0]
     if call.shape != (first, prod(others)):
@@ -114,6 +148,7 @@ _MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     **dict.fromkeys((nn.MaxPool2d, functional.max_pool2d), _float_max_pool),
     Select: _float_select,
     nn.UpsamplingNearest2d: _float_upsample,
+    **dict.fromkeys((nn.ZeroPad2d, functional.pad), _float_pad),
     **dict.fromkeys((nn.Flatten, torch.flatten, "flatten"), _float_flatten),
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout2d), _same),
 }

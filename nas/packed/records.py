@@ -16,6 +16,7 @@ one. nas.packed.layout specifies what is not below: numbers, sources, types, sca
     9 Upsample   varint factor
     10 Lut                                                                    type · byte width · table
     11 PRelu, since version 3                                                 type · scaling · byte width · multipliers · slopes
+    12 Pad       pairs (top, bottom), (left, right); since version 4
 
     multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, else one
     biases       `out` numbers packed at the bias width, which is 0 if all are 0; nas.program.operations defines their unit.
@@ -60,6 +61,7 @@ from nas.program.operations import (
     Lut,
     MaxPool,
     Mul,
+    Pad,
     Pool,
     PRelu,
     Upsample,
@@ -200,6 +202,16 @@ def _prelu_bytes(prelu: PRelu, signature: Signature) -> int:
     return head + len(write_multipliers(prelu.scaling)) + slopes
 
 
+def _write_pad(pad: Pad, _: Signature) -> bytes:
+    return pair(pad.rows) + pair(pad.columns)
+
+
+def _read_pad(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Pad, TensorType]:
+    rows, columns = cursor.pair(), cursor.pair()
+    cursor.enter("structure")
+    return Pad(cursor.layer, inputs, rows, columns), source
+
+
 # A multiplier and its sign.
 _SLOPE_BITS = 17
 
@@ -216,6 +228,7 @@ RECORDS: Mapping[int, Record[Any]] = {
     9: Record(Upsample, _write_upsample, _read_upsample),
     10: Record(Lut, _write_lut, _read_lut, _lut_bytes),
     11: Record(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
+    12: Record(Pad, _write_pad, _read_pad, version=4),
 }
 
 NEWEST = max(FIRST_WRITTEN, *(record.version for record in RECORDS.values()))

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import itertools
 from typing import Any
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
@@ -27,6 +29,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     Upsample,
 )
@@ -87,6 +90,12 @@ def residual(net: Wired, x: Tensor) -> Tensor:
 def joined(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     return net["flat"](torch.cat([y, net["b"](y)], 1))
+
+
+def same(net: Wired, x: Tensor) -> Tensor:
+    """A convolution with "same" padding and stride 2, as TensorFlow has it, and a shortcut."""
+    y = net["a"](functional.pad(x, (0, 1, 0, 1)))
+    return net["flat"](y + functional.pad(net["b"](y), (1, 0, 0, 2)))
 
 
 def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
@@ -186,6 +195,28 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
             "PReLU of features": (
                 nn.Sequential(flat, nn.Linear(256, 7), slopes(7), nn.Linear(7, 3)),
                 (Flatten, Linear, PRelu, Linear),
+            ),
+            "zero padding": (
+                sequence(
+                    nn.Conv2d(4, 3, 3, bias=False),
+                    normalized(nn.BatchNorm2d(3)),
+                    nn.ReLU6(),
+                    nn.ZeroPad2d((3, 0, 1, 2)),
+                    nn.ReLU(),
+                    nn.ZeroPad2d(0),
+                    nn.Conv2d(3, 3, 3, stride=2),
+                ),
+                # A ReLU behind a padding is a table.
+                (Conv, Pad, Lut, Conv, Flatten),
+            ),
+            "same padding": (
+                Wired(
+                    same,
+                    a=nn.Conv2d(4, 5, 3, stride=2),
+                    b=nn.Conv2d(5, 5, (3, 4), padding=(0, 1)),
+                    flat=flat,
+                ),
+                (Pad, Conv, Conv, Pad, Add, Flatten),
             ),
         }
 
@@ -391,6 +422,29 @@ def test_slopes_of_any_size_have_an_integer_form(slope: float) -> None:
     assert error < 0.01 * model(IMAGES).var()
 
 
+def test_a_padding_keeps_the_quantizer_and_a_sum_shares_it() -> None:
+    program = lower(quantized(NETWORKS["same padding"][0]), IMAGES)
+    first, padded, *results = program.tensors
+    assert padded == dataclasses.replace(first, shape=(4, 9, 9))
+    assert [tensor.shape for tensor in results] == [
+        (5, 4, 4),
+        (5, 2, 3),
+        (5, 4, 4),
+        (5, 4, 4),
+        (80,),
+    ]
+    assert len({(tensor.scale, tensor.zero) for tensor in results}) == 1
+    said = functional.pad(IMAGES, (0, 1, 0, 1), "constant", 0.0)
+    again = Wired(
+        lambda net, x: net["flat"](functional.pad(x, (0, 1, 0, 1), "constant", 0.0)),
+        flat=nn.Flatten(),
+    )
+    found = Interpreter(lower(again, IMAGES))(IMAGES).view_as(said)
+    assert (found - said).abs().max() <= first.scale / 2 * 1.01
+    assert (found[:, :, 8] == 0).all()
+    assert (found[:, :, :, 8] == 0).all()
+
+
 def test_clamps_are_fused() -> None:
     program = lower(quantized(sequence(nn.Conv2d(4, 5, 3), nn.ReLU6())), 20.0 * IMAGES)
     layer, result = program.operations[0], program.tensors[1]
@@ -467,6 +521,30 @@ def test_the_bits_of_layers_and_tensors_are_those_that_were_trained() -> None:
         (
             sequence(nn.UpsamplingNearest2d(scale_factor=1.5)),
             "'0' must enlarge by a whole scale_factor",
+        ),
+        (
+            sequence(nn.ZeroPad2d((1, -1, 0, 0))),
+            r"'0' must pad by 0 or more, \(left, right, top, bottom\), but by \(1, -1, 0, 0\)",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (1, 1)), 1)),
+            r"'pad' must pad by 0 or more, \(left, right, top, bottom\), but by \(1, 1\)",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (0, 0, 0, 0, 1, 1)), 1)),
+            r"'pad' must pad by 0 or more, .* but by \(0, 0, 0, 0, 1, 1\)",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (1, 1, 1, 1), "reflect"), 1)),
+            "'pad' must pad with zeros, mode 'constant' and value 0, but has 'reflect', None",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (1, 1, 1, 1), value=0.5), 1)),
+            "'pad' must pad with zeros, mode 'constant' and value 0, but has 'constant', 0.5",
+        ),
+        (
+            sequence(nn.ConstantPad2d(1, 0.5)),
+            "must have an integer form, but '0' is a ConstantPad2d",
         ),
         (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
         (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),

@@ -37,6 +37,7 @@ from nas.program.operations import (
     Lut,
     MaxPool,
     Operation,
+    Pad,
     PRelu,
     Upsample,
 )
@@ -256,12 +257,32 @@ def test_zero_points_take_the_fewest_bits(zeros: list[int], stored: str) -> None
 
 
 def test_the_version_is_the_lowest_that_has_all_kinds(build: Build) -> None:
+    later: dict[type[Operation], int] = {PRelu: 3, Pad: 4}
     for kind in OPERATIONS:
         builder = build((3, 4, 4))
         builder.grow(kind)
         if kind is Linear:
             builder.linear(builder.flatten(0))
-        assert pack(builder.program())[4] == (3 if kind is PRelu else 2)
+        assert pack(builder.program())[4] == later.get(kind, 2)
+
+
+@pytest.mark.parametrize(
+    ("margins", "stored"),
+    [
+        (((1, 1), (1, 1)), "02 02"),
+        (((0, 1), (2, 0)), "01 01 05 00"),
+        (((0, 0), (0, 64)), "00 01 40"),
+    ],
+)
+def test_equal_margins_are_stored_once(
+    margins: tuple[tuple[int, int], tuple[int, int]], stored: str, build: Build
+) -> None:
+    builder = build((1, 2, 2))
+    builder.append(Pad("", (0,), *margins))
+    packed = pack(builder.program())
+    assert packed[16:].startswith(b"\x0c\0" + bytes.fromhex(stored) + b"\x08\0")
+    assert Entry("0.pad", "structure", 2 + len(bytes.fromhex(stored))) in ledger(packed)
+    assert flash_bytes(builder.program()) == len(packed)
 
 
 def test_slopes_take_the_fewest_bits(build: Build) -> None:
@@ -430,9 +451,9 @@ def chain(*operations: bytes, shape: bytes = b"\x01\x04", count: int | None = No
     )
 
 
-def later(*operations: bytes) -> bytes:
-    """The same as a file of version 3."""
-    return seal(b"\x89NAS\x03" + chain(*operations)[5:-4])
+def later(*operations: bytes, version: int = 3, shape: bytes = b"\x01\x04") -> bytes:
+    """The same as a file of a later version."""
+    return seal(b"\x89NAS" + bytes([version]) + chain(*operations, shape=shape)[5:-4])
 
 
 FLATTEN = b"\x08\0"
@@ -450,11 +471,11 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
             id="png",
         ),
         pytest.param(
-            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 3, but has 0$", id="no version"
+            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 4, but has 0$", id="no version"
         ),
         pytest.param(
-            seal(b"\x89NAS\x04"),
-            "byte 4: .* version from 1 to 3, but has 4: newer software wrote it",
+            seal(b"\x89NAS\x05"),
+            "byte 4: .* version from 1 to 4, but has 5: newer software wrote it",
             id="newer",
         ),
         pytest.param(
@@ -500,7 +521,37 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         pytest.param(
             later(b"\x0c"),
             "byte 14, 0: the kind of an operation must be 0 to 11 in version 3, but is 12",
+            id="kind of the last version",
+        ),
+        pytest.param(
+            later(b"\x0d", version=4),
+            "byte 14, 0: the kind of an operation must be 0 to 12 in version 4, but is 13",
             id="kind",
+        ),
+        pytest.param(
+            later(b"\x0c\0\2\2", version=4),
+            r"0.pad: its input must be \[C, H, W\], but is \(4,\)",
+            id="margins of a vector",
+        ),
+        pytest.param(
+            later(b"\x0c\0\2\3\1", version=4, shape=IMAGE),
+            "0.pad: a pair of equal numbers must be written as one, but 1 is written twice",
+            id="equal margins",
+        ),
+        pytest.param(
+            later(b"\x0c\0\0\x81\x80\x08\0", version=4, shape=IMAGE),
+            r"0.pad: margins must lie in 0 … 65535, but are \[0, 0, 65536, 0\]",
+            id="margin",
+        ),
+        pytest.param(
+            later(b"\x0c\0\xfe\xff\x07\0", version=4, shape=IMAGE),
+            "0.pad: the elements of a tensor must be at most 67,108,864, but got 553,639,936",
+            id="margins",
+        ),
+        pytest.param(
+            later(b"\x0c\0\2", version=4, shape=IMAGE),
+            "0.pad: 1 bytes must follow, but there are 0",
+            id="no margins",
         ),
         pytest.param(
             later(b"\x0b\0" + TYPE + b"\x09\0\xff\x12"),
@@ -736,6 +787,10 @@ def single(operation: Operation, shape: Shape, result: Shape) -> Program:
         (
             single(Upsample("a", (0,), 3), (1, 4096, 4096), (1, 12288, 12288)),
             "operation 0, Upsample 'a': the elements of a tensor",
+        ),
+        (
+            single(Pad("a", (0,), (0, 65535), (1, 0)), (1, 1, 1024), (1, 65536, 1025)),
+            "operation 0, Pad 'a': the elements of a tensor .* but got 67,174,400",
         ),
         (
             single(MaxPool("a", (0,), (70000, 1), (1, 1), (0, 0)), (1, 70000, 1), (1, 1, 1)),

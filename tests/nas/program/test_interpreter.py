@@ -1,5 +1,7 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     Upsample,
 )
@@ -138,6 +141,10 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
             return raw.reshape(-1)
         case Upsample():
             return raw.repeat(op.factor, 1).repeat(op.factor, 2)
+        case Pad():
+            zero = result.zero
+            whole: Whole = np.pad(raw, ((0, 0), op.rows, op.columns), constant_values=zero)
+            return whole
         case Lut():
             return op.table.astype(np.int64)[raw]
     raise AssertionError(op)
@@ -217,6 +224,35 @@ def test_halves_are_rounded_up() -> None:
     )
     said = Interpreter(program).integers(torch.tensor([[1.0, -1.0], [3.0, -3.0]]))
     assert (said - 100).tolist() == [[1, 0], [2, -1]]
+
+
+def test_a_stride_of_2_behind_a_margin_below_and_right_is_that_of_tensorflow(build: Build) -> None:
+    # "same" of an even size begins at the first pixel: every second one, from the second, of a
+    # convolution with a margin on all sides.
+    builder = realistic(build((3, 8, 6)))
+    weights = builder.weights((5, 3, 3, 3), 4)
+    integers = IntegerWeights(weights, 4)
+    arrays = builder.scaling(5), integers, builder.biases(5)
+    builder.append(Pad("pad", (0,), (0, 1), (0, 1)))
+    same = Conv("same", (1,), *arrays, (2, 2), (0, 0), (1, 1), 1)
+    whole = Conv("whole", (0,), *arrays, (1, 1), (1, 1), (1, 1), 1)
+    builder.append(same)
+    tensors, result = builder.tensors, builder.tensors[-1]
+    programs = [
+        Program(
+            (*before, replace(result, shape=shape), replace(result, shape=(prod(shape),))),
+            (*operations, Flatten("end", (len(operations),))),
+        )
+        for before, shape, operations in (
+            (tensors[:2], (5, 4, 3), (builder.operations[0], same)),
+            (tensors[:1], (5, 8, 6), (whole,)),
+        )
+    ]
+    inputs, _ = inputs_for(programs[0], 4)
+    found, all_pixels = (Interpreter(made).integers(inputs) for made in programs)
+    wanted = all_pixels.view(4, 5, 8, 6)[:, :, 1::2, 1::2]
+    assert torch.equal(found.view(4, 5, 4, 3), wanted)
+    assert len(set(wanted.flatten().tolist())) > 10
 
 
 def deep(size: int) -> Program:
