@@ -13,9 +13,12 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 from nas.layers import WeightLayer
 from nas.lowering.groups import module_of
 from nas.onnx.float_call import FloatCall, shape_of
-from nas.onnx.float_operators import add, concat, layer, mean, move, mul
 from nas.onnx.graph import INPUT, Graph
+from nas.onnx.joins import float_add, float_concat, float_mul
+from nas.onnx.layers import float_layer
+from nas.onnx.moves import float_move
 from nas.onnx.pointwise import float_function
+from nas.onnx.pooling import float_mean
 from nas.quantize import (
     ActivationQuantizer,
     Role,
@@ -33,15 +36,15 @@ def _first(_: Graph, call: FloatCall) -> str:
 
 
 _WRITERS: Mapping[Role | None, Callable[[Graph, FloatCall], str]] = {
-    Role.LAYER: layer,
+    Role.LAYER: float_layer,
     Role.NORM: _first,  # folded into its layer
-    Role.SUM: add,
-    Role.PRODUCT: mul,
-    Role.CONCAT: concat,
-    Role.MEAN: mean,
+    Role.SUM: float_add,
+    Role.PRODUCT: float_mul,
+    Role.CONCAT: float_concat,
+    Role.MEAN: float_mean,
     Role.CLAMP: float_function,
     Role.UNARY: float_function,
-    Role.KEEP: move,
+    Role.KEEP: float_move,
     None: _first,  # a quantizer
 }
 

@@ -111,14 +111,3 @@ def windows(
 ) -> dict[str, Sequence[int]]:
     """The attributes of a pooling; a convolution has dilations and a group beside them."""
     return {"kernel_shape": tuple(kernel), "strides": tuple(stride), "pads": (*padding, *padding)}
-
-
-def enlarged(graph: Graph, value: str, name: str, factor: int) -> str:
-    """Each pixel of [N, C, H, W] repeated `factor` times in both directions."""
-    scales = graph.constant(np.array([1, 1, factor, factor], np.float32), f"{name}.scales")
-    nearest = {
-        "mode": "nearest",
-        "coordinate_transformation_mode": "asymmetric",
-        "nearest_mode": "floor",
-    }
-    return graph.node("Resize", [value, "", scales], name, nearest)

@@ -1,27 +1,25 @@
-"""The convolutions and matrix products of the integer program as ONNX."""
+"""Convolutions and matrix products: those of the integer program, and those of float networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from nas.onnx.graph import Attributes, Graph, windows
+from nas.lowering.groups import pair
+from nas.onnx.float_call import FloatCall
+from nas.onnx.graph import Attributes, Graph, Writer, windows
+from nas.onnx.requantized import integers
 from nas.program.biases import bias_shift
-from nas.program.operations import Conv, Layer
+from nas.program.operations import Conv, Layer, Linear, Operation
 from nas.program.tensors import Signature
 from nas.quantize import UnsupportedError
 
 LARGEST_SUM = 2**30 - 1
 
 
-def layer(graph: Graph, operation: Layer, inputs: Sequence[str], signature: Signature) -> str:
-    """Adds a layer that reads the integers of its one input, and returns the name of its result's.
-
-    Raises:
-        UnsupportedError: if its weights have 8 bits and zero points that ONNX Runtime does not
-            support.
-    """
+def _layer(graph: Graph, operation: Layer, inputs: Sequence[str], signature: Signature) -> str:
     name, source, result = operation.name, signature.source, signature.result
     levels, units = _shifted_up(operation)
     weights, zero = _in_8_bits(levels, name)
@@ -40,8 +38,7 @@ def layer(graph: Graph, operation: Layer, inputs: Sequence[str], signature: Sign
     biases = graph.constant(offsets, f"{name}.bias")
     kind, attributes = _operator(operation)
     total = graph.node(kind, [real, dequantized, biases], f"{name}.sum", attributes)
-    limits = operation.scaling.low, operation.scaling.high
-    return graph.integers(total, name, result.scale, result.zero, limits)
+    return integers(graph, operation, total, signature)
 
 
 def _operator(operation: Layer) -> tuple[str, Attributes]:
@@ -84,3 +81,29 @@ def _in_8_bits(levels: NDArray[np.int16], name: str) -> tuple[NDArray[Any], int]
             f"{low} … {high}: use 7 bits, symmetric weights, or weight_scales='tensor' without negative gains behind the layer"
         )
     return (levels - low).astype(np.uint8), -low
+
+
+WRITERS: Mapping[type[Operation], Writer] = {Conv: _layer, Linear: _layer}
+
+
+def float_layer(graph: Graph, call: FloatCall) -> str:
+    """Adds a layer of a float network, and returns the name of its result.
+
+    Raises:
+        UnsupportedError: if it pads in a way that has no integer form.
+    """
+    module, name = call.function, call.name
+    weights = [tensor for tensor in (module.weight, module.bias) if tensor is not None]
+    constants = [
+        graph.constant(tensor.numpy(), f"{name}.{part}")
+        for tensor, part in zip(weights, ("weight", "bias"), strict=False)
+    ]
+    if isinstance(module, nn.Linear):
+        return graph.node("Gemm", [*call.inputs, *constants], name, {"transB": 1})
+    if module.padding_mode != "zeros" or isinstance(module.padding, str):
+        raise UnsupportedError(
+            f"{name!r} must pad with a number of zeros, but has {module.padding_mode!r}, {module.padding!r}"
+        )
+    spans = windows(pair(module.kernel_size), pair(module.stride), pair(module.padding))
+    attributes = {**spans, "dilations": pair(module.dilation), "group": module.groups}
+    return graph.node("Conv", [*call.inputs, *constants], name, attributes)

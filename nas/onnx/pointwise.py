@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer
+from nas.onnx.requantized import integers, reals, scales
 from nas.program.operations import Lut, Operation, PRelu
 from nas.program.tensors import Signature
 from nas.quantize import FusedReLU, UnsupportedError
@@ -23,14 +24,11 @@ def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
 
 
 def _prelu(graph: Graph, prelu: PRelu, inputs: Sequence[str], signature: Signature) -> str:
-    source, result, name = signature.source, signature.result, prelu.name
-    (factor,) = prelu.scaling.factors.tolist()
-    # The scale that gives the multiplier exactly; the source's own scale only comes close.
-    real = graph.real(inputs[0], f"{name}.source", factor * result.scale, source.zero)
-    slopes = _per_channel(prelu.slope_factors / factor, len(source.shape))
-    rectified = graph.node("PRelu", [real, graph.constant(slopes, f"{name}.slope")], f"{name}.real")
-    limits = prelu.scaling.low, prelu.scaling.high
-    return graph.integers(rectified, name, result.scale, result.zero, limits)
+    (factor,), rank = prelu.scaling.factors.tolist(), len(signature.source.shape)
+    (real,) = reals(graph, prelu, inputs, signature, scales(prelu, signature))
+    slopes = graph.constant(_per_channel(prelu.slope_factors / factor, rank), f"{prelu.name}.slope")
+    rectified = graph.node("PRelu", [real, slopes], f"{prelu.name}.real")
+    return integers(graph, prelu, rectified, signature)
 
 
 def _per_channel(values: NDArray[np.float64], rank: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The packed file, byte by byte: enough to write a reader from.
+"""The packed file, byte by byte; with nas.packed.records enough to write a reader from.
 
 A byte is unsigned. A varint is LEB128: seven bits in each byte, the lowest first, the top bit set
 on all but the last byte; it is at most 2³² - 1, in as few bytes as possible. A pair is two numbers
@@ -7,45 +7,19 @@ little-endian. Packed bits fill each byte from its top bit down, the highest bit
 and end on a whole byte, padded with zero bits; negative numbers are in two's complement.
 
 A file has the lowest version with all of its kinds, but at least 2: version 1 is only read. Version
-1 has other biases; versions 2 and 3 differ in their kinds alone.
+1 has other biases; later versions differ in their kinds alone.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · uint32 CRC-32 (the one of zlib) of all bytes before it
     input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
     type        float32 scale · byte zero point · byte bits
-    operation   byte kind · sources · geometry · those that the kind has of: type of the result, scaling, weight record, width
-                · those that the kind has of: multipliers, biases, zero points, weights, table, indices, slopes
+    operation   byte kind · sources · the fields of the kind, which nas.packed.records specifies
 
-    source      varint: 0 for the tensor before this operation, 1 for the one before that, …; tensor 0 is the input.
-                Add and Concat store the number of sources before them, a varint; Mul has two, all others have one.
+    source      varint: 0 for the tensor before this operation, 1 for the one before that, …; tensor 0 is the input
     scaling     byte shift · byte low · byte high
     record      byte: weight bits + 16 · coder + 128 if there is a codebook; for weights with zero points, of 2 to 8 bits,
                 (bits + 8) modulo 16 stands for the bits: 10 … 15 for 2 … 7, and 0 for 8
 
-    kind         geometry                                                     then
-    0 Conv       varint out · pairs kernel, stride, padding, dilation         type · scaling · record · byte bias width
-                 · varint groups                                              · multipliers · biases · zero points · weights
-    1 Linear     varint out                                                   as Conv
-    2 Add, 3 Mul, 4 Concat                                                    type · scaling · multipliers
-    5 MaxPool    pairs kernel, stride, padding
-    6 AvgPool    pairs kernel, stride, padding                                type · scaling · multipliers
-    7 Gather     varint count                                                 indices
-    8 Flatten
-    9 Upsample   varint factor
-    10 Lut                                                                    type · byte width · table
-    11 PRelu, since version 3                                                 type · scaling · byte width · multipliers · slopes
-
-    multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, else one
-    biases       `out` numbers packed at the bias width, which is 0 if all are 0; nas.program.operations defines their unit.
-                 In version 1 they are 256ths of a step of the result.
-    zero points  if the record says so: byte, the least of them · byte width · the differences of all `out` to it, packed.
-                 Those of weights of b bits are at most 2^b - 1
-    indices      packed at the bits of the largest possible index, at least one
-    slopes       a number in -65535 … 65535 for each channel of the source, packed at the width: it replaces the multiplier
-                 where the source is below its zero point
-    table        byte, the first entry · the differences of the 2^bits - 1 others to the one before, modulo 256, packed
-
-Shapes of results follow from the operations, and kinds without a type keep that of their source.
 Weights are in row-major order, [out, in / groups, kh, kw] or [out, in]; `in` is the first dimension
 of the source. A weight is a symbol of an alphabet:
 

@@ -1,4 +1,4 @@
-"""From a program to the packed file, which nas.packed.layout specifies."""
+"""From a program to the packed file, which nas.packed.layout and nas.packed.records specify."""
 
 import struct
 import zlib

@@ -1,4 +1,35 @@
-"""The record of every operation, by the code of its kind in the file."""
+"""The record of every operation, by the code of its kind in the file.
+
+Behind its kind and its sources, an operation has the geometry of its kind, then its other fields.
+Add and Concat store the number of their sources before them, a varint; Mul has two, all others have
+one. nas.packed.layout specifies what is not below: numbers, sources, types, scalings, weights.
+
+    kind         geometry                                                     then
+    0 Conv       varint out · pairs kernel, stride, padding, dilation         type · scaling · record · byte bias width
+                 · varint groups                                              · multipliers · biases · zero points · weights
+    1 Linear     varint out                                                   as Conv
+    2 Add, 3 Mul, 4 Concat                                                    type · scaling · multipliers
+    5 MaxPool    pairs kernel, stride, padding
+    6 AvgPool    pairs kernel, stride, padding                                type · scaling · multipliers
+    7 Gather     varint count                                                 indices
+    8 Flatten
+    9 Upsample   varint factor
+    10 Lut                                                                    type · byte width · table
+    11 PRelu, since version 3                                                 type · scaling · byte width · multipliers · slopes
+    12 Pad       pairs (top, bottom), (left, right); since version 4
+
+    multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, else one
+    biases       `out` numbers packed at the bias width, which is 0 if all are 0; nas.program.operations defines their unit.
+                 In version 1 they are 256ths of a step of the result.
+    zero points  if the record says so: byte, the least of them · byte width · the differences of all `out` to it, packed.
+                 Those of weights of b bits are at most 2^b - 1
+    indices      packed at the bits of the largest possible index, at least one
+    slopes       a number in -65535 … 65535 for each channel of the source, packed at the width: it replaces the multiplier
+                 where the source is below its zero point
+    table        byte, the first entry · the differences of the 2^bits - 1 others to the one before, modulo 256, packed
+
+Shapes of results follow from the operations, and kinds without a type keep that of their source.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -30,6 +61,7 @@ from nas.program.operations import (
     Lut,
     MaxPool,
     Mul,
+    Pad,
     Pool,
     PRelu,
     Upsample,
@@ -170,6 +202,16 @@ def _prelu_bytes(prelu: PRelu, signature: Signature) -> int:
     return head + len(write_multipliers(prelu.scaling)) + slopes
 
 
+def _write_pad(pad: Pad, _: Signature) -> bytes:
+    return pair(pad.rows) + pair(pad.columns)
+
+
+def _read_pad(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Pad, TensorType]:
+    rows, columns = cursor.pair(), cursor.pair()
+    cursor.enter("structure")
+    return Pad(cursor.layer, inputs, rows, columns), source
+
+
 # A multiplier and its sign.
 _SLOPE_BITS = 17
 
@@ -186,6 +228,7 @@ RECORDS: Mapping[int, Record[Any]] = {
     9: Record(Upsample, _write_upsample, _read_upsample),
     10: Record(Lut, _write_lut, _read_lut, _lut_bytes),
     11: Record(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
+    12: Record(Pad, _write_pad, _read_pad, version=4),
 }
 
 NEWEST = max(FIRST_WRITTEN, *(record.version for record in RECORDS.values()))

@@ -24,7 +24,7 @@ class Role(Enum):
     CONCAT = auto()
     MEAN = auto()
     UNARY = auto()  # a function of one value: a table, or multipliers for nn.PReLU
-    KEEP = auto()  # moves integers about and changes none
+    KEEP = auto()  # moves integers about and changes none; a padding adds zero points
 
 
 _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
@@ -57,6 +57,7 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.Dropout,
             nn.Dropout2d,
             nn.UpsamplingNearest2d,
+            nn.ZeroPad2d,
             Select,
         ),
     ),
@@ -81,7 +82,7 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
         ),
     ),
     (Role.UNARY, ("sigmoid", "tanh")),
-    (Role.KEEP, (torch.flatten, functional.max_pool2d, "flatten")),
+    (Role.KEEP, (torch.flatten, functional.max_pool2d, functional.pad, "flatten")),
 )
 
 SUPPORTED = ", ".join(sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds))

@@ -24,6 +24,7 @@ from tests.compressors.pruning_networks import (
     shuffle_unit,
     squeezed,
 )
+from tests.networks import Wired
 
 IMAGES = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -35,6 +36,25 @@ class Case:
     build: Callable[[], nn.Module]
     ratios: Mapping[str, float]
     widths: Mapping[str, int]
+
+
+def margined() -> nn.Module:
+    """Zeros around images, by a module and by a function."""
+
+    def run(net: Wired, x: Tensor) -> Tensor:
+        y = torch.relu(net["b"](net["pad"](net["a"](x))))
+        y = net["pool"](net["c"](nn.functional.pad(y, (0, 1, 0, 1))))
+        return net["head"](torch.flatten(y, 1))
+
+    return Wired(
+        run,
+        a=nn.Conv2d(3, 8, 3),
+        pad=nn.ZeroPad2d((2, 0, 1, 1)),
+        b=nn.Conv2d(8, 6, 3),
+        c=nn.Conv2d(6, 5, 3, stride=2),
+        pool=nn.AdaptiveAvgPool2d(1),
+        head=nn.Linear(5, 4),
+    )
 
 
 CASES = [
@@ -84,6 +104,7 @@ CASES = [
     Case(dense, {"": 0.5}, {"a": 4, "b": 3, "head": 4}),
     Case(shared, {"": 0.5}, {"a": 4, "mix": 4, "head": 4}),
     Case(gained, {"a": 0.5}, {"a": 4, "head": 4}),
+    Case(margined, {"a": 0.5, "b": 0.34}, {"a": 4, "b": 4, "c": 5, "head": 4}),
     Case(padded_shortcut, {"first": 0.5}, {"stem": 4, "first": 3, "second": 8, "head": 4}),
     Case(
         shuffle_unit,

@@ -20,6 +20,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     Requantized,
     SameScale,
@@ -59,7 +60,7 @@ class Builder:
         """Appends an operation of `kind` to a tensor that it can read, mostly the last; does nothing
         if there is none.
         """
-        rank = {Conv: 3, MaxPool: 3, AvgPool: 3, Upsample: 3, Linear: 1}.get(kind)
+        rank = {Conv: 3, MaxPool: 3, AvgPool: 3, Upsample: 3, Pad: 3, Linear: 1}.get(kind)
         fitting = [
             i
             for i, tensor in enumerate(self.tensors)
@@ -154,6 +155,9 @@ class Builder:
     def upsample(self, source: int) -> int:
         return self.append(Upsample("upsample", (source,), self.one(1, 2)))
 
+    def pad(self, source: int) -> int:
+        return self.append(Pad("pad", (source,), self.pair(0, 2), self.pair(0, 2)))
+
     def lut(self, source: int) -> int:
         bits = self.one(1, 8)
         table = self.numbers(0, 2**bits - 1, self.tensors[source].top + 1)
@@ -243,6 +247,7 @@ APPEND: dict[type[Operation], Callable[[Builder, int], int]] = {
     Gather: Builder.gather,
     Flatten: Builder.flatten,
     Upsample: Builder.upsample,
+    Pad: Builder.pad,
     Lut: Builder.lut,
     PRelu: Builder.prelu,
 }

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.program.operations.operation import Kernel, SameScale, image
+from nas.program.operations.windows import Pair
 from nas.program.tensors import ChannelMask, Shape, Signature, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Flatten", "Gather", "Upsample"]
+__all__ = ["Flatten", "Gather", "Pad", "Upsample"]
+
+MAX_MARGIN = 2**16 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,5 +98,32 @@ class Upsample(SameScale):
 
         def run(x: "Tensor") -> "Tensor":
             return x.repeat_interleave(self.factor, 2).repeat_interleave(self.factor, 3)
+
+        return run
+
+
+@dataclass(frozen=True, eq=False)
+class Pad(SameScale):
+    """An image with margins of zeros: so many `rows` above and below, `columns` left and right."""
+
+    rows: Pair
+    columns: Pair
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """[C, top + H + bottom, left + W + right]."""
+        margins = *self.rows, *self.columns
+        require(
+            min(margins) >= 0 and max(margins) <= MAX_MARGIN,
+            f"margins must lie in 0 … {MAX_MARGIN}, but are {list(margins)}",
+        )
+        channels, height, width = image(shapes[0])
+        return channels, height + sum(self.rows), width + sum(self.columns)
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """Zeros, which are the integers less the zero point."""
+        from torch.nn.functional import pad
+
+        def run(x: "Tensor") -> "Tensor":
+            return pad(x, (*self.columns, *self.rows))
 
         return run

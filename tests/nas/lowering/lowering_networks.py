@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from compressors.quantization import Quantization
 from nas.program import Interpreter, Program
@@ -18,6 +19,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     Upsample,
 )
@@ -71,6 +73,12 @@ def residual(net: Wired, x: Tensor) -> Tensor:
 def joined(net: Wired, x: Tensor) -> Tensor:
     y = net["a"](x)
     return net["flat"](torch.cat([y, net["b"](y)], 1))
+
+
+def same(net: Wired, x: Tensor) -> Tensor:
+    """A convolution with "same" padding and stride 2, as TensorFlow has it, and a shortcut."""
+    y = net["a"](functional.pad(x, (0, 1, 0, 1)))
+    return net["flat"](y + functional.pad(net["b"](y), (1, 0, 0, 2)))
 
 
 def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
@@ -170,6 +178,28 @@ def networks() -> dict[str, tuple[nn.Module, tuple[type[Operation], ...]]]:
             "PReLU of features": (
                 nn.Sequential(flat, nn.Linear(256, 7), slopes(7), nn.Linear(7, 3)),
                 (Flatten, Linear, PRelu, Linear),
+            ),
+            "zero padding": (
+                sequence(
+                    nn.Conv2d(4, 3, 3, bias=False),
+                    normalized(nn.BatchNorm2d(3)),
+                    nn.ReLU6(),
+                    nn.ZeroPad2d((3, 0, 1, 2)),
+                    nn.ReLU(),
+                    nn.ZeroPad2d(0),
+                    nn.Conv2d(3, 3, 3, stride=2),
+                ),
+                # A ReLU behind a padding is a table.
+                (Conv, Pad, Lut, Conv, Flatten),
+            ),
+            "same padding": (
+                Wired(
+                    same,
+                    a=nn.Conv2d(4, 5, 3, stride=2),
+                    b=nn.Conv2d(5, 5, (3, 4), padding=(0, 1)),
+                    flat=flat,
+                ),
+                (Pad, Conv, Conv, Pad, Add, Flatten),
             ),
         }
 

@@ -1,8 +1,10 @@
 import copy
+import dataclasses
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from compressors.quantization import Quantization
 from nas.lowering import lower
@@ -14,6 +16,7 @@ from nas.program.operations import (
 from nas.quantize import ActivationQuantizer, calibrate, insert_quantizers
 from nas.quantize.calibrate import RangeEstimator, minmax, percentile, squared_error
 from tests.nas.lowering.lowering_networks import IMAGES, NETWORKS, quantized, sequence
+from tests.networks import Wired
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -22,6 +25,29 @@ def test_the_operations_are_those_of_the_network(name: str) -> None:
     assert (
         tuple(type(operation) for operation in lower(quantized(model), IMAGES).operations) == kinds
     )
+
+
+def test_a_padding_keeps_the_quantizer_and_a_sum_shares_it() -> None:
+    program = lower(quantized(NETWORKS["same padding"][0]), IMAGES)
+    first, padded, *results = program.tensors
+    assert padded == dataclasses.replace(first, shape=(4, 9, 9))
+    assert [tensor.shape for tensor in results] == [
+        (5, 4, 4),
+        (5, 2, 3),
+        (5, 4, 4),
+        (5, 4, 4),
+        (80,),
+    ]
+    assert len({(tensor.scale, tensor.zero) for tensor in results}) == 1
+    said = functional.pad(IMAGES, (0, 1, 0, 1), "constant", 0.0)
+    again = Wired(
+        lambda net, x: net["flat"](functional.pad(x, (0, 1, 0, 1), "constant", 0.0)),
+        flat=nn.Flatten(),
+    )
+    found = Interpreter(lower(again, IMAGES))(IMAGES).view_as(said)
+    assert (found - said).abs().max() <= first.scale / 2 * 1.01
+    assert (found[:, :, 8] == 0).all()
+    assert (found[:, :, :, 8] == 0).all()
 
 
 def test_clamps_are_fused() -> None:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from nas.lowering import lower
 from nas.quantize import UnsupportedError
@@ -36,6 +37,30 @@ from tests.networks import Wired
         (
             sequence(nn.UpsamplingNearest2d(scale_factor=1.5)),
             "'0' must enlarge by a whole scale_factor",
+        ),
+        (
+            sequence(nn.ZeroPad2d((1, -1, 0, 0))),
+            r"'0' must pad by 0 or more, \(left, right, top, bottom\), but by \(1, -1, 0, 0\)",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (1, 1)), 1)),
+            r"'pad' must pad by 0 or more, \(left, right, top, bottom\), but by \(1, 1\)",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (0, 0, 0, 0, 1, 1)), 1)),
+            r"'pad' must pad by 0 or more, .* but by \(0, 0, 0, 0, 1, 1\)",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (1, 1, 1, 1), "reflect"), 1)),
+            "'pad' must pad with zeros, mode 'constant' and value 0, but has 'reflect', None",
+        ),
+        (
+            Wired(lambda net, x: torch.flatten(functional.pad(x, (1, 1, 1, 1), value=0.5), 1)),
+            "'pad' must pad with zeros, mode 'constant' and value 0, but has 'constant', 0.5",
+        ),
+        (
+            sequence(nn.ConstantPad2d(1, 0.5)),
+            "must have an integer form, but '0' is a ConstantPad2d",
         ),
         (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
         (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),

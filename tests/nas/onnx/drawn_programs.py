@@ -20,6 +20,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     SameScale,
     Upsample,
@@ -99,6 +100,8 @@ class Drawn:
             return Gather(name, last, self.indices(9))
         if kind is Upsample:
             return Upsample(name, last, 3)
+        if kind is Pad:
+            return Pad(name, last, self.choice((1, 0), (2, 2)), self.choice((0, 0), (3, 1)))
         if kind is PRelu:
             slopes = self.rng.uniform(-1.0, 1.0, 6) * 2.0 ** (self.bits - self.source_bits)
             gain = self.scaling(np.array([0.9]))

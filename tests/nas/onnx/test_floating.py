@@ -1,11 +1,14 @@
 import onnx
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from nas.measure.host import run_onnx
 from nas.onnx import float_to_onnx
+from nas.onnx.float_call import FloatCall
+from nas.onnx.graph import Graph
+from nas.onnx.moves import float_move
 from nas.quantize import UnsupportedError
 
 INPUTS = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -45,6 +48,7 @@ class Everything(nn.Module):
             nn.AdaptiveAvgPool2d(2),
             nn.AdaptiveAvgPool2d(1),
         )
+        self.pad = nn.ZeroPad2d((2, 1, 1, 0))
         self.gate, self.drop, self.same = nn.Conv2d(16, 16, 1), nn.Dropout(), nn.Identity()
         self.slopes = slopes(12)
         self.hidden, self.flat_norm, self.head = (
@@ -66,6 +70,7 @@ class Everything(nn.Module):
             torch.tanh,
         ):
             y = y + call(y)
+        y = self.mean(self.pad(functional.pad(y, (0, 1, 0, 3))))
         y = torch.cat([self.largest(x) + y, self.mean(x)], 1).relu()
         y = y * torch.sigmoid(self.gate(self.all(y)))
         y = self.halves(
@@ -100,6 +105,18 @@ def test_everything_gives_the_same_logits(everything: nn.Module) -> None:
     kinds = {node.op_type for node in model.graph.node}
     assert "BatchNormalization" not in kinds
     assert "QuantizeLinear" not in kinds
+
+
+@pytest.mark.parametrize("margins", [(0, 1, 0, 1), (1, 1, 1, 1), (3, 0, 0, 5)])
+@pytest.mark.parametrize(
+    "reader", [nn.MaxPool2d(2, 1), nn.AvgPool2d(3, 1, 1), nn.Conv2d(1, 2, 2)], ids=repr
+)
+def test_margins_count_as_zeros(reader: nn.Module, margins: tuple[int, int, int, int]) -> None:
+    model = nn.Sequential(nn.ZeroPad2d(margins), reader, nn.Flatten()).eval()
+    images = INPUTS - 1  # so that 0 is the largest
+    with torch.no_grad():
+        said, expected = run_onnx(float_to_onnx(model, images), images.numpy()), model(images)
+    torch.testing.assert_close(torch.from_numpy(said), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_equal_networks_give_equal_bytes_and_stay_as_they_are(everything: nn.Module) -> None:
@@ -138,8 +155,28 @@ class Calls(nn.Module):
         ),
         (lambda x: functional.max_pool2d(x, 2), "must be a module, nn.MaxPool2d, but"),
         (
+            lambda x: functional.max_pool2d(x, 3, 1, 1),  # which keeps the shape
+            "'max_pool2d' must be a module, nn.MaxPool2d, but",
+        ),
+        (
+            nn.Flatten(2),
+            r"'call' must flatten \[N, …\] to \[N, F\], but gives \[1, 1, 64\]: flatten from",
+        ),
+        (
+            nn.UpsamplingNearest2d(scale_factor=(2, 3)),
+            "'call' must enlarge by a whole scale_factor, but is UpsamplingNearest2d",
+        ),
+        (
             nn.Conv2d(1, 2, 3, padding="same"),
             "must pad with a number of zeros, but has 'zeros', 'same'",
+        ),
+        (
+            lambda x: functional.pad(x, (1, -1, 0, 0)),  # which keeps the shape
+            r"'pad' must pad by 0 or more, \(left, right, top, bottom\), but by \(1, -1, 0, 0\)",
+        ),
+        (
+            lambda x: functional.pad(x, (1, 0, 0, 0), value=1.0),
+            "'pad' must pad with zeros, mode 'constant' and value 0, but has 'constant', 1.0",
         ),
         (nn.Softmax(1), "must have an integer form, but .* is a Softmax"),
     ],
@@ -150,3 +187,12 @@ def test_what_has_no_form_is_refused(call: object, message: str) -> None:
         model(INPUTS)
     with pytest.raises(UnsupportedError, match=message):
         float_to_onnx(model, INPUTS)
+
+
+def test_a_move_that_is_not_known_is_no_flattening() -> None:
+    node = fx.Graph().placeholder("shuffle")
+    call = FloatCall(node, nn.PixelShuffle(2), ["x"], [(1, 4, 2, 2)])
+    with pytest.raises(
+        UnsupportedError, match=r"must be a move with an ONNX form, but is PixelShuffle.*Flatten, "
+    ):
+        float_move(Graph(), call)

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from nas.program.operations import (
     Linear,
     MaxPool,
     Operation,
+    Pad,
 )
 from nas.program.program import Program
 from nas.program.scaling import Scaling
@@ -67,6 +69,24 @@ def test_the_largest_products_do_not_saturate(weight: int) -> None:
     rows = IntegerWeights(weights.reshape(16, 288), 8)
     linear = Linear("linear", (0,), largest(288, 16), rows, biases)
     assert_same(flattened([TensorType((288,), 1.0, 0), TensorType((16,), 1.0, 0)], linear))
+
+
+@pytest.mark.parametrize("zero", [0, 1, 200])
+@pytest.mark.parametrize("margins", [((0, 1), (0, 1)), ((3, 0), (0, 5))])
+def test_margins_as_wide_as_windows_are_kept(
+    zero: int, margins: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    tensors = [TensorType((2, 6, 6), 0.5, zero)]
+    readers = (
+        MaxPool("reader", (1,), (2, 2), (1, 1), (1, 0)),
+        AvgPool("reader", (1,), (3, 3), (1, 1), (1, 0), scaling(np.array([1 / 9]), (0, 255))),
+    )
+    for reader in readers:
+        types, operations = list(tensors), (Pad("pad", (0,), *margins), reader)
+        for operation in operations:
+            shape = operation.result_shape([types[-1].shape])
+            types.append(dataclasses.replace(types[-1], shape=shape))
+        assert steps_apart(flattened(types, *operations), 0).max() == 0
 
 
 def largest(terms: int, channels: int) -> Scaling:

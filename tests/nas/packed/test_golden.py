@@ -30,6 +30,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     SameScale,
     Upsample,
@@ -181,6 +182,17 @@ def prelu() -> Program:
     )
 
 
+def pad() -> Program:
+    """The kind that version 4 adds: four margins, equal ones, and none."""
+    return program(
+        TensorType((2, 3, 2), 1 / 256, 17, 6),
+        Pad("pad", (0,), (1, 2), (300, 0)),
+        MaxPool("maxpool", (1,), (2, 101), (1, 100), (0, 0)),
+        Pad("pad", (2,), (1, 1), (0, 0)),
+        Flatten("flatten", (3,)),
+    )
+
+
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
@@ -195,6 +207,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v2_encodings": encodings,
     "v2_zero_points": zero_points,
     "v3_prelu": prelu,
+    "v4_pad": pad,
 }
 
 

@@ -5,43 +5,18 @@ import pytest
 
 from nas.packed.layout import ArtifactError
 from nas.packed.unpack import unpack
+from tests.nas.packed.malformed_files import (
+    AFFINE,
+    FLATTEN,
+    HEAD,
+    IMAGE,
+    LAYER,
+    TYPE,
+    UP,
+    chain,
+    later,
+)
 from tests.nas.packed.packed_programs import seal
-
-HEAD = b"\x89NAS\x02"
-
-
-TYPE = struct.pack("<fBB", 1.0, 0, 8)
-
-
-LAYER = TYPE + bytes([9, 0, 255, 0x88, 0])
-
-
-# One channel of weights of 4 bits, up to its zero point.
-AFFINE = b"\1\0\1" + TYPE + bytes([9, 0, 255, 12, 0, 0, 0])
-
-
-def chain(*operations: bytes, shape: bytes = b"\x01\x04", count: int | None = None) -> bytes:
-    return seal(
-        HEAD
-        + bytes([len(operations) if count is None else count])
-        + shape
-        + TYPE
-        + b"".join(operations)
-    )
-
-
-def later(*operations: bytes) -> bytes:
-    """The same as a file of version 3."""
-    return seal(b"\x89NAS\x03" + chain(*operations)[5:-4])
-
-
-FLATTEN = b"\x08\0"
-
-
-UP = b"\x09\0\x40"
-
-
-IMAGE = b"\x03\x01\x80\x20\x80\x20"
 
 
 @pytest.mark.parametrize(
@@ -54,11 +29,11 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
             id="png",
         ),
         pytest.param(
-            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 3, but has 0$", id="no version"
+            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 4, but has 0$", id="no version"
         ),
         pytest.param(
-            seal(b"\x89NAS\x04"),
-            "byte 4: .* version from 1 to 3, but has 4: newer software wrote it",
+            seal(b"\x89NAS\x05"),
+            "byte 4: .* version from 1 to 4, but has 5: newer software wrote it",
             id="newer",
         ),
         pytest.param(
@@ -104,7 +79,37 @@ IMAGE = b"\x03\x01\x80\x20\x80\x20"
         pytest.param(
             later(b"\x0c"),
             "byte 14, 0: the kind of an operation must be 0 to 11 in version 3, but is 12",
+            id="kind of the last version",
+        ),
+        pytest.param(
+            later(b"\x0d", version=4),
+            "byte 14, 0: the kind of an operation must be 0 to 12 in version 4, but is 13",
             id="kind",
+        ),
+        pytest.param(
+            later(b"\x0c\0\2\2", version=4),
+            r"0.pad: its input must be \[C, H, W\], but is \(4,\)",
+            id="margins of a vector",
+        ),
+        pytest.param(
+            later(b"\x0c\0\2\3\1", version=4, shape=IMAGE),
+            "0.pad: a pair of equal numbers must be written as one, but 1 is written twice",
+            id="equal margins",
+        ),
+        pytest.param(
+            later(b"\x0c\0\0\x81\x80\x08\0", version=4, shape=IMAGE),
+            r"0.pad: margins must lie in 0 … 65535, but are \[0, 0, 65536, 0\]",
+            id="margin",
+        ),
+        pytest.param(
+            later(b"\x0c\0\xfe\xff\x07\0", version=4, shape=IMAGE),
+            "0.pad: the elements of a tensor must be at most 67,108,864, but got 553,639,936",
+            id="margins",
+        ),
+        pytest.param(
+            later(b"\x0c\0\2", version=4, shape=IMAGE),
+            "0.pad: 1 bytes must follow, but there are 0",
+            id="no margins",
         ),
         pytest.param(
             later(b"\x0b\0" + TYPE + b"\x09\0\xff\x12"),

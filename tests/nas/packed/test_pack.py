@@ -4,6 +4,7 @@ from inspect import isabstract
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from nas.program.operations import (
     Linear,
     Lut,
     Operation,
+    Pad,
     PRelu,
 )
 from nas.program.program import Program
@@ -119,12 +121,32 @@ def test_the_ledger_says_what_each_byte_is_for() -> None:
 
 
 def test_the_version_is_the_lowest_that_has_all_kinds(build: Build) -> None:
+    later: dict[type[Operation], int] = {PRelu: 3, Pad: 4}
     for kind in OPERATIONS:
         builder = build((3, 4, 4))
         builder.grow(kind)
         if kind is Linear:
             builder.linear(builder.flatten(0))
-        assert pack(builder.program())[4] == (3 if kind is PRelu else 2)
+        assert pack(builder.program())[4] == later.get(kind, 2)
+
+
+@pytest.mark.parametrize(
+    ("margins", "stored"),
+    [
+        (((1, 1), (1, 1)), "02 02"),
+        (((0, 1), (2, 0)), "01 01 05 00"),
+        (((0, 0), (0, 64)), "00 01 40"),
+    ],
+)
+def test_equal_margins_are_stored_once(
+    margins: tuple[tuple[int, int], tuple[int, int]], stored: str, build: Build
+) -> None:
+    builder = build((1, 2, 2))
+    builder.append(Pad("", (0,), *margins))
+    packed = pack(builder.program())
+    assert packed[16:].startswith(b"\x0c\0" + bytes.fromhex(stored) + b"\x08\0")
+    assert Entry("0.pad", "structure", 2 + len(bytes.fromhex(stored))) in ledger(packed)
+    assert flash_bytes(builder.program()) == len(packed)
 
 
 def test_fifty_thousand_weights_are_packed_and_read_in_no_time(build: Build) -> None:

@@ -13,6 +13,7 @@ from nas.program.operations import (
     Flatten,
     MaxPool,
     Operation,
+    Pad,
     Upsample,
 )
 from nas.program.program import Program
@@ -67,6 +68,10 @@ def single(operation: Operation, shape: Shape, result: Shape) -> Program:
         (
             single(Upsample("a", (0,), 3), (1, 4096, 4096), (1, 12288, 12288)),
             "operation 0, Upsample 'a': the elements of a tensor",
+        ),
+        (
+            single(Pad("a", (0,), (0, 65535), (1, 0)), (1, 1, 1024), (1, 65536, 1025)),
+            "operation 0, Pad 'a': the elements of a tensor .* but got 67,174,400",
         ),
         (
             single(MaxPool("a", (0,), (70000, 1), (1, 1), (0, 0)), (1, 70000, 1), (1, 1, 1)),

@@ -11,7 +11,7 @@ from nas.lowering.lower import lower
 from nas.packed.pack import flash_bytes
 from nas.program.dead_channels import without_dead_channels
 from nas.program.interpreter import Interpreter
-from nas.program.operations import Add, Concat, Conv, Flatten, Layer, Linear, Operation, PRelu
+from nas.program.operations import Add, Concat, Conv, Flatten, Layer, Linear, Operation, Pad, PRelu
 from nas.program.program import Program
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
@@ -197,6 +197,14 @@ def test_slopes_go_with_their_channels() -> None:
     left = smaller.operations[1]
     assert isinstance(left, PRelu)
     assert left.slopes.tolist() == [7, 9]
+    np.testing.assert_array_equal(outputs(smaller), outputs(program))
+
+
+def test_a_padded_channel_is_as_dead_as_before() -> None:
+    pad, padded = Pad("pad", (1,), (1, 0), (0, 2)), replace(BYTE, shape=(3, 3, 4))
+    program = ended([image(2), image(3), padded], conv(0, ONE_DEAD, (0, 0, 5)), pad)
+    smaller = without_dead_channels(program)
+    assert [tensor.shape for tensor in smaller.tensors[1:4]] == [(2, 2, 2), (2, 3, 4), (24,)]
     np.testing.assert_array_equal(outputs(smaller), outputs(program))
 
 

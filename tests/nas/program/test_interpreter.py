@@ -1,5 +1,7 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from nas.data import Split
 from nas.packed.records import RECORDS
@@ -15,132 +16,22 @@ from nas.program.interpreter import Interpreter, logits, score
 from nas.program.operations import (
     Add,
     AvgPool,
-    Concat,
     Conv,
     Flatten,
-    Gather,
     Linear,
-    Lut,
-    MaxPool,
-    Mul,
     Operation,
-    PRelu,
-    Upsample,
+    Pad,
 )
 from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.program import Program
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
 from nas.program.weights import IntegerWeights
+from tests.nas.program.whole_numbers import Whole, reference
 
-Whole = NDArray[np.int64]
 Build = Callable[..., Any]
 
 OPERATIONS = [record.kind for record in RECORDS.values()]
-
-
-def requantized(
-    sums: Whole, factor: int, scaling: Scaling, result: TensorType, finer: int = 0
-) -> Whole:
-    """zero + floor((sum · m + 2^(s-1)) / 2^s) for s = shift + finer, clamped, in integers of any
-    size.
-    """
-    shift = scaling.shift + finer
-    total = sums.astype(object) * factor + 2 ** (shift - 1)
-    whole: Whole = np.asarray(
-        np.clip(total // 2**shift + result.zero, scaling.low, scaling.high), dtype=np.int64
-    )
-    return whole
-
-
-def windows(
-    x: Whole, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], fill: int
-) -> NDArray[Any]:
-    """[C, H', W', kh, kw] of an image [C, H, W]."""
-    padded = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2), constant_values=fill)
-    found = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), (1, 2))
-    return found[:, :: stride[0], :: stride[1]]
-
-
-def multiplied(op: Conv | Linear) -> Whole:
-    """The level of each weight."""
-    weights: Whole = op.weights.values.astype(np.int64)
-    if op.weights.zero_points is None:
-        return weights
-    zeros: Whole = op.weights.zero_points.astype(np.int64).reshape(-1, *[1] * (weights.ndim - 1))
-    levels: Whole = (weights + zeros) % 2**op.weights.bits - zeros
-    return levels
-
-
-def convolved(op: Conv, x: Whole) -> Whole:
-    span = [d * (k - 1) + 1 for k, d in zip(op.weights.shape[2:], op.dilation, strict=True)]
-    seen = windows(x, span, op.stride, op.padding, 0)[..., :: op.dilation[0], :: op.dilation[1]]
-    size, each = op.weights.shape[0] // op.groups, op.weights.shape[1]
-    parts = [
-        np.einsum(
-            "chwij,ocij->ohw",
-            seen[g * each : (g + 1) * each],
-            multiplied(op)[g * size : (g + 1) * size],
-        )
-        for g in range(op.groups)
-    ]
-    return np.concatenate(parts)
-
-
-def reference(program: Program, first: Whole) -> Whole:
-    """The output's integers for one sample's integers, in integer arithmetic only."""
-    held = [first]
-    for op, result in zip(program.operations, program.tensors[1:], strict=True):
-        values = [held[source] - program.tensors[source].zero for source in op.inputs]
-        held.append(_result(op, held[op.inputs[0]], values, result))
-    return held[-1]
-
-
-def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorType) -> Whole:  # noqa: C901 - one case an operation
-    x = values[0]
-    match op:
-        case Conv() | Linear():
-            sums = convolved(op, x) if isinstance(op, Conv) else multiplied(op) @ x
-            factors = zip(sums, op.scaling.multipliers, op.biases, strict=True)
-            bits, affine = op.weights.bits, op.weights.zero_points is not None
-            k = max(0, 6 - bits if affine else 7 - max(bits, 2))
-            return np.stack(
-                [
-                    requantized(s * 2**k + np.int64(b), int(m), op.scaling, result, k)
-                    for s, m, b in factors
-                ]
-            )
-        case Add():
-            total = sum(
-                value * int(m) for value, m in zip(values, op.scaling.multipliers, strict=True)
-            )
-            return requantized(np.asarray(total), 1, op.scaling, result)
-        case Concat():
-            parts = zip(values, op.scaling.multipliers, strict=True)
-            return np.concatenate(
-                [requantized(value, int(m), op.scaling, result) for value, m in parts]
-            )
-        case Mul():
-            return requantized(x * values[1], int(op.scaling.multipliers[0]), op.scaling, result)
-        case AvgPool():
-            sums = windows(x, op.kernel, op.stride, op.padding, 0).sum((3, 4))
-            return requantized(sums, int(op.scaling.multipliers[0]), op.scaling, result)
-        case PRelu():
-            slopes = op.slopes.astype(np.int64).reshape(-1, *[1] * (x.ndim - 1))
-            gains: Whole = np.where(x >= 0, np.int64(op.scaling.multipliers[0]), slopes)
-            return requantized(x * gains, 1, op.scaling, result)
-        case MaxPool():
-            largest: Whole = windows(raw, op.kernel, op.stride, op.padding, -1).max((3, 4))
-            return largest
-        case Gather():
-            return raw[op.indices]
-        case Flatten():
-            return raw.reshape(-1)
-        case Upsample():
-            return raw.repeat(op.factor, 1).repeat(op.factor, 2)
-        case Lut():
-            return op.table.astype(np.int64)[raw]
-    raise AssertionError(op)
 
 
 def inputs_for(program: Program, count: int, seed: int = 0) -> tuple[torch.Tensor, Whole]:
@@ -217,6 +108,35 @@ def test_halves_are_rounded_up() -> None:
     )
     said = Interpreter(program).integers(torch.tensor([[1.0, -1.0], [3.0, -3.0]]))
     assert (said - 100).tolist() == [[1, 0], [2, -1]]
+
+
+def test_a_stride_of_2_behind_a_margin_below_and_right_is_that_of_tensorflow(build: Build) -> None:
+    # "same" of an even size begins at the first pixel: every second one, from the second, of a
+    # convolution with a margin on all sides.
+    builder = realistic(build((3, 8, 6)))
+    weights = builder.weights((5, 3, 3, 3), 4)
+    integers = IntegerWeights(weights, 4)
+    arrays = builder.scaling(5), integers, builder.biases(5)
+    builder.append(Pad("pad", (0,), (0, 1), (0, 1)))
+    same = Conv("same", (1,), *arrays, (2, 2), (0, 0), (1, 1), 1)
+    whole = Conv("whole", (0,), *arrays, (1, 1), (1, 1), (1, 1), 1)
+    builder.append(same)
+    tensors, result = builder.tensors, builder.tensors[-1]
+    programs = [
+        Program(
+            (*before, replace(result, shape=shape), replace(result, shape=(prod(shape),))),
+            (*operations, Flatten("end", (len(operations),))),
+        )
+        for before, shape, operations in (
+            (tensors[:2], (5, 4, 3), (builder.operations[0], same)),
+            (tensors[:1], (5, 8, 6), (whole,)),
+        )
+    ]
+    inputs, _ = inputs_for(programs[0], 4)
+    found, all_pixels = (Interpreter(made).integers(inputs) for made in programs)
+    wanted = all_pixels.view(4, 5, 8, 6)[:, :, 1::2, 1::2]
+    assert torch.equal(found.view(4, 5, 4, 3), wanted)
+    assert len(set(wanted.flatten().tolist())) > 10
 
 
 def deep(size: int) -> Program:

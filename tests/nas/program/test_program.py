@@ -15,6 +15,7 @@ from nas.program.operations import (
     MaxPool,
     Mul,
     Operation,
+    Pad,
     PRelu,
     Upsample,
 )
@@ -158,6 +159,17 @@ def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> N
         ),
         (Gather("gather", (0,), np.array([0, 2], INT32)), (2, 4, 4), r"indices must lie in 0 … 1"),
         (Upsample("up", (0,), 0), (2, 4, 4), r"a factor must lie in 1 … 64, but is 0"),
+        (
+            Pad("pad", (0,), (1, 0), (0, -1)),
+            (2, 5, 3),
+            r"margins must lie in 0 … 65535, but are \[1, 0, 0, -1\]",
+        ),
+        (
+            Pad("pad", (0,), (0, 0), (2**16, 0)),
+            (2, 4, 65540),
+            r"margins must lie in 0 … 65535, but are \[0, 0, 65536, 0\]",
+        ),
+        (Pad("pad", (0,), (1, 0), (0, 0)), (2, 4, 4), r"its result must be \(2, 5, 4\), but is"),
         (Lut("table", (0,), np.zeros(128, np.uint8)), (2, 4, 4), r"a table must be uint8 \[256\]"),
     ],
 )

@@ -1,0 +1,154 @@
+"""Operations that move numbers: those of the integer program, and those of float networks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from nas.lowering.groups import Group, pair
+from nas.lowering.moves import margins
+from nas.onnx.float_call import FloatCall
+from nas.onnx.graph import Attributes, Graph, Writer, windows
+from nas.program.operations import Flatten, Gather, MaxPool, Operation, Pad, Upsample
+from nas.program.operations.windows import Pair
+from nas.program.tensors import Signature
+from nas.quantize import Select, UnsupportedError
+
+
+def _max_pool(graph: Graph, pool: MaxPool, inputs: Sequence[str], _: Signature) -> str:
+    spans = windows(pool.kernel, pool.stride, pool.padding)
+    return graph.node("MaxPool", inputs, pool.name, spans)
+
+
+def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -> str:
+    indices = graph.constant(gather.indices, f"{gather.name}.indices")
+    return graph.node("Gather", [*inputs, indices], gather.name, {"axis": 1})
+
+
+def _flatten(graph: Graph, flatten: Flatten, inputs: Sequence[str], _: Signature) -> str:
+    return graph.node("Flatten", inputs, flatten.name)
+
+
+def _upsample(graph: Graph, upsample: Upsample, inputs: Sequence[str], _: Signature) -> str:
+    return _enlarged(graph, inputs, upsample.name, upsample.factor)
+
+
+def _enlarged(graph: Graph, inputs: Sequence[str], name: str, factor: int) -> str:
+    """Each pixel of [N, C, H, W] repeated `factor` times in both directions."""
+    scales = graph.constant(np.array([1, 1, factor, factor], np.float32), f"{name}.scales")
+    nearest = {
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    }
+    return graph.node("Resize", [*inputs, "", scales], name, nearest)
+
+
+# ONNX Runtime fuses a Pad with zeros and the pooling that reads it, though it then takes maxima
+# without the zeros and refuses margins as wide as a window. So a clamp that changes nothing reads
+# integers padded with 0, and floats are padded with the smallest number of full precision.
+_LEAST_FLOAT = float(np.finfo(np.float32).tiny)
+
+
+def _pad(graph: Graph, pad: Pad, inputs: Sequence[str], signature: Signature) -> str:
+    source, name = signature.source, pad.name
+    value = graph.number(source.zero, np.uint8)
+    if source.zero > 0:
+        return _padded(graph, [*inputs, value], name, pad.rows, pad.columns)
+    padded = _padded(graph, [*inputs, value], f"{name}.unclamped", pad.rows, pad.columns)
+    return graph.clamp(padded, name, (0, source.top))
+
+
+def _padded(graph: Graph, inputs: Sequence[str], name: str, rows: Pair, columns: Pair) -> str:
+    """The first of `inputs`, [N, C, H, W], with margins of the second, a number."""
+    (top, bottom), (left, right) = rows, columns
+    pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    source, value = inputs
+    return graph.node("Pad", [source, graph.constant(pads, f"{name}.pads"), value], name)
+
+
+WRITERS: Mapping[type[Operation], Writer] = {
+    MaxPool: _max_pool,
+    Gather: _gather,
+    Flatten: _flatten,
+    Upsample: _upsample,
+    Pad: _pad,
+}
+
+
+def float_move(graph: Graph, call: FloatCall) -> str:
+    """Adds an operation of a float network that moves or selects numbers, if any, and returns the
+    name of its result.
+
+    Raises:
+        UnsupportedError: if it has no ONNX form here, or is called in a way that has none.
+    """
+    kind = type(call.function) if isinstance(call.function, nn.Module) else call.function
+    if kind not in _MOVES:
+        known = ", ".join(sorted(each.__name__ for each in _MOVES if isinstance(each, type)))
+        raise UnsupportedError(
+            f"{call.name!r} must be a move with an ONNX form, but is {call.function}; these modules have one: {known}"
+        )
+    return _MOVES[kind](graph, call)
+
+
+def _float_max_pool(graph: Graph, call: FloatCall) -> str:
+    module = call.function
+    if module is functional.max_pool2d:
+        raise UnsupportedError(f"{call.name!r} must be a module, nn.MaxPool2d, but is a function")
+    spans = windows(pair(module.kernel_size), pair(module.stride), pair(module.padding))
+    attributes: Attributes = {
+        **spans,
+        "dilations": pair(module.dilation),
+        "ceil_mode": int(module.ceil_mode),
+    }
+    return graph.node("MaxPool", call.inputs, call.name, attributes)
+
+
+def _float_select(graph: Graph, call: FloatCall) -> str:
+    indices = graph.constant(call.function.indices.numpy(), f"{call.name}.indices")
+    return graph.node("Gather", [*call.inputs, indices], call.name, {"axis": 1})
+
+
+def _float_upsample(graph: Graph, call: FloatCall) -> str:
+    size, result = call.sources[0][2:], call.shape[2:]
+    factor = result[0] // size[0]
+    if result != (factor * size[0], factor * size[1]):
+        raise UnsupportedError(
+            f"{call.name!r} must enlarge by a whole scale_factor, but is {call.function}"
+        )
+    return _enlarged(graph, call.inputs, call.name, factor)
+
+
+def _float_pad(graph: Graph, call: FloatCall) -> str:
+    module = call.function if isinstance(call.function, nn.Module) else None
+    rows, columns = margins(Group(call.node, module))
+    if not any(rows + columns):
+        return call.inputs[0]
+    return _padded(graph, [*call.inputs, graph.number(_LEAST_FLOAT)], call.name, rows, columns)
+
+
+def _float_flatten(graph: Graph, call: FloatCall) -> str:
+    first, *others = call.sources[0]
+    if call.shape != (first, prod(others)):
+        raise UnsupportedError(
+            f"{call.name!r} must flatten [N, …] to [N, F], but gives {list(call.shape)}: flatten from dimension 1 to the last"
+        )
+    return call.inputs[0] if not others[1:] else graph.node("Flatten", call.inputs, call.name)
+
+
+def _same(_: Graph, call: FloatCall) -> str:
+    return call.inputs[0]
+
+
+_MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
+    **dict.fromkeys((nn.MaxPool2d, functional.max_pool2d), _float_max_pool),
+    Select: _float_select,
+    nn.UpsamplingNearest2d: _float_upsample,
+    **dict.fromkeys((nn.ZeroPad2d, functional.pad), _float_pad),
+    **dict.fromkeys((nn.Flatten, torch.flatten, "flatten"), _float_flatten),
+    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout2d), _same),
+}
