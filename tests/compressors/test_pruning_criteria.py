@@ -23,7 +23,7 @@ def loss_on_images(model: nn.Module) -> Tensor:
 
 
 # The networks with batch normalization at every site of a case.
-NORMALISED = (normalized, separable, inverted, residual)
+NORMALIZED = (normalized, separable, inverted, residual)
 
 
 CRITERIA = [L1, FPGM, GAMMA, APOZ, random(0), taylor(loss_on_images)]
@@ -33,7 +33,7 @@ CRITERIA = [L1, FPGM, GAMMA, APOZ, random(0), taylor(loss_on_images)]
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.build.__name__)
 def test_every_criterion_shrinks_a_network_right(case: Case, criterion: PruningCriterion) -> None:
     model = seeded_network(case.build)
-    if criterion is GAMMA and case.build not in NORMALISED:
+    if criterion is GAMMA and case.build not in NORMALIZED:
         with pytest.raises(ValueError, match="'gamma' must have scores for one of the tied layers"):
             ChannelPruning(criterion).apply(model, case.ratios, IMAGES)
         return

@@ -45,14 +45,14 @@ def test_the_program_of_a_trained_network_says_what_it_does(
     program = lower(model, task.example)
     inputs = held_out(task).inputs
     with torch.no_grad():
-        said, unsettled = model.eval()(inputs), before.eval()(inputs)
+        said, unsnapped = model.eval()(inputs), before.eval()(inputs)
     found = Interpreter(program)(inputs)
     off = (found - said).abs() / program.tensors[-1].scale
     # Of 200 random networks 99.997 % of outputs are within a step (benchmarks/agreement.py); a
     # single deep one has fewer.
     assert (off < 1.01).double().mean() >= 0.995
     assert (found.argmax(1) == said.argmax(1)).double().mean() >= 0.99
-    assert (found.argmax(1) == unsettled.argmax(1)).double().mean() >= 0.95
+    assert (found.argmax(1) == unsnapped.argmax(1)).double().mean() >= 0.95
 
 
 def held_out(task: Task) -> Split:

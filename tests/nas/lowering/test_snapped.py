@@ -16,7 +16,7 @@ from tests.nas.lowering.lowering_networks import IMAGES, NETWORKS, noise, quanti
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("weights", ["max", "affine"])
 @pytest.mark.parametrize("bits", [2, 4, 8])
-def test_a_program_computes_what_the_settled_network_does(
+def test_a_program_computes_what_the_snapped_network_does(
     name: str, bits: int, weights: WeightMethod
 ) -> None:
     model = snapped(quantized(NETWORKS[name][0], bits, weights))
@@ -29,7 +29,7 @@ def test_a_program_computes_what_the_settled_network_does(
 @pytest.mark.parametrize(
     ("weights", "most"), [("max", 0.0101), ("affine", 0.0202)]
 )  # biases of affine weights are one bit coarser
-def test_settling_moves_nothing_by_more_than_a_hundredth_of_a_step(
+def test_snapping_moves_nothing_by_more_than_a_hundredth_of_a_step(
     name: str, weights: WeightMethod, most: float
 ) -> None:
     model = quantized(NETWORKS[name][0], 4, weights)
@@ -89,7 +89,7 @@ class Recording(fx.Interpreter):
         return self.outputs[n]
 
 
-def test_settling_leaves_a_network_without_quantizers_alone() -> None:
+def test_snapping_leaves_a_network_without_quantizers_alone() -> None:
     model = NETWORKS["folded"][0]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     assert snapped(model) is model
@@ -97,7 +97,7 @@ def test_settling_leaves_a_network_without_quantizers_alone() -> None:
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
-def test_a_layer_that_is_called_twice_is_settled_for_its_first_call(bits: int) -> None:
+def test_a_layer_that_is_called_twice_is_snapped_for_its_first_call(bits: int) -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
