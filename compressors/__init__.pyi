@@ -1,3 +1,5 @@
+from .allocation import Allocation as Allocation
+from .allocation import allocate as allocate
 from .blocks import BlockPruning as BlockPruning
 from .blocks import drop_blocks as drop_blocks
 from .blocks import droppable as droppable
@@ -32,6 +34,8 @@ from .rounds import prune_in_rounds as prune_in_rounds
 from .sharing import Sharing as Sharing
 from .sharing import share as share
 from .sharing import shareable as shareable
+from .size_budget import CompressedNetwork as CompressedNetwork
+from .size_budget import compress_to as compress_to
 from .sparsity import WeightPruning as WeightPruning
 from .sparsity import sparsify as sparsify
 from .sparsity import sparsify_below as sparsify_below

@@ -5,10 +5,13 @@ from types import ModuleType
 
 import pytest
 
-from compressors import joint, post_training, quantization, sharing
+from compressors import allocation, joint, post_training, quantization, sharing
+from nas.space import design
 
 
-@pytest.mark.parametrize("module", [joint, post_training, quantization, sharing])
+@pytest.mark.parametrize(
+    "module", [allocation, joint, post_training, quantization, sharing, design]
+)
 def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
