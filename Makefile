@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test slow check bench clean
 
 setup: .venv/installed
 
@@ -16,7 +16,11 @@ demo: setup
 
 # Two processes, with one torch thread each: networks this small gain nothing from more.
 test: setup
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m 'not slow'
+
+# The tests that take ten seconds or more.
+slow: setup
+	$(BIN)/pytest -n 2 -m slow
 
 check: setup
 	$(BIN)/ruff format --check .

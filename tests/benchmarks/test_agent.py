@@ -21,6 +21,7 @@ def _global_generators() -> Iterator[None]:
     torch.set_rng_state(before[2])
 
 
+@pytest.mark.slow
 def test_ppo_of_another_library_finds_the_best_design() -> None:
     designs = sorted(
         {CHOICES.canonical(genes) for genes in product(*map(range, CHOICES.arities))}, key=score

@@ -54,7 +54,17 @@ SPACES = {
 }
 
 
-@pytest.mark.parametrize("make", STRATEGIES.values(), ids=STRATEGIES)
+SLOW = ("reinforce on every result", "surrogate of little memory")
+"""Settings at the edge, of strategies that are checked with usual ones too."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, make in STRATEGIES.items()
+    ],
+)
 def test_every_strategy_keeps_the_contract(make: StrategyFactory) -> None:
     check_strategy(make)
 

@@ -34,6 +34,7 @@ MADE: dict[str, StrategyFactory] = {
 }
 
 
+@pytest.mark.slow
 def test_the_contract_is_kept() -> None:
     check_strategy(partial(Tpe, startup=2, memory=6), Choices([*CONDITIONAL[:2], CONDITIONAL[3]]))
 
@@ -48,7 +49,7 @@ def test_a_gaussian_process_survives_results_that_are_all_the_same() -> None:
         assert len(set(asked)) == 6
 
 
-@pytest.mark.parametrize("window", [1, 6])
+@pytest.mark.parametrize("window", [1, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_gaussian_process_gives_one_sequence_a_seed_and_leaves_global_generators_alone(
     window: int,
 ) -> None:
@@ -104,7 +105,8 @@ def regret(make: StrategyFactory, trials: int, limit: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("name", "trials", "limit"), [("tpe", 60, 18), ("tpe", 60, 10), ("gp", 20, 18)]
+    ("name", "trials", "limit"),
+    [("tpe", 60, 18), ("tpe", 60, 10), pytest.param("gp", 20, 18, marks=pytest.mark.slow)],
 )
 def test_it_beats_random_search(name: str, trials: int, limit: int) -> None:
     assert regret(MADE[name], trials, limit) < 0.6 * regret(RandomSearch, trials, limit)
