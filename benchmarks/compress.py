@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=12_000, help="training images")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--bytes", type=int, nargs="+", default=[19_884, 13_250, 9_942])
+    parser.add_argument("--bytes", type=int, nargs="+", default=[19_884, 13_250])
     parser.add_argument("--bits", type=int, nargs="+", default=[3, 2], help="of all layers alike")
     given = parser.parse_args(arguments)
     train, test = read_mnist(given.data)
