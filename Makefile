@@ -31,6 +31,7 @@ check: setup
 # NET defines a ReferenceNet, DATA is a folder of MNIST's or Fashion-MNIST's files.
 bench: setup
 	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
+	$(BIN)/python -m benchmarks.compress --data $(DATA)
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quantized_step.py
