@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from compressors.allocation import Allocation, allocate
 from compressors.quantization import Quantization
 from nas.data import Split, Task
+from nas.layers import WeightLayer, replace_modules
 from nas.lowering import lower, snapped
 from nas.packed import pack
-from nas.quantize import quantized_layer
+from nas.quantize import integer_layer, quantized_layer
 from nas.training.distil import Distillation
 from nas.training.fit import fit, logits
 from nas.training.recipe import Recipe
@@ -122,9 +123,10 @@ def _fewer(found: Allocation, bits: Mapping[str, int], excess: int) -> dict[str,
 
 def _requantize(quantized: nn.Module, bits: Mapping[str, int], method: Quantization) -> None:
     """Gives the layers of a quantized network, in place, their present bits."""
+    changed = dict[nn.Module, nn.Module]()
     for name, width in bits.items():
         layer = quantized.get_submodule(name)
-        assert isinstance(layer, (nn.Conv2d, nn.Linear))
-        if getattr(layer, "bits", None) != width:
-            made = quantized_layer(layer, width, method.weights, method.weight_scales)
-            quantized.set_submodule(name, made)
+        assert isinstance(layer, WeightLayer)
+        if integer_layer(layer).bits != width:
+            changed[layer] = quantized_layer(layer, width, method.weights, method.weight_scales)
+    replace_modules(quantized, changed)
