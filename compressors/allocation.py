@@ -1,189 +1,169 @@
-"""The bit-width of each layer of a trained network, allocated under a budget of bytes."""
+"""The widths of a trained network and the bits of its layers, allocated under limits of cost."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import torch
-from scipy.optimize import Bounds, LinearConstraint, milp
 from torch import Tensor, nn
 
-from compressors.quantization import BIT_WIDTHS, Quantization, quantize
-from nas.layers import named_layers, replace_modules
+from compressors.allocation_measured import measured
+from compressors.allocation_problem import MACS, MEMORY, SIZE, Problem, Selected
+from compressors.divergence import divergence, log_probabilities
+from compressors.joint import joint_choices
+from compressors.low_rank import LowRank
+from compressors.quantization import Quantization
+from compressors.reconstruction_pruning import ReconstructionPruning
+from compressors.sparsity import WeightPruning
+from nas import grids
+from nas.compress import compress
+from nas.layers import named_layers
 from nas.lowering import lower_all_channels
 from nas.packed import pack
-from nas.packed.encodings import encode
-from nas.quantize import IntegerLayer, quantized_layer
+from nas.quantize import IntegerLayer
+from nas.space import Choices, Design
 
-ROUNDS = 5
-
-
-@dataclass(frozen=True)
-class LayerOption:
-    """What a layer costs at one bit-width: bytes of its coded weights, and the divergence of the
-    network's output if this layer alone is quantized.
-    """
-
-    size_bytes: int
-    divergence: float
-
-
-OptionTable = Mapping[str, Mapping[int, LayerOption]]
-"""The options of each layer, by its dotted name and the number of bits."""
+ROUNDS = 6
+USED = 0.98
+RATIOS = grids.uniform(0.0, 0.875, 8)
+BITS = (1, 2, 3, 4, 6, 8)
 
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """Bit-widths for the layers of a network, and the network quantized to them.
+    """A design for a trained network, and the network compressed by it.
 
-    `size_bytes` is the length of the packed file of `model` as it is, `divergence` that of its
-    output from the output of the original, in nats, and `options` what was chosen from.
+    Args:
+        design: the pruning ratio of each group of tied channels, the bits of each layer, and
+            sparsities and ranks where there are any
+        costs: `size_bytes`, the length of the packed file of `model`, `macs` and
+            `peak_memory_bytes`
+        divergence: of the output of `model` from that of the original, in nats
+        problem: what could be chosen, and what it does to the output
+        selected: what was chosen
+        model: the compressed network, not trained
     """
 
-    bits: Mapping[str, int]
-    size_bytes: int
+    design: Design
+    costs: Mapping[str, int]
     divergence: float
-    options: OptionTable
+    problem: Problem
+    selected: Selected
     model: nn.Module
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of the packed file of `model`."""
+        return self.costs["size_bytes"]
 
 
 def allocate(
     model: nn.Module,
     images: Tensor,
     *,
-    size_bytes: int,
-    bits: Sequence[int] = (1, 2, 3, 4, 6, 8),
+    size_bytes: int | None = None,
+    macs: int | None = None,
+    peak_memory_bytes: int | None = None,
+    choices: Choices | None = None,
     method: Quantization | None = None,
 ) -> Allocation:
-    """Quantizes a trained network so that its packed file has at most `size_bytes` and its output
-    changes as little as possible.
+    """Compresses a trained network so that it keeps its limits and its output changes as little as
+    possible.
 
-    The divergence of the output is measured once for each layer at each of `bits`, and the sum over
-    the layers is minimized by integer programming (as HAWQ-V3 does with second derivatives; Yao et
-    al., 2021) over the bytes of their entropy-coded weights. Nothing is trained; labels are not
-    needed.
+    What each layer's bits, sparsity and rank and each group's pruning do to the output is measured
+    once, one at a time. The sum of the divergences is then minimized by integer programming over
+    the bytes of entropy-coded weights, multiply-accumulates and memory (as HAWQ-V3 does with second
+    derivatives for bits alone; Yao et al., 2021). Nothing is trained, and labels are not needed;
+    what reads pruned channels is refitted by least squares.
 
     Args:
         model: The network. It is not changed.
         images: Inputs like those of the task, [N, …]; some hundred are enough.
-        size_bytes: The longest that the file may be.
-        bits: The bit-widths to choose from, 1 to 8 each.
+        size_bytes: The longest that the packed file may be; None for any length.
+        macs: The most multiply-accumulates for one sample.
+        peak_memory_bytes: The most memory that activations may take at once.
+        choices: What to choose from: kinds "prune" at groups of tied channels and "bits",
+            "sparsity" and "rank" at single layers; other choices get their first option. By
+            default, those of `joint_choices` with ratios by eighths.
         method: How weights and activations are quantized; by default as `Quantization` does.
 
+    >>> import torch
     >>> images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
-    >>> small = allocate(model, images, size_bytes=900)
-    >>> small.size_bytes <= 900, sorted(small.bits)
-    (True, ['0', '3'])
+    >>> small = allocate(model, images, size_bytes=600)
+    >>> small.size_bytes <= 600, sorted(small.design)
+    (True, ['0.bits', '0.prune', '3.bits'])
 
     Raises:
-        ValueError: if no bits are given or some are not in 1 … 8, or the smallest file is longer
-            than `size_bytes`.
+        ValueError: if no limit is given, the smallest network breaks one, layers are quantized
+            already, or a pruning choice covers several groups.
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    method = method or Quantization()
-    if not bits or not set(bits) <= set(BIT_WIDTHS):
-        raise ValueError(f"bits must be one or more of {tuple(BIT_WIDTHS)}, but got {tuple(bits)}")
+    limits = {"size_bytes": size_bytes, "macs": macs, "peak_memory_bytes": peak_memory_bytes}
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if not given:
+        raise ValueError(f"an allocation needs a limit, one of {tuple(limits)}, but got none")
     if quantized := [
-        n for n, layer in named_layers(model).items() if isinstance(layer, IntegerLayer)
+        name for name, layer in named_layers(model).items() if isinstance(layer, IntegerLayer)
     ]:
         raise ValueError(
             f"a network must have plain layers to be allocated bits, but has {quantized}"
         )
-    options = layer_options(model, images, bits, method)
-    smallest = {name: min(row, key=lambda b: row[b].size_bytes) for name, row in options.items()}
-    chosen, file = smallest, _file(model, smallest, images, method)
-    if file.size_bytes > size_bytes:
+    method = method or Quantization()
+    # Convolutions are a quarter faster with channels last.
+    model = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choices = choices or joint_choices(model, images[:2], ratios=RATIOS, bits=BITS)
+    problem = measured(model, images, choices, method)
+    build = partial(_compressed, model, images, choices, method, problem)
+    last = best = build(problem.smallest())
+    if broken := {name: limit for name, limit in given.items() if best.costs[name] > limit}:
+        found = ", ".join(f"{best.costs[name]:,} {name} for {broken[name]:,}" for name in broken)
         raise ValueError(
-            f"a file of this network must have at least {file.size_bytes:,} bytes with weights of "
-            f"{sorted(set(bits))} bits, but may have {size_bytes:,}: prune channels first"
+            f"the smallest network of these choices must be within the limits, but has {found}"
         )
-    # All but the coded weights. It changes a little with the bits: biases and multipliers do.
-    rest = file.size_bytes - _coded(options, chosen)
     for _ in range(ROUNDS):
-        proposed = _least_divergence(options, size_bytes - rest)
-        if proposed is None or proposed == chosen:
+        # The limits of what is predicted, corrected by what was wrong about the last network.
+        predicted = problem.costs(last.selected)
+        most = {name: given[name] - (last.costs[name] - predicted[name]) for name in given}
+        selected = problem.least_divergence(most)
+        if selected is None or selected == last.selected:
             break
-        candidate = _file(model, proposed, images, method)
-        rest = candidate.size_bytes - _coded(options, proposed)
-        if candidate.size_bytes <= size_bytes:
-            chosen, file = proposed, candidate
-            break
-    return Allocation(
-        chosen, file.size_bytes, _divergence(model, file.model, images), options, file.model
-    )
+        last = build(selected)
+        if all(last.costs[name] <= limit for name, limit in given.items()):
+            best = min(best, last, key=lambda candidate: candidate.divergence)
+            if any(last.costs[name] >= USED * limit for name, limit in given.items()):
+                break
+    return best
 
 
-def layer_options(
-    model: nn.Module, images: Tensor, bits: Sequence[int], method: Quantization
-) -> OptionTable:
-    """For each layer and number of bits the coded bytes of its weights, and the divergence of the
-    output on `images` if this layer alone is quantized.
-    """
-    model = copy.deepcopy(model).eval()
-    table: dict[str, Mapping[int, LayerOption]] = {}
-    wanted = _log_probabilities(model, images)
-    for name, layer in named_layers(model).items():
-        row = dict[int, LayerOption]()
-        for width in bits:
-            quantized = quantized_layer(layer, width, method.weights, method.weight_scales)
-            levels, _ = quantized.levels()
-            size = len(encode(levels.to(torch.int8).numpy(), width).data)
-            replace_modules(model, {layer: quantized})
-            row[width] = LayerOption(size, _kl(wanted, _log_probabilities(model, images)))
-            replace_modules(model, {quantized: layer})
-        table[name] = row
-    return table
+def _compressed(
+    model: nn.Module,
+    images: Tensor,
+    choices: Choices,
+    method: Quantization,
+    problem: Problem,
+    selected: Selected,
+) -> Allocation:
+    """The network with the selected ratios and options."""
+    design = _design(choices, selected)
+    compressors = (ReconstructionPruning(), LowRank(), WeightPruning(), method)
+    compressed = compress(model, design, compressors, images)
+    program = lower_all_channels(compressed, images)
+    costs = {SIZE: len(pack(program)), MACS: program.macs, MEMORY: program.peak_memory}
+    wanted, given = (log_probabilities(network, images) for network in (model, compressed))
+    return Allocation(design, costs, divergence(wanted, given), problem, selected, compressed)
 
 
-@dataclass(frozen=True, eq=False)
-class _File:
-    model: nn.Module
-    size_bytes: int
-
-
-def _file(model: nn.Module, bits: Mapping[str, int], images: Tensor, method: Quantization) -> _File:
-    quantized = quantize(model, bits, images, method)
-    return _File(quantized, len(pack(lower_all_channels(quantized, images))))
-
-
-def _coded(options: OptionTable, bits: Mapping[str, int]) -> int:
-    return sum(options[name][width].size_bytes for name, width in bits.items())
-
-
-def _least_divergence(options: OptionTable, size_bytes: int) -> dict[str, int] | None:
-    """One bit-width for each layer, of least divergence in all; None if nothing fits."""
-    names = list(options)
-    flat = [(name, width) for name in names for width in options[name]]
-    divergences = np.array([options[name][width].divergence for name, width in flat])
-    sizes = np.array([[float(options[name][width].size_bytes) for name, width in flat]])
-    one_each = np.array([[float(name == row) for name, _ in flat] for row in names])
-    found = milp(
-        divergences,
-        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(sizes, 0, size_bytes)],
-        integrality=np.ones(len(flat)),
-        bounds=Bounds(0, 1),
-    )
-    if found.x is None:
-        return None
-    return {name: width for (name, width), share in zip(flat, found.x, strict=True) if share > 0.5}
-
-
-def _divergence(model: nn.Module, quantized: nn.Module, images: Tensor) -> float:
-    original = copy.deepcopy(model).eval()
-    return _kl(_log_probabilities(original, images), _log_probabilities(quantized.eval(), images))
-
-
-def _log_probabilities(model: nn.Module, images: Tensor) -> Tensor:
-    with torch.inference_mode():
-        logits: Tensor = model(images)
-    # Divergences of many bits are below what 32-bit floats tell from 0.
-    return logits.double().log_softmax(1)
-
-
-def _kl(wanted: Tensor, given: Tensor) -> float:
-    """The mean divergence of Kullback and Leibler, in nats, of log-probabilities [N, classes]."""
-    return float((wanted.exp() * (wanted - given)).sum(1).mean())
+def _design(choices: Choices, selected: Selected) -> Design:
+    """The selected options by the names of their choices, and the first ones of all others."""
+    chosen: dict[str, Hashable] = {f"{site}.prune": r for site, r in selected.ratios.items()}
+    for site, option in selected.options.items():
+        chosen |= {f"{site}.{kind}": value for kind, value in option.settings.items()}
+    design = dict[str, Hashable]()
+    for choice in choices:
+        if choice.when is None or design.get(choice.when[0]) in choice.when[1]:
+            design[choice.name] = chosen.get(choice.name, choice.options[0])
+    return Design(design)

@@ -28,6 +28,8 @@ class Group:
         width: the number of channels
         value: the chosen ratio or threshold
         importance: of each channel, [width]
+        readers: the names of the layers that mix the channels, each with the channel that its
+            inputs hold, [in], -1 where they hold one of another group
     """
 
     root: nn.Module
@@ -35,6 +37,7 @@ class Group:
     width: int
     value: float
     importance: Tensor
+    readers: Mapping[str, Tensor]
 
 
 def is_depthwise(layer: nn.Module) -> bool:
@@ -94,7 +97,8 @@ def groups_of(
         _check_group([dep.target.module for dep, _ in group], tied, values, names, unstated)
         members = tuple(name for module, name in names.items() if module in tied)
         importance = _importance(graph, group, members, width, criterion, scores)
-        groups.append(Group(layer, members, width, value, importance))
+        readers = _readers(graph, group, names)
+        groups.append(Group(layer, members, width, value, importance, readers))
     for site, layers in chosen.items():
         if layers.keys() <= final:
             found = [names[layer] for layer in layers]
@@ -153,6 +157,16 @@ def _importance(
             f"the criterion {criterion.name!r} must have scores for one of the tied layers, but has none for {list(names)}"
         )
     return torch.stack(importances).mean(0)
+
+
+def _readers(graph: Any, group: Any, names: Mapping[nn.Module, str]) -> dict[str, Tensor]:
+    found = dict[str, Tensor]()
+    for item in group.items:
+        layer = item.dep.target.module
+        if graph.is_in_channel_pruning_fn(item.dep.handler) and isinstance(layer, WeightLayer):
+            channels = found.setdefault(names[layer], torch.full((layer.weight.shape[1],), -1))
+            channels[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
+    return found
 
 
 def _by_channel(rows: Tensor, channels: Tensor, width: int) -> Tensor:

@@ -1,13 +1,14 @@
 """Joint compression: all compressors together, and choices for them in any trained network."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from torch import Tensor, nn
 
 from compressors.blocks import BlockPruning, droppable
 from compressors.low_rank import LowRank, factorizable
-from compressors.pruning import ChannelPruning, prunable
+from compressors.pruning import prunable
 from compressors.quantization import Quantization
+from compressors.reconstruction_pruning import ReconstructionPruning
 from compressors.sharing import Sharing, shareable
 from compressors.sparsity import WeightPruning
 from nas import grids
@@ -17,7 +18,7 @@ from nas.space import Choice, Choices
 
 JOINT_COMPRESSORS: tuple[Compressor, ...] = (
     BlockPruning(),
-    ChannelPruning(unstated="follow"),
+    ReconstructionPruning(),
     LowRank(),
     WeightPruning(),
     Sharing(),
@@ -38,7 +39,13 @@ _AT_BIT_WIDTHS: tuple[tuple[str, tuple[Hashable, ...], frozenset[Hashable]], ...
 _SMALLEST_RANK, _SMALLEST_CODEBOOK = 0.25, 16
 
 
-def joint_choices(model: nn.Module, example: Tensor) -> Choices:
+def joint_choices(
+    model: nn.Module,
+    example: Tensor,
+    *,
+    ratios: Sequence[float] = PRUNING_RATIOS,
+    bits: Sequence[int] = BIT_WIDTHS,
+) -> Choices:
     """The choices of a joint compression of `model`, for `JOINT_COMPRESSORS` to apply.
 
     Whether each droppable block is dropped, a pruning ratio for each group of tied channels, a
@@ -47,7 +54,8 @@ def joint_choices(model: nn.Module, example: Tensor) -> Choices:
     of weights have a bit-width alone, as do those that factors or a codebook would not make
     smaller.
 
-    `example` is a batch of inputs, [N, …].
+    `example` is a batch of inputs, [N, …]; `ratios` are the pruning ratios and `bits` the bit-widths
+    to choose from.
 
     >>> import torch
     >>> model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
@@ -62,16 +70,17 @@ def joint_choices(model: nn.Module, example: Tensor) -> Choices:
 
     choices = [Choice(block, "drop", (False, True)) for block in blocks]
     choices += [
-        Choice(group[0], "prune", PRUNING_RATIOS, kept(group[0]))
+        Choice(group[0], "prune", tuple(ratios), kept(group[0]))
         for group in prunable(model, example)
     ]
     sizes = {name: layer.weight.numel() for name, layer in named_layers(model).items()}
     suitable = set(factorizable(model, _SMALLEST_RANK)) & set(shareable(model, _SMALLEST_CODEBOOK))
     for layer, size in sizes.items():
-        choices.append(Choice(layer, "bits", BIT_WIDTHS, kept(layer)))
+        choices.append(Choice(layer, "bits", tuple(bits), kept(layer)))
         if layer in suitable and 2 * size * len(sizes) >= sum(sizes.values()):
             choices += [
-                Choice(layer, kind, options, (f"{layer}.bits", bit_widths))
+                Choice(layer, kind, options, (f"{layer}.bits", bit_widths & set(bits)))
                 for kind, options, bit_widths in _AT_BIT_WIDTHS
+                if bit_widths & set(bits)
             ]
     return Choices(choices)

@@ -60,6 +60,11 @@ class Program:
         """The most bytes of tensors alive at once, one byte an element, when each is freed after its
         last reader.
         """
+        return max(self.tensors[0].size, *self.live_memory)
+
+    @property
+    def live_memory(self) -> list[int]:
+        """The bytes of tensors alive while each operation runs."""
         memory = list(range(len(self.tensors)))
         for index, operation in enumerate(self.operations):
             if isinstance(operation, Flatten):
@@ -69,9 +74,9 @@ class Program:
             for index, operation in enumerate(self.operations)
             for source in operation.inputs
         }
-        alive, peak = {0: self.tensors[0].size}, self.tensors[0].size
+        alive, live = {0: self.tensors[0].size}, list[int]()
         for index in range(len(self.operations)):
             alive[memory[index + 1]] = self.tensors[index + 1].size
-            peak = max(peak, sum(alive.values()))
+            live.append(sum(alive.values()))
             alive = {tensor: size for tensor, size in alive.items() if last.get(tensor, -1) > index}
-        return peak
+        return live

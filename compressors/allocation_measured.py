@@ -1,0 +1,58 @@
+"""The options and costs of a trained network that an allocation chooses from."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from compressors.allocation_problem import Live, Problem
+from compressors.group_options import GroupOptions, group_options
+from compressors.layer_options import layer_options
+from compressors.quantization import Quantization, quantize
+from nas.layers import named_layers
+from nas.lowering import lower_all_channels
+from nas.program import Program
+from nas.space import Choices
+
+# Neither multiply-accumulates nor memory depend on the bits of weights.
+BITS = 8
+
+
+def measured(model: nn.Module, images: Tensor, choices: Choices, method: Quantization) -> Problem:
+    """What `choices` do to the output of a trained network on `images`, [N, …], and to its costs."""
+    program = _program(model, images, method)
+    groups = group_options(model, images, choices)
+    layers = named_layers(model)
+    return Problem(
+        groups=groups,
+        layers=layer_options(model, images, choices, method),
+        channels={name: layer.weight.shape[0] for name, layer in layers.items()},
+        macs={
+            operation.name: operation.macs(signature)
+            for operation, signature in program.steps
+            if operation.name in layers
+        },
+        live=_live(program, groups, images, method),
+    )
+
+
+def _program(model: nn.Module, images: Tensor, method: Quantization) -> Program:
+    return lower_all_channels(quantize(model, BITS, images[:2], method), images[:2])
+
+
+def _live(
+    program: Program, groups: Mapping[str, GroupOptions], images: Tensor, method: Quantization
+) -> Live:
+    total = _bytes(program)
+    return Live(
+        total,
+        {
+            name: (total - _bytes(_program(group.halved, images, method))) / group.half
+            for name, group in groups.items()
+        },
+    )
+
+
+def _bytes(program: Program) -> NDArray[np.float64]:
+    return np.array(program.live_memory, np.float64)

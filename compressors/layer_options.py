@@ -1,0 +1,116 @@
+"""What each layer's bits, sparsity and rank do to the output of a trained network."""
+
+import copy
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from compressors.divergence import divergence, log_probabilities
+from compressors.low_rank import LowRank
+from compressors.quantization import Quantization
+from compressors.sparsity import WeightPruning
+from nas.layers import layers_at, named_layers, replace_modules
+from nas.packed.encodings import encode
+from nas.quantize import quantized_layer
+from nas.space import Choice, Choices
+
+KINDS = ("bits", "sparsity", "rank")
+
+
+@dataclass(frozen=True)
+class LayerOption:
+    """What a layer costs with these settings, such as {"bits": 3, "sparsity": 0.5}: bytes of its
+    coded weights, and the divergence of the network's output in nats if this layer alone has them.
+    """
+
+    settings: Mapping[str, Hashable]
+    size_bytes: int
+    divergence: float
+
+
+def settings_at(choices: Choices, site: str) -> list[dict[str, Hashable]]:
+    """All settings of the layer at a site: every combination of its bits, sparsity and rank that
+    can be active together. Other choices have their first option.
+    """
+    own = [choice for choice in choices if choice.site == site and choice.kind in KINDS]
+
+    def extended(
+        settings: dict[str, Hashable], rest: list[Choice]
+    ) -> Iterator[dict[str, Hashable]]:
+        if not rest:
+            yield settings
+            return
+        first, *others = rest
+        if _is_active(choices, first, settings):
+            for option in first.options:
+                yield from extended({**settings, first.kind: option}, others)
+        else:
+            yield from extended(settings, others)
+
+    return list(extended({}, own))
+
+
+def _is_active(choices: Choices, choice: Choice, settings: Mapping[str, Hashable]) -> bool:
+    if choice.when is None:
+        return True
+    parent = next(other for other in choices if other.name == choice.when[0])
+    of_parent = parent.options[0]
+    if parent.site == choice.site:
+        if parent.kind not in settings and parent.kind in KINDS:
+            return False
+        of_parent = settings.get(parent.kind, of_parent)
+    return of_parent in choice.when[1] and _is_active(choices, parent, settings)
+
+
+def layer_options(
+    model: nn.Module, images: Tensor, choices: Choices, method: Quantization
+) -> dict[str, tuple[LayerOption, ...]]:
+    """The options of each layer that has a choice of bits, by its dotted name.
+
+    Each is measured on `images`, [N, …], with the weights of this layer alone changed and all else
+    as it is; options that another one beats in bytes and divergence are left out.
+    """
+    wanted = log_probabilities(model, images)
+    sites = [name for name in named_layers(model) if f"{name}.bits" in {c.name for c in choices}]
+    return {
+        site: _worthwhile(
+            [
+                _measured(model, images, wanted, site, settings, method)
+                for settings in settings_at(choices, site)
+            ]
+        )
+        for site in sites
+    }
+
+
+def _measured(
+    model: nn.Module,
+    images: Tensor,
+    wanted: Tensor,
+    site: str,
+    settings: Mapping[str, Hashable],
+    method: Quantization,
+) -> LayerOption:
+    changed = copy.deepcopy(model)
+    for compressor in (LowRank(), WeightPruning()):
+        if compressor.kind in settings:
+            changed = compressor.apply(changed, {site: settings[compressor.kind]}, images)
+    bits, size = settings["bits"], 0
+    assert isinstance(bits, int)
+    for layer in set(layers_at(changed, site).values()):
+        quantized = quantized_layer(layer, bits, method.weights, method.weight_scales)
+        levels, _ = quantized.levels()
+        size += len(encode(levels.to(torch.int8).numpy(), bits).data)
+        changed = replace_modules(changed, {layer: quantized})
+    return LayerOption(settings, size, divergence(wanted, log_probabilities(changed, images)))
+
+
+def _worthwhile(options: list[LayerOption]) -> tuple[LayerOption, ...]:
+    """The options on the front of bytes and divergence, shortest first."""
+    front = list[LayerOption]()
+    for option in sorted(options, key=lambda option: (option.size_bytes, option.divergence)):
+        if not front or option.divergence < front[-1].divergence:
+            front.append(option)
+    return tuple(front)
