@@ -47,7 +47,7 @@ class _Spelling:
 
 
 def encode(weights: Weights, bits: int, newest: int = NEWEST_CODER) -> Encoded:
-    """The shortest encoding of `weights`; of those as short, the simplest.
+    """The shortest encoding of `weights`; of those as short, the one of the lowest version and number.
 
     `newest` is the last version of the format whose coders are tried.
     """
@@ -89,7 +89,9 @@ def _shorter(
     if data is None:
         return best
     found = Encoded(number + spelling.flag, codebook + data)
-    return min(filter(None, (best, found)), key=lambda each: (len(each.data), each.encoding))
+    return min(
+        filter(None, (best, found)), key=lambda each: (len(each.data), each.version, each.encoding)
+    )
 
 
 def decode(cursor: Cursor, encoding: int, bits: int, count: int) -> Weights:
