@@ -18,7 +18,7 @@ NEWEST_CODER = max(coder.version for coder in CODERS)
 
 # An estimate takes as long as so many symbols do.
 _FEW = 2**12
-_ESTIMATE_ERROR = 0.02
+_ESTIMATE_ERROR = 0.01
 
 
 @dataclass(frozen=True)
