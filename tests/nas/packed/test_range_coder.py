@@ -21,8 +21,8 @@ def skewed(count: int, width: int, share: float = 0.8) -> NDArray[np.uint8]:
 
 def alike(count: int, width: int) -> NDArray[np.uint8]:
     """Symbols that are mostly near the one before."""
-    walk: NDArray[np.int64] = np.cumsum(RNG.integers(-1, 2, count))
-    return (walk % 2**width).astype(np.uint8)
+    near: NDArray[np.uint8] = (np.cumsum(RNG.integers(-1, 2, count)) % 2**width).astype(np.uint8)
+    return near
 
 
 SERIES = [
