@@ -72,7 +72,7 @@ def compressed(
 
 
 def entropy_bytes(program: Program) -> float:
-    """The entropy of the levels of each layer, in bytes: what no code without contexts goes below."""
+    """The entropy of the levels of each layer, in bytes."""
     total = 0.0
     for layer in program.operations:
         if isinstance(layer, Layer):

@@ -65,7 +65,7 @@ def compress_to(
         labels: Their classes, [N]; without, the network's own answers are all that is learned.
         generator: The order of the batches.
         recipe: `epochs` at `lr` after the allocation, `finetune_epochs` at `finetune_lr` after each
-            repair.
+            repair, all with its `rate_penalty`.
         method: How weights and activations are quantized; by default as `Quantization` does.
 
     Raises:
