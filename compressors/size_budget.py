@@ -18,6 +18,7 @@ from nas.packed import pack
 from nas.quantize import integer_layer, quantized_layer
 from nas.training.distil import Distillation
 from nas.training.fit import fit, logits
+from nas.training.rate import with_rate_penalty
 from nas.training.recipe import Recipe
 
 CALIBRATION_SAMPLES = 256
@@ -64,7 +65,7 @@ def compress_to(
         labels: Their classes, [N]; without, the network's own answers are all that is learned.
         generator: The order of the batches.
         recipe: `epochs` at `lr` after the allocation, `finetune_epochs` at `finetune_lr` after each
-            repair.
+            repair, all with its `rate_penalty`.
         method: How weights and activations are quantized; by default as `Quantization` does.
 
     Raises:
@@ -82,7 +83,8 @@ def compress_to(
     quantized, bits = found.model, dict(found.bits)
     epochs, lr = recipe.epochs, recipe.lr
     for _ in range(1 + REPAIRS):
-        fit(quantized, task, recipe, epochs=epochs, lr=lr, loss=loss, generator=generator)
+        rated = with_rate_penalty(loss, quantized, recipe.rate_penalty)
+        fit(quantized, task, recipe, epochs=epochs, lr=lr, loss=rated, generator=generator)
         packed = pack(lower(snapped(quantized), calibration))
         if len(packed) <= size_bytes:
             return CompressedNetwork(packed, bits, quantized, found)

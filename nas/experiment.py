@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -97,7 +97,7 @@ class Experiment:
             "space": {**_describe(self.space), "choices": self.space.choices.digest},
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.describe(),
             "objective": self.objective.to_json(),
             "strategy": _describe(self.strategy),
             "teacher": _describe(self.teacher),

@@ -22,6 +22,7 @@ from nas.seeds import candidate_seed, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
 from nas.training.fit import Loss, Stop, accuracy, fit, never
+from nas.training.rate import with_rate_penalty
 from nas.training.recipe import Recipe
 from nas.training.slimming import with_gain_penalty
 
@@ -145,11 +146,12 @@ class Evaluator:
             return stop((*history, *finetuned))
 
         model = compress(model, design, self.compressors, self._calibration)
+        rated = with_rate_penalty(self.loss, model, self.recipe.rate_penalty)
         return model, history + fit_by_recipe(
             model,
             epochs=after,
             lr=self.recipe.finetune_lr,
-            loss=self.loss,
+            loss=rated,
             stop=stop_finetuning,
         )
 

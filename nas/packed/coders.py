@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.packed import bits, huffman
+from nas.packed import bits, huffman, range_coder
+from nas.packed.code_length import code_bytes
 from nas.packed.fields import Cursor, varint
 from nas.packed.huffman import Symbols
 from nas.packed.layout import ArtifactError, at_most
@@ -17,10 +18,15 @@ _GAP_WIDTHS = range(1, 13)
 class Coder:
     """`write` encodes symbols of a width of 1 to 8 bits, or returns None where it cannot; `read`
     decodes a number of symbols of a width.
+
+    `estimate` is nearly the length that `write` would take, in bytes, where it takes long to tell;
+    None where it does not. `version` is the first version of the format with this coder.
     """
 
     write: Callable[[Symbols, int], bytes | None]
     read: Callable[[Cursor, int, int], Symbols]
+    estimate: Callable[[Symbols, int], float] | None = None
+    version: int = 1
 
 
 def _write_raw(symbols: Symbols, width: int) -> bytes:
@@ -115,11 +121,40 @@ def _read_huffman(cursor: Cursor, count: int, width: int) -> Symbols:
     return upper << np.uint8(split) | lower.astype(np.uint8, copy=False)
 
 
+def _parts(symbols: Symbols, width: int) -> tuple[Symbols, int]:
+    """The upper bits that are range coded, and how many lower ones are not."""
+    split = max(width - range_coder.WIDEST, 0)
+    return symbols >> np.uint8(split), split
+
+
+def _write_range(symbols: Symbols, width: int) -> bytes | None:
+    if len(symbols) > range_coder.LONGEST:
+        return None
+    upper, split = _parts(symbols, width)
+    return bits.pack(symbols, split) + range_coder.encode(upper, width - split)
+
+
+def _read_range(cursor: Cursor, count: int, width: int) -> Symbols:
+    at_most("the symbols of a range coder", count, range_coder.LONGEST)
+    split = max(width - range_coder.WIDEST, 0)
+    lower = cursor.packed(count, split)
+    upper, used = range_coder.decode(cursor.rest, count, width - split)
+    cursor.take(used)
+    cursor.enter("weights")
+    return upper << np.uint8(split) | lower.astype(np.uint8, copy=False)
+
+
+def _range_bytes(symbols: Symbols, width: int) -> float:
+    upper, split = _parts(symbols, width)
+    return bits.packed_bytes(len(symbols), split) + code_bytes(upper, width - split)
+
+
 CODERS: tuple[Coder, ...] = (
     Coder(_write_raw, _read_raw),
     Coder(_write_mask, _read_mask),
     Coder(_write_gaps, _read_gaps),
     Coder(_write_huffman, _read_huffman),
+    Coder(_write_range, _read_range, _range_bytes, version=5),
 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.packed.coders import CODERS
+from nas.packed.coders import CODERS, Coder
 from nas.packed.fields import Cursor
 from nas.packed.layout import ArtifactError
 
@@ -13,6 +13,12 @@ Weights = NDArray[np.int8]
 
 CODEBOOK = 8
 """Added to the number of the coder where a codebook is written before the symbols."""
+NEWEST_CODER = max(coder.version for coder in CODERS)
+"""The first version of the format with all coders."""
+
+# An estimate takes as long as so many symbols do.
+_FEW = 2**12
+_ESTIMATE_ERROR = 0.01
 
 
 @dataclass(frozen=True)
@@ -22,41 +28,85 @@ class Encoded:
     encoding: int
     data: bytes
 
+    @property
+    def version(self) -> int:
+        """The first version of the format with this encoding."""
+        return CODERS[self.encoding % CODEBOOK].version
 
-def encode(weights: Weights, bits: int) -> Encoded:
-    """The shortest encoding of `weights`; of those as short, the simplest."""
+
+@dataclass(frozen=True)
+class _Spelling:
+    """Weights as symbols of an alphabet, what stands before their code, and what its number has
+    added.
+    """
+
+    symbols: NDArray[np.uint8]
+    width: int
+    codebook: bytes
+    flag: int
+
+
+def encode(weights: Weights, bits: int, newest: int = NEWEST_CODER) -> Encoded:
+    """The shortest encoding of `weights`; of those as short, the one of the lowest version and number.
+
+    `newest` is the last version of the format whose coders are tried.
+    """
     values = np.unique(weights.ravel().view(np.uint8)).view(np.int8)
-    candidates = _encodings(weights, _levels(bits), 0, b"")
+    spellings = [_spelling(weights, _levels(bits), b"", 0)]
     # A codebook that does not shorten the symbols cannot pay off.
     if _width(values) < bits:
-        candidates += _encodings(
-            weights, values, CODEBOOK, bytes([len(values) - 1]) + values.tobytes()
-        )
-    return min(candidates, key=lambda encoded: (len(encoded.data), encoded.encoding))
+        codebook = bytes([len(values) - 1]) + values.tobytes()
+        spellings.append(_spelling(weights, values, codebook, CODEBOOK))
+    best: Encoded | None = None
+    # What is quickly written first: the others can often be ruled out then.
+    for number, coder in sorted(enumerate(CODERS), key=lambda pair: pair[1].estimate is not None):
+        for spelling in spellings:
+            if coder.version <= newest and (number == 0 or spelling.width > 0):
+                best = _shorter(best, number, coder, spelling)
+    assert best is not None
+    return best
 
 
-def _encodings(
-    weights: Weights, alphabet: NDArray[np.int8], flag: int, codebook: bytes
-) -> list[Encoded]:
+def _spelling(
+    weights: Weights, alphabet: NDArray[np.int8], codebook: bytes, flag: int
+) -> _Spelling:
     symbol_of = np.zeros(256, np.uint8)
     symbol_of[alphabet.view(np.uint8)] = np.arange(len(alphabet))
     symbols = _translate(weights.ravel().view(np.uint8), symbol_of)
-    coders = CODERS if len(alphabet) > 1 else CODERS[:1]
-    written = [
-        (number, coder.write(symbols, _width(alphabet))) for number, coder in enumerate(coders)
-    ]
-    return [Encoded(number + flag, codebook + data) for number, data in written if data is not None]
+    return _Spelling(symbols, _width(alphabet), codebook, flag)
+
+
+def _shorter(
+    best: Encoded | None, number: int, coder: Coder, spelling: _Spelling
+) -> Encoded | None:
+    """What the coder makes of the weights if it is shorter than `best`, or as short and simpler."""
+    symbols, width, codebook = spelling.symbols, spelling.width, spelling.codebook
+    if best is not None and coder.estimate is not None and len(symbols) > _FEW:
+        least = (1 - _ESTIMATE_ERROR) * coder.estimate(symbols, width) + len(codebook)
+        if least > len(best.data):
+            return best
+    data = coder.write(symbols, width)
+    if data is None:
+        return best
+    found = Encoded(number + spelling.flag, codebook + data)
+    return min(
+        filter(None, (best, found)), key=lambda each: (len(each.data), each.version, each.encoding)
+    )
 
 
 def decode(cursor: Cursor, encoding: int, bits: int, count: int) -> Weights:
     """The next `count` weights of `bits` bits.
 
     Raises:
-        ArtifactError: if they are missing or malformed.
+        ArtifactError: if they are missing or malformed, or encoded as in a later version than that
+            of the file.
     """
     coder, shared = encoding % CODEBOOK, encoding >= CODEBOOK
-    if coder >= len(CODERS):
-        raise ArtifactError(f"the coder of weights must be 0 to {len(CODERS) - 1}, but is {coder}")
+    known = [number for number, each in enumerate(CODERS) if each.version <= cursor.version]
+    if coder not in known:
+        raise ArtifactError(
+            f"the coder of weights must be 0 to {max(known)} in version {cursor.version}, but is {coder}"
+        )
     alphabet = _read_codebook(cursor) if shared else _levels(bits)
     if len(alphabet) == 1 and coder != 0:
         raise ArtifactError(f"a codebook of one value must have coder 0, but has {coder}")

@@ -40,16 +40,18 @@ class Cursor:
     """Reads `data` from front to back, and records in `entries` what each byte was for.
 
     `offset` is the position of the next byte, `field` that of the field which was read last, or
-    could not be read. `layer` is the name that entries are recorded under.
+    could not be read. `layer` is the name that entries are recorded under, `version` that of the
+    format, which decides what may follow.
 
     Raises:
         ArtifactError: if a field is truncated or not in its shortest form.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, version: int = 1) -> None:
         self.offset = 0
         self.field = 0
         self.layer = ""
+        self.version = version
         self.entries: list[Entry] = []
         self._data = data
         self._entered = 0

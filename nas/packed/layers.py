@@ -10,7 +10,7 @@ from nas.packed.coders import most_bytes
 from nas.packed.encodings import decode, encode
 from nas.packed.fields import Cursor, pair, varint
 from nas.packed.layout import AFFINE, MAX_ELEMENTS, ArtifactError, at_most
-from nas.packed.record import Record
+from nas.packed.record import Record, Written
 from nas.packed.scalings import read_multipliers, read_type, write_multipliers, write_scaled_type
 from nas.program.operations import Conv, Layer, Linear
 from nas.program.scaling import Scaling
@@ -21,10 +21,10 @@ Arrays = tuple[Scaling, IntegerWeights, NDArray[np.int32]]
 """The fields of a layer in their order, behind its name and inputs."""
 
 
-def _write(layer: Layer, signature: Signature) -> bytes:
-    encoded = encode(layer.weights.values, layer.weights.bits)
+def _write(layer: Layer, signature: Signature, newest: int) -> Written:
+    encoded = encode(layer.weights.values, layer.weights.bits, newest)
     width = bits.signed_width(layer.biases)
-    return b"".join(
+    data = b"".join(
         (
             _structure(layer, signature, encoded.encoding),
             write_multipliers(layer.scaling),
@@ -33,6 +33,7 @@ def _write(layer: Layer, signature: Signature) -> bytes:
             encoded.data,
         )
     )
+    return Written(data, encoded.version)
 
 
 def _structure(layer: Layer, signature: Signature, encoding: int) -> bytes:

@@ -1,4 +1,5 @@
-"""The packed file, byte by byte; with nas.packed.records enough to write a reader from.
+"""The packed file, byte by byte; with nas.packed.records and nas.packed.range_coder enough to write a
+reader from.
 
 A byte is unsigned. A varint is LEB128: seven bits in each byte, the lowest first, the top bit set
 on all but the last byte; it is at most 2³² - 1, in as few bytes as possible. A pair is two numbers
@@ -6,8 +7,8 @@ a, b: one varint 2a if they are equal, else the varints 2a + 1 and b. float32, u
 little-endian. Packed bits fill each byte from its top bit down, the highest bit of a number first,
 and end on a whole byte, padded with zero bits; negative numbers are in two's complement.
 
-A file has the lowest version with all of its kinds, but at least 2: version 1 is only read. Version
-1 has other biases; later versions differ in their kinds alone.
+A file has the lowest version with all of its kinds and coders, but at least 2: version 1 is only
+read. Version 1 has other biases; later versions differ in their kinds and coders alone.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · uint32 CRC-32 (the one of zlib) of all bytes before it
@@ -39,6 +40,8 @@ Symbols of `width` bits are written by one of the coders:
     3 huffman    byte split · a length of four bits for each upper part, packed · lower parts of `split` bits, packed · codes.
                  The upper part of a symbol, its `width - split` top bits, is written as a canonical Huffman code: of the
                  length listed (0: does not occur), codes numbered by length, then by upper part. Lengths leave no code unused.
+    4 range      since version 5, for at most 2^20 symbols: lower parts of width - 4 bits, packed, if that is above 0 · the
+                 upper parts, of up to 4 bits, as nas.packed.range_coder specifies
 """
 
 MAGIC = b"\x89NAS"

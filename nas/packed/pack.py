@@ -16,7 +16,7 @@ from nas.packed.layout import (
     at_most,
 )
 from nas.packed.limits import check_sizes
-from nas.packed.records import RECORDS
+from nas.packed.records import NEWEST, RECORDS
 from nas.packed.scalings import write_type
 from nas.program.operations import Layer, Operation
 from nas.program.program import Program
@@ -24,18 +24,24 @@ from nas.program.program import Program
 _BY_KIND = {record.kind: (code, record) for code, record in RECORDS.items()}
 
 
-def pack(program: Program) -> bytes:
+def pack(program: Program, newest: int = NEWEST) -> bytes:
     """The file of `program`; programs that differ in the names of operations alone give equal bytes.
 
+    `newest` is the last version that the file may have, for readers that know no later one. The
+    file has the lowest that its contents need.
+
     Raises:
-        ArtifactError: if the program is larger than a file may be, or a scale is no float32.
+        ArtifactError: if the program is larger than a file may be, a scale is no float32, or an
+            operation needs a later version than `newest`.
     """
-    _check(program)
-    parts = [_head(program)]
+    _check(program, newest)
+    parts, versions = [], [FIRST_WRITTEN]
     for index, (operation, signature) in enumerate(program.steps):
         code, record = _BY_KIND[type(operation)]
-        parts += [_start(operation, index, code), record.write(operation, signature)]
-    body = b"".join(parts)
+        written = record.write(operation, signature, newest)
+        parts += [_start(operation, index, code), written.data]
+        versions.append(written.version)
+    body = _head(program, max(versions)) + b"".join(parts)
     return body + struct.pack("<I", zlib.crc32(body))
 
 
@@ -50,20 +56,25 @@ def flash_bytes(program: Program) -> int:
     Raises:
         ArtifactError: if the program is larger than a file may be, or a scale is no float32.
     """
-    _check(program)
-    total = len(_head(program)) + CHECKSUM_BYTES
+    _check(program, NEWEST)
+    total = len(_head(program, NEWEST)) + CHECKSUM_BYTES
     for index, (operation, signature) in enumerate(program.steps):
         code, record = _BY_KIND[type(operation)]
         total += len(_start(operation, index, code)) + record.flash_bytes(operation, signature)
     return total
 
 
-def _check(program: Program) -> None:
+def _check(program: Program, newest: int) -> None:
+    if not FIRST_WRITTEN <= newest <= NEWEST:
+        raise ArtifactError(
+            f"files are written in versions {FIRST_WRITTEN} to {NEWEST}, but got {newest}"
+        )
     at_most("the operations of a program", len(program.operations), MAX_OPERATIONS)
     at_most("the elements of the input", program.tensors[0].size, MAX_INPUT)
     weights = 0
     for index, (operation, signature) in enumerate(program.steps):
         try:
+            at_most("the version that it needs", _BY_KIND[type(operation)][1].version, newest)
             check_sizes(operation, signature)
             if isinstance(operation, Layer):
                 at_most("the weights of a layer", operation.weights.size, MAX_ELEMENTS)
@@ -75,10 +86,9 @@ def _check(program: Program) -> None:
     at_most("the weights of a program", weights, MAX_WEIGHTS)
 
 
-def _head(program: Program) -> bytes:
+def _head(program: Program, version: int) -> bytes:
     first = program.tensors[0]
     shape = bytes([len(first.shape)]) + b"".join(map(varint, first.shape))
-    version = max(FIRST_WRITTEN, *(_BY_KIND[type(each)][1].version for each in program.operations))
     return MAGIC + bytes([version]) + varint(len(program.operations)) + shape + write_type(first)
 
 

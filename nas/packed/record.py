@@ -12,17 +12,26 @@ Kind = TypeVar("Kind", bound=Operation)
 
 
 @dataclass(frozen=True)
+class Written:
+    """The fields of an operation as bytes, and the first version of the format that has them."""
+
+    data: bytes
+    version: int
+
+
+@dataclass(frozen=True)
 class Record(Generic[Kind]):
     """Writer and reader of one class of operations, apart from their code and their sources.
 
-    `read` takes the indices of the sources and the type of the first, and returns the operation and
-    the type of its result, whose shape does not count: the operation determines it. `plain_bytes`
-    is the length of a record with uncompressed arrays; None if no array is ever compressed.
-    `version` is the first version of the format with such operations.
+    `write` takes the newest version of the format that may be needed. `read` takes the indices of
+    the sources and the type of the first, and returns the operation and the type of its result,
+    whose shape does not count: the operation determines it. `plain_bytes` is the length of a record
+    with uncompressed arrays; None if no array is ever compressed. `version` is the first version of
+    the format with such operations.
     """
 
     kind: type[Kind]
-    write: Callable[[Kind, Signature], bytes]
+    write: Callable[[Kind, Signature, int], Written]
     read: Callable[[Cursor, tuple[int, ...], TensorType], tuple[Kind, TensorType]]
     plain_bytes: Callable[[Kind, Signature], int] | None = None
     version: int = 1
@@ -30,5 +39,20 @@ class Record(Generic[Kind]):
     def flash_bytes(self, operation: Kind, signature: Signature) -> int:
         """The length of the record with uncompressed arrays."""
         if self.plain_bytes is None:
-            return len(self.write(operation, signature))
+            return len(self.write(operation, signature, self.version).data)
         return self.plain_bytes(operation, signature)
+
+
+def of_one_version(
+    kind: type[Kind],
+    write: Callable[[Kind, Signature], bytes],
+    read: Callable[[Cursor, tuple[int, ...], TensorType], tuple[Kind, TensorType]],
+    plain_bytes: Callable[[Kind, Signature], int] | None = None,
+    version: int = 1,
+) -> Record[Kind]:
+    """The record of operations that need no later version than their kind, whatever they hold."""
+
+    def written(operation: Kind, signature: Signature, _: int) -> Written:
+        return Written(write(operation, signature), version)
+
+    return Record(kind, written, read, plain_bytes, version)

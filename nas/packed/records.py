@@ -38,10 +38,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.packed import bits
+from nas.packed.encodings import NEWEST_CODER
 from nas.packed.fields import Cursor, pair, varint
 from nas.packed.layers import CONV, LINEAR
 from nas.packed.layout import FIRST_WRITTEN, at_most
-from nas.packed.record import Record
+from nas.packed.record import Record, of_one_version
 from nas.packed.scalings import (
     read_multipliers,
     read_scaled,
@@ -218,18 +219,18 @@ _SLOPE_BITS = 17
 RECORDS: Mapping[int, Record[Any]] = {
     0: CONV,
     1: LINEAR,
-    2: Record(Add, _write_join, _read_join(Add, len)),
-    3: Record(Mul, _write_join, _read_join(Mul, _one)),
-    4: Record(Concat, _write_join, _read_join(Concat, len)),
-    5: Record(MaxPool, _write_max_pool, _read_max_pool),
-    6: Record(AvgPool, _write_avg_pool, _read_avg_pool),
-    7: Record(Gather, _write_gather, _read_gather),
-    8: Record(Flatten, _write_flatten, _read_flatten),
-    9: Record(Upsample, _write_upsample, _read_upsample),
-    10: Record(Lut, _write_lut, _read_lut, _lut_bytes),
-    11: Record(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
-    12: Record(Pad, _write_pad, _read_pad, version=4),
+    2: of_one_version(Add, _write_join, _read_join(Add, len)),
+    3: of_one_version(Mul, _write_join, _read_join(Mul, _one)),
+    4: of_one_version(Concat, _write_join, _read_join(Concat, len)),
+    5: of_one_version(MaxPool, _write_max_pool, _read_max_pool),
+    6: of_one_version(AvgPool, _write_avg_pool, _read_avg_pool),
+    7: of_one_version(Gather, _write_gather, _read_gather),
+    8: of_one_version(Flatten, _write_flatten, _read_flatten),
+    9: of_one_version(Upsample, _write_upsample, _read_upsample),
+    10: of_one_version(Lut, _write_lut, _read_lut, _lut_bytes),
+    11: of_one_version(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
+    12: of_one_version(Pad, _write_pad, _read_pad, version=4),
 }
 
-NEWEST = max(FIRST_WRITTEN, *(record.version for record in RECORDS.values()))
+NEWEST = max(FIRST_WRITTEN, NEWEST_CODER, *(record.version for record in RECORDS.values()))
 """The newest version of the format."""

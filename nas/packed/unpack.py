@@ -53,7 +53,7 @@ def ledger(data: bytes) -> tuple[Entry, ...]:
 def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
     cursor = Cursor(memoryview(data)[:-CHECKSUM_BYTES])
     with _placed(cursor):
-        version = _header(cursor)
+        cursor.version = _header(cursor)
     (stored,), computed = (
         struct.unpack("<I", data[-CHECKSUM_BYTES:]),
         zlib.crc32(data[:-CHECKSUM_BYTES]),
@@ -62,7 +62,7 @@ def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
         place, found = len(data) - CHECKSUM_BYTES, f"{stored:08x}: the file is damaged or not whole"
         raise ArtifactError(f"byte {place}: the checksum must be {computed:08x}, but is {found}")
     with _placed(cursor):
-        program = _program(cursor, version)
+        program = _program(cursor)
     return program, (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES))
 
 
@@ -90,7 +90,7 @@ def _header(cursor: Cursor) -> int:
     return version
 
 
-def _program(cursor: Cursor, version: int) -> Program:
+def _program(cursor: Cursor) -> Program:
     count = cursor.varint()
     at_most("the operations of a program", count, MAX_OPERATIONS)
     cursor.enter("header")
@@ -98,13 +98,13 @@ def _program(cursor: Cursor, version: int) -> Program:
     tensors, operations, weights = [_input(cursor)], list[Operation](), 0
     for index in range(count):
         cursor.layer = str(index)
-        operation, result = _operation(cursor, version, tensors)
+        operation, result = _operation(cursor, tensors)
         operations.append(operation)
         tensors.append(result)
         if isinstance(operation, Layer):
             weights += operation.weights.size
             at_most("the weights of a program", weights, MAX_WEIGHTS)
-            if version == 1:
+            if cursor.version == 1:
                 operations[-1] = from_version_1(operation)
     cursor.layer = ""
     at_most("the bytes behind the last operation", len(cursor.rest), 0)
@@ -122,10 +122,8 @@ def _input(cursor: Cursor) -> TensorType:
     return tensor
 
 
-def _operation(
-    cursor: Cursor, version: int, tensors: Sequence[TensorType]
-) -> tuple[Operation, TensorType]:
-    code, index = cursor.byte(), len(tensors) - 1
+def _operation(cursor: Cursor, tensors: Sequence[TensorType]) -> tuple[Operation, TensorType]:
+    version, code, index = cursor.version, cursor.byte(), len(tensors) - 1
     known = {known: record for known, record in RECORDS.items() if record.version <= version}
     if code not in known:
         raise ArtifactError(

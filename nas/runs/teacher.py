@@ -1,6 +1,5 @@
 """The training loss of an experiment: cross-entropy, or distillation from its teacher."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -39,7 +38,7 @@ def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
             )
         if teacher.epochs > 0:
             # Named after all that determines it, so that a changed experiment trains another.
-            name = checkpoint.digest(model, task.digest, asdict(recipe), teacher.epochs, seed)
+            name = checkpoint.digest(model, task.digest, recipe.describe(), teacher.epochs, seed)
             path = out / f"teacher-{name}.npz"
             if not checkpoint.load(model, path):
                 fit(

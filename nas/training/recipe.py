@@ -1,7 +1,10 @@
 """How a candidate is trained."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+_LATER: Mapping[str, float] = {"rate_penalty": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,11 +15,12 @@ class Recipe:
     `lr` and `finetune_lr` are the peak learning rates of the phases. Batches have `batch_size`
     samples, or a few less, so that all are nearly of one size; `weight_decay` is that of AdamW. The
     loss of the first phase has `gain_penalty` times the L1 norm of the gains of batch
-    normalization. With no epochs in either phase, a candidate is measured as built and compressed.
+    normalization, that of the second `rate_penalty` times the mean bits that a quantized weight
+    takes. With no epochs in either phase, a candidate is measured as built and compressed.
 
     Raises:
         ValueError: if a number of epochs is negative, the batch size is below 2, which batch
-            normalization needs, a learning rate is not positive, or the weight decay or the penalty
+            normalization needs, a learning rate is not positive, or the weight decay or a penalty
             is negative.
     """
 
@@ -27,6 +31,7 @@ class Recipe:
     finetune_lr: float = 2e-3
     weight_decay: float = 1e-2
     gain_penalty: float = 0.0
+    rate_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.finetune_epochs) < 0:
@@ -39,10 +44,20 @@ class Recipe:
             raise ValueError(
                 f"batch size must be 2 or more, learning rates positive and weight decay not negative, but got {self}"
             )
-        if not 0.0 <= self.gain_penalty < math.inf:
-            raise ValueError(
-                f"the penalty on gains must be finite and not negative, but got {self.gain_penalty}"
-            )
+        for what, penalty in (("gains", self.gain_penalty), ("rate", self.rate_penalty)):
+            if not 0.0 <= penalty < math.inf:
+                raise ValueError(
+                    f"the penalty on {what} must be finite and not negative, but got {penalty}"
+                )
+
+    def describe(self) -> dict[str, int | float]:
+        """The fields as JSON. Those that runs of before do not have are left out where they change
+        nothing, so that such runs are resumed.
+        """
+        fields: dict[str, int | float] = asdict(self)
+        return {
+            name: value for name, value in fields.items() if (name, value) not in _LATER.items()
+        }
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
         """The epochs of both phases if there are `epochs` in all, 1 or more, in the recipe's

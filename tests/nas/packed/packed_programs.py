@@ -93,3 +93,16 @@ def small(build: Build) -> Program:
     builder.linear(len(builder.operations), bits=4, affine=True)
     program: Program = builder.program()
     return program
+
+
+def range_coded(build: Build) -> Program:
+    """Three layers of 144 weights that range coders write, because neighbours are alike: plain, with
+    lower bits and with a codebook.
+    """
+    builder, places = build((12,)), np.arange(144)
+    slow, fast = places // 10 - 7, places * 7 % 4
+    for values, bits in ((slow, 4), (4 * slow + fast, 6), (np.array([-90, 5, 77])[slow % 3], 8)):
+        weights = values.astype(np.int8).reshape(12, 12)
+        builder.linear(len(builder.operations), weights, bits, affine=False)
+    program: Program = builder.program()
+    return program

@@ -49,3 +49,10 @@ def test_the_shortest_of_three_codings_is_taken() -> None:
     assert most_bytes(1000, 10, 4) == -(-10 * (10 + 4) // 8) + 4
     # 40 weights and 960 >> 8 fillers.
     assert most_bytes(1000, 40, 4) == -(-(40 + 3) * (8 + 4) // 8) + 4
+
+
+def test_range_coders_leave_long_layers_to_others() -> None:
+    symbols = np.zeros(2**20 + 1, np.uint8)
+    assert CODERS[4].write(symbols, 1) is None
+    assert CODERS[4].write(symbols[:3000], 1) is not None
+    assert [coder.version for coder in CODERS] == [1, 1, 1, 1, 5]

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas.packed.encodings import encode
 from nas.packed.layout import ArtifactError
 from nas.packed.pack import pack
 from nas.packed.unpack import ledger, unpack
 from nas.program.program import Program
-from tests.nas.packed.packed_programs import seal, small
+from tests.nas.packed.packed_programs import layers, range_coded, seal, small
 
 Build = Callable[..., Any]
 
@@ -20,8 +21,14 @@ Build = Callable[..., Any]
 Programs = st.SearchStrategy[Program]
 
 
-def test_a_file_cut_anywhere_is_refused(build: Build) -> None:
-    packed = pack(small(build))
+def test_what_is_damaged_here_is_range_coded(build: Build) -> None:
+    weights = [layer.weights for layer in layers(range_coded(build))]
+    assert [encode(each.values, each.bits).encoding for each in weights] == [4, 4, 12]
+
+
+@pytest.mark.parametrize("make", [small, range_coded])
+def test_a_file_cut_anywhere_is_refused(make: Build, build: Build) -> None:
+    packed = pack(make(build))
     for cut in range(len(packed)):
         with pytest.raises(ArtifactError, match=r"^byte \d"):
             unpack(packed[:cut])
@@ -63,17 +70,33 @@ def is_valid(data: bytes) -> bool:
     return True
 
 
-def test_a_sealed_file_with_any_byte_flipped_is_valid_or_refused(build: Build) -> None:
+@pytest.mark.parametrize(
+    ("make", "flips"), [(small, (0x01, 0x02, 0x80, 0xFF)), (range_coded, (0x01, 0x80))]
+)
+def test_a_sealed_file_with_any_byte_flipped_is_valid_or_refused(
+    make: Build, flips: tuple[int, ...], build: Build
+) -> None:
     """The checksum matches the damaged bytes, so the reader's other checks must hold."""
-    body = pack(small(build))[:-4]
+    body = pack(make(build))[:-4]
     flipped = [
         body[:i] + bytes([body[i] ^ flip]) + body[i + 1 :]
         for i in range(len(body))
-        for flip in (0x01, 0x02, 0x80, 0xFF)
+        for flip in flips
     ]
     with memory_limit(256 << 20):
         valid = sum(is_valid(seal(damaged)) for damaged in flipped)
     assert 100 < valid < len(flipped) - 100
+
+
+def test_damage_to_range_codes_is_seen_where_the_checksum_matches(build: Build) -> None:
+    program = range_coded(build)
+    packed, code = pack(program), encode(layers(program)[0].weights.values, 4).data
+    begin = packed.index(code)
+    refused = sum(
+        not is_valid(seal(packed[:place] + bytes([packed[place] ^ 0x20]) + packed[place + 1 : -4]))
+        for place in range(begin, begin + len(code))
+    )
+    assert refused > 0.9 * len(code)
 
 
 @settings(deadline=None, max_examples=300)

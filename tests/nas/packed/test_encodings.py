@@ -8,7 +8,7 @@ from nas.packed.encodings import CODEBOOK, Encoded, decode, encode
 from nas.packed.fields import Cursor
 from nas.packed.layout import ArtifactError
 
-RAW, MASK, GAPS, HUFFMAN = range(4)
+RAW, MASK, GAPS, HUFFMAN, RANGE = range(5)
 RNG = np.random.default_rng(0)
 
 
@@ -27,7 +27,7 @@ def chosen(values: list[int], count: int, shares: list[float] | None = None) -> 
 
 
 def read(encoded: Encoded, bits: int, count: int) -> NDArray[np.int8]:
-    cursor = Cursor(memoryview(encoded.data))
+    cursor = Cursor(memoryview(encoded.data), encoded.version)
     weights = decode(cursor, encoded.encoding, bits, count)
     assert len(cursor.rest) == 0
     assert sum(entry.bytes for entry in cursor.entries) == len(encoded.data)
@@ -83,12 +83,46 @@ def read(encoded: Encoded, bits: int, count: int) -> NDArray[np.int8]:
         ),
     ],
 )
-def test_the_encoding_is_the_shortest(
+def test_the_encoding_is_the_shortest_without_a_range_coder(
     weights: NDArray[np.int8], bits: int, encoding: int, size: int | None
 ) -> None:
-    encoded = encode(weights, bits)
+    encoded = encode(weights, bits, newest=4)
     assert encoded.encoding == encoding
     assert size is None or len(encoded.data) == size
+    np.testing.assert_array_equal(read(encoded, bits, len(weights)), weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "bits", "encoding", "least"),
+    [
+        pytest.param(chosen([-1, 0, 1], 5000, [0.05, 0.9, 0.05]), 2, RANGE, 0, id="mostly zeros"),
+        pytest.param(
+            chosen([-90, -3, 5, 77], 5000, [0.91, 0.03, 0.03, 0.03]),
+            8,
+            CODEBOOK + RANGE,
+            0,
+            id="one of four is frequent",
+        ),
+        pytest.param(
+            (np.arange(3000) // 12 - 125).astype(np.int8), 8, RANGE, 0, id="neighbours are alike"
+        ),
+        pytest.param(np.resize([1, 1, -1], 3000).astype(np.int8), 1, RANGE, 0, id="regular signs"),
+        pytest.param(chosen([-1, 1], 9000), 1, RAW, 1, id="signs"),
+        pytest.param(chosen([*range(-7, 8)], 100), 4, RAW, 2, id="all levels as frequent"),
+        pytest.param(np.full(17, -1, np.int8), 1, CODEBOOK + RAW, 2, id="as short is not shorter"),
+    ],
+)
+def test_range_coded_is_what_is_shorter_so(
+    weights: NDArray[np.int8], bits: int, encoding: int, least: int
+) -> None:
+    encoded, others = encode(weights, bits), encode(weights, bits, newest=4)
+    assert encoded.encoding == encoding
+    assert others.encoding % CODEBOOK < RANGE
+    if encoding % CODEBOOK == RANGE:
+        assert len(encoded.data) < len(others.data)
+        assert (encoded.version, others.version) == (5, 1)
+    else:
+        assert encoded == others
     np.testing.assert_array_equal(read(encoded, bits, len(weights)), weights)
 
 
@@ -136,19 +170,19 @@ def test_bell_shaped_weights_cost_little_more_than_their_entropy(bits: int) -> N
     assert len(encode(weights, bits).data) < len(weights) / 8 * (entropy + 0.08) + 40
 
 
-@pytest.mark.parametrize("encoding", [*range(4), *range(CODEBOOK, CODEBOOK + 4)])
+@pytest.mark.parametrize("encoding", [*range(5), *range(CODEBOOK, CODEBOOK + 5)])
 @pytest.mark.parametrize("count", [100, 2**16, 2**26])
 def test_missing_bytes_are_refused(encoding: int, count: int) -> None:
     for data in (b"", b"\x01", b"\x02\x01\x02\x03", b"\x01\x01\x02\x03"):
         with pytest.raises(ArtifactError):
-            decode(Cursor(memoryview(data)), encoding, 8, count)
+            decode(Cursor(memoryview(data), 5), encoding, 8, count)
 
 
 @pytest.mark.parametrize(
     ("encoding", "data", "message"),
     [
-        (4, b"\0", "coder of weights must be 0 to 3, but is 4"),
-        (CODEBOOK + 7, b"\0", "coder of weights must be 0 to 3, but is 7"),
+        (5, b"\0", "coder of weights must be 0 to 4 in version 5, but is 5"),
+        (CODEBOOK + 7, b"\0", "coder of weights must be 0 to 4 in version 5, but is 7"),
         (CODEBOOK + RAW, b"\x01\x05\x05\0", r"must ascend as unsigned bytes, but are \[5, 5\]"),
         (CODEBOOK + RAW, b"\x01\xff\x05\0", r"must ascend as unsigned bytes, but are \[-1, 5\]"),
         (CODEBOOK + RAW, b"\x02\1\2\3\x00\x00\x03", r"symbols must lie in 0 … 2, but one is 3"),
@@ -161,13 +195,22 @@ def test_missing_bytes_are_refused(encoding: int, count: int) -> None:
         (GAPS, b"\x01\x04\xc0\x10", "place of a symbol must be at most 11, but got 12"),
         (HUFFMAN, b"\x04", "split must be at most 3, but got 4"),
         (HUFFMAN, b"\x03\x12" + bytes(7), "no code unused"),
+        (RANGE, b"", "the codes of 12 symbols must follow"),
+        (RANGE, b"\x80\1\0\1\0\1" + bytes(9), "must end at 0 … 65,535, but ends at"),
     ],
 )
 def test_what_is_no_encoding_of_12_weights_is_refused(
     encoding: int, data: bytes, message: str
 ) -> None:
     with pytest.raises(ArtifactError, match=message):
-        decode(Cursor(memoryview(data)), encoding, 4, 12)
+        decode(Cursor(memoryview(data), 5), encoding, 4, 12)
+
+
+def test_a_range_coder_is_refused_in_a_file_of_a_lower_version() -> None:
+    encoded = encode((np.arange(300) // 20 - 7).astype(np.int8), 4)
+    assert encoded.encoding == RANGE
+    with pytest.raises(ArtifactError, match="must be 0 to 3 in version 4, but is 4"):
+        decode(Cursor(memoryview(encoded.data), 4), RANGE, 4, 300)
 
 
 def test_the_last_place_can_be_reached_by_a_gap() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nas.packed.encodings import encode
+from nas.packed.layout import ArtifactError
 from nas.packed.pack import pack
 from nas.packed.records import RECORDS
 from nas.packed.unpack import unpack
@@ -193,6 +195,31 @@ def pad() -> Program:
     )
 
 
+def range_coder() -> Program:
+    """The coder that version 5 adds: of each number of bits, with a codebook, with zero points, and
+    beside a kind of a later version than 2.
+    """
+    layers = list[Operation]()
+    for index, bits in enumerate((1, 2, 3, 4, 6, 8)):
+        # Neighbours are alike, and small weights frequent.
+        walk = np.cumsum(numbers(-2, 2, 1000 + index)[index:]) // 3
+        top, low = max(2 ** (bits - 1) - 1, 1), 2 ** max(bits - 4, 0)
+        walk = walk * low + numbers(0, low - 1, 1000)
+        values = np.where(walk % 7 < 3, 1, -1) if bits == 1 else walk % (2 * top + 1) - top
+        layers.append(linear(index + 2, values.reshape((25, 40) if index % 2 else (40, 25)), bits))
+    shared = np.array([-90, -90, -90, -90, 5, 77])[np.sort(numbers(0, 5, 1000)) ^ 1]
+    affine = linear(9, (np.cumsum(numbers(-1, 1, 1000)) % 16 - 8).reshape(25, 40), 4)
+    zeros = (numbers(0, 15, 25)).astype(np.uint8)
+    return program(
+        TensorType((25,), 0.5, 128, 8),
+        PRelu("prelu", (0,), scaling(1), numbers(-(2**16) + 1, 2**16 - 1, 25).astype(np.int32)),
+        Gather("gather", (1,), np.arange(25, dtype=np.int32)),
+        *layers,
+        linear(8, shared.reshape(40, 25), 8),
+        replace(affine, weights=replace(affine.weights, zero_points=zeros)),
+    )
+
+
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
@@ -208,6 +235,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v2_zero_points": zero_points,
     "v3_prelu": prelu,
     "v4_pad": pad,
+    "v5_range_coder": range_coder,
 }
 
 
@@ -220,7 +248,31 @@ def test_files_of_every_version_open(
 
 @pytest.mark.parametrize("name", [name for name in GOLDEN if not name.startswith("v1")])
 def test_programs_are_still_written_as_the_same_bytes(name: str) -> None:
-    assert pack(GOLDEN[name]()) == (FOLDER / f"{name}.bin").read_bytes()
+    assert pack(GOLDEN[name](), newest=int(name[1])) == (FOLDER / f"{name}.bin").read_bytes()
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if not name.startswith("v1")])
+def test_a_file_has_the_lowest_version_that_it_needs(name: str) -> None:
+    version = int(name[1])
+    assert (FOLDER / f"{name}.bin").read_bytes()[4] == version
+    shortest = pack(GOLDEN[name]())
+    assert shortest[4] in (version, 5)
+    assert len(shortest) <= len(pack(GOLDEN[name](), newest=version))
+
+
+def test_what_needs_a_later_version_is_refused() -> None:
+    with pytest.raises(ArtifactError, match="version that it needs must be at most 3, but got 4"):
+        pack(pad(), newest=3)
+    for newest in (1, 6):
+        with pytest.raises(ArtifactError, match=f"versions 2 to 5, but got {newest}"):
+            pack(pad(), newest=newest)
+    assert pack(range_coder(), newest=3)[4] == 3
+
+
+def test_every_coder_is_in_a_file() -> None:
+    layers = [layer for layer in range_coder().operations if isinstance(layer, Layer)]
+    found = [encode(layer.weights.values, layer.weights.bits).encoding for layer in layers]
+    assert found == [4] * 6 + [12, 4]
 
 
 def test_every_kind_is_in_a_file() -> None:
