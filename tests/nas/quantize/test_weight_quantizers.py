@@ -13,7 +13,7 @@ from nas.quantize.weight_levels import (
 from nas.quantize.weight_quantizers import LearnedStep, WeightMethod
 from nas.seeds import seeded
 
-METHODS: list[WeightMethod] = ["max", "lsq", "ternary", "affine"]
+METHODS: list[WeightMethod] = ["max", "lsq", "ternary", "affine", "mse", "affine_mse"]
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -127,7 +127,7 @@ def test_only_affine_levels_have_zero_points() -> None:
     layer = nn.Linear(3, 2)
     for bits in (1, 2, 8):
         found = [quantized_layer(layer, bits, method).affine for method in METHODS]
-        assert found == [False, False, False, bits > 1]
+        assert found == [False, False, False, bits > 1, False, bits > 1]
     assert not integer_layer(layer).affine
 
 
