@@ -1,10 +1,11 @@
 """A quantized network and its float original, cut into segments that only one tensor enters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import fx, nn
 
+from nas.layers import WeightLayer
 from nas.quantize import ActivationQuantizer, Role, role, traced_network
 
 
@@ -58,12 +59,12 @@ def _twins(quantized: fx.GraphModule, floating: fx.GraphModule) -> dict[fx.Node,
     """
     calls = [node for node in quantized.graph.nodes if not _is_quantizer(node, quantized)]
     originals = list(floating.graph.nodes)
-    if [_call(node) for node in calls] != [_call(node) for node in originals]:
-        known = {str(node.target) for node in originals}
-        others = [str(node.target) for node in calls if str(node.target) not in known]
+    if [_call(node, quantized) for node in calls] != [_call(node, floating) for node in originals]:
+        known = {_call(node, floating) for node in originals}
+        others = [str(node.target) for node in calls if _call(node, quantized) not in known]
         raise ValueError(
-            "the float network must be the one that was quantized, normalization folded if it was, but it calls other modules"
-            + (f" than {others}" if others else "")
+            "the float network must be the one that was quantized, normalization folded if it was, but has no counterpart of "
+            f"{others or 'some call'}"
         )
     twins = dict(zip(calls, originals, strict=True))
     for node in quantized.graph.nodes:
@@ -72,8 +73,13 @@ def _twins(quantized: fx.GraphModule, floating: fx.GraphModule) -> dict[fx.Node,
     return twins
 
 
-def _call(node: fx.Node) -> tuple[str, object]:
-    return node.op, None if node.op in ("placeholder", "output") else node.target
+def _call(node: fx.Node, model: fx.GraphModule) -> tuple[object, ...]:
+    """What is called, and the shape of its weights: the same in both networks."""
+    if node.op in ("placeholder", "output"):
+        return (node.op,)
+    layer = model.get_submodule(str(node.target)) if node.op == "call_module" else None
+    shape = tuple(layer.weight.shape) if isinstance(layer, WeightLayer) else None
+    return node.op, node.target, role(node, model), shape
 
 
 def _ends(quantized: fx.GraphModule, nodes: Sequence[fx.Node]) -> list[fx.Node]:
@@ -108,7 +114,3 @@ def _part(model: fx.GraphModule, source: fx.Node, nodes: Sequence[fx.Node]) -> f
     graph.output(copied[nodes[-1]] if nodes else copied[source])
     return fx.GraphModule(model, graph)
 
-
-def trained_parts(segment: Segment) -> Iterator[nn.Parameter]:
-    """The parameters of the quantized part."""
-    return iter(segment.quantized.parameters())

@@ -26,6 +26,7 @@ from nas.quantize.quantized_layers import (
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
 from nas.quantize.shared_layers import SharedConv2d, SharedLinear, shared_layer
+from nas.quantize.statistics import match_statistics
 from nas.quantize.weight_levels import weight_levels
 from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
 
@@ -53,6 +54,7 @@ __all__ = [
     "folded",
     "insert_quantizers",
     "integer_layer",
+    "match_statistics",
     "quantized_layer",
     "role",
     "shared_layer",
