@@ -42,3 +42,4 @@ from .sparsity import sparsify as sparsify
 from .sparsity import sparsify_below as sparsify_below
 from .sparsity import sparsify_globally as sparsify_globally
 from .sparsity import sparsities as sparsities
+from .untrained import reconstruct_to as reconstruct_to

@@ -89,7 +89,7 @@ def reconstruct(
 
 def _outputs(part: nn.Module, inputs: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.cat([part(batch) for batch in inputs.split(FORWARD_BATCH)])
+        return torch.cat([part(batch) for batch in torch.split(inputs, FORWARD_BATCH)])
 
 
 def _divergence(outputs: Tensor, wanted: Tensor) -> Tensor:
@@ -138,4 +138,4 @@ def _error(part: nn.Module, given: Tensor, wanted: Tensor, error: _Error) -> flo
 def _batches(count: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Positions of images, each once before any comes again, for ever."""
     while True:
-        yield from torch.randperm(count, generator=generator).split(BATCH)
+        yield from torch.split(torch.randperm(count, generator=generator), BATCH)

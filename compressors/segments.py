@@ -113,4 +113,3 @@ def _part(model: fx.GraphModule, source: fx.Node, nodes: Sequence[fx.Node]) -> f
         copied[node] = graph.node_copy(node, lambda other: copied[other])
     graph.output(copied[nodes[-1]] if nodes else copied[source])
     return fx.GraphModule(model, graph)
-

@@ -54,19 +54,20 @@ def affine_least_error_step(
     above = rows.amax(1).clamp_min_(SMALLEST_SCALE)
     unclipped = below.div(below + above).mul_(top).round_()
     middle = torch.full_like(unclipped, (top + 1) // 2)
-    best_step = best_zero = least = torch.empty(0)
-    for zero in (middle, middle - 1, unclipped, unclipped - 1, unclipped + 1):
-        zero = zero.clamp(0, top)  # noqa: PLW2901 - the candidate itself
-        widest = torch.maximum(below / (zero + MARGIN), above / (top - zero + MARGIN))
-        # One-sided levels clip all of the other side: no step is so wide that it would not.
-        widest = torch.where((zero == 0) | (zero == top), torch.maximum(below, above) / top, widest)
-        step, error = _least(rows, widest, zero, top)
-        if not len(least):
-            best_step, best_zero, least = step, zero, error
-        better = error < least
-        best_step, best_zero = torch.where(better, step, best_step), torch.where(better, zero, best_zero)
-        least = torch.where(better, error, least)
-    return best_step, best_zero
+    tried = (middle, middle - 1, unclipped, unclipped - 1, unclipped + 1)
+    zeros = torch.stack([zero.clamp(0, top) for zero in tried])
+    steps, errors = zip(
+        *(_least(rows, _widest(below, above, z, top), z, top) for z in zeros), strict=True
+    )
+    best = torch.stack(errors).argmin(0, keepdim=True)
+    return torch.stack(steps).gather(0, best)[0], zeros.gather(0, best)[0]
+
+
+def _widest(below: Tensor, above: Tensor, zero: Tensor, top: int) -> Tensor:
+    """The step at which nothing is clipped; levels on one side clip all of the other."""
+    both = torch.maximum(below / (zero + MARGIN), above / (top - zero + MARGIN))
+    one_sided = torch.maximum(below, above) / (top + MARGIN)
+    return torch.where((zero == 0) | (zero == top), one_sided, both)
 
 
 def _rows(weight: Tensor, granularity: Granularity) -> Tensor:

@@ -80,9 +80,7 @@ def _matched(layer: nn.Module, end: nn.Module, output: Tensor, wanted: _Statisti
     return (output - mean) * ratio + target
 
 
-def _measured(
-    model: nn.Module, names: Sequence[str], inputs: Tensor
-) -> dict[str, _Statistics]:
+def _measured(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[str, _Statistics]:
     """The statistics of what the named modules give."""
     found = dict[nn.Module, _Statistics]()
 
