@@ -5,7 +5,7 @@ integers.
 from nas.quantize.activation_quantizers import ActivationQuantizer, FusedReLU
 from nas.quantize.calibrate import calibrate
 from nas.quantize.codebook import Codebook
-from nas.quantize.correct import correct_biases
+from nas.quantize.correct import channel_ends, correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
 from nas.quantize.insert import insert_quantizers, traced_network
@@ -48,6 +48,7 @@ __all__ = [
     "UnsupportedError",
     "WeightQuantizer",
     "calibrate",
+    "channel_ends",
     "correct_biases",
     "dense",
     "equalized",
