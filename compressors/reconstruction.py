@@ -13,7 +13,7 @@ from nas.training.fit import AfterStep
 BATCH = 64
 FORWARD_BATCH = 256
 STATISTICS = 1024
-PART_IMAGES = 3000
+PART_IMAGES = 2000
 LEARNING_RATE = 1e-3
 # The share of the steps in which the learning rate rises: what is trained is near its optimum.
 WARMUP = 0.1
@@ -48,10 +48,10 @@ def reconstruct(
         floating: The network that it was made from; for `quantize_trained`,
             `nas.quantize.equalized` of it. It is not changed.
         images: Inputs like those of the task, [N, …]; some thousand. Parts learn from the first
-            3,000, whose outputs are in memory.
+            2,000, whose outputs are in memory.
         generator: The order of the images.
-        steps: Steps of 64 images for each part, and as many for the whole; 0 for the statistics
-            alone.
+        steps: Steps of 64 images for the whole, and half as many for each part; 0 for the
+            statistics alone.
 
     >>> from compressors import quantize
     >>> images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -67,7 +67,7 @@ def reconstruct(
         UnsupportedError: if torch.fx cannot trace `floating`.
     """
     if steps < 0:
-        raise ValueError(f"the steps of each part must be 0 or more, but got {steps}")
+        raise ValueError(f"the steps of reconstruction must be 0 or more, but got {steps}")
     if len(images) == 0:
         raise ValueError("there must be images to reconstruct a network on, but got none")
     made, original = copy.deepcopy(quantized).eval(), copy.deepcopy(floating).eval()
@@ -81,7 +81,7 @@ def reconstruct(
     given = wanted = images[:PART_IMAGES]
     for part in parts:
         wanted = _outputs(part.floating, wanted)
-        _learn(part.quantized, given, wanted, nn.functional.mse_loss, steps, generator)
+        _learn(part.quantized, given, wanted, nn.functional.mse_loss, -(-steps // 2), generator)
         given = _outputs(part.quantized, given)
     _learn(made, images, _outputs(original, images), _divergence, steps, generator)
     return made

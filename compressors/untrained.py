@@ -34,7 +34,7 @@ def reconstruct_to(
         size_bytes: The longest that the file may be.
         images: Inputs like those of the task, [N, …]; some thousand.
         generator: The order of the images.
-        steps: Steps of 64 images for each part of the network, and as many for the whole; 0 matches
+        steps: Steps of 64 images for the whole network, and half as many for each part; 0 matches
             the statistics of channels alone.
         method: How weights and activations are quantized; by default as `Quantization` does.
 

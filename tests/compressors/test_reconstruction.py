@@ -185,7 +185,7 @@ def test_what_cannot_be_reconstructed_is_refused() -> None:
     quantized, shuffle = quantize(model, 2, IMAGES), torch.Generator()
     with pytest.raises(ValueError, match="must be traced by insert_quantizers"):
         reconstruct(model, model, IMAGES, generator=shuffle)
-    with pytest.raises(ValueError, match="steps of each part must be 0 or more, but got -1"):
+    with pytest.raises(ValueError, match="steps of reconstruction must be 0 or more, but got -1"):
         reconstruct(quantized, model, IMAGES, generator=shuffle, steps=-1)
     with pytest.raises(ValueError, match="there must be images"):
         reconstruct(quantized, model, IMAGES[:0], generator=shuffle)
