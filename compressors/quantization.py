@@ -40,8 +40,10 @@ class Quantization:
         activation_bits: bits of the tensors between layers, 2 to 8
         weights: where the scales of weights come from: the largest magnitude ("max"), gradients
             ("lsq"), the mean magnitude of ternary weights at 2 bits, else as "max" ("ternary"), or
-            the smallest and the largest weight, for asymmetric levels ("affine"). Weights of 1 bit
-            are binary with all of them
+            the smallest and the largest weight, for asymmetric levels ("affine"). "mse" begins with
+            the step of least squared error and learns it as "lsq" does, and "affine_mse" the same
+            for asymmetric levels: at 2 bits there are four, not three. Weights of 1 bit are binary
+            with all of them
         weight_scales: one scale for each output "channel", or one for the whole "tensor"
         activations: how ranges of activations change in training: "widest" and "average" follow the
             extremes of batches, "fixed" ranges stay, "pact" learns their ends and "lsq" their steps

@@ -5,7 +5,7 @@ integers.
 from nas.quantize.activation_quantizers import ActivationQuantizer, FusedReLU
 from nas.quantize.calibrate import calibrate
 from nas.quantize.codebook import Codebook
-from nas.quantize.correct import correct_biases
+from nas.quantize.correct import channel_ends, correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
 from nas.quantize.insert import insert_quantizers, traced_network
@@ -26,6 +26,7 @@ from nas.quantize.quantized_layers import (
 from nas.quantize.roles import Role, UnsupportedError, role
 from nas.quantize.select import Select
 from nas.quantize.shared_layers import SharedConv2d, SharedLinear, shared_layer
+from nas.quantize.statistics import match_statistics
 from nas.quantize.weight_levels import weight_levels
 from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
 
@@ -47,12 +48,14 @@ __all__ = [
     "UnsupportedError",
     "WeightQuantizer",
     "calibrate",
+    "channel_ends",
     "correct_biases",
     "dense",
     "equalized",
     "folded",
     "insert_quantizers",
     "integer_layer",
+    "match_statistics",
     "quantized_layer",
     "role",
     "shared_layer",

@@ -21,24 +21,24 @@ def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) ->
     Raises:
         ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
     """
-    if not isinstance(quantized, fx.GraphModule):
-        raise ValueError(
-            f"a quantized network must be traced by insert_quantizers(), but got a {type(quantized).__name__}"
-        )
-    ends = _ends(quantized)
-    known = dict(floating.named_modules())
-    if missing := [end for _, end in ends if end not in known]:
-        raise ValueError(
-            f"the float network must have the layers of the quantized one, but lacks {missing}"
-        )
+    ends = channel_ends(quantized, floating)
     wanted = _means(floating, [end for _, end in ends], inputs)
     for layer, end in ends:
         error = _means(quantized, [end], inputs)[end] - wanted[end]
         _shift(quantized.get_submodule(layer), quantized.get_submodule(end), -error)
 
 
-def _ends(quantized: fx.GraphModule) -> list[tuple[str, str]]:
-    """The name of each layer, with that of the normalization behind it or else its own."""
+def channel_ends(quantized: nn.Module, floating: nn.Module) -> list[tuple[str, str]]:
+    """The name of each layer of a quantized network, with that of the normalization behind it or
+    else its own.
+
+    Raises:
+        ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
+    """
+    if not isinstance(quantized, fx.GraphModule):
+        raise ValueError(
+            f"a quantized network must be traced by insert_quantizers(), but got a {type(quantized).__name__}"
+        )
     found = dict[str, str]()
     for node in quantized.graph.nodes:
         if role(node, quantized) is Role.LAYER:
@@ -48,6 +48,11 @@ def _ends(quantized: fx.GraphModule) -> list[tuple[str, str]]:
                 str(node.target),
                 str(behind.target if normed and behind is not None else node.target),
             )
+    known = dict(floating.named_modules())
+    if missing := [end for end in found.values() if end not in known]:
+        raise ValueError(
+            f"the float network must have the layers of the quantized one, but lacks {missing}"
+        )
     return list(found.items())
 
 

@@ -24,22 +24,39 @@ def first_step(magnitude: Tensor, top: int) -> Tensor:
 class _LearnedSteps(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, ratio: Tensor, first: Tensor, low: float, high: float, scale: float
+        ctx: Any,
+        x: Tensor,
+        ratio: Tensor,
+        first: Tensor,
+        low: float,
+        high: float,
+        scale: float,
+        zero: Tensor | None,
     ) -> Tensor:
-        step = first.mul(ratio.clamp_min(SMALLEST_RATIO)).view(-1, *[1] * (x.ndim - 1))
+        one_each = -1, *[1] * (x.ndim - 1)
+        step = first.mul(ratio.clamp_min(SMALLEST_RATIO)).view(one_each)
         quotient = x.div(step)
+        zeros = None if zero is None else zero.view(one_each)
+        if zeros is not None:
+            quotient.add_(zeros)
         levels = quotient.round().clamp_(low, high)
-        ctx.save_for_backward(quotient, levels, ratio, first)
+        # Up to half a step beyond the last level counts as inside.
         ctx.ends, ctx.scale, ctx.shape = (low - 0.5, high + 0.5), scale, step.shape
+        if zeros is not None:
+            levels.sub_(zeros)
+        ctx.save_for_backward(quotient, levels, ratio, first, zeros)
         # With the strides of `x` even in dimensions of size 1: convolutions infer their memory
         # format from the strides of the weights.
         return torch.mul(levels, step, out=torch.empty_like(x))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
-        quotient, levels, ratio, first = ctx.saved_tensors
-        # Up to half a step beyond the last level counts as inside.
+    def backward(
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor, Tensor, None, None, None, None, None]:
+        quotient, levels, ratio, first, zeros = ctx.saved_tensors
         inner = _inside(gradients[0], quotient, *ctx.ends)
+        if zeros is not None:
+            quotient = quotient - zeros
         # Inside: level - x / step; outside: the level that it is clipped to.
         of_step = (
             gradients[0]
@@ -48,14 +65,8 @@ class _LearnedSteps(torch.autograd.Function):
             .sum_to_size(ctx.shape)
             .view(-1)
         )
-        return (
-            inner,
-            _above(of_step.mul_(first).mul_(ctx.scale), ratio, SMALLEST_RATIO),
-            None,
-            None,
-            None,
-            None,
-        )
+        of_ratio = _above(of_step.mul_(first).mul_(ctx.scale), ratio, SMALLEST_RATIO)
+        return inner, of_ratio, None, None, None, None, None
 
 
 class _LearnedStep(torch.autograd.Function):
@@ -126,14 +137,21 @@ def learned_step(
 
 
 def learned_steps(
-    x: Tensor, ratio: Tensor, first: Tensor, low: float, high: float, scale: float
+    x: Tensor,
+    ratio: Tensor,
+    first: Tensor,
+    low: float,
+    high: float,
+    scale: float,
+    zero: Tensor | None = None,
 ) -> Tensor:
     """`x` [out, …] rounded likewise, with steps `first` · `ratio`, both [out] or [1].
 
-    The gradient of the ratio, a parameter, is multiplied by `scale`. A ratio below `SMALLEST_RATIO`
-    counts as that, and has no gradient.
+    With zero points, integers of the same shape, the levels of a channel are `low` - zero … `high` -
+    zero. The gradient of the ratio, a parameter, is multiplied by `scale`. A ratio below
+    `SMALLEST_RATIO` counts as that, and has no gradient.
     """
-    rounded: Tensor = _LearnedSteps.apply(x, ratio, first, low, high, scale)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _LearnedSteps.apply(x, ratio, first, low, high, scale, zero)  # type: ignore[no-untyped-call]
     return rounded
 
 

@@ -5,12 +5,21 @@ from types import ModuleType
 
 import pytest
 
-from compressors import allocation, joint, post_training, quantization, sharing
+from compressors import (
+    allocation,
+    joint,
+    post_training,
+    quantization,
+    reconstruction,
+    sharing,
+    untrained,
+)
 from nas.space import design
 
 
 @pytest.mark.parametrize(
-    "module", [allocation, joint, post_training, quantization, sharing, design]
+    "module",
+    [allocation, joint, post_training, quantization, reconstruction, sharing, untrained, design],
 )
 def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)

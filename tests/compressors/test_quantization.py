@@ -17,7 +17,7 @@ from tests.compressors.quantization_networks import IMAGES, network, noise
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "linear"])
-@pytest.mark.parametrize("weights", ["max", "affine"])
+@pytest.mark.parametrize("weights", ["max", "affine", "affine_mse"])
 def test_folding_batch_normalization_and_quantizing_again_changes_nothing(
     bits: int, kind: str, weights: WeightMethod
 ) -> None:
@@ -148,6 +148,7 @@ OPTIONS: list[dict[str, Any]] = [
     },
     {"activations": "average", "ranges": "moving_average"},
     {"weights": "affine"},
+    {"weights": "affine_mse"},
     {"weights": "affine", "weight_scales": "tensor", "activation_bits": 4},
 ]
 

@@ -28,6 +28,12 @@ METHODS: list[tuple[int, dict[str, Any]]] = [
         for scales in ("channel", "tensor")
     ],
     *[
+        (bits, {"weights": weights, "weight_scales": scales})
+        for bits in (2, 4)
+        for weights in ("mse", "affine_mse")
+        for scales in ("channel", "tensor")
+    ],
+    *[
         (4, {"activations": "fixed", "ranges": method})
         for method in ("minmax", "moving_average", "percentile")
     ],
@@ -76,7 +82,7 @@ def test_the_program_gives_the_outputs_of_the_trained_network(
     program = lower(snapped(quantized), IMAGES)
     layers = [operation for operation in program.operations if isinstance(operation, Layer)]
     assert [layer.weights.bits for layer in layers] == [bits] * 3
-    affine = options.get("weights") == "affine" and bits > 1
+    affine = options.get("weights") in ("affine", "affine_mse") and bits > 1
     assert [layer.weights.zero_points is not None for layer in layers] == [affine] * 3
     inputs = noise(200, 2, 6, 6, seed=1)
     with torch.no_grad():

@@ -37,7 +37,7 @@ def test_tensors_of_one_bit_are_refused() -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"weights": "asymmetric"},
-        r"weights must be one of \('max', 'lsq', 'ternary', 'affine'\), but got 'asymmetric'",
+        r"weights must be one of \('max', 'lsq', 'ternary', 'affine', 'mse', 'affine_mse'\), but got 'asymmetric'",
     ),
     (
         {"weight_scales": "group"},

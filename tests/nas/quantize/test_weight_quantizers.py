@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.quantize import integer_layer, quantized_layer, weight_quantizer
+from nas.quantize.first_steps import least_error_step
 from nas.quantize.weight_levels import (
     Granularity,
     affine_levels,
@@ -13,7 +14,7 @@ from nas.quantize.weight_levels import (
 from nas.quantize.weight_quantizers import LearnedStep, WeightMethod
 from nas.seeds import seeded
 
-METHODS: list[WeightMethod] = ["max", "lsq", "ternary", "affine"]
+METHODS: list[WeightMethod] = ["max", "lsq", "ternary", "affine", "mse", "affine_mse"]
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -127,7 +128,7 @@ def test_only_affine_levels_have_zero_points() -> None:
     layer = nn.Linear(3, 2)
     for bits in (1, 2, 8):
         found = [quantized_layer(layer, bits, method).affine for method in METHODS]
-        assert found == [False, False, False, bits > 1]
+        assert found == [False, False, False, bits > 1, False, bits > 1]
     assert not integer_layer(layer).affine
 
 
@@ -151,3 +152,65 @@ def test_rounded_weights_keep_the_memory_format_of_the_weights(
     for shape in ((8, 1, 3, 3), (8, 4, 3, 3)):
         weight = torch.empty(shape, memory_format=torch.channels_last).copy_(noise(*shape))
         assert weight_quantizer(weight, bits, method)(weight).stride() == weight.stride()
+
+
+@pytest.mark.parametrize("scales", ["channel", "tensor"])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_least_error_steps_lose_less_than_those_of_the_extremes(
+    bits: int, scales: Granularity
+) -> None:
+    weight = noise(6, 200)
+    weight[3] = weight[3].abs()
+
+    def error(method: WeightMethod) -> Tensor:
+        levels, step = weight_quantizer(weight, bits, method, scales).levels(weight)
+        return (levels * step[:, None] - weight).square().sum(1)
+
+    found = {method: error(method) for method in METHODS}
+    for method, other in (("mse", "max"), ("affine_mse", "affine"), ("affine_mse", "mse")):
+        ours, theirs = found[method], found[other]  # type: ignore[index]
+        assert ours.sum() < (1.001 if bits == 8 else 1.0) * theirs.sum()
+
+
+@pytest.mark.parametrize("bits", [2, 3])
+def test_no_step_nearby_has_a_much_smaller_error(bits: int) -> None:
+    weight = noise(6, 200)
+    step, top = least_error_step(weight, bits)[0][:, None], 2 ** (bits - 1) - 1
+
+    def error(step: Tensor) -> Tensor:
+        return ((weight / step).round().clamp(-top, top) * step - weight).square().sum(1)
+
+    for share in torch.linspace(0.6, 1.4, 41):
+        assert (error(step) < 1.01 * error(step * share)).all()
+
+
+def test_two_bits_have_four_levels_with_a_zero_point_of_their_channel() -> None:
+    weight = torch.cat([noise(2, 300), noise(2, 300).abs(), -noise(1, 300).abs()])
+    quantizer = weight_quantizer(weight, 2, "affine_mse")
+    levels, _ = quantizer.levels(weight)
+    assert quantizer.affine
+    assert [len(row.unique()) for row in levels] == [4] * 5
+    assert [int(row.min()) for row in levels[2:]] == [0, 0, -3]
+    assert set(levels[:2].amin(1).tolist()) <= {-2.0, -1.0}
+
+
+def test_affine_steps_have_the_gradient_of_what_they_round() -> None:
+    weight = noise(4, 50).abs()
+    quantizer = weight_quantizer(weight, 2, "affine_mse")
+    assert isinstance(quantizer, LearnedStep)
+    upstream = noise(4, 50, seed=1)
+    values = weight.clone().requires_grad_()
+    (quantizer(values) * upstream).sum().backward()
+    levels, step = quantizer.levels(weight)
+    assert torch.equal(quantizer(weight), levels * step[:, None])
+    assert quantizer.zero is not None
+    quotient = weight / step[:, None]
+    low, high = -quantizer.zero[:, None] - 0.5, 3.5 - quantizer.zero[:, None]
+    inside = (low < quotient) & (quotient < high)
+    assert values.grad is not None
+    assert torch.equal(values.grad, torch.where(inside, upstream, 0.0))
+    of_step = torch.where(inside, levels - quotient, levels) * upstream
+    assert quantizer.ratio.grad is not None
+    assert torch.allclose(
+        quantizer.ratio.grad, of_step.sum(1) * quantizer.first / 50**0.5, atol=1e-5
+    )
