@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import nn
 
 from benchmarks.trained import networks, tasks
@@ -28,12 +28,14 @@ class Case:
         build: the network of a number of channels and of classes
         read: the task in a folder
         recipe: how it is trained in floats, and, when it is quantized, trained on
+        sizes: budgets in bytes to compress it to
         samples: how many training images there are at most; None: all
     """
 
     build: Callable[[int, int], nn.Module]
     read: Callable[[Path], Task]
     recipe: Recipe
+    sizes: tuple[int, ...]
     samples: int | None = None
 
     def task(self, folder: Path) -> Task:
@@ -46,22 +48,26 @@ CASES = {
         networks.resnet8,
         tasks.fashion_mnist,
         Recipe(epochs=12, finetune_epochs=4, finetune_lr=2e-3),
+        (19_884, 13_250),
         12_000,
     ),
     "lenet_300_100": Case(
         networks.lenet_300_100,
         tasks.fashion_mnist,
         Recipe(epochs=10, finetune_epochs=4, batch_size=128, lr=2e-3, finetune_lr=2e-3),
+        (40_000, 20_000),
     ),
     "mobilenet_v2": Case(
         networks.mobilenet_v2,
         tasks.cifar10_jpeg,
         Recipe(epochs=6, finetune_epochs=4, batch_size=128, finetune_lr=2e-3),
+        (44_000, 29_000),
     ),
     "resnet18": Case(
         networks.resnet18,
         tasks.cifar10_jpeg,
         Recipe(epochs=7, finetune_epochs=4, batch_size=128, finetune_lr=2e-3),
+        (175_000, 118_000),
     ),
 }
 
@@ -90,24 +96,33 @@ def trained(case: Case, task: Task, seed: int) -> nn.Module:
 
 
 def floating(case: Case, task: Task, seed: int, path: Path | None) -> nn.Module:
-    """The trained network; from the file at `path`, if it holds what this training gives, and
-    else written there.
+    """The trained network; from the file at `path` if there is one, and else written there.
+
+    Raises:
+        ValueError: if the file is from another training: of other data, epochs or seed.
     """
     if path is None:
         return trained(case, task, seed)
     made_by = {"seed": str(seed), "task": task.digest, "recipe": repr(case.recipe)}
     if path.exists():
-        with safe_open(path, "pt") as file:
-            if file.metadata() == made_by:
-                model = case.build(task.example.shape[1], task.classes)
-                model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
-                # As training leaves it, because other formats round differently.
-                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-                return model.eval()
+        if (found := _metadata(path)) != made_by:
+            raise ValueError(f"{path} must hold weights made by {made_by}, but made by {found}")
+        model = case.build(task.example.shape[1], task.classes)
+        model.load_state_dict(load_file(path))
+        # As training leaves it, because other formats round differently.
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model.eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
     model = trained(case, task, seed)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     durable.write(path, save(state, made_by))
     return model
+
+
+def _metadata(path: Path) -> dict[str, str] | None:
+    with safe_open(path, "pt") as file:
+        metadata: dict[str, str] | None = file.metadata()
+    return metadata
 
 
 def lightly_validated(task: Task) -> Task:
@@ -118,7 +133,9 @@ def lightly_validated(task: Task) -> Task:
 
 def epoch_seconds(case: Case, task: Task, seed: int) -> float:
     """The processor time that an epoch of training in floats takes here and now, in seconds."""
+    once, task = replace(case, recipe=replace(case.recipe, epochs=1)), lightly_validated(task)
+    # The first steps of a process take seconds of imports and of set-up.
+    trained(once, first(task, 2 * case.recipe.batch_size), seed)
     start = time.process_time()
-    recipe = replace(case.recipe, epochs=1)
-    trained(replace(case, recipe=recipe), lightly_validated(task), seed)
+    trained(once, task, seed)
     return time.process_time() - start

@@ -2,28 +2,21 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import torch_pruning
 from torch import nn
 
 from benchmarks.sizes import onnx_accuracy, statically_quantized
 from benchmarks.trained.baselines import CALIBRATION, trained_by_answers
+from benchmarks.trained.table import Measured
 from nas.data import Task
 from nas.layers import named_layers
 from nas.onnx import float_to_onnx
 from nas.training.fit import accuracy
 from nas.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The bytes of a network in a tool's format, and its test accuracy, 0 to 1."""
-
-    size_bytes: int
-    accuracy: float
 
 
 def onnxruntime_int8(model: nn.Module, task: Task) -> Measured:
@@ -57,7 +50,12 @@ def brevitas(model: nn.Module, task: Task, recipe: Recipe, bits: int, seed: int)
 
     Brevitas writes no file of so few bits. Counted are the bits of the weights without any coding,
     and two values of 32 bits for each channel, a scale and a bias.
+
+    Raises:
+        ValueError: if it is not installed.
     """
+    if find_spec("brevitas") is None:
+        raise ValueError("Brevitas must be installed, as the extra compare does, but is not")
     nn_of_brevitas, quantized = import_module("brevitas.nn"), copy.deepcopy(model)
     size = 0.0
     for name, layer in named_layers(model).items():
@@ -73,18 +71,12 @@ def brevitas(model: nn.Module, task: Task, recipe: Recipe, bits: int, seed: int)
     return Measured(round(size), accuracy(trained, task.test))
 
 
-def _of_brevitas(layers: object, layer: nn.Module, bits: int) -> nn.Module:
-    if isinstance(layer, nn.Conv2d):
-        geometry = (layer.stride, layer.padding, layer.dilation, layer.groups)
-        sizes = (layer.in_channels, layer.out_channels, layer.kernel_size)
-        kind, arguments = "QuantConv2d", (*sizes, *geometry)
-    else:
-        assert isinstance(layer, nn.Linear)
-        kind, arguments = "QuantLinear", (layer.in_features, layer.out_features)
-    make: Callable[..., nn.Module] = getattr(layers, kind)
-    return make(*arguments, bias=layer.bias is not None, weight_bit_width=bits)
-
-
-def installed(module: str) -> bool:
-    """Whether a tool can be imported."""
-    return find_spec(module) is not None
+def _of_brevitas(layers: Any, layer: nn.Module, bits: int) -> nn.Module:
+    kept = {"bias": layer.bias is not None, "weight_bit_width": bits}
+    if isinstance(layer, nn.Linear):
+        make: Callable[..., nn.Module] = layers.QuantLinear
+        return make(layer.in_features, layer.out_features, **kept)
+    assert isinstance(layer, nn.Conv2d)
+    make = layers.QuantConv2d
+    geometry = layer.stride, layer.padding, layer.dilation, layer.groups
+    return make(layer.in_channels, layer.out_channels, layer.kernel_size, *geometry, **kept)

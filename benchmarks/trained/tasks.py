@@ -1,6 +1,7 @@
 """The data of the networks: Fashion-MNIST, and CIFAR-10 (JPEG q75)."""
 
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def _decoded(
     images = np.stack(
         [
             np.asarray(Image.open(BytesIO(data[start:stop].tobytes()), formats=("JPEG",)))
-            for start, stop in zip(offsets[:-1], offsets[1:], strict=True)
+            for start, stop in pairwise(offsets)
         ]
     )
     inputs = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float().div_(255)
