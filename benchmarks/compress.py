@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.trained.floats import CASES, Case, epoch_seconds, floating
+from benchmarks.trained.cases import CASES, Case
+from benchmarks.trained.floats import epoch_seconds, floating
 from benchmarks.trained.methods import METHODS, Subject
 from benchmarks.trained.table import Table, heading
 from nas.data import Task

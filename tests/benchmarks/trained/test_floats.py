@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.trained.floats import Case, epoch_seconds, first, floating, trained
+from benchmarks.trained.cases import Case, first
+from benchmarks.trained.floats import epoch_seconds, floating, trained
 from nas.data import Task
 from nas.training.fit import accuracy
 from nas.training.recipe import Recipe

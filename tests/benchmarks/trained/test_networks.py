@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from benchmarks.trained.floats import CASES
+from benchmarks.trained.cases import CASES
 from compressors import quantize
 from nas.lowering import lower_all_channels, snapped
 from nas.packed import pack, unpack
