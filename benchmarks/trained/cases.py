@@ -1,0 +1,69 @@
+"""The networks with their data, how they are trained, and what they are compressed to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from benchmarks.trained import networks, tasks
+from nas.data import Split, Task
+from nas.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, its data and how it is trained.
+
+    Args:
+        build: the network of a number of channels and of classes
+        read: the task in a folder
+        recipe: how it is trained in floats, and, when it is quantized, trained on
+        sizes: budgets in bytes to compress it to
+        samples: how many training images there are at most; None: all
+    """
+
+    build: Callable[[int, int], nn.Module]
+    read: Callable[[Path], Task]
+    recipe: Recipe
+    sizes: tuple[int, ...]
+    samples: int | None = None
+
+    def task(self, folder: Path) -> Task:
+        """The task, with the first training images."""
+        return first(self.read(folder), self.samples)
+
+
+CASES = {
+    "resnet8": Case(
+        networks.resnet8,
+        tasks.fashion_mnist,
+        Recipe(epochs=12, finetune_epochs=4, finetune_lr=2e-3),
+        (19_884, 13_250),
+        12_000,
+    ),
+    "lenet_300_100": Case(
+        networks.lenet_300_100,
+        tasks.fashion_mnist,
+        Recipe(epochs=10, finetune_epochs=4, batch_size=128, lr=2e-3, finetune_lr=2e-3),
+        (40_000, 20_000),
+    ),
+    "mobilenet_v2": Case(
+        networks.mobilenet_v2,
+        tasks.cifar10_jpeg,
+        Recipe(epochs=6, finetune_epochs=4, batch_size=128, finetune_lr=2e-3),
+        (44_000, 29_000),
+    ),
+    "resnet18": Case(
+        networks.resnet18,
+        tasks.cifar10_jpeg,
+        Recipe(epochs=7, finetune_epochs=4, batch_size=128, finetune_lr=2e-3),
+        (175_000, 118_000),
+    ),
+}
+
+
+def first(task: Task, samples: int | None) -> Task:
+    """The task with its first `samples` training images."""
+    train = Split(task.train.inputs[:samples], task.train.labels[:samples])
+    return replace(task, train=train)
