@@ -23,7 +23,7 @@ from nas.compress import compress
 from nas.layers import named_layers
 from nas.lowering import lower_all_channels
 from nas.packed import pack
-from nas.quantize import IntegerLayer
+from nas.quantize import IntegerLayer, match_statistics
 from nas.space import Choices, Design
 
 ROUNDS = 6
@@ -149,8 +149,9 @@ def _compressed(
 ) -> Allocation:
     """The network with the selected ratios and options."""
     design = _design(choices, selected)
-    compressors = (ReconstructionPruning(), LowRank(), WeightPruning(), method)
-    compressed = compress(model, design, compressors, images)
+    pruned = compress(model, design, (ReconstructionPruning(),), images)
+    compressed = compress(pruned, design, (LowRank(), WeightPruning(), method), images)
+    match_statistics(compressed, pruned, images)
     program = lower_all_channels(compressed, images)
     costs = {SIZE: len(pack(program)), MACS: program.macs, MEMORY: program.peak_memory}
     wanted, given = (log_probabilities(network, images) for network in (model, compressed))

@@ -3,7 +3,9 @@
 import copy
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,9 +13,11 @@ from compressors.divergence import divergence, log_probabilities
 from compressors.low_rank import LowRank
 from compressors.quantization import Quantization
 from compressors.sparsity import WeightPruning
-from nas.layers import layers_at, named_layers, replace_modules
+from nas.layers import forward_hooks, layers_at, named_layers, replace_modules
 from nas.packed.encodings import encode
+from nas.program.zero_points import wrapped
 from nas.quantize import quantized_layer
+from nas.quantize.statistics import Statistics, matched_output, output_statistics
 from nas.space import Choice, Choices
 
 KINDS = ("bits", "sparsity", "rank")
@@ -69,30 +73,39 @@ def layer_options(
 ) -> dict[str, tuple[LayerOption, ...]]:
     """The options of each layer that has a choice of bits, by its dotted name.
 
-    Each is measured on `images`, [N, …], with the weights of this layer alone changed and all else
-    as it is; options that another one beats in bytes and divergence are left out.
+    Each is measured on `images`, [N, …], with the weights of this layer alone changed and the means
+    and spreads of its output channels as they were, as `match_statistics` leaves them. Options that
+    another one beats in bytes and divergence are left out.
     """
     wanted = log_probabilities(model, images)
-    sites = [name for name in named_layers(model) if f"{name}.bits" in {c.name for c in choices}]
-    return {
-        site: _worthwhile(
-            [
-                _measured(model, images, wanted, site, settings, method)
-                for settings in settings_at(choices, site)
-            ]
-        )
-        for site in sites
-    }
+    names = {choice.name for choice in choices}
+    sites = [name for name in named_layers(model) if f"{name}.bits" in names]
+    statistics = output_statistics(model, sites, images)
+    found = dict[str, tuple[LayerOption, ...]]()
+    for site in sites:
+        options = list[LayerOption]()
+        match = partial(_match, statistics[site])
+        for settings in settings_at(choices, site):
+            changed, size = _changed(model, images, site, settings, method)
+            with forward_hooks([(changed.get_submodule(site), match)]):
+                reached = divergence(wanted, log_probabilities(changed, images))
+            options.append(LayerOption(settings, size, reached))
+        found[site] = _worthwhile(options)
+    return found
 
 
-def _measured(
+def _match(statistics: Statistics, _: nn.Module, __: object, output: Tensor) -> Tensor:
+    return matched_output(output, statistics)
+
+
+def _changed(
     model: nn.Module,
     images: Tensor,
-    wanted: Tensor,
     site: str,
     settings: Mapping[str, Hashable],
     method: Quantization,
-) -> LayerOption:
+) -> tuple[nn.Module, int]:
+    """A copy of the network with other settings for one layer, and the bytes of its coded weights."""
     changed = copy.deepcopy(model)
     for compressor in (LowRank(), WeightPruning()):
         if compressor.kind in settings:
@@ -102,9 +115,12 @@ def _measured(
     for layer in set(layers_at(changed, site).values()):
         quantized = quantized_layer(layer, bits, method.weights, method.weight_scales)
         levels, _ = quantized.levels()
-        size += len(encode(levels.to(torch.int8).numpy(), bits).data)
+        # Symmetric levels are within their bits, and stay as they are; those of 1 bit are not.
+        values = levels.to(torch.int16).numpy()
+        weights = wrapped(values, bits) if quantized.affine else values.astype(np.int8)
+        size += len(encode(weights, bits).data)
         changed = replace_modules(changed, {layer: quantized})
-    return LayerOption(settings, size, divergence(wanted, log_probabilities(changed, images)))
+    return changed, size
 
 
 def _worthwhile(options: list[LayerOption]) -> tuple[LayerOption, ...]:

@@ -21,19 +21,24 @@ def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) ->
     Raises:
         ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
     """
-    ends = channel_ends(quantized, floating)
+    ends = list(channel_ends(quantized).items())
+    known = dict(floating.named_modules())
+    if missing := [end for _, end in ends if end not in known]:
+        raise ValueError(
+            f"the float network must have the layers of the quantized one, but lacks {missing}"
+        )
     wanted = _means(floating, [end for _, end in ends], inputs)
     for layer, end in ends:
         error = _means(quantized, [end], inputs)[end] - wanted[end]
         _shift(quantized.get_submodule(layer), quantized.get_submodule(end), -error)
 
 
-def channel_ends(quantized: nn.Module, floating: nn.Module) -> list[tuple[str, str]]:
-    """The name of each layer of a quantized network, with that of the normalization behind it or
-    else its own.
+def channel_ends(quantized: nn.Module) -> dict[str, str]:
+    """The name of each layer of a quantized network, in order, with that of the normalization behind
+    it or else its own.
 
     Raises:
-        ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
+        ValueError: if `quantized` is not traced.
     """
     if not isinstance(quantized, fx.GraphModule):
         raise ValueError(
@@ -48,12 +53,7 @@ def channel_ends(quantized: nn.Module, floating: nn.Module) -> list[tuple[str, s
                 str(node.target),
                 str(behind.target if normed and behind is not None else node.target),
             )
-    known = dict(floating.named_modules())
-    if missing := [end for end in found.values() if end not in known]:
-        raise ValueError(
-            f"the float network must have the layers of the quantized one, but lacks {missing}"
-        )
-    return list(found.items())
+    return found
 
 
 def _means(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[str, Tensor]:

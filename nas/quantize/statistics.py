@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ MOST = 8.0
 
 
 @dataclass(frozen=True)
-class _Statistics:
+class Statistics:
     """Means and standard deviations of output channels, [channels] each."""
 
     mean: Tensor
@@ -26,9 +27,10 @@ def match_statistics(quantized: nn.Module, floating: nn.Module, inputs: Tensor) 
     """Changes the gains and biases of a quantized network, in place, so that each of its layers'
     output channels has the mean and the standard deviation that it has in the float network.
 
-    `floating` is the network that was quantized, and has layers of the same names; `inputs` is a
-    batch [N, …], of which the largest tensor of both networks is in memory. Layers are matched in
-    order, each on what those before it then give. Where batch normalization is behind a layer, its
+    `floating` is the network that was quantized: it has layers of the same names, or one in the
+    place of several factors, of which the last is matched. `inputs` is a batch [N, …], of which the
+    largest tensor of both networks is in memory. Layers are matched in order, each on what those
+    before it then give. Where batch normalization is behind a layer, its
     gains and biases change, which is the same as to re-estimate its statistics on the quantized
     network (Sun et al., 2019); elsewhere the scales of the weights and the biases of the layer. No
     level changes. Where all weights have one scale, means alone are matched (as by
@@ -37,28 +39,52 @@ def match_statistics(quantized: nn.Module, floating: nn.Module, inputs: Tensor) 
     Raises:
         ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
     """
-    ends = channel_ends(quantized, floating)
-    wanted = _measured(floating, [end for _, end in ends], inputs)
-    layers = {quantized.get_submodule(end): (layer, end) for layer, end in ends}
+    sources = _sources(quantized, floating)
+    wanted = output_statistics(floating, list(sources.values()), inputs)
+    ends = channel_ends(quantized)
+    layers = {
+        quantized.get_submodule(ends[layer]): (layer, source) for layer, source in sources.items()
+    }
     matched = set[nn.Module]()
 
     def match(module: nn.Module, _: object, output: Tensor) -> Tensor | None:
         if module in matched:  # a layer that is called again
             return None
         matched.add(module)
-        layer, end = layers[module]
-        return _matched(quantized.get_submodule(layer), module, output, wanted[end])
+        layer, source = layers[module]
+        return _matched(quantized.get_submodule(layer), module, output, wanted[source])
 
     with torch.no_grad(), forward_hooks((module, match) for module in layers):
         quantized.eval()(inputs)
 
 
-def _matched(layer: nn.Module, end: nn.Module, output: Tensor, wanted: _Statistics) -> Tensor:
+def _sources(quantized: nn.Module, floating: nn.Module) -> dict[str, str]:
+    """For each layer of the quantized network that is matched, the module of the float one whose
+    channels it has: its own end, or the layer of which it is the last factor.
+
+    Raises:
+        ValueError: if there is none, and no factor behind it.
+    """
+    modules, names = dict(floating.named_modules()), list(channel_ends(quantized).items())
+    found = dict[str, str]()
+    for (layer, end), (after, _) in pairwise([*names, ("", "")]):
+        whole = layer.rpartition(".")[0]
+        if end in modules:
+            found[layer] = end
+        elif not isinstance(modules.get(whole), WeightLayer):
+            raise ValueError(
+                f"the float network must have the layers of the quantized one, but lacks {end!r}"
+            )
+        elif after.rpartition(".")[0] != whole:
+            found[layer] = whole
+    return found
+
+
+def _matched(layer: nn.Module, end: nn.Module, output: Tensor, wanted: Statistics) -> Tensor:
     """The output of `end` after gains and biases were changed: its own, or those of the layer."""
     assert isinstance(layer, WeightLayer)
     found = _statistics(output)
-    ratio = (wanted.spread / found.spread).clamp(1 / MOST, MOST)
-    ratio = torch.where((wanted.spread > 0) & (found.spread > 0), ratio, 1.0)
+    ratio = _ratio(found, wanted)
     if isinstance(end, (nn.BatchNorm1d, nn.BatchNorm2d)):
         if end.weight is None:
             end.weight = nn.Parameter(torch.ones_like(ratio))
@@ -75,14 +101,31 @@ def _matched(layer: nn.Module, end: nn.Module, output: Tensor, wanted: _Statisti
         end.bias = nn.Parameter(torch.zeros_like(ratio))
     assert isinstance(end.bias, nn.Parameter)
     end.bias.data.sub_(found.mean).mul_(ratio).add_(wanted.mean)
+    return _moved(output, found.mean, ratio, wanted.mean)
+
+
+def matched_output(output: Tensor, wanted: Statistics) -> Tensor:
+    """What a layer gives, [N, channels, …], with other means and spreads of its channels."""
+    found = _statistics(output)
+    return _moved(output, found.mean, _ratio(found, wanted), wanted.mean)
+
+
+def _ratio(found: Statistics, wanted: Statistics) -> Tensor:
+    ratio = (wanted.spread / found.spread).clamp(1 / MOST, MOST)
+    return torch.where((wanted.spread > 0) & (found.spread > 0), ratio, 1.0)
+
+
+def _moved(output: Tensor, mean: Tensor, ratio: Tensor, target: Tensor) -> Tensor:
     by_channel = 1, -1, *[1] * (output.ndim - 2)
-    mean, ratio, target = (x.view(by_channel) for x in (found.mean, ratio, wanted.mean))
-    return (output - mean) * ratio + target
+    moved: Tensor = (output - mean.view(by_channel)) * ratio.view(by_channel)
+    return moved + target.view(by_channel)
 
 
-def _measured(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[str, _Statistics]:
-    """The statistics of what the named modules give."""
-    found = dict[nn.Module, _Statistics]()
+def output_statistics(
+    model: nn.Module, names: Sequence[str], inputs: Tensor
+) -> dict[str, Statistics]:
+    """The statistics of what the named modules of a network give on inputs [N, …]."""
+    found = dict[nn.Module, Statistics]()
 
     def record(module: nn.Module, _: object, output: Tensor) -> None:
         found.setdefault(module, _statistics(output))
@@ -93,6 +136,6 @@ def _measured(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[st
     return {name: found[module] for name, module in modules.items()}
 
 
-def _statistics(output: Tensor) -> _Statistics:
+def _statistics(output: Tensor) -> Statistics:
     over = (0, *range(2, output.ndim))
-    return _Statistics(output.mean(over), output.std(over, correction=0))
+    return Statistics(output.mean(over), output.std(over, correction=0))
