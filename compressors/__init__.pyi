@@ -31,6 +31,7 @@ from .pruning import widths as widths
 from .quantization import Quantization as Quantization
 from .quantization import quantize as quantize
 from .reconstruction import reconstruct as reconstruct
+from .reconstruction_pruning import ReconstructionPruning as ReconstructionPruning
 from .rounds import prune_in_rounds as prune_in_rounds
 from .sharing import Sharing as Sharing
 from .sharing import share as share
@@ -42,4 +43,3 @@ from .sparsity import sparsify as sparsify
 from .sparsity import sparsify_below as sparsify_below
 from .sparsity import sparsify_globally as sparsify_globally
 from .sparsity import sparsities as sparsities
-from .untrained import reconstruct_to as reconstruct_to

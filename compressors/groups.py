@@ -163,7 +163,8 @@ def _readers(graph: Any, group: Any, names: Mapping[nn.Module, str]) -> dict[str
     found = dict[str, Tensor]()
     for item in group.items:
         layer = item.dep.target.module
-        if graph.is_in_channel_pruning_fn(item.dep.handler) and isinstance(layer, WeightLayer):
+        reads = graph.is_in_channel_pruning_fn(item.dep.handler)
+        if reads and isinstance(layer, WeightLayer) and not is_depthwise(layer):
             channels = found.setdefault(names[layer], torch.full((layer.weight.shape[1],), -1))
             channels[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
     return found

@@ -18,7 +18,7 @@ from nas.packed.encodings import encode
 from nas.program.zero_points import wrapped
 from nas.quantize import quantized_layer
 from nas.quantize.statistics import Statistics, matched_output, output_statistics
-from nas.space import Choice, Choices
+from nas.space import Choice, Choices, Design
 
 KINDS = ("bits", "sparsity", "rank")
 
@@ -32,6 +32,16 @@ class LayerOption:
     settings: Mapping[str, Hashable]
     size_bytes: int
     divergence: float
+
+    @property
+    def bits(self) -> int:
+        """The bits of a weight."""
+        return Design(self.settings).integer("bits")
+
+    @property
+    def but_bits(self) -> dict[str, Hashable]:
+        """The other settings."""
+        return {kind: value for kind, value in self.settings.items() if kind != "bits"}
 
 
 def settings_at(choices: Choices, site: str) -> list[dict[str, Hashable]]:
@@ -110,8 +120,7 @@ def _changed(
     for compressor in (LowRank(), WeightPruning()):
         if compressor.kind in settings:
             changed = compressor.apply(changed, {site: settings[compressor.kind]}, images)
-    bits, size = settings["bits"], 0
-    assert isinstance(bits, int)
+    bits, size = Design(settings).integer("bits"), 0
     for layer in set(layers_at(changed, site).values()):
         quantized = quantized_layer(layer, bits, method.weights, method.weight_scales)
         levels, _ = quantized.levels()

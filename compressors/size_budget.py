@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from compressors.allocation import Allocation, allocate
+from compressors.allocation_problem import SIZE, Problem, Selected
 from compressors.quantization import Quantization
 from nas.data import Split, Task
-from nas.layers import WeightLayer, replace_modules
+from nas.layers import layers_at, replace_modules
 from nas.lowering import lower, snapped
 from nas.packed import pack
-from nas.quantize import integer_layer, quantized_layer
+from nas.quantize import quantized_layer
 from nas.training.distil import Distillation
 from nas.training.fit import fit, logits
 from nas.training.rate import with_rate_penalty
@@ -24,21 +24,21 @@ from nas.training.recipe import Recipe
 CALIBRATION_SAMPLES = 256
 LABEL_WEIGHT, TEMPERATURE = 0.5, 4.0
 REPAIRS = 4
-_RECIPE = Recipe(epochs=4, finetune_epochs=1, lr=2e-3, finetune_lr=5e-4)
+_RECIPE = Recipe(epochs=8, finetune_epochs=1, lr=5e-3, finetune_lr=1e-3)
 
 
 @dataclass(frozen=True, eq=False)
 class CompressedNetwork:
-    """A network within its budget: `packed` is its file, `bits` those of each layer in it.
+    """A network within its limits: `packed` is its file, `model` the same in PyTorch.
 
-    `model` is the quantized network in PyTorch, `allocation` how its bits were chosen before it was
-    trained; the bits of a layer are lower where the trained file was too long.
+    `allocation` is how its widths and bits were chosen before it was trained; `selected` has fewer
+    bits for a layer where the trained file was too long.
     """
 
     packed: bytes
-    bits: Mapping[str, int]
     model: nn.Module
     allocation: Allocation
+    selected: Selected
 
 
 def compress_to(
@@ -48,15 +48,17 @@ def compress_to(
     images: Tensor,
     labels: Tensor | None = None,
     generator: torch.Generator,
+    macs: int | None = None,
+    peak_memory_bytes: int | None = None,
     recipe: Recipe = _RECIPE,
     method: Quantization | None = None,
 ) -> CompressedNetwork:
     """Compresses a trained network to a packed file of at most `size_bytes`.
 
-    Bits are allocated to its layers (`allocate`), and the quantized network is trained by the
-    answers of the original (Hinton et al., 2015), and by labels if there are any. The budget is one
-    of the file: it is packed after training, and while it is too long the layer that changes the
-    output least for the bytes that it saves gets fewer bits, and training goes on.
+    Widths and bits are allocated (`allocate`), and the compressed network is trained by the answers
+    of the original (Hinton et al., 2015), and by labels if there are any. The budget is one of the
+    file: it is packed after training, and while it is too long the layer that changes the output
+    least for the bytes that it saves gets fewer bits, and training goes on.
 
     Args:
         model: The network. It is not changed.
@@ -64,6 +66,8 @@ def compress_to(
         images: Training inputs, [N, …]; some thousand are enough.
         labels: Their classes, [N]; without, the network's own answers are all that is learned.
         generator: The order of the batches.
+        macs: The most multiply-accumulates for one sample.
+        peak_memory_bytes: The most memory that activations may take at once.
         recipe: `epochs` at `lr` after the allocation, `finetune_epochs` at `finetune_lr` after each
             repair, all with its `rate_penalty`.
         method: How weights and activations are quantized; by default as `Quantization` does.
@@ -74,22 +78,29 @@ def compress_to(
     """
     method = method or Quantization()
     calibration = images[:CALIBRATION_SAMPLES]
-    found = allocate(model, calibration, size_bytes=size_bytes, method=method)
+    found = allocate(
+        model,
+        calibration,
+        size_bytes=size_bytes,
+        macs=macs,
+        peak_memory_bytes=peak_memory_bytes,
+        method=method,
+    )
     teacher = copy.deepcopy(model).eval()
     answers = logits(teacher, images)
     task = _task(images, answers.argmax(1) if labels is None else labels, answers.shape[1])
     alpha = 0.0 if labels is None else LABEL_WEIGHT
     loss = Distillation(teacher, images, alpha, TEMPERATURE)
-    quantized, bits = found.model, dict(found.bits)
+    quantized, selected = copy.deepcopy(found.model), found.selected
     epochs, lr = recipe.epochs, recipe.lr
     for _ in range(1 + REPAIRS):
         rated = with_rate_penalty(loss, quantized, recipe.rate_penalty)
         fit(quantized, task, recipe, epochs=epochs, lr=lr, loss=rated, generator=generator)
         packed = pack(lower(snapped(quantized), calibration))
         if len(packed) <= size_bytes:
-            return CompressedNetwork(packed, bits, quantized, found)
-        bits |= _fewer(found, bits, len(packed) - size_bytes)
-        _requantize(quantized, bits, method)
+            return CompressedNetwork(packed, quantized, found, selected)
+        selected, site = _fewer_bits(found.problem, selected, len(packed) - size_bytes)
+        _requantize(quantized, site, selected.options[site].bits, method)
         epochs, lr = recipe.finetune_epochs, recipe.finetune_lr
     raise ValueError(
         f"a file must have at most {size_bytes:,} bytes, but has {len(packed):,} after {REPAIRS} repairs"
@@ -103,32 +114,34 @@ def _task(images: Tensor, labels: Tensor, classes: int) -> Task:
     return Task(name="compression", train=train, validation=first, test=first, classes=classes)
 
 
-def _fewer(found: Allocation, bits: Mapping[str, int], excess: int) -> dict[str, int]:
-    """Fewer bits for one layer, that of the least divergence for each byte, saving `excess` if one
-    can.
+def _fewer_bits(problem: Problem, selected: Selected, excess: int) -> tuple[Selected, str]:
+    """The same with fewer bits for one layer, and its name: that of the least divergence for each
+    byte, saving `excess` if one can.
     """
-    moves = [
-        (name, width, now.size_bytes - option.size_bytes, option.divergence - now.divergence)
-        for name, row in found.options.items()
-        for now in (row[bits[name]],)
-        for width, option in row.items()
-        if width < bits[name] and option.size_bytes < now.size_bytes
-    ]
+    before = problem.costs(selected)[SIZE]
+    moves = list[tuple[float, float, Selected, str]]()
+    for site, now in selected.options.items():
+        for option in problem.layers[site]:
+            if option.bits < now.bits and option.but_bits == now.but_bits:
+                other = replace(selected, options={**selected.options, site: option})
+                saved = before - problem.costs(other)[SIZE]
+                if saved > 0:
+                    moves.append((saved, option.divergence - now.divergence, other, site))
     if not moves:
         raise ValueError(
             "a file over its budget must have a layer with bits to spare, but has none"
         )
-    enough = [move for move in moves if move[2] >= excess] or moves
-    name, width, *_ = min(enough, key=lambda move: move[3] / move[2])
-    return {name: width}
+    enough = [move for move in moves if move[0] >= excess] or moves
+    *_, other, site = min(enough, key=lambda move: move[1] / move[0])
+    return other, site
 
 
-def _requantize(quantized: nn.Module, bits: Mapping[str, int], method: Quantization) -> None:
-    """Gives the layers of a quantized network, in place, their present bits."""
-    changed = dict[nn.Module, nn.Module]()
-    for name, width in bits.items():
-        layer = quantized.get_submodule(name)
-        assert isinstance(layer, WeightLayer)
-        if integer_layer(layer).bits != width:
-            changed[layer] = quantized_layer(layer, width, method.weights, method.weight_scales)
-    replace_modules(quantized, changed)
+def _requantize(quantized: nn.Module, site: str, bits: int, method: Quantization) -> None:
+    """Gives the layers of a quantized network at or below a site, in place, other bits."""
+    replace_modules(
+        quantized,
+        {
+            layer: quantized_layer(layer, bits, method.weights, method.weight_scales)
+            for layer in layers_at(quantized, site).values()
+        },
+    )

@@ -65,18 +65,20 @@ def _sources(quantized: nn.Module, floating: nn.Module) -> dict[str, str]:
     Raises:
         ValueError: if there is none, and no factor behind it.
     """
-    modules, names = dict(floating.named_modules()), list(channel_ends(quantized).items())
-    found = dict[str, str]()
-    for (layer, end), (after, _) in pairwise([*names, ("", "")]):
+    modules, ends = dict(floating.named_modules()), list(channel_ends(quantized).items())
+    found, missing = dict[str, str](), list[str]()
+    for (layer, end), (after, _) in pairwise([*ends, ("", "")]):
         whole = layer.rpartition(".")[0]
         if end in modules:
             found[layer] = end
         elif not isinstance(modules.get(whole), WeightLayer):
-            raise ValueError(
-                f"the float network must have the layers of the quantized one, but lacks {end!r}"
-            )
+            missing.append(end)
         elif after.rpartition(".")[0] != whole:
             found[layer] = whole
+    if missing:
+        raise ValueError(
+            f"the float network must have the layers of the quantized one, but lacks {missing}"
+        )
     return found
 
 

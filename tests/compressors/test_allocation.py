@@ -1,18 +1,20 @@
 import copy
-from itertools import product
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors import allocate, quantize
-from compressors.allocation import LayerOption, _least_divergence
-from compressors.quantization import Quantization
+from compressors import Allocation, Quantization, allocate, joint_choices, quantize, widths
+from compressors.allocation_problem import SIZE
 from nas.lowering import lower_all_channels
 from nas.packed import pack
+from nas.quantize import match_statistics
 from nas.seeds import seeded
+from nas.space import Choice, Choices
 
-BITS = (2, 3, 4, 8)
+IMAGES = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+BITS = Choices(Choice(name, "bits", (2, 3, 4, 8)) for name in ("0", "3", "6"))
 
 
 def network() -> nn.Module:
@@ -25,94 +27,152 @@ def network() -> nn.Module:
     return model.eval()
 
 
-IMAGES = torch.rand(32, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+def allocated(**given: Any) -> Allocation:
+    return allocate(network(), IMAGES, **given)
 
 
 def length(model: nn.Module, images: Tensor = IMAGES) -> int:
     return len(pack(lower_all_channels(model, images)))
 
 
-@pytest.mark.parametrize("size", [600, 800, 1000])
+@pytest.mark.parametrize("size", [300, 500, 800])
 def test_the_file_is_within_the_budget_and_as_long_as_it_says(size: int) -> None:
-    found = allocate(network(), IMAGES, size_bytes=size, bits=BITS)
-    assert found.size_bytes <= size
+    found = allocated(size_bytes=size)
+    assert 0.85 * size < found.size_bytes <= size
     assert length(found.model) == found.size_bytes
-    assert length(quantize(network(), found.bits, IMAGES)) == found.size_bytes
-    assert set(found.bits) == {"0", "3", "6"}
+    assert {name for name in found.design if name.endswith("bits")} == {
+        "0.bits",
+        "3.bits",
+        "6.bits",
+    }
 
 
-def test_more_bytes_leave_more_bits_and_less_divergence() -> None:
-    found = [allocate(network(), IMAGES, size_bytes=size, bits=BITS) for size in (600, 800, 5000)]
+def test_more_bytes_leave_more_and_less_divergence() -> None:
+    found = [allocated(size_bytes=size) for size in (300, 600, 5000)]
     assert found[0].divergence > found[1].divergence > found[2].divergence >= 0
-    assert set(found[2].bits.values()) == {8}
+    assert found[2].divergence < 1e-4
+
+
+def test_widths_are_chosen_with_bits() -> None:
+    alone, together = allocated(size_bytes=420, choices=BITS), allocated(size_bytes=420)
+    assert sum(together.selected.ratios.values()) > 0
+    assert not alone.selected.ratios
+    assert together.divergence < alone.divergence
 
 
 def test_options_are_measured_one_layer_at_a_time() -> None:
-    model = network()
-    found = allocate(model, IMAGES, size_bytes=5000, bits=BITS)
-    for name, row in found.options.items():
-        assert list(row) == list(BITS)
-        sizes = [option.size_bytes for option in row.values()]
+    found = allocated(size_bytes=5000, choices=BITS)
+    for site, options in found.problem.layers.items():
+        sizes = [option.size_bytes for option in options]
         assert sizes == sorted(sizes)
-        assert row[2].divergence > row[8].divergence >= 0
-        others = {other: 8 for other in found.options if other != name}
-        ends = [length(quantize(model, {**others, name: bits}, IMAGES)) for bits in (2, 8)]
-        # Biases have other widths with other bits.
-        assert ends[1] - ends[0] == pytest.approx(row[8].size_bytes - row[2].size_bytes, abs=16)
-
-
-def test_the_sum_of_divergences_is_the_least_of_all_that_fit() -> None:
-    rng = torch.Generator().manual_seed(0)
-    drawn = torch.rand(3, len(BITS), 2, generator=rng)
-    options = {
-        str(layer): {
-            bits: LayerOption(int(100 * size), float(loss))
-            for bits, (loss, size) in zip(BITS, drawn[layer].tolist(), strict=True)
-        }
-        for layer in range(3)
-    }
-    for budget in (20, 60, 100, 150, 300):
-        fitting = [
-            sum(option.divergence for option in chosen)
-            for chosen in product(*(row.values() for row in options.values()))
-            if sum(option.size_bytes for option in chosen) <= budget
+        divergences = [option.divergence for option in options]
+        assert divergences == sorted(divergences, reverse=True)
+        least, most = options[0], options[-1]
+        others = dict.fromkeys(found.problem.layers, 8)
+        ends = [
+            length(quantize(network(), {**others, site: option.bits}, IMAGES))
+            for option in (least, most)
         ]
-        found = _least_divergence(options, budget)
-        if found is None:
-            assert not fitting
-        else:
-            reached = sum(options[name][bits].divergence for name, bits in found.items())
-            assert reached == pytest.approx(min(fitting))
+        # Biases have other widths with other bits.
+        assert ends[1] - ends[0] == pytest.approx(most.size_bytes - least.size_bytes, abs=16)
+
+
+def test_groups_are_measured_one_at_a_time() -> None:
+    found = allocated(size_bytes=5000)
+    assert set(found.problem.groups) == {"0", "3"}
+    for group in found.problem.groups.values():
+        ratios = sorted(group.options)
+        assert ratios[0] == 0.0
+        assert group.options[0.0].divergence == 0.0
+        removed = [group.options[ratio].removed for ratio in ratios]
+        assert removed == sorted(removed)
+        assert group.options[ratios[-1]].divergence > group.options[ratios[1]].divergence
+    assert found.problem.groups["0"].kept("3", 0.5) == (1.0, 0.5)
+    assert found.problem.groups["3"].kept("3", 0.5) == (0.5, 1.0)
+    assert found.problem.groups["3"].kept("0", 0.5) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("macs", 6000), ("macs", 4000), ("peak_memory_bytes", 220)]
+)
+def test_limits_other_than_bytes_make_the_network_narrower(limit: str, value: int) -> None:
+    free, found = allocated(size_bytes=5000), allocated(**{limit: value})
+    assert free.costs[limit] > value
+    assert 0.7 * value < found.costs[limit] <= value
+    assert sum(found.selected.ratios.values()) > 0
+    program = lower_all_channels(found.model, IMAGES)
+    assert (program.macs, program.peak_memory) == (
+        found.costs["macs"],
+        found.costs["peak_memory_bytes"],
+    )
+
+
+def test_all_limits_hold_together() -> None:
+    limits = {"size_bytes": 450, "macs": 6000, "peak_memory_bytes": 260}
+    found = allocated(**limits)
+    assert all(found.costs[name] <= limit for name, limit in limits.items())
+
+
+def test_predicted_bytes_are_near_those_of_the_file() -> None:
+    large, small = allocated(size_bytes=5000), allocated(size_bytes=400)
+    predicted = [found.problem.costs(found.selected)[SIZE] for found in (large, small)]
+    assert predicted[0] - predicted[1] == pytest.approx(
+        large.size_bytes - small.size_bytes, rel=0.1
+    )
+
+
+def test_a_design_is_one_of_the_choices_given() -> None:
+    choices = joint_choices(network(), IMAGES[:2])
+    found = allocated(size_bytes=500, choices=choices)
+    assert choices.decode(choices.encode(found.design)) == found.design
+
+
+def test_ranks_and_sparsity_are_options_where_the_choices_have_them() -> None:
+    with seeded(3):
+        left, right = torch.randn(64, 2), torch.randn(2, 64)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 5)).eval()
+        model.get_submodule("1").weight = nn.Parameter(left @ right / 8)
+    found = allocate(model, IMAGES, size_bytes=900)
+    assert found.design["1.rank"] == 0.25
+    assert set(widths(found.model)) == {"1.0", "1.1", "3"}
+    kinds = {kind for option in found.problem.layers["1"] for kind in option.settings}
+    assert kinds == {"bits", "sparsity", "rank"}
 
 
 def test_the_network_is_not_changed_and_the_result_is_repeatable() -> None:
     model = network()
     before = copy.deepcopy(model.state_dict())
-    first, again = (allocate(model, IMAGES, size_bytes=800, bits=BITS) for _ in range(2))
+    first, again = (allocate(model, IMAGES, size_bytes=500) for _ in range(2))
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert not model.training
-    assert (first.bits, first.divergence) == (again.bits, again.divergence)
+    assert (first.design, first.divergence) == (again.design, again.divergence)
 
 
-def test_the_method_of_quantization_is_that_of_the_caller() -> None:
-    method = Quantization(weights="affine", activation_bits=6)
-    found = allocate(network(), IMAGES, size_bytes=800, bits=BITS, method=method)
-    assert length(quantize(network(), found.bits, IMAGES, method)) == found.size_bytes
+@pytest.mark.parametrize("weights", ["affine", "lsq"])
+def test_the_method_of_quantization_is_that_of_the_caller(weights: Any) -> None:
+    method = Quantization(weights=weights, activation_bits=6)
+    found = allocated(size_bytes=800, choices=BITS, method=method)
+    bits = {site: option.bits for site, option in found.selected.options.items()}
+    same = quantize(network(), bits, IMAGES, method)
+    match_statistics(same, network(), IMAGES)
+    assert length(same) == found.size_bytes <= 800
 
 
 @pytest.mark.parametrize(
-    ("size", "bits", "message"),
+    ("given", "message"),
     [
-        (100, BITS, r"must have at least \d+ bytes with weights of \[2, 3, 4, 8\] bits, but may"),
-        (5000, (), r"bits must be one or more of \(1, 2, .*, 8\), but got \(\)"),
-        (5000, (2, 9), r"bits must be one or more of \(1, 2, .*, 8\), but got \(2, 9\)"),
+        ({"size_bytes": 100}, r"smallest network .* must be within the limits, but has \d+ size_b"),
+        ({"macs": 10}, r"but has [\d,]+ macs for 10"),
+        ({}, "an allocation needs a limit, one of"),
+        (
+            {"size_bytes": 900, "choices": Choices([Choice("", "prune", (0.0, 0.5))])},
+            "a pruning ratio must be that of one group",
+        ),
     ],
 )
-def test_what_cannot_be_allocated_is_refused(
-    size: int, bits: tuple[int, ...], message: str
-) -> None:
+def test_what_cannot_be_allocated_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        allocate(network(), IMAGES, size_bytes=size, bits=bits)
+        allocated(**given)
 
 
 def test_a_quantized_network_is_refused() -> None:

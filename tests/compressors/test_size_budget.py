@@ -1,11 +1,10 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from compressors import allocate, compress_to, quantize, size_budget
+from compressors import allocate, compress_to, size_budget
 from compressors.allocation import Allocation
 from nas.data import Task
 from nas.packed import pack, unpack
@@ -69,18 +68,19 @@ def test_the_original_is_not_changed(trained: nn.Module, tiny_task: Task) -> Non
 def test_a_file_that_is_too_long_after_training_gets_fewer_bits(
     trained: nn.Module, tiny_task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def generous(model: nn.Module, images: torch.Tensor, **given: Any) -> Allocation:
-        bits = {"1": 8, "4": 8}
-        return replace(
-            allocate(model, images, **given), bits=bits, model=quantize(model, bits, images)
-        )
+    def generous(model: nn.Module, images: torch.Tensor, **_: Any) -> Allocation:
+        return allocate(model, images, size_bytes=330)
 
     monkeypatch.setattr(size_budget, "allocate", generous)
     found = compressed(trained, tiny_task, 280, labels=tiny_task.train.labels)
     assert len(found.packed) <= 280
-    assert found.allocation.bits == {"1": 8, "4": 8}
-    assert sum(found.bits.values()) < 16
-    assert {name: found.model.get_submodule(name).bits for name in found.bits} == found.bits
+    before, after = (
+        {site: option.bits for site, option in selected.options.items()}
+        for selected in (found.allocation.selected, found.selected)
+    )
+    assert sum(after.values()) < sum(before.values())
+    assert {name: found.model.get_submodule(name).bits for name in after} == after
+    assert found.selected.ratios == found.allocation.selected.ratios
     assert len(pack(unpack(found.packed))) == len(found.packed)
     assert score(unpack(found.packed), tiny_task.test) >= 0.8
 
@@ -89,5 +89,5 @@ def test_a_budget_below_the_smallest_file_is_refused_before_training(
     trained: nn.Module, tiny_task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(size_budget, "fit", lambda *_, **__: pytest.fail("it was trained"))
-    with pytest.raises(ValueError, match="a file of this network must have at least"):
+    with pytest.raises(ValueError, match="the smallest network of these choices must be"):
         compressed(trained, tiny_task, 50)
