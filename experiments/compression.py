@@ -1,23 +1,30 @@
 """A search for the best joint compression of a trained network within a budget."""
 
+import copy
 import math
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from compressors.first_designs import first_designs
 from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from nas.data import Task
 from nas.data.load import load_task
+from nas.evaluation.evaluator import CALIBRATION_SAMPLES
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
 from nas.seeds import derive, generator, seeded
 from nas.threads import one_thread
+from nas.training.distil import Teacher
 from nas.training.fit import cross_entropy, fit
 from nas.training.given_network import load_network, load_weights
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
 from strategies.names import StrategyName, strategy_class
+from strategies.warm_start import WarmStart
 
 BYTES_PER_FLOAT = 4
 
@@ -34,6 +41,8 @@ def compression(
     trials: int = 120,
     finetune_epochs: int = 8,
     finetune_lr: float = 5e-3,
+    teacher: bool = True,
+    warm_start: bool = True,
     width: int = 32,
     epochs: int = 16,
     seed: int = 0,
@@ -58,6 +67,10 @@ def compression(
         trials: number of candidates to compress and fine-tune
         finetune_epochs: training epochs after compression
         finetune_lr: peak learning rate of these epochs
+        teacher: whether candidates also learn from the answers of the network in floats
+        warm_start: whether the search begins with bits that are allocated to the layers for the
+            size, and with the same bits and pruning ratio in all layers; with as few trials as
+            these, nothing else is tried
         width: channels of the network of the digits
         epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
@@ -78,7 +91,7 @@ def compression(
         raise ValueError(
             "the compression of a network must have a limit, size_bytes, ratio, macs or peak_memory_bytes, but has none"
         )
-    return Experiment(
+    experiment = Experiment(
         space=TrainedNetwork(network, joint_choices(network, task.example)),
         compressors=JOINT_COMPRESSORS,
         task=task,
@@ -91,7 +104,36 @@ def compression(
         strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
+        # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
+        teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
     )
+    return _warm_started(experiment, network) if warm_start else experiment
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """The trained network itself, as a teacher of its compressed copies."""
+
+    model: nn.Module
+
+    def __call__(self, example: Tensor, classes: int) -> nn.Module:  # noqa: ARG002 - whatever the task
+        """A copy of the network."""
+        return copy.deepcopy(self.model)
+
+
+@one_thread()
+def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
+    """The experiment with a strategy that begins with `first_designs`."""
+    images = experiment.task.train.inputs[:CALIBRATION_SAMPLES]
+    genotypes = first_designs(
+        network,
+        images,
+        experiment.space.choices,
+        experiment.objective.budget.limits,
+        experiment.evaluator(cross_entropy).facts,
+    )
+    strategy = partial(WarmStart, strategy=experiment.strategy, genotypes=genotypes)
+    return replace(experiment, strategy=strategy)
 
 
 def _size_limit(network: nn.Module, size_bytes: int | None, ratio: float | None) -> int | None:

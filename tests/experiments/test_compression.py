@@ -41,6 +41,8 @@ def small(file: Path, **options: Any) -> Any:
         "finetune_epochs": 1,
         "size_bytes": 1800,
         "trials": 3,
+        "teacher": False,
+        "warm_start": False,
     }
     return compression(**(settings | options))
 
@@ -215,3 +217,27 @@ def test_a_network_of_the_user_is_compressed_with_their_data(tmp_path: Path) -> 
 def test_the_digits_have_a_budget_of_3000_bytes_unless_another_is_stated(file: Path) -> None:
     limits = small(file, size_bytes=None).objective.budget.limits
     assert limits == {"size_bytes": 3000}
+
+
+def test_the_network_in_floats_teaches_unless_it_is_told_not_to(file: Path) -> None:
+    experiment = small(file, teacher=True)
+    teacher = experiment.teacher
+    assert teacher is not None
+    assert (teacher.epochs, teacher.alpha, teacher.temperature) == (0, 0.5, 4.0)
+    assert isinstance(experiment.space, TrainedNetwork)
+    model = teacher.build(TASK.example, 10)
+    assert weights.digest(model) == weights.digest(experiment.space.model)
+    assert experiment.describe()["teacher"]["build"]["name"] == "Original"
+    assert small(file).teacher is None
+
+
+def test_a_search_begins_with_allocated_bits_and_resumes(file: Path, tmp_path: Path) -> None:
+    options = {"warm_start": True, "size_bytes": 2500, "trials": 2}
+    experiment = small(file, **options)
+    first = experiment.describe()["strategy"]["genotypes"]
+    assert len(first) >= 4
+    found = run(experiment, tmp_path)
+    assert [list(e.genotype) for e in found.evaluations] == first[: len(found.evaluations)]
+    more = run(small(file, **(options | {"trials": 3})), tmp_path)
+    assert more.evaluations[: len(found.evaluations)] == found.evaluations
+    assert len(more.evaluations) > len(found.evaluations)

@@ -1,5 +1,6 @@
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,7 +62,7 @@ def test_a_pickle_is_refused_unopened_with_how_to_convert_it(suffix: str, tmp_pa
     path, touched = tmp_path / f"w.{suffix}", tmp_path / "touched"
 
     class Evil:
-        def __reduce__(self) -> object:
+        def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (touched,)
 
     path.write_bytes(pickle.dumps(Evil()))
