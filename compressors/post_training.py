@@ -48,6 +48,12 @@ class PostTraining:
         correct_biases(quantized, floating, example)
         return quantized
 
+    def requantize(self, model: nn.Module, settings: Mapping[str, Hashable]) -> None:
+        """Gives the layers of a network that `apply` has quantized other bits, in place, as
+        `Quantization.requantize` does: the biases are not corrected again.
+        """
+        self.method.requantize(model, settings)
+
 
 def quantize_trained(
     model: nn.Module,

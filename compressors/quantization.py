@@ -14,6 +14,7 @@ from nas.quantize import (
     IntegerLayer,
     calibrate,
     insert_quantizers,
+    integer_layer,
     quantized_layer,
 )
 from nas.quantize.calibrate import RANGE_METHODS, RangeMethod
@@ -93,6 +94,22 @@ class Quantization:
         calibrate(traced, example, RANGE_METHODS[self.ranges])
         return traced
 
+    def requantize(self, model: nn.Module, settings: Mapping[str, Hashable]) -> None:
+        """Gives the layers of a network that `apply` has quantized other bits, in place.
+
+        Layers whose bits stay keep their scales; ranges of activations stay as they are.
+
+        Raises:
+            ValueError: if a bit-width is not in 1 … 8, a site holds no layer, or weights with a
+                codebook would have 1 bit.
+        """
+        changed = {
+            layer: width
+            for layer, width in _widths(model, settings).items()
+            if integer_layer(layer).bits != width
+        }
+        _replace_quantized(model, changed, self.weights, self.weight_scales)
+
 
 def quantize_layers(
     model: nn.Module, settings: Mapping[str, Hashable], weights: WeightMethod, scales: Granularity
@@ -103,6 +120,11 @@ def quantize_layers(
         ValueError: if a bit-width is not in 1 … 8, a site holds no layer, or weights with a
             codebook would have 1 bit.
     """
+    _replace_quantized(model, _widths(model, settings), weights, scales)
+
+
+def _widths(model: nn.Module, settings: Mapping[str, Hashable]) -> dict[WeightLayer, int]:
+    """The bits of each layer at or below a site; the innermost site decides."""
     bits: dict[WeightLayer, int] = {}
     for site in sorted(settings, key=len):
         chosen = _check_bits(settings[site], BIT_WIDTHS, site)
@@ -118,6 +140,12 @@ def quantize_layers(
                 f"weights that share values must have 2 to 8 bits, but got 1 at {shared}"
             )
         bits |= dict.fromkeys(layers.values(), chosen)
+    return bits
+
+
+def _replace_quantized(
+    model: nn.Module, bits: Mapping[WeightLayer, int], weights: WeightMethod, scales: Granularity
+) -> None:
     replace_modules(
         model,
         {layer: quantized_layer(layer, width, weights, scales) for layer, width in bits.items()},

@@ -1,69 +1,150 @@
 """A search for the best joint compression of a trained network within a budget."""
 
+import copy
+import math
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from compressors.first_designs import first_designs
 from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from nas.data import Task
-from nas.data import digits as read_digits
+from nas.data.load import load_task
+from nas.evaluation.evaluator import CALIBRATION_SAMPLES
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
 from nas.seeds import derive, generator, seeded
 from nas.threads import one_thread
-from nas.training import checkpoint as weights
+from nas.training.distil import Teacher
 from nas.training.fit import cross_entropy, fit
+from nas.training.given_network import load_network, load_weights
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
 from strategies.names import StrategyName, strategy_class
+from strategies.warm_start import WarmStart
+
+BYTES_PER_FLOAT = 4
 
 
 def compression(
-    strategy: StrategyName = "evolution",
-    trials: int = 120,
-    size_bytes: int | None = 3000,
+    model: str | None = None,
+    weights: Path | None = None,
+    data: str = "digits",
+    size_bytes: int | None = None,
+    ratio: float | None = None,
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
-    weights_file: Path | None = None,
+    strategy: StrategyName = "evolution",
+    trials: int = 120,
+    finetune_epochs: int = 8,
+    finetune_lr: float = 5e-3,
+    teacher: bool = True,
+    warm_start: bool = True,
     width: int = 32,
     epochs: int = 16,
-    finetune_epochs: int = 8,
     seed: int = 0,
 ) -> Experiment:
-    """Trains a residual network on scikit-learn's 8x8 handwritten digits, and searches for its best
-    compression.
+    """Searches for the best compression of a trained network: yours, or a residual network that is
+    trained on scikit-learn's 8x8 handwritten digits.
 
     Args:
+        model: FILE.py:FUNCTION, a function without arguments that returns the network; without it,
+            the network of the digits
+        weights: file of the network's weights, as safetensors; without it, the network is as the
+            function returns it
+        data: digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive with
+            inputs and labels
+        size_bytes: largest size of the packed file: a number of bytes, or 20kB, which are 20,000,
+            or 20KiB; 3000 for the network of the digits if nothing is limited
+        ratio: how many times smaller the file must be than the network in 32-bit floats, instead of
+            a size
+        macs: largest number of multiply-accumulates for one sample
+        peak_memory_bytes: largest peak memory of activations, in bytes
         strategy: search strategy; tpe and gp need the extra optuna
         trials: number of candidates to compress and fine-tune
-        size_bytes: largest size of the packed file, in bytes
-        macs: largest number of multiply-accumulates for one image
-        peak_memory_bytes: largest peak memory of activations, in bytes
-        weights_file: file with the weights of the trained network, as nas.training.checkpoint.save
-            writes it; without it, the network is trained first
-        width: channels of the network
-        epochs: epochs of training the network, if there is no file
         finetune_epochs: training epochs after compression
+        finetune_lr: peak learning rate of these epochs
+        teacher: whether candidates also learn from the answers of the network in floats
+        warm_start: whether the search begins with bits that are allocated to the layers for the
+            size, and with the same bits and pruning ratio in all layers; with as few trials as
+            these, nothing else is tried
+        width: channels of the network of the digits
+        epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
     """
-    task = read_digits(generator(0, "digits"))
-    limits = {"size_bytes": size_bytes, "macs": macs, "peak_memory_bytes": peak_memory_bytes}
-    model = trained(task, width, epochs, weights_file, seed)
-    return Experiment(
-        space=TrainedNetwork(model, joint_choices(model, task.example)),
+    task = load_task(data, generator(0, "digits" if data == "digits" else "data"))
+    network = (
+        trained(task, width, epochs, weights, seed)
+        if model is None
+        else load_network(model, weights)
+    )
+    limits = {
+        "size_bytes": _size_limit(network, size_bytes, ratio),
+        "macs": macs,
+        "peak_memory_bytes": peak_memory_bytes,
+    }
+    stated = {name: limit for name, limit in limits.items() if limit is not None}
+    if model is not None and not stated:
+        raise ValueError(
+            "the compression of a network must have a limit, size_bytes, ratio, macs or peak_memory_bytes, but has none"
+        )
+    experiment = Experiment(
+        space=TrainedNetwork(network, joint_choices(network, task.example)),
         compressors=JOINT_COMPRESSORS,
         task=task,
-        recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=5e-3),
+        recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=finetune_lr),
         objective=Objective(
             maximize=("accuracy",),
             minimize=("size_bytes",),
-            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            budget=Budget(stated or {"size_bytes": 3000}),
         ),
         strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
+        # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
+        teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
     )
+    return _warm_started(experiment, network) if warm_start else experiment
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """The trained network itself, as a teacher of its compressed copies."""
+
+    model: nn.Module
+
+    def __call__(self, example: Tensor, classes: int) -> nn.Module:  # noqa: ARG002 - whatever the task
+        """A copy of the network."""
+        return copy.deepcopy(self.model)
+
+
+@one_thread()
+def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
+    """The experiment with a strategy that begins with `first_designs`."""
+    images = experiment.task.train.inputs[:CALIBRATION_SAMPLES]
+    genotypes = first_designs(
+        network,
+        images,
+        experiment.space.choices,
+        experiment.objective.budget.limits,
+        experiment.evaluator(cross_entropy).facts,
+    )
+    strategy = partial(WarmStart, strategy=experiment.strategy, genotypes=genotypes)
+    return replace(experiment, strategy=strategy)
+
+
+def _size_limit(network: nn.Module, size_bytes: int | None, ratio: float | None) -> int | None:
+    if ratio is None:
+        return size_bytes
+    if size_bytes is not None or not ratio > 0:
+        raise ValueError(
+            f"a size must be stated once, by size_bytes or by a positive ratio, but got {size_bytes} and {ratio}"
+        )
+    floats = sum(parameter.numel() for parameter in network.parameters())
+    return math.floor(BYTES_PER_FLOAT * floats / ratio)
 
 
 def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed: int) -> nn.Module:
@@ -77,10 +158,7 @@ def trained(task: Task, width: int, epochs: int, weights_file: Path | None, seed
     with seeded(chosen):
         model = residual_network(task, width)
     if weights_file is not None:
-        if not weights.load(model, weights_file):
-            raise ValueError(
-                f"{weights_file} must hold weights of the network, but is missing, damaged or of another network"
-            )
+        load_weights(model, weights_file)
         return model
     recipe = Recipe(epochs=epochs, finetune_epochs=0)
     with one_thread():

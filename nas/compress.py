@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -26,6 +26,22 @@ class Compressor(Protocol):
         `example` is a batch of training inputs, [N, …], for tracing and calibration. Widths and
         bit-widths must follow from `settings` alone, not from weights, because the costs of a
         candidate are counted before it is trained.
+        """
+        ...
+
+
+@runtime_checkable
+class Requantizer(Protocol):
+    """A compressor that can also change the bit-widths of a network that it has compressed."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of choices whose options are the bit-widths."""
+        ...
+
+    def requantize(self, model: nn.Module, settings: Mapping[str, Hashable]) -> None:
+        """Gives the layers of `model`, compressed by `apply` and perhaps trained since, the bits of
+        `settings`, in place. Layers whose bits stay are left as they are.
         """
         ...
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from nas.compress import Compressor
 from nas.data import Task
+from nas.evaluation.counting import weights_known
 from nas.evaluation.evaluator import Evaluator
 from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
@@ -93,7 +94,10 @@ class Experiment:
         """The header of a run, as JSON: all that determines its results. `trials` and `patience`
         are left out, because they only end a search.
         """
+        known = weights_known(self.space, self.recipe)
         return {
+            # Runs of trained networks had budgets of uncoded bytes at first.
+            **({"size_bytes": "packed"} if known else {}),
             "space": {**_describe(self.space), "choices": self.space.choices.digest},
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},

@@ -45,10 +45,11 @@ class Evaluation:
     it.
 
     `id` counts the candidates of a run from 0. `genotype` is canonical, and `design` has its chosen
-    options. `reason` says why the status is not OK. `metrics` are by name: costs, and accuracies if
-    the status is OK. `seconds` is how long the evaluation took. `epochs` is the fidelity that the
-    strategy asked for (None: the recipe's). `history` is the learning curve. A STOPPED candidate
-    has costs and a history, but no accuracy, because it was not packed.
+    options, or fewer bits where its file would have been over the budget after training. `reason`
+    says why the status is not OK. `metrics` are by name: costs, and accuracies if the status is OK.
+    `seconds` is how long the evaluation took. `epochs` is the fidelity that the strategy asked for
+    (None: the recipe's). `history` is the learning curve. A STOPPED candidate has costs and a
+    history, but no accuracy, because it was not packed.
 
     Raises:
         ValueError: if a metric is not a finite number.
@@ -71,6 +72,11 @@ class Evaluation:
                 raise ValueError(
                     f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}"
                 )
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it counts as a trial: not if it was over budget before any training."""
+        return self.status is not Status.OVER_BUDGET or bool(self.history)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from nas.objective import Evaluation, Objective, Status
+from nas.objective import Evaluation, Objective
 from nas.space import Genotype
 from nas.strategy import Facts, Informed, Proposal, Strategy
 
@@ -26,7 +26,7 @@ def search(
     `submit` starts the evaluation of a candidate under an id and returns a function that waits for
     its result. `objective` gives the fitness from which `strategy` learns. The search ends after
     `trials` trials, or `patience` proposals in a row that used none: a candidate over budget uses
-    no trial, and neither does one proposed again, whose known fitness is returned. Up to `window`
+    no trial if it was not trained, and neither does one proposed again, whose known fitness is returned. Up to `window`
     proposals are outstanding: proposal i is made knowing the results of proposals 0 to i - window,
     in whatever order they finish. `facts` gives the costs of a candidate to an `Informed` strategy.
 
@@ -55,7 +55,7 @@ def search(
         fresh = proposal not in known
         evaluation = known[proposal] = started[proposal]() if fresh else known[proposal]
         strategy.tell(proposal, objective.fitness(evaluation))
-        counts = fresh and evaluation.status is not Status.OVER_BUDGET
+        counts = fresh and evaluation.is_trial
         used, idle = (used + 1, 0) if counts else (used, idle + 1)
         if fresh:
             yield evaluation

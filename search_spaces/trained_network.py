@@ -39,6 +39,11 @@ class TrainedNetwork:
                 f"sites must name modules of the trained network, {[name for name in known if name]}, but got {unknown}"
             )
 
+    @property
+    def comes_trained(self) -> bool:
+        """True: candidates are measured by the files that they give as they are."""
+        return True
+
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:  # noqa: ARG002 - compressors read the design
         """A copy of the trained network, whatever the design.
 

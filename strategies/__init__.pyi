@@ -15,3 +15,4 @@ from .random_search import RandomSearch as RandomSearch
 from .reinforcement.env import DesignEnv as DesignEnv
 from .reinforcement.env import ScoredEnv as ScoredEnv
 from .reinforcement.reinforce import Reinforce as Reinforce
+from .warm_start import WarmStart as WarmStart

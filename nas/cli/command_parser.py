@@ -1,13 +1,23 @@
 """Parsers of the commands, whose arguments may name an experiment and continue with its options."""
 
 import argparse
+import importlib.util
+import pkgutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nas.experiment import Experiment
 
-EXPERIMENT = "FILE.py[:FUNCTION]"
+EXPERIMENT = "NAME|FILE.py[:FUNCTION]"
+
+
+def shipped_experiments() -> tuple[str, ...]:
+    """The names of the experiments that ship."""
+    # Found, not imported: experiments import the command line, and need torch.
+    spec = importlib.util.find_spec("experiments")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(folders)))
 
 
 def command_parser(command: str, description: str) -> argparse.ArgumentParser:

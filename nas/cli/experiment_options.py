@@ -2,7 +2,7 @@
 
 import argparse
 import difflib
-import importlib.util
+import importlib
 import inspect
 import re
 import sys
@@ -15,7 +15,10 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 import docstring_parser
 from jsonargparse import ArgumentParser
 
+from nas.byte_count import byte_count
+from nas.cli.command_parser import shipped_experiments
 from nas.experiment import Experiment
+from nas.python_file import import_file
 
 _PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
 
@@ -40,28 +43,28 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def load_function(source: str) -> Callable[..., Experiment]:
-    """The experiment function of `FILE.py` or `FILE.py:FUNCTION`.
+    """The experiment function of `FILE.py` or `FILE.py:FUNCTION`, or of an experiment that ships,
+    by its name alone.
 
     Raises:
         ValueError: if the file is missing, or `source` does not determine one function in it that
             returns an Experiment.
     """
     file, _, wanted = source.partition(":")
-    path = Path(file)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or spec is None or spec.loader is None:
+    path, shipped = Path(file), shipped_experiments()
+    if source in shipped:
+        module = importlib.import_module(f"experiments.{source}")
+    elif path.is_file():
+        module = import_file(path)
+    else:
         raise ValueError(
-            f"an experiment must be a Python file, or FILE.py:FUNCTION, but got {source!r}"
+            f"an experiment must be a Python file, FILE.py:FUNCTION or one of {shipped}, but got {source!r}"
         )
-    module = importlib.util.module_from_spec(spec)
-    # As with `python FILE.py`, the file can import its neighbors.
-    sys.path.insert(0, str(path.parent.resolve()))
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
     found = {
         name: function
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == path.stem and get_type_hints(function).get("return") is Experiment
+        if function.__module__ == module.__name__
+        and get_type_hints(function).get("return") is Experiment
     }
     if wanted in found:
         return found[wanted]
@@ -120,9 +123,33 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
         default = argparse.SUPPRESS if required else parameter.default
         option = "--" + name.replace("_", "-")
         result.add_argument(
-            option, type=hints[name], required=required, default=default, help=helps.get(name)
+            option,
+            type=_option_type(name, hints[name]),
+            required=required,
+            default=default,
+            help=helps.get(name),
         )
     return result
+
+
+def _option_type(name: str, hint: Any) -> Any:
+    """The type of an option: that of its parameter, but bytes may have a unit."""
+    if name.endswith("_bytes") and hint is int:
+        return _bytes
+    if name.endswith("_bytes") and hint == int | None:
+        return _bytes_or_null
+    return hint
+
+
+def _bytes(value: str | int) -> int:
+    try:
+        return byte_count(str(value))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _bytes_or_null(value: str | int | None) -> int | None:
+    return None if value in (None, "null") else _bytes(value)
 
 
 def parse_experiment(

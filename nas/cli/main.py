@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STOPPED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
-_EXPERIMENT = "FILE.py[:FUNCTION] [options]"
+_EXPERIMENT = "EXPERIMENT [options]"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Command:
 
 
 COMMANDS: Mapping[str, Command] = {
-    "run": Command(_EXPERIMENT, "searches; FILE.py --help lists the options", "nas.cli.run"),
+    "run": Command(_EXPERIMENT, "searches; EXPERIMENT --help lists the options", "nas.cli.run"),
     "show": Command(
         f"DIRECTORY [--json] [--sensitivity {_EXPERIMENT}]",
         "shows what a run has found, and what other bits in each layer of the best would do",
@@ -62,14 +62,20 @@ COMMANDS: Mapping[str, Command] = {
 
 def usage() -> str:
     """The usage of all commands."""
-    from nas.runs.export import FORMATS  # here, because only the usage needs it
+    # Here, because only the usage needs them.
+    from nas.cli.command_parser import shipped_experiments
+    from nas.runs.export import FORMATS
 
     commands = "\n       ".join(
         f"nas {name} {command.arguments}\n           {command.help}"
         for name, command in COMMANDS.items()
     )
     formats = "\n".join(f"       {name:<8} {kind.help}" for name, kind in FORMATS.items())
-    return f"usage: {commands}\n       nas --version\n\nFORMAT is one of\n{formats}"
+    return (
+        f"usage: {commands}\n       nas --version\n\n"
+        f"EXPERIMENT is FILE.py, FILE.py:FUNCTION or the name of one that ships: {', '.join(shipped_experiments())}\n\n"
+        f"FORMAT is one of\n{formats}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

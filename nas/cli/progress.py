@@ -49,7 +49,7 @@ class ProgressLine:
     def update(self, evaluations: Sequence[Evaluation]) -> None:
         """Shows the state of a search after `evaluations`."""
         counts = Counter(evaluation.status for evaluation in evaluations)
-        done = len(evaluations) - counts[Status.OVER_BUDGET]
+        done = sum(evaluation.is_trial for evaluation in evaluations)
         text = f"{self._best(evaluations)}; {counts[Status.OVER_BUDGET]} over budget"
         for status in (Status.FAILED, Status.STOPPED):
             if counts[status]:

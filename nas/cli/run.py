@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from nas.cli.budget_table import check_budget
 from nas.cli.experiment_options import load_function, parse_experiment
 from nas.cli.main import REFUSED, usage
 from nas.cli.progress import ProgressLine
 from nas.cli.show import print_summary
+from nas.evaluation.counting import weights_known
 from nas.experiment import Experiment
+from nas.runs.journal import JOURNAL_NAME
 from nas.runs.run import run
 
 
@@ -25,6 +28,9 @@ def run_function(function: Callable[..., Experiment], arguments: Sequence[str], 
     """Runs the experiment that `function` makes of the arguments, and prints what was found."""
     experiment, out = parse_experiment(function, arguments, prog)
     console = Console()
+    # Candidates of a network that comes trained are counted by their files, which takes seconds.
+    if weights_known(experiment.space, experiment.recipe) and not (out / JOURNAL_NAME).exists():
+        check_budget(experiment, console)
     with ProgressLine(experiment.trials, experiment.objective, console) as line:
         result = run(experiment, out, line.update)
     print_summary(out, console)

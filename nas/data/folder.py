@@ -54,6 +54,19 @@ def read_images(
     return Split(scaled(pixels), torch.tensor(labels)), tuple(path.name for path in classes)
 
 
+def first_image_shape(folder: Path) -> tuple[int, int, int]:
+    """The channels (1 or 3), height and width of the first image below a folder of `read_images`.
+
+    Raises:
+        DataError: if there is no image, or it is not readable.
+    """
+    for name in _entries(folder, folder):
+        for path in _entries(folder, name):
+            with reading(path, "an image"), Image.open(path, formats=_FORMATS) as image:
+                return (1 if image.mode in ("1", "L") else 3), image.height, image.width
+    raise DataError(f"{folder} must hold a folder of images for each class, but holds none")
+
+
 def _entries(root: Path, folder: Path) -> list[Path]:
     """The files and folders in `folder`, sorted by name, without links out of `root`."""
     if not folder.is_dir():

@@ -4,7 +4,7 @@ import inspect
 import math
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,28 +13,24 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.lowering import lower, lower_all_channels, snapped
-from nas.measure import Device, MeasuringDevice, costs
+from nas.evaluation.counting import count, count_packed, weights_known
+from nas.evaluation.measuring import TrainedCandidate, measure
+from nas.evaluation.repair import repair
+from nas.lowering import lower_all_channels
+from nas.measure import Device, MeasuringDevice
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
-from nas.packed import flash_bytes, pack, unpack
-from nas.program import Program, score
+from nas.program import Program
 from nas.seeds import candidate_seed, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
-from nas.training.fit import Loss, Stop, accuracy, fit, never
+from nas.training.fit import Loss, Stop, fit, never
 from nas.training.rate import with_rate_penalty
 from nas.training.recipe import Recipe
 from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
-
-
-@dataclass(frozen=True)
-class TrainedCandidate:
-    """A trained network, and the bytes of the packed file made of it."""
-
-    model: nn.Module
-    packed: bytes
+REPAIR_EPOCHS, REPAIR_LR = 1, 0.25
+"""The epochs after bits were lowered, at this learning rate relative to that of fine-tuning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +40,10 @@ class Evaluator:
 
     `space` builds networks and `compressors` are applied to them, in this order. Networks are
     trained with `loss` on the training split of `task`, as `recipe` says, and scored on its
-    validation split. A candidate whose costs exceed `budget` is not trained. `device` gives the
-    latency (None: latency is not measured). `seed` is the seed of the run, from which that of each
+    validation split. A candidate whose costs exceed `budget` is not trained: its `size_bytes` is an
+    upper bound then, or, if networks come trained (`weights_known`), that of the file that it gives
+    before it is trained further, and a file that training makes too long is repaired. `device` gives
+    the latency (None: latency is not measured). `seed` is the seed of the run, from which that of each
     candidate is derived.
     """
 
@@ -75,18 +73,35 @@ class Evaluator:
         trained, status, reason = None, Status.OK, ""
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                built, compressed = self._build(design)
-                metrics = self._costs(compressed, self.device)
+                known = weights_known(self.space, self.recipe)
+                built, compressed = self._build(
+                    design, self._calibration if known else self.task.example
+                )
+                metrics = self._count(compressed, self.device)
                 if reason := self.budget.broken(metrics):
                     status = Status.OVER_BUDGET
                 else:
-                    model, history = self.train(built, design, genotype, proposal.epochs, stop)
+                    if known:
+                        model, design, history = self._finetune(
+                            compressed, design, genotype, proposal.epochs, stop
+                        )
+                    else:
+                        model, history = self.train(built, design, genotype, proposal.epochs, stop)
                     planned = sum(self.recipe.phases(proposal.epochs))
                     if len(history) < planned:
                         status = Status.STOPPED
                         reason = f"given up after {len(history)} of {planned} epochs"
                     else:
-                        trained, metrics = self.measure(model, metrics)
+                        trained, measured = self.measure(model, metrics)
+                        if over := self.budget.broken(measured):
+                            # Only the file of a network that came trained can become longer.
+                            trained, status, reason = (
+                                None,
+                                Status.OVER_BUDGET,
+                                f"{over} when trained",
+                            )
+                            measured = {name: measured[name] for name in metrics}
+                        metrics = measured
         except Exception as error:
             trained, status, reason = None, Status.FAILED, _reason(error)
         evaluation = Evaluation(
@@ -102,25 +117,15 @@ class Evaluator:
         )
         return evaluation, trained
 
-    def _build(self, design: Design) -> tuple[nn.Module, nn.Module]:
-        """The untrained network, as it is built and as it is compressed."""
+    def _build(self, design: Design, calibration: Tensor) -> tuple[nn.Module, nn.Module]:
+        """The network as it is built, and as it is compressed."""
         built = self.space.build(design, self.task.example, self.task.classes)
-        return built, compress(built, design, self.compressors, self.task.example)
+        return built, compress(built, design, self.compressors, calibration)
 
-    def _costs(self, model: nn.Module, device: Device | None) -> dict[str, float]:
-        """The costs of a compressed network, trained or not; `size_bytes` is an upper bound.
-
-        Raises:
-            ValueError: if the network has no integer program, or does not give one logit for each
-                class.
-        """
-        program = lower_all_channels(model, self.task.example)
-        if program.tensors[-1].shape != (self.task.classes,):
-            found = program.tensors[-1].shape
-            raise ValueError(
-                f"a network must give logits [N, {self.task.classes}], but for one sample it gives {list(found)}"
-            )
-        return costs(model, program, device)
+    def _count(self, compressed: nn.Module, device: Device | None) -> dict[str, float]:
+        return (count_packed if weights_known(self.space, self.recipe) else count)(
+            compressed, self.task, device
+        )
 
     def train(
         self,
@@ -135,8 +140,7 @@ class Evaluator:
         The samples are shuffled by a generator of the candidate's own seed.
         """
         before, after = self.recipe.phases(epochs)
-        shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
-        fit_by_recipe = partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
+        fit_by_recipe = self._fitting(genotype)
         penalized = with_gain_penalty(self.loss, model, self.recipe.gain_penalty)
         history = fit_by_recipe(model, epochs=before, lr=self.recipe.lr, loss=penalized, stop=stop)
         if len(history) < before:
@@ -155,38 +159,41 @@ class Evaluator:
             stop=stop_finetuning,
         )
 
+    def _finetune(
+        self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None, stop: Stop
+    ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
+        """Fits a network that is compressed already, and repairs it if its file became too long."""
+        _, after = self.recipe.phases(epochs)
+        fit_by_recipe, lr = self._fitting(genotype), self.recipe.finetune_lr
+        history = fit_by_recipe(model, epochs=after, lr=lr, loss=self.loss, stop=stop)
+        if len(history) < after:
+            return model, design, history
+
+        def recover(short: nn.Module) -> tuple[Epoch, ...]:
+            fewer = min(after, REPAIR_EPOCHS)
+            return fit_by_recipe(short, epochs=fewer, lr=REPAIR_LR * lr, loss=self.loss)
+
+        model, design, more = repair(
+            model,
+            design,
+            self.space.choices,
+            self.compressors,
+            self._calibration,
+            self.budget.limits.get("size_bytes", math.inf),
+            recover,
+        )
+        return model, design, history + more
+
+    def _fitting(self, genotype: Genotype) -> Callable[..., tuple[Epoch, ...]]:
+        """`fit` by the recipe, with samples shuffled by the candidate's own seed."""
+        shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
+        return partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
+
     def measure(
         self, model: nn.Module, counted: Mapping[str, float]
     ) -> tuple[TrainedCandidate, dict[str, float]]:
-        """Lowers and packs a trained network; its metrics are those of the packed file, loaded
-        again.
-
-        Raises:
-            ValueError: if a cost is above the one `counted` before training.
-        """
-        program = lower(snapped(model), self._calibration)
-        packed = pack(program)
-        lowered = {
-            "flash_bytes": flash_bytes(program),
-            "macs": program.macs,
-            "peak_memory_bytes": program.peak_memory,
-        }
-        # Lowering takes out channels that died in training, so costs may fall. A cost that rises
-        # may be over a budget that was checked before.
-        risen = [
-            f"{name} {counted[name]:g} became {value:g}"
-            for name, value in lowered.items()
-            if value > counted[name]
-        ]
-        if risen:
-            raise ValueError(f"costs must not rise in training, but {', '.join(risen)}")
-        return TrainedCandidate(model, packed), {
-            "accuracy": score(unpack(packed), self.task.validation),
-            "accuracy_fake_quant": accuracy(model, self.task.validation),
-            **counted,
-            **{name: float(value) for name, value in lowered.items()},
-            "size_bytes": float(len(packed)),
-        }
+        """The packed file of a trained network, and its metrics; see `nas.evaluation.measuring`."""
+        return measure(model, counted, self.task.validation, self._calibration)
 
     @property
     def _calibration(self) -> Tensor:
@@ -198,23 +205,26 @@ class Evaluator:
         The latency is left out if the device measures it: facts must be the same each time.
         """
         device = None if isinstance(self.device, MeasuringDevice) else self.device
+        design = self.space.choices.decode(genotype)
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                _, compressed = self._build(self.space.choices.decode(genotype))
-                counted = self._costs(compressed, device)
+                # One sample, because calibrating on all takes longer than all else, and changes no
+                # more than some bytes of scales and biases.
+                _, compressed = self._build(design, self.task.example)
+                counted = self._count(compressed, device)
         except Exception:  # if the candidate is proposed, its evaluation gives the reason
             return Facts({}, math.inf)
         limits = {name: most for name, most in self.budget.limits.items() if name in counted}
         return Facts(counted, Budget(limits).excess(counted))
 
-    def compressed(self, genotype: Genotype) -> nn.Module:
-        """The untrained network of a candidate, compressed.
+    def compressed(self, genotype: Genotype, design: Design) -> nn.Module:
+        """The network of a candidate, compressed to `design` and not trained since.
 
         Raises:
             Exception: what building or compressing it raises.
         """
         with seeded(candidate_seed(self.seed, genotype)):
-            return self._build(self.space.choices.decode(genotype))[1]
+            return self._build(design, self.task.example)[1]
 
     def program(self, genotype: Genotype) -> Program:
         """The integer program of an untrained candidate.
@@ -222,7 +232,8 @@ class Evaluator:
         Raises:
             Exception: what building, compressing or lowering it raises.
         """
-        return lower_all_channels(self.compressed(genotype), self.task.example)
+        design = self.space.choices.decode(genotype)
+        return lower_all_channels(self.compressed(genotype, design), self.task.example)
 
 
 def _reason(error: Exception) -> str:

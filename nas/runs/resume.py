@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from nas import durable
-from nas.evaluation.evaluator import Evaluator, TrainedCandidate
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.measuring import TrainedCandidate
 from nas.objective import Evaluation
 from nas.runs.directory import (
     PACKED_FOLDER,
@@ -16,6 +17,7 @@ from nas.runs.directory import (
     weights_path,
 )
 from nas.runs.journal import Journal
+from nas.runs.made_design import made_design
 from nas.search_loop import Pending
 from nas.strategy import Proposal
 from nas.training import checkpoint
@@ -59,8 +61,7 @@ class ResumableEvaluations:
                 f"{self._journal.path} must hold what this search proposes, {proposal.genotype} as number {id}, "
                 f"but holds {stored.genotype}: resume it with the software that began it"
             )
-        # As the space gives it, because JSON has made lists of tuples.
-        return replace(stored, design=self._evaluator.space.choices.decode(stored.genotype))
+        return replace(stored, design=made_design(self._evaluator.space.choices, stored))
 
     def _evaluate(self, id: int, proposal: Proposal) -> Evaluation:
         # Only what is known whatever the order in which a window finishes.

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from torch import nn
 
-from nas.evaluation.evaluator import TrainedCandidate
+from nas.evaluation.measuring import TrainedCandidate
 from nas.experiment import Experiment
 from nas.objective import Evaluation
 from nas.runs.directory import weights_path
 from nas.runs.journal import read_journal
+from nas.runs.made_design import made_design
 from nas.runs.teacher import loss_of
 from nas.strategy import Proposal
 from nas.threads import one_thread
@@ -48,7 +49,8 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
     """
     _check_same_candidates(experiment, out)
     with one_thread():
-        model = experiment.evaluator(cross_entropy).compressed(evaluation.genotype)
+        design = made_design(experiment.space.choices, evaluation)
+        model = experiment.evaluator(cross_entropy).compressed(evaluation.genotype, design)
     if not checkpoint.load(model, path := weights_path(out, evaluation.id)):
         raise ValueError(
             f"{path} must hold the weights of candidate {evaluation.id}, but is missing, damaged or of another network"

@@ -4,7 +4,7 @@ from nas.space.choice import Choice
 from nas.space.choices import Choices, Genotype
 from nas.space.design import Design
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
-from nas.space.search_space import SearchSpace
+from nas.space.search_space import SearchSpace, TrainedSpace
 
 __all__ = [
     "RENAMED_KINDS",
@@ -13,5 +13,6 @@ __all__ = [
     "Design",
     "Genotype",
     "SearchSpace",
+    "TrainedSpace",
     "present_name",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nas.space.choices import Choices
 from nas.space.design import Design
@@ -25,4 +25,16 @@ class SearchSpace(Protocol):
         Its only randomness is torch's global generator, which the caller seeds. The network may be
         trained already; the run trains it further.
         """
+        ...
+
+
+@runtime_checkable
+class TrainedSpace(Protocol):
+    """A space whose networks come trained, so that the file of a candidate can be made, and its
+    length known, before the candidate is trained further.
+    """
+
+    @property
+    def comes_trained(self) -> bool:
+        """Whether the networks that `build` gives are trained."""
         ...

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors.quantization import Quantization, quantize
+from nas.measure.sensitivity import bit_widths
 from nas.quantize import ActivationQuantizer, QuantizedConv2d, QuantizedLinear
 from nas.quantize.weight_quantizers import WeightMethod
 from nas.seeds import seeded
@@ -177,3 +178,18 @@ def test_a_function_takes_bits_for_all_or_for_each_site() -> None:
         isinstance(module, (QuantizedConv2d, QuantizedLinear, ActivationQuantizer))
         for module in model.modules()
     )
+
+
+def test_only_layers_whose_bits_change_are_quantized_again() -> None:
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    images = torch.rand(8, 4, generator=torch.Generator().manual_seed(0))
+    method = Quantization(weights="lsq")
+    quantized = method.apply(model, {"": 4, "2": 8}, images)
+    first, last = (quantized.get_submodule(name) for name in ("0", "2"))
+    method.requantize(quantized, {"": 4, "2": 3})
+    assert quantized.get_submodule("0") is first
+    assert quantized.get_submodule("2") is not last
+    assert quantized.get_parameter("2.weight") is last.get_parameter("weight")
+    assert bit_widths(quantized) == {"0": 4, "2": 3}
+    with pytest.raises(ValueError, match="bits must be one of"):
+        method.requantize(quantized, {"": 9})

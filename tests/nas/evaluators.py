@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from compressors.quantization import Quantization
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.evaluation.evaluator import Evaluator, TrainedCandidate
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.measuring import TrainedCandidate
 from nas.lowering import lower
 from nas.measure import Device, costs
 from nas.objective import Budget, Evaluation

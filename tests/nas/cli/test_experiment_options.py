@@ -5,6 +5,9 @@ from typing import Any, Literal
 import pytest
 from torch import nn
 
+from experiments.breast_cancer import breast_cancer
+from experiments.digits import digits
+from nas.cli.command_parser import shipped_experiments
 from nas.cli.experiment_options import experiment_parser, load_function, parse_experiment
 from nas.experiment import Experiment
 
@@ -54,6 +57,8 @@ DEFAULTS = {
         ([], {}),
         (["--trials", "5"], {"trials": 5}),
         (["--size-bytes=7"], {"size_bytes": 7}),
+        (["--size-bytes", "20kb"], {"size_bytes": 20_000}),
+        (["--size-bytes", "2KiB"], {"size_bytes": 2048}),
         (["--size-bytes", "null"], {"size_bytes": None}),
         (["--rate", "1e-3"], {"rate": 0.001}),
         (["--rate", "2"], {"rate": 2.0}),
@@ -76,6 +81,8 @@ def test_options_are_typed_values(arguments: list[str], changed: dict[str, Any])
         (["--tri", "5"], "there is no option --tri"),
         (["--zzz"], "there is no option --zzz, only"),
         (["--trials", "1.5"], "trials"),
+        (["--trials", "1k"], "trials"),
+        (["--size-bytes", "many"], "a size must be a number of bytes such as 13250"),
         (["--trials", "many"], "trials"),
         (["--teacher", "perhaps"], "teacher"),
         (["--strategy", "luck"], "strategy"),
@@ -173,6 +180,18 @@ def test_a_file_without_one_clear_function_is_refused(
     (tmp_path / "f.py").write_text(text)
     with pytest.raises(ValueError, match=message):
         load_function(f"{tmp_path / 'f.py'}{wanted}")
+
+
+def test_a_file_may_say_bytes_with_a_unit(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('size-bytes = "2kB"\n')
+    assert values("--config", str(config)) == DEFAULTS | {"size_bytes": 2000}
+
+
+def test_experiments_that_ship_are_found_by_name() -> None:
+    assert load_function("digits") is digits
+    assert load_function("breast_cancer") is breast_cancer
+    assert shipped_experiments() == ("breast_cancer", "compression", "digits")
 
 
 def test_a_missing_experiment_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""Designs that a search over a trained network starts from, because they are known to be good."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+
+from torch import Tensor, nn
+
+from compressors.allocation import allocate
+from compressors.allocation_problem import MACS, MEMORY, SIZE
+from nas.space import Choices, Genotype
+from nas.strategy import Facts
+
+SHARES = (1.0, 0.9, 0.8)
+"""The shares of the bytes of the budget for which bits are allocated."""
+
+
+def first_designs(
+    model: nn.Module,
+    images: Tensor,
+    choices: Choices,
+    limits: Mapping[str, float],
+    facts: Callable[[Genotype], Facts],
+) -> tuple[Genotype, ...]:
+    """What `allocate` proposes for the bytes of the budget and for somewhat fewer, and at each
+    bit-width, the same in all layers, the smallest pruning ratio, the same in all groups, by which
+    the network fits.
+
+    All other choices have their first option, which leaves a network as it is in `joint_choices`.
+
+    Args:
+        model: The trained network.
+        images: Inputs like those of the task, [N, …]; some hundred are enough.
+        choices: The space, with choices of the kinds "bits" and "prune".
+        limits: The budget, by the names of costs.
+        facts: The costs of a candidate, as those of the evaluator.
+    """
+    found = [*_allocated(model, images, choices, limits), *_uniform(choices, facts)]
+    return tuple(dict.fromkeys(found))
+
+
+def _allocated(
+    model: nn.Module, images: Tensor, choices: Choices, limits: Mapping[str, float]
+) -> Iterator[Genotype]:
+    given = {name: limits[name] for name in (SIZE, MACS, MEMORY) if name in limits}
+    for share in SHARES if SIZE in given else SHARES[:1] if given else ():
+        try:
+            found = allocate(
+                model,
+                images,
+                size_bytes=_share(given.get(SIZE), share),
+                macs=_share(given.get(MACS), 1.0),
+                peak_memory_bytes=_share(given.get(MEMORY), 1.0),
+                choices=choices,
+            )
+        except ValueError:
+            return  # nothing is small enough, or choices are not those of single layers
+        yield choices.encode(found.design)
+
+
+def _share(limit: float | None, share: float) -> int | None:
+    return None if limit is None else int(share * limit)
+
+
+def _uniform(choices: Choices, facts: Callable[[Genotype], Facts]) -> Iterator[Genotype]:
+    for bits in reversed(_options(choices, "bits")):
+        for ratio in _options(choices, "prune") or (None,):
+            same = {"bits": bits, "prune": ratio}
+            genotype = completed(
+                choices, {each.name: same[each.kind] for each in choices if each.kind in same}
+            )
+            if facts(genotype).excess == 0:
+                yield genotype
+                break
+
+
+def completed(choices: Choices, stated: Mapping[str, Hashable]) -> Genotype:
+    """The genotype with the options that are stated, by the names of choices, and the first option
+    of every other choice.
+    """
+    genes = list[int]()
+    for choice in choices:
+        option = stated.get(choice.name)
+        genes.append(choice.options.index(option) if option in choice.options else 0)
+    return choices.canonical(genes)
+
+
+def _options(choices: Choices, kind: str) -> tuple[int, ...]:
+    """All numbers that are options of a kind, in ascending order."""
+    options = {
+        option
+        for choice in choices
+        if choice.kind == kind
+        for option in choice.options
+        if isinstance(option, (int, float))
+    }
+    return tuple(sorted(options))  # type: ignore[arg-type]

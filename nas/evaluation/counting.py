@@ -1,0 +1,53 @@
+"""What a candidate costs before it is trained."""
+
+from torch import nn
+
+from nas.data import Task
+from nas.lowering import lower_all_channels
+from nas.measure import Device, costs
+from nas.packed import pack
+from nas.program import Program
+from nas.program.dead_channels import without_dead_channels
+from nas.space import SearchSpace, TrainedSpace
+from nas.training.recipe import Recipe
+
+
+def weights_known(space: SearchSpace, recipe: Recipe) -> bool:
+    """Whether candidates are compressed before any training, from a network that comes trained:
+    their files are then known before they are trained.
+    """
+    return isinstance(space, TrainedSpace) and space.comes_trained and recipe.epochs == 0
+
+
+def count(model: nn.Module, task: Task, device: Device | None) -> dict[str, float]:
+    """The costs of a compressed network, trained or not; `size_bytes` is an upper bound.
+
+    Raises:
+        ValueError: if the network has no integer program, or does not give one logit for each
+            class.
+    """
+    return costs(model, _program(model, task), device)
+
+
+def count_packed(model: nn.Module, task: Task, device: Device | None) -> dict[str, float]:
+    """The costs of a compressed network that is trained; `size_bytes` is the length of the file
+    that it gives as it is.
+
+    Raises:
+        ValueError: as `count` does.
+    """
+    program = _program(model, task)
+    return {
+        **costs(model, program, device),
+        "size_bytes": float(len(pack(without_dead_channels(program)))),
+    }
+
+
+def _program(model: nn.Module, task: Task) -> Program:
+    program = lower_all_channels(model, task.example)
+    if program.tensors[-1].shape != (task.classes,):
+        found = list(program.tensors[-1].shape)
+        raise ValueError(
+            f"a network must give logits [N, {task.classes}], but for one sample it gives {found}"
+        )
+    return program

@@ -1,0 +1,54 @@
+"""What a trained candidate is worth: the metrics of its packed file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from nas.data import Split
+from nas.lowering import lower, snapped
+from nas.packed import flash_bytes, pack, unpack
+from nas.program import score
+from nas.training.fit import accuracy
+
+
+@dataclass(frozen=True)
+class TrainedCandidate:
+    """A trained network, and the bytes of the packed file made of it."""
+
+    model: nn.Module
+    packed: bytes
+
+
+def measure(
+    model: nn.Module, counted: Mapping[str, float], validation: Split, calibration: Tensor
+) -> tuple[TrainedCandidate, dict[str, float]]:
+    """Lowers and packs a trained network; its metrics are those of the packed file, loaded again,
+    and the costs that were `counted` before training.
+
+    Raises:
+        ValueError: if a cost is above the one counted before training.
+    """
+    program = lower(snapped(model), calibration)
+    packed = pack(program)
+    lowered = {
+        "flash_bytes": flash_bytes(program),
+        "macs": program.macs,
+        "peak_memory_bytes": program.peak_memory,
+    }
+    # Lowering takes out channels that died in training, so costs may fall. A cost that rises may be
+    # over a budget that was checked before.
+    risen = [
+        f"{name} {counted[name]:g} became {value:g}"
+        for name, value in lowered.items()
+        if value > counted[name]
+    ]
+    if risen:
+        raise ValueError(f"costs must not rise in training, but {', '.join(risen)}")
+    return TrainedCandidate(model, packed), {
+        "accuracy": score(unpack(packed), validation),
+        "accuracy_fake_quant": accuracy(model, validation),
+        **counted,
+        **{name: float(value) for name, value in lowered.items()},
+        "size_bytes": float(len(packed)),
+    }

@@ -1,0 +1,136 @@
+"""Files that training made too long, shortened by fewer bits where the output changes least."""
+
+import copy
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nas.compress import Compressor, Requantizer, settings_of
+from nas.lowering import lower, snapped
+from nas.objective import Epoch
+from nas.packed import pack
+from nas.space import Choices, Design, present_name
+from nas.training.fit import logits
+
+REPAIRS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Shortened:
+    """A network with fewer bits in some layers, its design, and the length of its file."""
+
+    model: nn.Module
+    design: Design
+    size_bytes: int
+
+
+def file_of(model: nn.Module, calibration: Tensor) -> bytes:
+    """The packed file of a network, which is moved in place to where the file is exact."""
+    return pack(lower(snapped(model), calibration))
+
+
+def repair(
+    model: nn.Module,
+    design: Design,
+    choices: Choices,
+    compressors: Sequence[Compressor],
+    calibration: Tensor,
+    size_bytes: float,
+    train: Callable[[nn.Module], tuple[Epoch, ...]],
+) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
+    """A trained network with fewer bits in some layers, so that its file has at most `size_bytes`,
+    its design, and the curve of all epochs of `train`, which is called after each change of bits.
+
+    Training can make a file longer again, so there are up to `REPAIRS` changes. A network that
+    cannot be made short enough is returned with a file that is too long.
+    """
+    history = tuple[Epoch, ...]()
+    for _ in range(REPAIRS):
+        if len(file_of(model, calibration)) <= size_bytes:
+            break
+        shorter = shorten(model, design, choices, compressors, calibration, size_bytes)
+        if shorter is None:
+            break
+        model, design = shorter.model, shorter.design
+        history += train(model)
+    return model, design, history
+
+
+def shorten(
+    model: nn.Module,
+    design: Design,
+    choices: Choices,
+    compressors: Sequence[Compressor],
+    calibration: Tensor,
+    size_bytes: float,
+) -> Shortened | None:
+    """The network with fewer bits, until its file has at most `size_bytes`; None if no design of
+    `choices` with fewer bits is short enough.
+
+    Each step gives one layer, or the layers of one site, fewer bits: the one of least divergence of
+    the output on `calibration` for each byte that it saves. `model` is a compressed network, which
+    is left as it is.
+    """
+    present = Shortened(model, design, len(file_of(copy.deepcopy(model), calibration)))
+    wanted = _log_probabilities(model, calibration)
+    while present.size_bytes > size_bytes:
+        moves = [
+            (_divergence(wanted, move.model, calibration), move)
+            for move in _moves(present, choices, compressors, calibration)
+        ]
+        if not moves:
+            return None
+        # One step that is enough beats a cheaper one that is not.
+        enough = [move for move in moves if move[1].size_bytes <= size_bytes] or moves
+        saved = present.size_bytes
+        present = min(enough, key=lambda move: move[0] / (saved - move[1].size_bytes))[1]
+    return present
+
+
+def _moves(
+    present: Shortened, choices: Choices, compressors: Sequence[Compressor], calibration: Tensor
+) -> Iterator[Shortened]:
+    """The network after each change of one choice of bits: to the largest smaller option by which
+    the file becomes shorter.
+    """
+    for compressor in compressors:
+        if not isinstance(compressor, Requantizer):
+            continue
+        for choice in choices:
+            if choice.kind != present_name(compressor.kind) or choice.name not in present.design:
+                continue
+            for bits in _below(present.design[choice.name], choice.options):
+                design = Design({**present.design, choice.name: bits})
+                model = copy.deepcopy(present.model)
+                try:
+                    choices.encode(design)  # a choice may depend on the bits that are given up
+                    compressor.requantize(model, settings_of(design, compressor.kind))
+                except ValueError:
+                    continue
+                size_bytes = len(file_of(copy.deepcopy(model), calibration))
+                if size_bytes < present.size_bytes:
+                    yield Shortened(model, design, size_bytes)
+                    break
+
+
+def _below(bits: Hashable, options: Sequence[Hashable]) -> list[int]:
+    """The smaller ones of the options, largest first."""
+    smaller = [
+        option
+        for option in options
+        if isinstance(option, int) and isinstance(bits, int) and option < bits
+    ]
+    return sorted(smaller, reverse=True)
+
+
+def _divergence(wanted: Tensor, model: nn.Module, inputs: Tensor) -> float:
+    """The mean divergence of Kullback and Leibler, in nats, of the answers of a network."""
+    given = _log_probabilities(model, inputs)
+    return float((wanted.exp() * (wanted - given)).sum(1).mean())
+
+
+def _log_probabilities(model: nn.Module, inputs: Tensor) -> Tensor:
+    # Divergences of many bits are below what 32-bit floats tell from 0.
+    return torch.log_softmax(logits(model, inputs).double(), 1)

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nas.data import DataError, digits
+from nas.data.load import load_task, load_test_split
+from nas.seeds import generator
+
+
+def rng() -> np.random.Generator:
+    return generator(0, "data")
+
+
+def paint(folder: Path, counts: dict[str, int], mode: str = "L") -> None:
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new(mode, (5, 4), 10 * number).save(folder / name / f"{number}.png")
+
+
+def test_digits_are_the_task_of_that_name() -> None:
+    task = load_task("digits", generator(0, "digits"))
+    assert task.digest == digits(generator(0, "digits")).digest
+
+
+def test_an_archive_is_split_in_three(tmp_path: Path) -> None:
+    inputs, labels = np.zeros((50, 4, 4), np.uint8), np.arange(50) % 5
+    np.savez(tmp_path / "d.npz", inputs=inputs, labels=labels)
+    task = load_task(str(tmp_path / "d.npz"), rng())
+    assert (task.name, task.classes) == ("d.npz", 5)
+    assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [30, 10, 10]
+    assert task.example.shape == (1, 1, 4, 4)
+
+
+def test_images_have_the_size_and_the_channels_of_the_first(tmp_path: Path) -> None:
+    paint(tmp_path / "gray", {"a": 10, "b": 10})
+    paint(tmp_path / "color", {"a": 10, "b": 10}, "RGB")
+    assert load_task(str(tmp_path / "gray"), rng()).example.shape == (1, 1, 4, 5)
+    task = load_task(str(tmp_path / "color"), rng())
+    assert task.example.shape == (1, 3, 4, 5)
+    assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [12, 4, 4]
+
+
+def test_folders_of_training_and_test_images_stay_apart(tmp_path: Path) -> None:
+    paint(tmp_path / "train", {"a": 10, "b": 10})
+    paint(tmp_path / "test", {"a": 2, "b": 3})
+    task = load_task(str(tmp_path), rng())
+    assert task.test.labels.tolist() == [0, 0, 1, 1, 1]
+    assert [len(part.labels) for part in (task.train, task.validation)] == [18, 2]
+    test = load_test_split(str(tmp_path), (1, 4, 5))
+    assert torch.equal(test.inputs, task.test.inputs)
+    paint(tmp_path / "test", {"c": 1})
+    with pytest.raises(DataError, match="must hold the classes of training"):
+        load_task(str(tmp_path), rng())
+
+
+def test_data_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    for data in ("none", "none.npz"):
+        with pytest.raises(DataError, match=data):
+            load_task(str(tmp_path / data), rng())
