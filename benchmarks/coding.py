@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.compress import CALIBRATION, RECIPE, resnet8
-from benchmarks.deep_compression import lenet_300_100
+from benchmarks.trained.baselines import CALIBRATION, LABEL_WEIGHT, TEMPERATURE
+from benchmarks.trained.networks import lenet_300_100, resnet8
 from compressors import quantize, sparsify_globally
 from nas.data import Split, Task, hold_out, read_mnist
 from nas.lowering import lower, snapped
@@ -29,7 +29,9 @@ from nas.threads import one_thread
 from nas.training.distil import Distillation
 from nas.training.fit import accuracy, cross_entropy, fit
 from nas.training.rate import with_rate_penalty
+from nas.training.recipe import Recipe
 
+RECIPE = Recipe(epochs=12, finetune_epochs=4, finetune_lr=2e-3)
 HUFFMAN = 4
 """The last version without range coders."""
 
@@ -40,7 +42,7 @@ def trained(task: Task, network: str, state: Path | None) -> nn.Module:
         model = (
             resnet8(task.example.shape[1], task.classes)
             if network == "resnet8"
-            else lenet_300_100().network
+            else lenet_300_100(task.example.shape[1], task.classes)
         )
     if state is not None:
         model.load_state_dict(torch.load(state, weights_only=True))
@@ -58,7 +60,7 @@ def compressed(
     images = task.train.inputs[:CALIBRATION]
     sparse = sparsify_globally(model, sparsity, images) if sparsity > 0 else model
     quantized = quantize(sparse, bits, images)
-    loss = Distillation(model, task.train.inputs, 0.5, 4.0)
+    loss = Distillation(model, task.train.inputs, LABEL_WEIGHT, TEMPERATURE)
     fit(
         quantized,
         task,

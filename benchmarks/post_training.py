@@ -1,108 +1,89 @@
 """What is lost without labels and without training at numbers of bytes, and in what time.
 
-`python -m benchmarks.post_training --data FOLDER`: the network and the data of benchmarks.compress.
+`python -m benchmarks.post_training --data FOLDER`: the ResNet-8 of benchmarks.compress on Fashion-MNIST. Times are of a
+processor, as ratios to four epochs of training it in floats.
 """
 
 import argparse
-import copy
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.compress import CALIBRATION, RECIPE, trained
-from compressors import Quantization, allocate, reconstruct, reconstruct_to
-from nas.data import Split, hold_out, read_mnist
+from benchmarks.trained.baselines import CALIBRATION
+from benchmarks.trained.cases import CASES
+from benchmarks.trained.floats import epoch_seconds, floating
+from benchmarks.trained.table import Table, heading
+from compressors import Quantization, allocate, reconstruct
+from compressors.allocation import BITS
+from nas.layers import named_layers
 from nas.lowering import lower, snapped
-from nas.packed import pack, unpack
-from nas.program import score
-from nas.quantize import correct_biases
-from nas.seeds import generator
+from nas.packed import pack
+from nas.space import Choice, Choices
 from nas.threads import one_thread
 from nas.training.fit import accuracy
 
-STATISTICS = 1024
+
+def joint(model: nn.Module, images: Tensor, size: int) -> nn.Module:
+    """Widths, bits, sparsity and ranks."""
+    return allocate(model, images[:CALIBRATION], size_bytes=size).model
 
 
-def plain(model: nn.Module, images: Tensor, size: int) -> bytes:
-    """Allocated bits, and nothing else."""
-    return _packed(allocate(model, images[:CALIBRATION], size_bytes=size).model, images)
+def bits(
+    model: nn.Module, images: Tensor, size: int, method: Quantization | None = None
+) -> nn.Module:
+    """Bits alone."""
+    choices = Choices(Choice(name, "bits", BITS) for name in named_layers(model))
+    few = images[:CALIBRATION]
+    return allocate(model, few, size_bytes=size, choices=choices, method=method).model
 
 
-def least_error(model: nn.Module, images: Tensor, size: int) -> bytes:
-    """The same with steps of least squared error."""
-    method = Quantization(weights="mse")
-    found = allocate(model, images[:CALIBRATION], size_bytes=size, method=method)
-    return _packed(found.model, images)
-
-
-def biases(model: nn.Module, images: Tensor, size: int) -> bytes:
-    """Allocated bits and corrected biases."""
-    found = allocate(model, images[:CALIBRATION], size_bytes=size)
-    correct_biases(found.model, model, images[:STATISTICS])
-    return _packed(found.model, images)
-
-
-def statistics(model: nn.Module, images: Tensor, size: int) -> bytes:
-    """Allocated bits, and channels with the means and spreads of the float network."""
+def reconstructed(model: nn.Module, images: Tensor, size: int) -> nn.Module:
+    """Bits alone, with learned rounding."""
     order = torch.Generator().manual_seed(0)
-    found = allocate(model, images[:CALIBRATION], size_bytes=size)
-    return _packed(reconstruct(found.model, model, images, generator=order, steps=0), images)
+    return reconstruct(bits(model, images, size), model, images, generator=order)
 
 
-def reconstructed(model: nn.Module, images: Tensor, size: int) -> bytes:
-    """`reconstruct_to` with its own settings."""
-    order = torch.Generator().manual_seed(0)
-    return reconstruct_to(model, size_bytes=size, images=images, generator=order).packed
-
-
-METHODS: Mapping[str, Callable[[nn.Module, Tensor, int], bytes]] = {
-    "allocate": plain,
-    "allocate, steps of least squared error": least_error,
-    "allocate, biases corrected": biases,
-    "allocate, means and spreads matched": statistics,
-    "reconstruct_to": reconstructed,
+METHODS: Mapping[str, Callable[[nn.Module, Tensor, int], nn.Module]] = {
+    "allocate": joint,
+    "bits alone": bits,
+    "bits alone, mse": partial(bits, method=Quantization(weights="mse")),
+    "bits alone, affine_mse": partial(bits, method=Quantization(weights="affine_mse")),
+    "bits alone, reconstructed": reconstructed,
 }
 
 
-def _packed(quantized: nn.Module, images: Tensor) -> bytes:
-    return pack(lower(snapped(copy.deepcopy(quantized)), images[:CALIBRATION]))
+def packed(quantized: nn.Module, images: Tensor) -> bytes:
+    """The file of a quantized network."""
+    return pack(lower(snapped(quantized), images[:CALIBRATION]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints a row for each seed, size and method as Markdown."""
     parser = argparse.ArgumentParser("python -m benchmarks.post_training", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=12_000, help="training images")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--bytes", type=int, nargs="+", default=[19_884, 13_250])
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=tuple(METHODS))
+    parser.add_argument("--weights", type=Path, help="folder of weights: read, or else written")
     given = parser.parse_args(arguments)
-    train, test = read_mnist(given.data)
-    whole = hold_out(given.data.name, train, test, 10, generator(0, "split"))
-    few = Split(whole.train.inputs[: given.samples], whole.train.labels[: given.samples])
-    task = replace(whole, train=few)
-    print("| | bytes | test accuracy | points lost | time of four epochs |\n|---|---|---|---|---|")
+    case = CASES["resnet8"]
+    print(heading())
     with one_thread():
+        task = case.task(given.data)
         for seed in range(given.seeds):
-            start = time.process_time()
-            model = trained(task, seed)
-            four_epochs = 4 * (time.process_time() - start) / RECIPE.epochs
-            floating = accuracy(model, task.test)
-            print(f"| seed {seed}, floats | | {floating:.4f} | | |", flush=True)
+            path = given.weights and given.weights / f"resnet8-seed{seed}.safetensors"
+            model, images = floating(case, task, seed, path), task.train.inputs
+            table = Table(task, accuracy(model, task.test), epoch_seconds(case, task, seed))
             for size in given.bytes:
-                for name, method in METHODS.items():
-                    start = time.process_time()
-                    packed = method(model, few.inputs, size)
-                    ratio = (time.process_time() - start) / four_epochs
-                    found = score(unpack(packed), task.test)
-                    lost = 100 * (floating - found)
-                    print(
-                        f"| {name}, {size:,} bytes | {len(packed):,} | {found:.4f} | {lost:+.2f} | {ratio:.2f} |",
-                        flush=True,
-                    )
+                for name in given.methods:
+
+                    def made(name: str = name, size: int = size) -> bytes:
+                        return packed(METHODS[name](model, images, size), images)  # noqa: B023 - called at once
+
+                    print(table.row(f"seed {seed}, {name}, {size:,} bytes", made), flush=True)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def floating(case: Case, task: Task, seed: int, path: Path | None) -> nn.Module:
     """
     if path is None:
         return trained(case, task, seed)
-    made_by = {"seed": str(seed), "task": task.digest, "recipe": repr(case.recipe)}
+    made_by = {"seed": str(seed), "task": task.digest, "recipe": _first_phase(case)}
     if path.exists():
         if (found := _metadata(path)) != made_by:
             raise ValueError(f"{path} must hold weights made by {made_by}, but made by {found}")
@@ -57,6 +57,11 @@ def floating(case: Case, task: Task, seed: int, path: Path | None) -> nn.Module:
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     durable.write(path, save(state, made_by))
     return model
+
+
+def _first_phase(case: Case) -> str:
+    recipe = case.recipe
+    return repr((recipe.epochs, recipe.lr, recipe.batch_size, recipe.weight_decay))
 
 
 def _metadata(path: Path) -> dict[str, str] | None:

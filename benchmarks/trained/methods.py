@@ -1,7 +1,7 @@
 """The ways to compress a trained network that are compared, by name."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -43,14 +43,18 @@ class Subject:
 
 
 def compressed(subject: Subject, size_bytes: int) -> bytes:
-    """What `compress_to` makes, from the same images and labels as all others."""
-    train = subject.task.train
+    """What `compress_to` makes, from the same images and labels and by the same recipe as others."""
+    train, recipe = subject.task.train, subject.recipe
+    trained = replace(
+        recipe, epochs=recipe.finetune_epochs, lr=recipe.finetune_lr, finetune_epochs=1
+    )
     return compress_to(
         subject.model,
         size_bytes=size_bytes,
         images=train.inputs,
         labels=train.labels,
         generator=torch.Generator().manual_seed(subject.seed),
+        recipe=replace(trained, finetune_lr=trained.lr / 5),
     ).packed
 
 
