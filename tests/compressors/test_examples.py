@@ -12,14 +12,13 @@ from compressors import (
     quantization,
     reconstruction,
     sharing,
-    untrained,
 )
 from nas.space import design
 
 
 @pytest.mark.parametrize(
     "module",
-    [allocation, joint, post_training, quantization, reconstruction, sharing, untrained, design],
+    [allocation, joint, post_training, quantization, reconstruction, sharing, design],
 )
 def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)

@@ -25,24 +25,25 @@ def facts(genotype: Genotype) -> Facts:
     return Facts({"size_bytes": size}, max(0.0, size / 10 - 1))
 
 
-def test_bits_are_allocated_for_the_budget_and_for_less() -> None:
+def test_allocations_are_for_the_budget_and_for_less() -> None:
     limits = {"size_bytes": 700.0}
     found = first_designs(MODEL, IMAGES, CHOICES, limits, lambda _: Facts({}, 1.0))
     assert 2 <= len(found) <= 3
-    bits = (1, 2, 3, 4, 8)
-    allocated = allocate(MODEL, IMAGES, size_bytes=700, bits=bits).bits
-    design = CHOICES.decode(found[0])
-    assert {name: design[f"{name}.bits"] for name in allocated} == allocated
-    assert all(option == 0.0 for name, option in design.items() if name.endswith("prune"))
-    sums = [
-        sum(
-            option  # type: ignore[misc]
-            for name, option in CHOICES.decode(each).items()
-            if name.endswith("bits")
-        )
-        for each in found
+    allocated = [
+        allocate(MODEL, IMAGES, size_bytes=size, choices=CHOICES) for size in (700, 630, 560)
     ]
-    assert sums == sorted(sums, reverse=True)
+    designs = [CHOICES.encode(each.design) for each in allocated]
+    assert found == tuple(dict.fromkeys(designs))
+    sizes = [each.size_bytes for each in allocated]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_other_limits_than_bytes_are_met_by_one_allocation() -> None:
+    program = allocate(MODEL, IMAGES, size_bytes=10**6, choices=CHOICES).costs
+    limits = {"macs": 0.7 * program["macs"]}
+    (found,) = first_designs(MODEL, IMAGES, CHOICES, limits, lambda _: Facts({}, 1.0))
+    design = CHOICES.decode(found)
+    assert any(option for name, option in design.items() if name.endswith("prune"))
 
 
 def test_each_bit_width_comes_with_the_smallest_ratio_that_fits() -> None:
