@@ -14,6 +14,8 @@ from compressors.refit import removals_of, set_weights
 from compressors.removal import shrink
 from nas.layers import named_layers
 
+FEWEST_EXAMPLES = 8
+
 
 @dataclass(frozen=True)
 class ReconstructionPruning:
@@ -34,7 +36,8 @@ class ReconstructionPruning:
     def apply(
         self, model: nn.Module, settings: Mapping[str, Hashable], example: Tensor
     ) -> nn.Module:
-        """The smaller network; some hundred examples, [N, …], are enough.
+        """The smaller network; some hundred examples, [N, …], are enough. Fewer than eight do not say
+        what layers read: then channels go by their norms, and nothing is refitted.
 
         Raises:
             ValueError: as ChannelPruning does.
@@ -45,12 +48,20 @@ class ReconstructionPruning:
         def refitted(groups: Sequence[Group]) -> list[list[int]]:
             return [_refitted(group, model, original, example) for group in groups]
 
-        return shrink(model, ratios, example[:2], L2, refitted, "follow")
+        def plain(groups: Sequence[Group]) -> list[list[int]]:
+            return [least(group, _count(group)) for group in groups]
+
+        select = refitted if len(example) >= FEWEST_EXAMPLES else plain
+        return shrink(model, ratios, example[:2], L2, select, "follow")
+
+
+def _count(group: Group) -> int:
+    return math.floor(group.value * group.width)
 
 
 def _refitted(group: Group, model: nn.Module, original: nn.Module, images: Tensor) -> list[int]:
     """The channels of a group to remove; the layers of `model` that read it no longer read them."""
-    count = math.floor(group.value * group.width)
+    count = _count(group)
     if count == 0 or not group.readers:
         return least(group, count)
     removed = list[int]()

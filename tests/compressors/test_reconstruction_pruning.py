@@ -8,8 +8,10 @@ from compressors import ChannelPruning, ReconstructionPruning, widths
 from compressors.pruning import prunable
 from nas.layers import named_layers
 from nas.seeds import seeded
-from tests.compressors.pruning_cases import CASES, IMAGES, Case
+from tests.compressors.pruning_cases import CASES, Case
 from tests.compressors.pruning_networks import named, residual, shuffle_unit
+
+IMAGES = torch.randn(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 def built(case: Case) -> nn.Module:
@@ -99,3 +101,14 @@ def test_ratios_out_of_range_and_networks_that_reorder_are_refused() -> None:
         ReconstructionPruning().apply(model, {"stem": 1.0}, IMAGES)
     with pytest.raises(ValueError, match="layers whose channels are tied must have one width"):
         ReconstructionPruning().apply(shuffled, {"stem": 0.5}, IMAGES)
+
+
+def test_few_examples_decide_about_nothing_but_widths() -> None:
+    with seeded(2):
+        model = residual().eval()
+    few, plain = (
+        compressor.apply(copy.deepcopy(model), {"stem": 0.5, "stage.0.first": 0.5}, IMAGES[:2])
+        for compressor in (ReconstructionPruning(), ChannelPruning(unstated="follow"))
+    )
+    for ours, theirs in zip(few.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
