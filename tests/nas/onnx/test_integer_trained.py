@@ -75,6 +75,7 @@ def trained(
         (4, (4, 8, 2), "max", "channel"),
         (8, (2, 4, 3, 7), "affine", "channel"),
         (8, (8,), "affine", "tensor"),
+        (8, (2, 3), "affine_mse", "channel"),
     ],
 )
 def test_trained_networks_choose_the_same_class(
