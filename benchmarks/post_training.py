@@ -17,7 +17,7 @@ from benchmarks.trained.cases import CASES
 from benchmarks.trained.floats import epoch_seconds, floating
 from benchmarks.trained.table import Table, heading
 from compressors import Quantization, allocate, reconstruct
-from compressors.allocation import BITS
+from compressors.allocation.allocate import BITS
 from nas.layers import named_layers
 from nas.lowering import lower, snapped
 from nas.packed import pack

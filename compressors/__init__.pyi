@@ -1,5 +1,8 @@
-from .allocation import Allocation as Allocation
-from .allocation import allocate as allocate
+from .allocation.allocate import Allocation as Allocation
+from .allocation.allocate import allocate as allocate
+from .allocation.compress_to import CompressedNetwork as CompressedNetwork
+from .allocation.compress_to import compress_to as compress_to
+from .allocation.first_designs import first_designs as first_designs
 from .blocks import BlockPruning as BlockPruning
 from .blocks import drop_blocks as drop_blocks
 from .blocks import droppable as droppable
@@ -14,7 +17,6 @@ from .factors import by_energy as by_energy
 from .factors import by_ratio as by_ratio
 from .features import FeatureSelection as FeatureSelection
 from .features import ranked as ranked
-from .first_designs import first_designs as first_designs
 from .joint import JOINT_COMPRESSORS as JOINT_COMPRESSORS
 from .joint import joint_choices as joint_choices
 from .low_rank import LowRank as LowRank
@@ -37,8 +39,6 @@ from .rounds import prune_in_rounds as prune_in_rounds
 from .sharing import Sharing as Sharing
 from .sharing import share as share
 from .sharing import shareable as shareable
-from .size_budget import CompressedNetwork as CompressedNetwork
-from .size_budget import compress_to as compress_to
 from .sparsity import WeightPruning as WeightPruning
 from .sparsity import sparsify as sparsify
 from .sparsity import sparsify_below as sparsify_below

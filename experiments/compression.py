@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from compressors.first_designs import first_designs
+from compressors.allocation.first_designs import first_designs
 from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from nas.data import Task
 from nas.data.load import load_task

@@ -6,19 +6,19 @@ from types import ModuleType
 import pytest
 
 from compressors import (
-    allocation,
     joint,
     post_training,
     quantization,
     reconstruction,
     sharing,
 )
+from compressors.allocation import allocate
 from nas.space import design
 
 
 @pytest.mark.parametrize(
     "module",
-    [allocation, joint, post_training, quantization, reconstruction, sharing, design],
+    [allocate, joint, post_training, quantization, reconstruction, sharing, design],
 )
 def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)

@@ -10,8 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from compressors.allocation_measured import measured
-from compressors.allocation_problem import MACS, MEMORY, SIZE, Problem, Selected
+from compressors.allocation.measured import measured
+from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem, Selected
 from compressors.divergence import divergence, log_probabilities
 from compressors.joint import joint_choices
 from compressors.low_rank import LowRank

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors import Allocation, Quantization, allocate, joint_choices, quantize, widths
-from compressors.allocation_problem import SIZE
+from compressors.allocation.problem import SIZE
 from nas.lowering import lower_all_channels
 from nas.packed import pack
 from nas.quantize import match_statistics

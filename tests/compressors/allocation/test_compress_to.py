@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from compressors import allocate, compress_to, size_budget
-from compressors.allocation import Allocation
+from compressors import allocate, compress_to
+from compressors.allocation import compress_to as module
+from compressors.allocation.allocate import Allocation
 from nas.data import Task
 from nas.packed import pack, unpack
 from nas.program import score
@@ -71,7 +72,7 @@ def test_a_file_that_is_too_long_after_training_gets_fewer_bits(
     def generous(model: nn.Module, images: torch.Tensor, **_: Any) -> Allocation:
         return allocate(model, images, size_bytes=330)
 
-    monkeypatch.setattr(size_budget, "allocate", generous)
+    monkeypatch.setattr(module, "allocate", generous)
     found = compressed(trained, tiny_task, 280, labels=tiny_task.train.labels)
     assert len(found.packed) <= 280
     before, after = (
@@ -88,6 +89,6 @@ def test_a_file_that_is_too_long_after_training_gets_fewer_bits(
 def test_a_budget_below_the_smallest_file_is_refused_before_training(
     trained: nn.Module, tiny_task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(size_budget, "fit", lambda *_, **__: pytest.fail("it was trained"))
+    monkeypatch.setattr(module, "fit", lambda *_, **__: pytest.fail("it was trained"))
     with pytest.raises(ValueError, match="the smallest network of these choices must be"):
         compressed(trained, tiny_task, 50)

@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from compressors.group_options import GroupOptions
-from compressors.knapsack import Item, Layer, least_loss
-from compressors.layer_options import LayerOption
+from compressors.allocation.group_options import GroupOptions
+from compressors.allocation.knapsack import Item, Layer, least_loss
+from compressors.allocation.layer_options import LayerOption
 
 SIZE, MACS, MEMORY = "size_bytes", "macs", "peak_memory_bytes"
 # A multiplier of two bytes, and a bias of about two.

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from torch import Tensor, nn
 
-from compressors.allocation import allocate
-from compressors.allocation_problem import MACS, MEMORY, SIZE
+from compressors.allocation.allocate import allocate
+from compressors.allocation.problem import MACS, MEMORY, SIZE
 from nas.space import Choices, Genotype
 from nas.strategy import Facts
 

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from compressors.knapsack import Item, Layer, least_loss
+from compressors.allocation.knapsack import Item, Layer, least_loss
 
 RATIOS = (0.0, 0.5)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from compressors.allocation import Allocation, allocate
-from compressors.allocation_problem import SIZE, Problem, Selected
+from compressors.allocation.allocate import Allocation, allocate
+from compressors.allocation.problem import SIZE, Problem, Selected
 from compressors.quantization import Quantization
 from nas.data import Split, Task
 from nas.layers import layers_at, replace_modules

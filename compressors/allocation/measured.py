@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from compressors.allocation_problem import Live, Problem
-from compressors.group_options import GroupOptions, group_options
-from compressors.layer_options import layer_options
+from compressors.allocation.group_options import GroupOptions, group_options
+from compressors.allocation.layer_options import layer_options
+from compressors.allocation.problem import Live, Problem
 from compressors.quantization import Quantization, quantize
 from nas.layers import named_layers
 from nas.lowering import lower_all_channels
