@@ -45,7 +45,7 @@ CASES = {
     "lenet_300_100": Case(
         networks.lenet_300_100,
         tasks.fashion_mnist,
-        Recipe(epochs=10, finetune_epochs=4, batch_size=128, lr=2e-3, finetune_lr=2e-3),
+        Recipe(epochs=10, finetune_epochs=20, batch_size=128, lr=2e-3, finetune_lr=2e-3),
         (11_800,),
     ),
     "mobilenet_v2": Case(
