@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from compressors.allocation.measured import measured
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem, Selected
-from compressors.divergence import divergence, log_probabilities
 from compressors.joint import joint_choices
 from compressors.low_rank import LowRank
 from compressors.quantization import Quantization
@@ -22,6 +21,7 @@ from nas import grids
 from nas.compress import compress
 from nas.layers import named_layers
 from nas.lowering import lower_all_channels
+from nas.measure.divergence import divergence, log_probabilities
 from nas.packed import pack
 from nas.quantize import IntegerLayer, match_statistics
 from nas.space import Choices, Design

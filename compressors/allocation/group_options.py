@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from compressors.criteria import L1
-from compressors.divergence import divergence, log_probabilities
 from compressors.groups import Group
 from compressors.refit import removals_of, set_weights
 from compressors.removal import shrink
 from nas.layers import named_layers
+from nas.measure.divergence import divergence, log_probabilities
 from nas.space import Choices
 
 

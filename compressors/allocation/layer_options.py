@@ -3,21 +3,14 @@
 import copy
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from compressors.divergence import divergence, log_probabilities
 from compressors.low_rank import LowRank
 from compressors.quantization import Quantization
 from compressors.sparsity import WeightPruning
-from nas.layers import forward_hooks, layers_at, named_layers, replace_modules
-from nas.packed.encodings import encode
-from nas.program.zero_points import wrapped
-from nas.quantize import quantized_layer
-from nas.quantize.statistics import Statistics, matched_output, output_statistics
+from nas.layers import named_layers
+from nas.measure.sensitivity import layer_at_bits, reference
 from nas.space import Choice, Choices, Design
 
 KINDS = ("bits", "sparsity", "rank")
@@ -83,53 +76,33 @@ def layer_options(
 ) -> dict[str, tuple[LayerOption, ...]]:
     """The options of each layer that has a choice of bits, by its dotted name.
 
-    Each is measured on `images`, [N, …], with the weights of this layer alone changed and the means
-    and spreads of its output channels as they were, as `match_statistics` leaves them. Options that
-    another one beats in bytes and divergence are left out.
+    Each is measured on `images`, [N, …], with the weights of this layer alone changed, as
+    `layer_at_bits` does. Options that another one beats in bytes and divergence are left out.
     """
-    wanted = log_probabilities(model, images)
     names = {choice.name for choice in choices}
     sites = [name for name in named_layers(model) if f"{name}.bits" in names]
-    statistics = output_statistics(model, sites, images)
-    found = dict[str, tuple[LayerOption, ...]]()
-    for site in sites:
-        options = list[LayerOption]()
-        match = partial(_match, statistics[site])
-        for settings in settings_at(choices, site):
-            changed, size = _changed(model, images, site, settings, method)
-            with forward_hooks([(changed.get_submodule(site), match)]):
-                reached = divergence(wanted, log_probabilities(changed, images))
-            options.append(LayerOption(settings, size, reached))
-        found[site] = _worthwhile(options)
-    return found
+    original = reference(model, sites, images)
 
+    def option(site: str, settings: Mapping[str, Hashable]) -> LayerOption:
+        changed, bits = _changed(model, images, site, settings), Design(settings).integer("bits")
+        found = layer_at_bits(changed, site, bits, original, method.weights, method.weight_scales)
+        return LayerOption(settings, found.size_bytes, found.divergence)
 
-def _match(statistics: Statistics, _: nn.Module, __: object, output: Tensor) -> Tensor:
-    return matched_output(output, statistics)
+    return {
+        site: _worthwhile([option(site, settings) for settings in settings_at(choices, site)])
+        for site in sites
+    }
 
 
 def _changed(
-    model: nn.Module,
-    images: Tensor,
-    site: str,
-    settings: Mapping[str, Hashable],
-    method: Quantization,
-) -> tuple[nn.Module, int]:
-    """A copy of the network with other settings for one layer, and the bytes of its coded weights."""
+    model: nn.Module, images: Tensor, site: str, settings: Mapping[str, Hashable]
+) -> nn.Module:
+    """A copy of the network with another rank and sparsity of one layer."""
     changed = copy.deepcopy(model)
     for compressor in (LowRank(), WeightPruning()):
         if compressor.kind in settings:
             changed = compressor.apply(changed, {site: settings[compressor.kind]}, images)
-    bits, size = Design(settings).integer("bits"), 0
-    for layer in set(layers_at(changed, site).values()):
-        quantized = quantized_layer(layer, bits, method.weights, method.weight_scales)
-        levels, _ = quantized.levels()
-        # Symmetric levels are within their bits, and stay as they are; those of 1 bit are not.
-        values = levels.to(torch.int16).numpy()
-        weights = wrapped(values, bits) if quantized.affine else values.astype(np.int8)
-        size += len(encode(weights, bits).data)
-        changed = replace_modules(changed, {layer: quantized})
-    return changed, size
+    return changed
 
 
 def _worthwhile(options: list[LayerOption]) -> tuple[LayerOption, ...]:

@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--sensitivity",
         metavar=EXPERIMENT,
-        help="the run's experiment, followed by its options: adds the accuracy of the best candidate "
-        "when one layer has other bits",
+        help="the run's experiment, followed by its options: adds the bytes, the divergence and the "
+        "accuracy of the best candidate when one layer has other bits",
     )
     options, experiment = parse_with_experiment(parser, arguments, "sensitivity")
     layers = None if experiment is None else sensitivities_of_best(options.directory, experiment)
@@ -77,18 +77,22 @@ def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective)
 
 
 def _sensitivity_table(layers: LayerSensitivities) -> Table:
+    """A line for each layer and number of bits."""
     table = Table(
-        title="validation accuracy when one layer has other bits",
+        title="the best candidate when one layer has other bits",
         caption="* as in the best candidate",
     )
     table.add_column("layer")
-    widths = next(iter(layers.values()))["accuracy"]
-    for bits in widths:
-        table.add_column("1 bit" if bits == 1 else f"{bits} bits", justify="right")
+    for name in ("bits", "bytes of weights", "divergence (nats)", "validation accuracy"):
+        table.add_column(name, justify="right")
     for name, layer in layers.items():
-        cells = (
-            f"{layer['accuracy'][bits]:.4f}{'*' if bits == layer['bits'] else ' '}"
-            for bits in widths
-        )
-        table.add_row(Text(name), *cells)
+        for bits in layer["accuracy"]:
+            table.add_row(
+                Text(name),
+                f"{bits}{'*' if bits == layer['bits'] else ' '}",
+                f"{layer['size_bytes'][bits]:,}",
+                f"{layer['divergence'][bits]:.5f}",
+                f"{layer['accuracy'][bits]:.4f}",
+            )
+        table.add_section()
     return table

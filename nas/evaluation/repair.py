@@ -4,15 +4,14 @@ import copy
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from nas.compress import Compressor, Requantizer, settings_of
 from nas.lowering import lower, snapped
+from nas.measure.divergence import divergence, log_probabilities
 from nas.objective import Epoch
 from nas.packed import pack
 from nas.space import Choices, Design, present_name
-from nas.training.fit import logits
 
 REPAIRS = 4
 
@@ -74,10 +73,10 @@ def shorten(
     is left as it is.
     """
     present = Shortened(model, design, len(file_of(copy.deepcopy(model), calibration)))
-    wanted = _log_probabilities(model, calibration)
+    wanted = log_probabilities(model, calibration)
     while present.size_bytes > size_bytes:
         moves = [
-            (_divergence(wanted, move.model, calibration), move)
+            (divergence(wanted, log_probabilities(move.model, calibration)), move)
             for move in _moves(present, choices, compressors, calibration)
         ]
         if not moves:
@@ -123,14 +122,3 @@ def _below(bits: Hashable, options: Sequence[Hashable]) -> list[int]:
         if isinstance(option, int) and isinstance(bits, int) and option < bits
     ]
     return sorted(smaller, reverse=True)
-
-
-def _divergence(wanted: Tensor, model: nn.Module, inputs: Tensor) -> float:
-    """The mean divergence of Kullback and Leibler, in nats, of the answers of a network."""
-    given = _log_probabilities(model, inputs)
-    return float((wanted.exp() * (wanted - given)).sum(1).mean())
-
-
-def _log_probabilities(model: nn.Module, inputs: Tensor) -> Tensor:
-    # Divergences of many bits are below what 32-bit floats tell from 0.
-    return torch.log_softmax(logits(model, inputs).double(), 1)

@@ -85,7 +85,7 @@ def _sources(quantized: nn.Module, floating: nn.Module) -> dict[str, str]:
 def _matched(layer: nn.Module, end: nn.Module, output: Tensor, wanted: Statistics) -> Tensor:
     """The output of `end` after gains and biases were changed: its own, or those of the layer."""
     assert isinstance(layer, WeightLayer)
-    found = _statistics(output)
+    found = statistics_of(output)
     ratio = _ratio(found, wanted)
     if isinstance(end, (nn.BatchNorm1d, nn.BatchNorm2d)):
         if end.weight is None:
@@ -106,10 +106,16 @@ def _matched(layer: nn.Module, end: nn.Module, output: Tensor, wanted: Statistic
     return _moved(output, found.mean, ratio, wanted.mean)
 
 
-def matched_output(output: Tensor, wanted: Statistics) -> Tensor:
-    """What a layer gives, [N, channels, …], with other means and spreads of its channels."""
-    found = _statistics(output)
-    return _moved(output, found.mean, _ratio(found, wanted), wanted.mean)
+def matched_output(output: Tensor, found: Statistics, wanted: Statistics) -> Tensor:
+    """What a layer gives, [N, channels, …], moved by what takes the statistics `found` of its
+    channels to those `wanted`.
+    """
+    ratio = _ratio(found, wanted)
+    by_channel = 1, -1, *[1] * (output.ndim - 2)
+    # In this order, because where nothing is to be moved nothing may change.
+    shift = (wanted.mean - found.mean * ratio).view(by_channel)
+    moved: Tensor = output * ratio.view(by_channel) + shift
+    return moved
 
 
 def _ratio(found: Statistics, wanted: Statistics) -> Tensor:
@@ -130,7 +136,7 @@ def output_statistics(
     found = dict[nn.Module, Statistics]()
 
     def record(module: nn.Module, _: object, output: Tensor) -> None:
-        found.setdefault(module, _statistics(output))
+        found.setdefault(module, statistics_of(output))
 
     modules = {name: model.get_submodule(name) for name in names}
     with torch.no_grad(), forward_hooks((module, record) for module in modules.values()):
@@ -138,6 +144,7 @@ def output_statistics(
     return {name: found[module] for name, module in modules.items()}
 
 
-def _statistics(output: Tensor) -> Statistics:
+def statistics_of(output: Tensor) -> Statistics:
+    """The statistics of the channels of a tensor, [N, channels, …]."""
     over = (0, *range(2, output.ndim))
     return Statistics(output.mean(over), output.std(over, correction=0))

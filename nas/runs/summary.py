@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 BIT_WIDTHS = (1, 2, 3, 4, 6, 8)
 
 LayerSensitivities = Mapping[str, Mapping[str, Any]]
-"""For each layer its `bits` in the candidate (None: not quantized), and the `accuracy` at each
-bit-width.
+"""For each layer its `bits` in the candidate (None: not quantized), and at each bit-width the
+`size_bytes` of its coded weights, the `divergence` of the output in nats, and the `accuracy`.
 """
 
 
@@ -76,7 +76,8 @@ def _candidate(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def sensitivities_of_best(out: Path, experiment: "Experiment") -> LayerSensitivities:
-    """The validation accuracy of the best candidate when one layer alone has other bits.
+    """What the best candidate is on the validation split when one layer alone has other bits, as
+    `sensitivity` measures it.
 
     Raises:
         ValueError: if no candidate is within the budget, the experiment is not the run's, or the
@@ -94,4 +95,13 @@ def sensitivities_of_best(out: Path, experiment: "Experiment") -> LayerSensitivi
     bits = bit_widths(model)
     widths = sorted({*BIT_WIDTHS, *bits.values()})
     table = sensitivity(model, experiment.task.validation, widths)
-    return {layer: {"bits": bits.get(layer), "accuracy": dict(row)} for layer, row in table.items()}
+    return {
+        layer: {
+            "bits": bits.get(layer),
+            **{
+                name: {width: getattr(found, name) for width, found in row.items()}
+                for name in ("size_bytes", "divergence", "accuracy")
+            },
+        }
+        for layer, row in table.items()
+    }

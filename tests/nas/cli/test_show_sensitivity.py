@@ -1,6 +1,6 @@
 import json
-import re
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,14 @@ def test_each_layer_of_the_best_is_shown_with_its_bits_and_the_accuracy_at_other
     model = restored(experiment, tmp_path, found.best)
     validation = experiment.task.validation
     for layer in layers.values():
-        assert list(layer["accuracy"]) == [1, 2, 3, 4, 6, 8]
+        for name in ("size_bytes", "divergence", "accuracy"):
+            assert list(layer[name]) == [1, 2, 3, 4, 6, 8]
         # With the bits that it has, the network is what it is.
         assert layer["accuracy"][layer["bits"]] == found.best.metrics["accuracy_fake_quant"]
-    assert {name: layer["accuracy"] for name, layer in layers.items()} == sensitivity(
-        model, validation, (1, 2, 3, 4, 6, 8)
-    )
+        assert layer["divergence"][layer["bits"]] == 0.0
+    for name, row in sensitivity(model, validation, (1, 2, 3, 4, 6, 8)).items():
+        for bits, measured in row.items():
+            assert {key: layers[name][key][bits] for key in asdict(measured)} == asdict(measured)
     print_json(tmp_path, layers)
     shown = json.loads(capsys.readouterr().out)
     assert shown.pop("sensitivity") == json.loads(json.dumps(layers))
@@ -47,13 +49,22 @@ def test_each_layer_of_the_best_is_shown_with_its_bits_and_the_accuracy_at_other
     console = Console(width=300)
     with console.capture() as capture:
         print_summary(tmp_path, console, layers)
-    for name, layer in layers.items():
-        row = next(line for line in capture.get().splitlines() if re.match(rf"│ {name} ", line))
-        cells = [cell.strip() for cell in row.strip("│").split("│")]
-        assert cells == [
+    rows = [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in capture.get().splitlines()
+        if line.startswith("│")
+    ][-6 * len(layers) :]
+    assert rows == [
+        [
             name,
-            *(f"{value:.4f}{'*' * (b == layer['bits'])}" for b, value in layer["accuracy"].items()),
+            f"{bits}{'*' * (bits == layer['bits'])}",
+            f"{layer['size_bytes'][bits]:,}",
+            f"{layer['divergence'][bits]:.5f}",
+            f"{layer['accuracy'][bits]:.4f}",
         ]
+        for name, layer in layers.items()
+        for bits in (1, 2, 3, 4, 6, 8)
+    ]
     assert "sensitivity" not in summary(tmp_path)
 
 

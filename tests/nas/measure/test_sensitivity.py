@@ -4,10 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.quantization import quantize
+from compressors.quantization import Quantization, quantize
 from compressors.sharing import share
 from nas.data import Split
-from nas.measure.sensitivity import bit_widths, sensitivity
+from nas.layers import forward_hooks
+from nas.lowering import lower_all_channels
+from nas.measure.divergence import divergence, log_probabilities
+from nas.measure.sensitivity import MATCHED_ON, bit_widths, sensitivity
+from nas.packed import pack
 from nas.quantize import quantized_layer
 from nas.seeds import seeded
 from nas.training.fit import accuracy
@@ -38,28 +42,90 @@ def split(model: nn.Module) -> Split:
         return Split(INPUTS, model(INPUTS).argmax(1))
 
 
-def test_each_accuracy_is_that_with_one_quantized_layer() -> None:
+def alone(model: nn.Module, name: str, bits: int) -> nn.Module:
+    """The network with one quantized layer, whose channels have the means and spreads they had."""
+    changed = copy.deepcopy(model)
+    layer = changed.get_submodule(name)
+    assert isinstance(layer, nn.Linear)
+    quantized = quantized_layer(layer, bits)
+    wanted, changed_output = dict[str, Tensor](), dict[str, Tensor]()
+    for found, network in ((wanted, model), (changed_output, changed)):
+        if found is changed_output:
+            network.set_submodule(name, quantized)
+        with (
+            torch.no_grad(),
+            forward_hooks(
+                [(network.get_submodule(name), lambda _, __, y, found=found: found.update(y=y))]
+            ),
+        ):
+            network(INPUTS[:MATCHED_ON])
+    before, after = wanted["y"], changed_output["y"]
+    ratio = before.std(0, correction=0) / after.std(0, correction=0)
+    with torch.no_grad():
+        quantized.rescale(ratio)
+        bias = 0.0 if quantized.bias is None else quantized.bias * ratio
+        shift = before.mean(0) - after.mean(0) * ratio
+        quantized.bias = nn.Parameter(bias + shift)
+    return changed
+
+
+def test_each_layer_is_measured_alone_with_the_means_and_spreads_of_its_channels() -> None:
     model = network()
     table = sensitivity(model, split(model), (1, 2, 8))
     assert list(table) == ["0", "2", "4"]
+    wanted = log_probabilities(model, INPUTS)
     for name, row in table.items():
         assert list(row) == [1, 2, 8]
         for bits, found in row.items():
-            alone = copy.deepcopy(model)
-            layer = alone.get_submodule(name)
-            assert isinstance(layer, nn.Linear)
-            alone.set_submodule(name, quantized_layer(layer, bits))
-            assert found == accuracy(alone, split(model))
+            changed = alone(model, name, bits)
+            assert found.accuracy == pytest.approx(accuracy(changed, split(model)), abs=0.003)
+            reached = divergence(wanted, log_probabilities(changed, INPUTS))
+            assert found.divergence == pytest.approx(reached, rel=1e-3, abs=1e-6)
+
+
+def test_bytes_are_those_of_the_coded_weights() -> None:
+    model = network()
+    table = sensitivity(model, split(model), (1, 2, 4, 8))
+    for name, row in table.items():
+        sizes = [found.size_bytes for found in row.values()]
+        assert sizes == sorted(sizes)
+        layer = model.get_submodule(name)
+        assert isinstance(layer, nn.Linear)
+        assert sizes[0] == layer.weight.numel() // 8
+    # Signs are signs at any number of bits.
+    assert table["2"][8].size_bytes < table["0"][8].size_bytes * 16 / 8
+    others = {"0": 8, "4": 8}
+    lengths = [
+        len(pack(lower_all_channels(quantize(model, {**others, "2": bits}, INPUTS), INPUTS)))
+        for bits in (1, 8)
+    ]
+    saved = table["2"][8].size_bytes - table["2"][1].size_bytes
+    assert lengths[1] - lengths[0] == pytest.approx(saved, abs=16)
 
 
 def test_a_layer_that_loses_nothing_costs_nothing_and_fewer_bits_cost_more() -> None:
     model = network()
     table = sensitivity(model, split(model), (1, 2, 4, 8))
-    assert set(table["2"].values()) == {1.0}
+    assert {found.accuracy for found in table["2"].values()} == {1.0}
+    assert all(found.divergence < 1e-9 for found in table["2"].values())
     for name in ("0", "4"):
-        assert table[name][1] < 0.9
-        assert table[name][1] < table[name][4] <= table[name][8]
-        assert table[name][8] > 0.97
+        accuracies = [found.accuracy for found in table[name].values()]
+        assert accuracies[0] < 0.9
+        assert accuracies[0] < accuracies[2] <= accuracies[3]
+        assert accuracies[3] > 0.97
+        divergences = [found.divergence for found in table[name].values()]
+        assert divergences == sorted(divergences, reverse=True)
+        assert divergences[3] > 0
+
+
+def test_the_last_inputs_are_not_matched_by_themselves() -> None:
+    model = network()
+    few, more = (
+        sensitivity(model, Split(INPUTS[:count], split(model).labels[:count]), (2,))
+        for count in (MATCHED_ON, MATCHED_ON + 1)
+    )
+    for name in ("0", "4"):
+        assert few[name][2].divergence == pytest.approx(more[name][2].divergence, rel=0.05)
 
 
 def test_the_network_is_unchanged() -> None:
@@ -75,8 +141,19 @@ def test_a_quantized_network_is_measured_around_each_layer() -> None:
     quantized = quantize(model, 8, INPUTS)
     table = sensitivity(quantized, split(model), (1, 8))
     assert list(table) == ["0", "2", "4"]
-    assert table["0"][8] == accuracy(quantized, split(model))
-    assert table["0"][1] < 0.9
+    for row in table.values():
+        # With the bits that it has, the network is what it is.
+        assert (row[8].divergence, row[8].accuracy) == (0.0, accuracy(quantized, split(model)))
+    assert table["0"][1].accuracy < 0.9
+    assert table["0"][1].divergence > 0.01
+
+
+def test_the_bits_of_a_layer_stay_with_their_scales() -> None:
+    model = network()
+    quantized = quantize(model, 2, INPUTS, Quantization(weights="mse"))
+    row = sensitivity(quantized, split(model), (2, 8))["0"]
+    assert row[2].divergence == 0.0
+    assert row[8].divergence > 0.0
 
 
 def test_a_layer_that_is_used_twice_has_one_row() -> None:
@@ -94,11 +171,9 @@ def test_a_layer_that_is_used_twice_has_one_row() -> None:
     model = Twice().eval()
     table = sensitivity(model, split(model), (1, 8))
     assert list(table) == ["mix"]
-    both = copy.deepcopy(model)
-    quantized = quantized_layer(both.mix, 1)
-    both.add_module("mix", quantized)
-    both.tail[0] = quantized
-    assert table["mix"][1] == accuracy(both, split(model))
+    assert table["mix"][1].size_bytes == 8
+    assert table["mix"][8].accuracy > 0.95
+    assert table["mix"][1].divergence > table["mix"][8].divergence > 0
 
 
 def test_shared_weights_are_left_out() -> None:
