@@ -69,6 +69,7 @@ def allocate(
     peak_memory_bytes: int | None = None,
     choices: Choices | None = None,
     method: Quantization | None = None,
+    problem: Problem | None = None,
 ) -> Allocation:
     """Compresses a trained network so that it keeps its limits and its output changes as little as
     possible.
@@ -89,6 +90,8 @@ def allocate(
             "sparsity" and "rank" at single layers; other choices get their first option. By
             default, those of `joint_choices` with ratios by eighths.
         method: How weights and activations are quantized; by default as `Quantization` does.
+        problem: That of an allocation of the same network with the same images, choices and method,
+            so that nothing is measured again.
 
     >>> import torch
     >>> images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -116,7 +119,7 @@ def allocate(
     # Convolutions are a quarter faster with channels last.
     model = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     choices = choices or joint_choices(model, images[:2], ratios=RATIOS, bits=BITS)
-    problem = measured(model, images, choices, method)
+    problem = problem or measured(model, images, choices, method)
     build = partial(_compressed, model, images, choices, method, problem)
     last = best = build(problem.smallest())
     if broken := {name: limit for name, limit in given.items() if best.costs[name] > limit}:

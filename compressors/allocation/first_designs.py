@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from torch import Tensor, nn
 
 from compressors.allocation.allocate import allocate
-from compressors.allocation.problem import MACS, MEMORY, SIZE
+from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem
 from nas.space import Choices, Genotype
 from nas.strategy import Facts
 
@@ -41,6 +41,7 @@ def _allocated(
     model: nn.Module, images: Tensor, choices: Choices, limits: Mapping[str, float]
 ) -> Iterator[Genotype]:
     given = {name: limits[name] for name in (SIZE, MACS, MEMORY) if name in limits}
+    problem: Problem | None = None
     for share in SHARES if SIZE in given else SHARES[:1] if given else ():
         try:
             found = allocate(
@@ -50,9 +51,11 @@ def _allocated(
                 macs=_share(given.get(MACS), 1.0),
                 peak_memory_bytes=_share(given.get(MEMORY), 1.0),
                 choices=choices,
+                problem=problem,
             )
         except ValueError:
             return  # nothing is small enough, or choices are not those of single layers
+        problem = found.problem
         yield choices.encode(found.design)
 
 

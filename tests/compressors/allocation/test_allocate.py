@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors import Allocation, Quantization, allocate, joint_choices, quantize, widths
+from compressors.allocation import allocate as module
 from compressors.allocation.problem import SIZE
 from nas.lowering import lower_all_channels
 from nas.packed import pack
@@ -178,3 +179,11 @@ def test_what_cannot_be_allocated_is_refused(given: dict[str, Any], message: str
 def test_a_quantized_network_is_refused() -> None:
     with pytest.raises(ValueError, match="must have plain layers to be allocated bits"):
         allocate(quantize(network(), 8, IMAGES), IMAGES, size_bytes=5000)
+
+
+def test_what_was_measured_serves_other_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, fresh = allocated(size_bytes=600), allocated(size_bytes=400)
+    monkeypatch.setattr(module, "measured", lambda *_: pytest.fail("it was measured again"))
+    again = allocated(size_bytes=400, problem=first.problem)
+    assert again.design == fresh.design
+    assert again.size_bytes == fresh.size_bytes
