@@ -40,8 +40,8 @@ def test_each_layer_of_the_best_is_shown_with_its_bits_and_the_accuracy_at_other
         assert layer["accuracy"][layer["bits"]] == found.best.metrics["accuracy_fake_quant"]
         assert layer["divergence"][layer["bits"]] == 0.0
     for name, row in sensitivity(model, validation, (1, 2, 3, 4, 6, 8)).items():
-        for bits, measured in row.items():
-            assert {key: layers[name][key][bits] for key in asdict(measured)} == asdict(measured)
+        for width, measured in row.items():
+            assert {key: layers[name][key][width] for key in asdict(measured)} == asdict(measured)
     print_json(tmp_path, layers)
     shown = json.loads(capsys.readouterr().out)
     assert shown.pop("sensitivity") == json.loads(json.dumps(layers))
@@ -57,13 +57,13 @@ def test_each_layer_of_the_best_is_shown_with_its_bits_and_the_accuracy_at_other
     assert rows == [
         [
             name,
-            f"{bits}{'*' * (bits == layer['bits'])}",
-            f"{layer['size_bytes'][bits]:,}",
-            f"{layer['divergence'][bits]:.5f}",
-            f"{layer['accuracy'][bits]:.4f}",
+            f"{width}{'*' * (width == layer['bits'])}",
+            f"{layer['size_bytes'][width]:,}",
+            f"{layer['divergence'][width]:.5f}",
+            f"{layer['accuracy'][width]:.4f}",
         ]
         for name, layer in layers.items()
-        for bits in (1, 2, 3, 4, 6, 8)
+        for width in (1, 2, 3, 4, 6, 8)
     ]
     assert "sensitivity" not in summary(tmp_path)
 

@@ -42,28 +42,32 @@ def split(model: nn.Module) -> Split:
         return Split(INPUTS, model(INPUTS).argmax(1))
 
 
+def output(model: nn.Module, name: str) -> Tensor:
+    """What a layer gives on the inputs on which channels are matched, [N, channels]."""
+    seen = list[Tensor]()
+    with (
+        torch.no_grad(),
+        forward_hooks([(model.get_submodule(name), lambda *a: seen.append(a[2]))]),
+    ):
+        model(INPUTS[:MATCHED_ON])
+    return seen[0]
+
+
 def alone(model: nn.Module, name: str, bits: int) -> nn.Module:
     """The network with one quantized layer, whose channels have the means and spreads they had."""
     changed = copy.deepcopy(model)
     layer = changed.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     quantized = quantized_layer(layer, bits)
-    wanted, changed_output = dict[str, Tensor](), dict[str, Tensor]()
-    for found, network in ((wanted, model), (changed_output, changed)):
-        if found is changed_output:
-            network.set_submodule(name, quantized)
-        with (
-            torch.no_grad(),
-            forward_hooks(
-                [(network.get_submodule(name), lambda _, __, y, found=found: found.update(y=y))]
-            ),
-        ):
-            network(INPUTS[:MATCHED_ON])
-    before, after = wanted["y"], changed_output["y"]
+    before = output(model, name)
+    changed.set_submodule(name, quantized)
+    after = output(changed, name)
     ratio = before.std(0, correction=0) / after.std(0, correction=0)
     with torch.no_grad():
         quantized.rescale(ratio)
-        bias = 0.0 if quantized.bias is None else quantized.bias * ratio
+        bias: Tensor | float = 0.0
+        if isinstance(quantized.bias, Tensor):
+            bias = quantized.bias * ratio
         shift = before.mean(0) - after.mean(0) * ratio
         quantized.bias = nn.Parameter(bias + shift)
     return changed
