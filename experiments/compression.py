@@ -48,6 +48,7 @@ def compression(
     teacher: bool = True,
     warm_start: bool = True,
     fidelity: Literal["full", "halving", "hyperband"] = "full",
+    retrain: int = 0,
     width: int = 32,
     epochs: int = 16,
     seed: int = 0,
@@ -79,6 +80,8 @@ def compression(
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband measure many without training, train the best for an epoch, and the best of
             those for all; each of these is a trial
+        retrain: how many of the best candidates are trained again after the search, with another
+            seed: the best of many is in part the luckiest
         width: channels of the network of the digits
         epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
@@ -112,6 +115,7 @@ def compression(
         strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
+        retrain=retrain,
         # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
         teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
     )
