@@ -15,6 +15,7 @@ from nas.quantize import (
     calibrate,
     insert_quantizers,
     integer_layer,
+    match_statistics,
     quantized_layer,
 )
 from nas.quantize.calibrate import RANGE_METHODS, RangeMethod
@@ -109,6 +110,15 @@ class Quantization:
             if integer_layer(layer).bits != width
         }
         _replace_quantized(model, changed, self.weights, self.weight_scales)
+
+    def match(self, model: nn.Module, floating: nn.Module, example: Tensor) -> None:
+        """Gives the channels of a network that `apply` has quantized the means and spreads that
+        they have in `floating`, as `match_statistics` does.
+
+        Raises:
+            ValueError: if `floating` lacks a layer.
+        """
+        match_statistics(model, floating, example)
 
 
 def quantize_layers(

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +24,13 @@ from nas.training.fit import cross_entropy, fit
 from nas.training.given_network import load_network, load_weights
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
+from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
 from strategies.names import StrategyName, strategy_class
 from strategies.warm_start import WarmStart
 
 BYTES_PER_FLOAT = 4
+ETA = 5
+"""One in five candidates is trained further: after none, one and eight epochs by default."""
 
 
 def compression(
@@ -43,6 +47,8 @@ def compression(
     finetune_lr: float = 5e-3,
     teacher: bool = True,
     warm_start: bool = True,
+    fidelity: Literal["full", "halving", "hyperband"] = "full",
+    retrain: int = 0,
     width: int = 32,
     epochs: int = 16,
     seed: int = 0,
@@ -71,6 +77,11 @@ def compression(
         warm_start: whether the search begins with bits that are allocated to the layers for the
             size, and with the same bits and pruning ratio in all layers; with as few trials as
             these, nothing else is tried
+        fidelity: full trains all candidates for all epochs; halving (successive halving) and
+            hyperband measure many without training, train the best for an epoch, and the best of
+            those for all; each of these is a trial
+        retrain: how many of the best candidates are trained again after the search, with another
+            seed: the best of many is in part the luckiest
         width: channels of the network of the digits
         epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
@@ -104,10 +115,25 @@ def compression(
         strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
+        retrain=retrain,
         # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
         teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
     )
-    return _warm_started(experiment, network) if warm_start else experiment
+    return _at_fidelity(_warm_started(experiment, network) if warm_start else experiment, fidelity)
+
+
+def _at_fidelity(experiment: Experiment, fidelity: str) -> Experiment:
+    """The experiment with its strategy as it is, or inside successive halving or Hyperband."""
+    if fidelity == "full":
+        return experiment
+    strategy = partial(
+        Hyperband if fidelity == "hyperband" else SuccessiveHalving,
+        strategy=experiment.strategy,
+        epochs=experiment.recipe.finetune_epochs,
+        eta=ETA,
+        least=0,
+    )
+    return replace(experiment, strategy=strategy)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,6 +46,21 @@ class Requantizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Matcher(Protocol):
+    """A compressor whose networks can be made good without training: by the means and spreads that
+    their channels have in floats.
+    """
+
+    def match(self, model: nn.Module, floating: nn.Module, example: Tensor) -> None:
+        """Gives the channels of `model`, compressed by `apply`, the statistics that they have in
+        `floating` on `example`, [N, …], in place. No width and no bit-width changes.
+
+        `floating` has the same channels in floats.
+        """
+        ...
+
+
 def settings_of(design: Mapping[str, Hashable], kind: str) -> dict[str, Hashable]:
     """The options of one kind in a design, by site: the names of its choices without ".kind"."""
     parts = [(name.rpartition("."), option) for name, option in Design(design).items()]

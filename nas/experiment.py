@@ -38,11 +38,12 @@ class Experiment:
 
     `window` is how many proposals are outstanding at a time: candidate i is proposed, and its
     training compared by `stop`, knowing candidates 0 to i - `window`. `patience` ends a search
-    after that many proposals in a row that trained nothing new.
+    after that many proposals in a row that trained nothing new. The best `retrain` candidates are
+    trained again after the search, with another seed.
 
     Raises:
-        ValueError: if `trials`, `window` or `patience` is below 1, the seed below 0, or the
-            objective names a metric that is not measured.
+        ValueError: if `trials`, `window` or `patience` is below 1, the seed or `retrain` below 0, or
+            the objective names a metric that is not measured.
     """
 
     space: SearchSpace
@@ -58,13 +59,15 @@ class Experiment:
     window: int = 1
     patience: int = 1000
     stop: StoppingRule | None = None
+    retrain: int = 0
 
     def __post_init__(self) -> None:
         for name in ("trials", "window", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, but got {self.seed}")
+        for name in ("seed", "retrain"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, but got {getattr(self, name)}")
         measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
         soft_target = self.objective.soft_target
         for verb, names, known in (
@@ -92,7 +95,7 @@ class Experiment:
 
     def describe(self) -> dict[str, Any]:
         """The header of a run, as JSON: all that determines its results. `trials` and `patience`
-        are left out, because they only end a search.
+        are left out, because they only end a search, and `retrain`, which comes after it.
         """
         known = weights_known(self.space, self.recipe)
         return {

@@ -233,7 +233,16 @@ def best(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation 
 
     If candidates were trained at different fidelities, only those of the highest count.
     """
-    return max(_ranked(evaluations, objective), key=objective.fitness, default=None)
+    return next(iter(best_few(evaluations, objective, 1)), None)
+
+
+def best_few(
+    evaluations: Iterable[Evaluation], objective: Objective, count: int
+) -> list[Evaluation]:
+    """The `count` candidates of highest fitness among those from which `best` chooses, best first,
+    the earliest of equals first; fewer if there are fewer.
+    """
+    return sorted(_ranked(evaluations, objective), key=objective.fitness, reverse=True)[:count]
 
 
 def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> list[Evaluation]:

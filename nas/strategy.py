@@ -13,7 +13,7 @@ from nas.space import Choices, Genotype
 @dataclass(frozen=True)
 class Proposal:
     """A genotype to evaluate, and its fidelity: the epochs to train it for (None: those of the
-    recipe).
+    recipe; 0: none, where networks come trained).
     """
 
     genotype: Genotype

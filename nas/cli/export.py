@@ -12,7 +12,11 @@ def main(arguments: Sequence[str]) -> None:
     """Runs `nas export`."""
     parser = command_parser("export", "Writes a trained candidate of a run as a file to ship.")
     parser.add_argument("directory", type=Path, help="a run directory")
-    parser.add_argument("--id", default="best", help="the number of a candidate, or best")
+    parser.add_argument(
+        "--id",
+        default="best",
+        help="the number of a candidate, best, or retrained: the best of those that the run trained again",
+    )
     parser.add_argument(
         "--to",
         choices=tuple(FORMATS),

@@ -60,6 +60,11 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         console.print(Text(f"nothing meets the budget; nearest: number {nearest['id']}, {metrics}"))
     if "test_accuracy" in found:
         console.print(f"test accuracy of the best: {found['test_accuracy']:.4f}")
+    if "retrained" in found:
+        console.print(_retrained_table(found["retrained"], found["chosen"]))
+    if "chosen_test_accuracy" in found:
+        tested = found["chosen_test_accuracy"]
+        console.print(f"test accuracy of number {found['chosen']}, trained again: {tested:.4f}")
     if layers:
         console.print(_sensitivity_table(layers))
 
@@ -73,6 +78,27 @@ def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective)
     for candidate in candidates:
         values = (format_metric(candidate["metrics"][name]) for name in names)
         table.add_row(str(candidate["id"]), *values)
+    return table
+
+
+def _retrained_table(candidates: Sequence[Mapping[str, Any]], choice: int | None) -> Table:
+    """Accuracies of the search, by which candidates were chosen, beside those of a second training."""
+    table = Table(
+        title="the best, trained again with another seed",
+        caption="* the best by validation accuracy when trained again",
+    )
+    for name in ("number", "validation accuracy in the search", "trained again", "bytes"):
+        table.add_column(name, justify="right")
+    for candidate in candidates:
+        metrics = candidate["metrics"]
+        table.add_row(
+            f"{candidate['id']}{'*' if candidate['id'] == choice else ' '}",
+            *(
+                "-" if accuracy is None else f"{accuracy:.4f}"
+                for accuracy in (candidate["search_accuracy"], metrics.get("accuracy"))
+            ),
+            f"{metrics['size_bytes']:,.0f}" if "size_bytes" in metrics else candidate["status"],
+        )
     return table
 
 

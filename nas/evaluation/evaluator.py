@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.evaluation.counting import count, count_packed, weights_known
+from nas.evaluation.matching import compress_and_match
 from nas.evaluation.measuring import TrainedCandidate, measure
 from nas.evaluation.repair import repair
 from nas.lowering import lower_all_channels
@@ -61,7 +62,8 @@ class Evaluator:
     ) -> tuple[Evaluation, TrainedCandidate | None]:
         """The evaluation, and the trained candidate if its status is OK.
 
-        `stop` sees the epochs before and after compression as one curve. An exception that a
+        `stop` sees the epochs before and after compression as one curve. A network that comes
+        trained can be proposed for 0 epochs: its channels are matched with those in floats. An exception that a
         candidate raises makes it FAILED with that reason, so that one bad candidate cannot end a
         search.
         """
@@ -74,9 +76,9 @@ class Evaluator:
         try:
             with seeded(candidate_seed(self.seed, genotype)):
                 known = weights_known(self.space, self.recipe)
-                built, compressed = self._build(
-                    design, self._calibration if known else self.task.example
-                )
+                images = self._calibration if known else self.task.example
+                make = compress_and_match if known and proposal.epochs == 0 else compress
+                built, compressed = self._build(design, images, make)
                 metrics = self._count(compressed, self.device)
                 if reason := self.budget.broken(metrics):
                     status = Status.OVER_BUDGET
@@ -117,10 +119,12 @@ class Evaluator:
         )
         return evaluation, trained
 
-    def _build(self, design: Design, calibration: Tensor) -> tuple[nn.Module, nn.Module]:
-        """The network as it is built, and as it is compressed."""
+    def _build(
+        self, design: Design, calibration: Tensor, make: Callable[..., nn.Module] = compress
+    ) -> tuple[nn.Module, nn.Module]:
+        """The network as it is built, and as `make` compresses it."""
         built = self.space.build(design, self.task.example, self.task.classes)
-        return built, compress(built, design, self.compressors, calibration)
+        return built, make(built, design, self.compressors, calibration)
 
     def _count(self, compressed: nn.Module, device: Device | None) -> dict[str, float]:
         return (count_packed if weights_known(self.space, self.recipe) else count)(

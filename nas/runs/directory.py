@@ -1,4 +1,4 @@
-"""The files of a run directory besides its journal: weights, packed files and the test accuracy."""
+"""The files of a run directory besides its journal: weights, packed files and test accuracies."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,8 @@ from nas import durable
 
 TEST_FILE = "test.json"
 WEIGHTS_FOLDER, PACKED_FOLDER = "weights", "packed"
+RETRAINED_FOLDER = "retrained"
+"""A folder like a run directory, with the weights and packed files of candidates trained again."""
 
 
 class RunDirectoryError(ValueError):

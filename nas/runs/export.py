@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nas import durable
 from nas.objective import Evaluation, Status, best
 from nas.packed import unpack
-from nas.runs.directory import packed_path, weights_path
+from nas.runs.directory import RETRAINED_FOLDER, packed_path, weights_path
+from nas.runs.finalists import chosen, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import evaluation_to_json, objective_of
 
@@ -75,8 +76,9 @@ def export(
     """Writes a candidate of a run to the file `target`, in the format `to`, and returns its
     evaluation.
 
-    `id` is as in `find_candidate`, and `to` is a name in `FORMATS`. The candidate is taken as the
-    run trained it, or trained again by `experiment` if one is given.
+    `id` is as in `find_candidate`, or "retrained" for the best of those that the run trained again,
+    and `to` is a name in `FORMATS`. The candidate is taken as the run trained it, or trained again
+    by `experiment` if one is given.
 
     Raises:
         ValueError: if there is no such candidate or format, or the experiment is not the run's.
@@ -84,13 +86,26 @@ def export(
     """
     if to not in FORMATS:
         raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
-    evaluation = find_candidate(out, id)
+    again = id == "retrained"
+    evaluation = _chosen(out) if again else find_candidate(out, id)
+    stored = out / RETRAINED_FOLDER if again else out
     candidate = (
-        _stored(out, evaluation) if experiment is None else _retrained(out, evaluation, experiment)
+        _stored(stored, evaluation)
+        if experiment is None
+        else _retrained(out, evaluation, experiment)
     )
     unpack(candidate.packed)  # checks that it is undamaged
     FORMATS[to].write(candidate, target)
     return candidate.evaluation
+
+
+def _chosen(out: Path) -> Evaluation:
+    choice = chosen(read_retrained(out), objective_of(read_journal(out)[0]))
+    if choice is None:
+        raise ValueError(
+            f"{out} must hold a candidate within the budget that was trained again, but holds none"
+        )
+    return choice
 
 
 def find_candidate(out: Path, id: str) -> Evaluation:

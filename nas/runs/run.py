@@ -12,6 +12,7 @@ from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
 from nas.program import score
 from nas.runs.directory import packed_path, read_test_accuracy, write_test_accuracy
+from nas.runs.finalists import retrain_best
 from nas.runs.journal import open_journal
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.teacher import loss_of
@@ -30,13 +31,14 @@ class SearchStoppedError(RuntimeError):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run found: all evaluations in order, the best one (None: none met the budget) and its
-    test accuracy.
+    """What a run found: all evaluations in order, the best one (None: none met the budget), its
+    test accuracy, and the evaluations of the candidates that were trained again.
     """
 
     evaluations: tuple[Evaluation, ...]
     best: Evaluation | None
     test_accuracy: float | None
+    retrained: tuple[Evaluation, ...] = ()
 
 
 @one_thread()
@@ -46,7 +48,7 @@ def run(
     watch: Callable[[Sequence[Evaluation]], None] = lambda _: None,
 ) -> RunResult:
     """Runs an experiment in the directory `out`, from where an earlier run of it ended, and scores
-    the best candidate on test data.
+    the best candidate on test data. If the experiment says so, the best few are then trained again.
 
     `watch` is called with all evaluations so far after each new one. The run writes the journal,
     the weights and packed file of every trained candidate, and TensorBoard logs to `out`. It uses
@@ -86,7 +88,8 @@ def run(
         leader = best(evaluations, objective)
         test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
         tensorboard.finish(evaluations, objective)
-    return RunResult(tuple(evaluations), leader, test_accuracy)
+        retrained = retrain_best(evaluator, evaluations, objective, experiment.retrain, out)
+    return RunResult(tuple(evaluations), leader, test_accuracy, retrained)
 
 
 def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float:

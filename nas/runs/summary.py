@@ -15,6 +15,7 @@ from nas.objective import (
     pareto_front,
 )
 from nas.runs.directory import RunDirectoryError, read_test_accuracy
+from nas.runs.finalists import chosen, read_chosen_test_accuracy, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import evaluation_to_json, objective_of
 
@@ -35,7 +36,9 @@ def summary(out: Path) -> dict[str, Any]:
     status.
 
     `nearest` is there if no candidate meets the budget, and `test_accuracy` if the best candidate
-    was scored on test data.
+    was scored on test data. `retrained` is there if candidates were trained again: for each its
+    `search_accuracy`, and status and metrics of the second training. `chosen` is then the best by
+    that (None: none met the budget), and `chosen_test_accuracy` its test accuracy.
 
     Raises:
         RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective does not
@@ -51,7 +54,27 @@ def summary(out: Path) -> dict[str, Any]:
     tested = read_test_accuracy(out)
     if found["best"] is not None and tested is not None and tested[0] == found["best"]["id"]:
         found["test_accuracy"] = tested[1]
+    if retrained := read_retrained(out):
+        found |= _second_training(out, retrained, evaluations, objective_of(header))
     return found
+
+
+def _second_training(
+    out: Path,
+    retrained: Sequence[Evaluation],
+    evaluations: Sequence[Evaluation],
+    objective: Objective,
+) -> dict[str, Any]:
+    choice = chosen(retrained, objective)
+    in_search = {each.id: each.metrics.get("accuracy") for each in evaluations}
+    found: dict[str, Any] = {
+        "retrained": [
+            {**_candidate(each), "search_accuracy": in_search.get(each.id)} for each in retrained
+        ],
+        "chosen": None if choice is None else choice.id,
+    }
+    tested = read_chosen_test_accuracy(out, choice)
+    return found if tested is None else {**found, "chosen_test_accuracy": tested}
 
 
 def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:

@@ -18,19 +18,20 @@ class Rung:
 
 
 def max_halvings(epochs: int, eta: int, least: int) -> int:
-    """How often `epochs` can be divided by `eta` without falling below `least`.
+    """How often `epochs` can be divided by `eta`, rounded down, without falling below `least`; if
+    that is 0, until 0 is reached.
 
     Raises:
-        ValueError: if `eta` is below 2, or `least` is not within 1 to `epochs`.
+        ValueError: if `eta` is below 2, or `least` is not within 0 to `epochs`, which is at least 1.
     """
     if eta < 2:
         raise ValueError(f"eta must be at least 2, but got {eta}")
-    if not 1 <= least <= epochs:
-        raise ValueError(f"least must be within 1 … epochs ({epochs}), but got {least}")
+    if not 0 <= least <= epochs or epochs < 1:
+        raise ValueError(f"least must be within 0 … epochs ({epochs}), but got {least}")
     halvings = 0
-    while epochs // eta ** (halvings + 1) >= least:
+    while epochs // eta ** (halvings + 1) >= max(least, 1):
         halvings += 1
-    return halvings
+    return halvings if least > 0 else halvings + 1
 
 
 def rungs(candidates: int, epochs: int, eta: int, halvings: int) -> tuple[Rung, ...]:

@@ -82,11 +82,12 @@ class SuccessiveHalving(_Brackets):
         epochs: The number of epochs of the recipe. The rungs below the highest one are trained for
             `epochs` / `eta`, `epochs` / `eta`² and so on.
         eta: The ratio between consecutive rungs, at least 2; 3 and 4 are usual.
-        least: The fewest epochs of a rung, 1 to `epochs`. Rankings by fewer epochs are too
-            unreliable to halve by.
+        least: The fewest epochs of a rung, 0 to `epochs`. Rankings by fewer epochs are too
+            unreliable to halve by. Networks that come trained can be ranked by 0 epochs: with 8
+            epochs and an `eta` of 5, the rungs are 0, 1 and 8.
 
     Raises:
-        ValueError: if `eta` is below 2, or `least` is not within 1 to `epochs`.
+        ValueError: if `eta` is below 2, or `least` is not within 0 to `epochs`.
     """
 
     def __init__(
@@ -117,10 +118,10 @@ class Hyperband(_Brackets):
             bracket. It must not propose epochs.
         epochs: The number of epochs of the recipe.
         eta: The ratio between consecutive rungs, at least 2; 3 and 4 are usual.
-        least: The fewest epochs of a rung, 1 to `epochs`.
+        least: The fewest epochs of a rung, 0 to `epochs`; 0 for networks that come trained.
 
     Raises:
-        ValueError: if `eta` is below 2, or `least` is not within 1 to `epochs`.
+        ValueError: if `eta` is below 2, or `least` is not within 0 to `epochs`.
     """
 
     def __init__(

@@ -126,6 +126,21 @@ def test_the_budget_is_that_of_the_file_before_training_and_after_it(file: Path)
         assert not over.is_trial
 
 
+def test_brackets_begin_with_files_that_are_not_trained(file: Path, tmp_path: Path) -> None:
+    experiment = small(file, fidelity="halving", finetune_epochs=2, trials=6, size_bytes=2500)
+    found = run(experiment, tmp_path).evaluations
+    assert [(e.epochs, len(e.history)) for e in found if e.status is Status.OK] == [
+        *[(0, 0)] * 5,
+        (None, 2),
+    ]
+    untrained = {e.genotype: e.metrics["accuracy"] for e in found if e.epochs == 0 and e.metrics}
+    assert untrained[found[-1].genotype] == max(untrained.values())
+    for evaluation in found:
+        if evaluation.status is Status.OK:
+            packed = (tmp_path / "packed" / f"{evaluation.id:05d}.nas").read_bytes()
+            assert len(packed) == evaluation.metrics["size_bytes"] <= 2500
+
+
 def test_the_network_follows_the_seed_and_the_file(file: Path, tmp_path: Path) -> None:
     first, again, other = (weights.digest(trained(TASK, 8, 1, None, seed)) for seed in (0, 0, 1))
     assert first == again != other

@@ -57,13 +57,13 @@ def test_each_layer_of_the_best_is_shown_with_its_bits_and_the_accuracy_at_other
     assert rows == [
         [
             name,
-            f"{bits}{'*' * (bits == layer['bits'])}",
-            f"{layer['size_bytes'][bits]:,}",
-            f"{layer['divergence'][bits]:.5f}",
-            f"{layer['accuracy'][bits]:.4f}",
+            f"{width}{'*' * (width == layer['bits'])}",
+            f"{layer['size_bytes'][width]:,}",
+            f"{layer['divergence'][width]:.5f}",
+            f"{layer['accuracy'][width]:.4f}",
         ]
         for name, layer in layers.items()
-        for bits in (1, 2, 3, 4, 6, 8)
+        for width in (1, 2, 3, 4, 6, 8)
     ]
     assert "sensitivity" not in summary(tmp_path)
 

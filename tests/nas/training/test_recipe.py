@@ -17,6 +17,7 @@ from nas.training.recipe import Recipe
         (Recipe(epochs=20, finetune_epochs=10), 90, (60, 30)),
         (Recipe(epochs=5, finetune_epochs=0), 3, (3, 0)),
         (Recipe(epochs=0, finetune_epochs=5), 3, (0, 3)),
+        (Recipe(epochs=0, finetune_epochs=5), 0, (0, 0)),
     ],
 )
 def test_epochs_are_split_in_the_proportion_of_the_recipe(

@@ -13,21 +13,27 @@ def test_the_rungs_of_the_papers() -> None:
         (24, 3, 3, 1),
         (16, 2, 1, 4),
         (1, 2, 1, 0),
+        (8, 5, 0, 2),
+        (8, 2, 0, 4),
+        (1, 2, 0, 1),
     ):
         assert max_halvings(epochs, eta, least) == times
     assert rungs(9, 24, 3, 2) == (Rung(9, 2), Rung(3, 8), Rung(1, None))
     assert rungs(34, 81, 3, 3) == (Rung(34, 3), Rung(11, 9), Rung(3, 27), Rung(1, None))
+    assert rungs(25, 8, 5, 2) == (Rung(25, 0), Rung(5, 1), Rung(1, None))
     assert rungs(5, 81, 3, 0) == (Rung(5, None),)
 
 
 def test_arguments_outside_their_range_are_refused() -> None:
     with pytest.raises(ValueError, match="eta must be at least 2, but got 1"):
         max_halvings(24, 1, 1)
-    for least in (0, 25):
+    for least in (-1, 25):
         with pytest.raises(
-            ValueError, match=rf"least must be within 1 … epochs \(24\), but got {least}"
+            ValueError, match=rf"least must be within 0 … epochs \(24\), but got {least}"
         ):
             max_halvings(24, 3, least)
+    with pytest.raises(ValueError, match=r"within 0 … epochs \(0\), but got 0"):
+        max_halvings(0, 3, 0)
 
 
 def asked(bracket: Bracket, *genes: int) -> list[tuple[Genotype, float | None]]:
