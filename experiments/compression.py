@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from compressors.allocation.allocate import BITS, RATIOS
 from compressors.allocation.first_designs import first_designs
 from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from nas.data import Task
@@ -103,7 +104,9 @@ def compression(
             "the compression of a network must have a limit, size_bytes, ratio, macs or peak_memory_bytes, but has none"
         )
     experiment = Experiment(
-        space=TrainedNetwork(network, joint_choices(network, task.example)),
+        space=TrainedNetwork(
+            network, joint_choices(network, task.example, ratios=RATIOS, bits=BITS)
+        ),
         compressors=JOINT_COMPRESSORS,
         task=task,
         recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=finetune_lr),

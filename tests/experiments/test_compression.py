@@ -66,6 +66,7 @@ def test_a_candidate_starts_from_the_trained_weights(file: Path) -> None:
     assert len(evaluation.history) == 1
 
 
+@pytest.mark.slow
 def test_no_design_fails_and_none_costs_other_than_was_counted(file: Path) -> None:
     experiment = small(file)
     check_space(
@@ -246,7 +247,8 @@ def test_the_network_in_floats_teaches_unless_it_is_told_not_to(file: Path) -> N
     assert small(file).teacher is None
 
 
-def test_a_search_begins_with_allocated_bits_and_resumes(file: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_search_begins_with_allocations_and_resumes(file: Path, tmp_path: Path) -> None:
     options = {"warm_start": True, "size_bytes": 2500, "trials": 2}
     experiment = small(file, **options)
     first = experiment.describe()["strategy"]["genotypes"]
