@@ -7,7 +7,7 @@ from nas.objective import Status
 from nas.runs.journal import read_journal
 from tests.nas.cli.commands import ROOT, start
 
-SPACE, CHECK, TO_SIZE, TRAINED, PRUNING = re.findall(
+SPACE, CHECK, TO_SIZE, ALLOCATED, TRAINED, PRUNING = re.findall(
     r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
 )
 
@@ -33,8 +33,10 @@ images, labels = torch.rand(60, 1, 6, 6), torch.arange(60) % 3
 
 
 def test_the_network_of_the_readme_is_compressed_to_a_size(tmp_path: Path) -> None:
-    within = "assert len(small.packed) <= 1500\nassert set(small.bits) == {'0', 'head'}\n"
-    (tmp_path / "to_size.py").write_text(NETWORK + LABELS + TO_SIZE + within)
+    within = "assert len(small.packed) <= 1500\nassert '0.bits' in small.allocation.design\n"
+    alone = "assert found.size_bytes <= 1500\nassert found.problem.layers.keys() == {'0', 'head'}\n"
+    script = NETWORK + LABELS + TO_SIZE + within + ALLOCATED + alone
+    (tmp_path / "to_size.py").write_text(script)
     assert start("to_size.py", cwd=tmp_path).wait() == 0
 
 
