@@ -26,6 +26,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_table_can_be_made_in_pieces(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
