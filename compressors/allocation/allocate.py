@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from compressors.allocation.completed import completed
 from compressors.allocation.measured import measured
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem, Selected
 from compressors.joint import joint_choices
@@ -120,7 +121,8 @@ def allocate(
     model = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     choices = choices or joint_choices(model, images[:2], ratios=RATIOS, bits=BITS)
     problem = problem or measured(model, images, choices, method)
-    build = partial(_compressed, model, images, choices, method, problem)
+    wanted = log_probabilities(model, images)
+    build = partial(_compressed, model, images, wanted, choices, method, problem)
     last = best = build(problem.smallest())
     if broken := {name: limit for name, limit in given.items() if best.costs[name] > limit}:
         found = ", ".join(f"{best.costs[name]:,} {name} for {broken[name]:,}" for name in broken)
@@ -145,20 +147,23 @@ def allocate(
 def _compressed(
     model: nn.Module,
     images: Tensor,
+    wanted: Tensor,
     choices: Choices,
     method: Quantization,
     problem: Problem,
     selected: Selected,
 ) -> Allocation:
-    """The network with the selected ratios and options."""
+    """The network with the selected ratios and options; `wanted` are the log-probabilities of the
+    original.
+    """
     design = _design(choices, selected)
     pruned = compress(model, design, (ReconstructionPruning(),), images)
     compressed = compress(pruned, design, (LowRank(), WeightPruning(), method), images)
     match_statistics(compressed, pruned, images)
     program = lower_all_channels(compressed, images)
     costs = {SIZE: len(pack(program)), MACS: program.macs, MEMORY: program.peak_memory}
-    wanted, given = (log_probabilities(network, images) for network in (model, compressed))
-    return Allocation(design, costs, divergence(wanted, given), problem, selected, compressed)
+    reached = divergence(wanted, log_probabilities(compressed, images))
+    return Allocation(design, costs, reached, problem, selected, compressed)
 
 
 def _design(choices: Choices, selected: Selected) -> Design:
@@ -166,8 +171,4 @@ def _design(choices: Choices, selected: Selected) -> Design:
     chosen: dict[str, Hashable] = {f"{site}.prune": r for site, r in selected.ratios.items()}
     for site, option in selected.options.items():
         chosen |= {f"{site}.{kind}": value for kind, value in option.settings.items()}
-    design = dict[str, Hashable]()
-    for choice in choices:
-        if choice.when is None or design.get(choice.when[0]) in choice.when[1]:
-            design[choice.name] = chosen.get(choice.name, choice.options[0])
-    return Design(design)
+    return choices.decode(completed(choices, chosen))

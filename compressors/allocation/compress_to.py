@@ -12,10 +12,8 @@ from compressors.allocation.allocate import Allocation, allocate
 from compressors.allocation.problem import SIZE, Problem, Selected
 from compressors.quantization import Quantization
 from nas.data import Split, Task
-from nas.layers import layers_at, replace_modules
 from nas.lowering import lower, snapped
 from nas.packed import pack
-from nas.quantize import quantized_layer
 from nas.training.distil import Distillation
 from nas.training.fit import fit, logits
 from nas.training.rate import with_rate_penalty
@@ -87,7 +85,8 @@ def compress_to(
         method=method,
     )
     teacher = copy.deepcopy(model).eval()
-    answers = logits(teacher, images)
+    # With labels, only the number of classes is needed.
+    answers = logits(teacher, images if labels is None else images[:1])
     task = _task(images, answers.argmax(1) if labels is None else labels, answers.shape[1])
     alpha = 0.0 if labels is None else LABEL_WEIGHT
     loss = Distillation(teacher, images, alpha, TEMPERATURE)
@@ -100,7 +99,7 @@ def compress_to(
         if len(packed) <= size_bytes:
             return CompressedNetwork(packed, quantized, found, selected)
         selected, site = _fewer_bits(found.problem, selected, len(packed) - size_bytes)
-        _requantize(quantized, site, selected.options[site].bits, method)
+        method.requantize(quantized, {site: selected.options[site].bits})
         epochs, lr = recipe.finetune_epochs, recipe.finetune_lr
     raise ValueError(
         f"a file must have at most {size_bytes:,} bytes, but has {len(packed):,} after {REPAIRS} repairs"
@@ -134,14 +133,3 @@ def _fewer_bits(problem: Problem, selected: Selected, excess: int) -> tuple[Sele
     enough = [move for move in moves if move[0] >= excess] or moves
     *_, other, site = min(enough, key=lambda move: move[1] / move[0])
     return other, site
-
-
-def _requantize(quantized: nn.Module, site: str, bits: int, method: Quantization) -> None:
-    """Gives the layers of a quantized network at or below a site, in place, other bits."""
-    replace_modules(
-        quantized,
-        {
-            layer: quantized_layer(layer, bits, method.weights, method.weight_scales)
-            for layer in layers_at(quantized, site).values()
-        },
-    )

@@ -1,10 +1,11 @@
 """Designs that a search over a trained network starts from, because they are known to be good."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from torch import Tensor, nn
 
 from compressors.allocation.allocate import allocate
+from compressors.allocation.completed import completed
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem
 from nas.space import Choices, Genotype
 from nas.strategy import Facts
@@ -73,17 +74,6 @@ def _uniform(choices: Choices, facts: Callable[[Genotype], Facts]) -> Iterator[G
             if facts(genotype).excess == 0:
                 yield genotype
                 break
-
-
-def completed(choices: Choices, stated: Mapping[str, Hashable]) -> Genotype:
-    """The genotype with the options that are stated, by the names of choices, and the first option
-    of every other choice.
-    """
-    genes = list[int]()
-    for choice in choices:
-        option = stated.get(choice.name)
-        genes.append(choice.options.index(option) if option in choice.options else 0)
-    return choices.canonical(genes)
 
 
 def _options(choices: Choices, kind: str) -> tuple[int, ...]:

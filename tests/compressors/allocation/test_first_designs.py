@@ -2,7 +2,8 @@ import torch
 from torch import nn
 
 from compressors.allocation.allocate import allocate
-from compressors.allocation.first_designs import completed, first_designs
+from compressors.allocation.completed import completed
+from compressors.allocation.first_designs import first_designs
 from compressors.joint import joint_choices
 from nas.seeds import seeded
 from nas.space import Choices, Genotype
