@@ -83,7 +83,8 @@ def digits(
     spaces: dict[str, SearchSpace] = {"conv": ConvStages(), "mlp": Mlp()}
     return Experiment(
         space=spaces[space],
-        compressors=(ChannelPruning(), Quantization()),
+        narrowing=(ChannelPruning(),),
+        compressors=(Quantization(),),
         task=read_digits(generator(0, "digits")),
         recipe=Recipe(epochs=epochs, finetune_epochs=finetune_epochs),
         objective=Objective(

@@ -30,11 +30,12 @@ class Experiment:
     """What to search for, where, how and on which data. Equal experiments give equal results.
 
     What is searched: `space` builds networks, `compressors` are applied to them, in this order, and
-    `task` is the data set. How a candidate is evaluated: it is trained by `recipe`, with soft
-    labels of `teacher` (None: labels only), until `stop` gives it up (None: never); `device` gives
-    its latency (None: latency is not measured). How the search goes: `strategy` makes the strategy
-    from the choices and a generator, `objective` judges candidates, and `trials` is how many
-    are trained. `seed` is the seed of everything random.
+    `task` is the data set. How a candidate is evaluated: it is trained by `recipe`, whose first
+    phase comes before `compressors` and after those of `narrowing`, with soft labels of `teacher`
+    (None: labels only), until `stop` gives it up (None: never); `device` gives its latency (None:
+    latency is not measured). How the search goes: `strategy` makes the strategy from the choices
+    and a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is
+    the seed of everything random.
 
     `window` is how many proposals are outstanding at a time: candidate i is proposed, and its
     training compared by `stop`, knowing candidates 0 to i - `window`. `patience` ends a search
@@ -60,6 +61,7 @@ class Experiment:
     patience: int = 1000
     stop: StoppingRule | None = None
     retrain: int = 0
+    narrowing: tuple[Compressor, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("trials", "window", "patience"):
@@ -91,17 +93,20 @@ class Experiment:
             device=self.device,
             loss=loss,
             seed=self.seed,
+            narrowing=self.narrowing,
         )
 
     def describe(self) -> dict[str, Any]:
         """The header of a run, as JSON: all that determines its results. `trials` and `patience`
         are left out, because they only end a search, and `retrain`, which comes after it.
         """
-        known = weights_known(self.space, self.recipe)
+        known = weights_known(self.space, self.recipe, self.narrowing)
+        narrowing = [_describe(compressor) for compressor in self.narrowing]
         return {
             # Runs of trained networks had budgets of uncoded bytes at first.
             **({"size_bytes": "packed"} if known else {}),
             "space": {**_describe(self.space), "choices": self.space.choices.digest},
+            **({"narrowing": narrowing} if narrowing else {}),
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},
             "recipe": self.recipe.describe(),

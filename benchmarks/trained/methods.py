@@ -1,7 +1,7 @@
 """The ways to compress a trained network that are compared, by name."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -44,17 +44,14 @@ class Subject:
 
 def compressed(subject: Subject, size_bytes: int) -> bytes:
     """What `compress_to` makes, from the same images and labels and by the same recipe as others."""
-    train, recipe = subject.task.train, subject.recipe
-    trained = replace(
-        recipe, epochs=recipe.finetune_epochs, lr=recipe.finetune_lr, finetune_epochs=1
-    )
+    train = subject.task.train
     return compress_to(
         subject.model,
         size_bytes=size_bytes,
         images=train.inputs,
         labels=train.labels,
         generator=torch.Generator().manual_seed(subject.seed),
-        recipe=replace(trained, finetune_lr=trained.lr / 5),
+        recipe=subject.recipe,
     ).packed
 
 

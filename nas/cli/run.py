@@ -29,7 +29,10 @@ def run_function(function: Callable[..., Experiment], arguments: Sequence[str], 
     experiment, out = parse_experiment(function, arguments, prog)
     console = Console()
     # Candidates of a network that comes trained are counted by their files, which takes seconds.
-    if weights_known(experiment.space, experiment.recipe) and not (out / JOURNAL_NAME).exists():
+    if (
+        weights_known(experiment.space, experiment.recipe, experiment.narrowing)
+        and not (out / JOURNAL_NAME).exists()
+    ):
         check_budget(experiment, console)
     with ProgressLine(experiment.trials, experiment.objective, console) as line:
         result = run(experiment, out, line.update)

@@ -1,7 +1,10 @@
 """What a candidate costs before it is trained."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
+from nas.compress import Compressor
 from nas.data import Task
 from nas.lowering import lower_all_channels
 from nas.measure import Device, costs
@@ -12,11 +15,13 @@ from nas.space import SearchSpace, TrainedSpace
 from nas.training.recipe import Recipe
 
 
-def weights_known(space: SearchSpace, recipe: Recipe) -> bool:
-    """Whether candidates are compressed before any training, from a network that comes trained:
-    their files are then known before they are trained.
+def weights_known(space: SearchSpace, recipe: Recipe, narrowing: Sequence[Compressor] = ()) -> bool:
+    """Whether candidates are compressed, or narrowed by some compressors, before any training, from
+    a network that comes trained: about how long their files are is then known before they are
+    trained.
     """
-    return isinstance(space, TrainedSpace) and space.comes_trained and recipe.epochs == 0
+    comes_trained = isinstance(space, TrainedSpace) and space.comes_trained
+    return comes_trained and (recipe.epochs == 0 or len(narrowing) > 0)
 
 
 def count(model: nn.Module, task: Task, device: Device | None) -> dict[str, float]:

@@ -16,7 +16,7 @@ from nas.data import Task
 from nas.evaluation.counting import count, count_packed, weights_known
 from nas.evaluation.matching import compress_and_match
 from nas.evaluation.measuring import TrainedCandidate, measure
-from nas.evaluation.repair import repair
+from nas.evaluation.repair import REPAIR_EPOCHS, REPAIR_LR, repair
 from nas.lowering import lower_all_channels
 from nas.measure import Device, MeasuringDevice
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
@@ -30,8 +30,8 @@ from nas.training.recipe import Recipe
 from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
-REPAIR_EPOCHS, REPAIR_LR = 1, 0.25
-"""The epochs after bits were lowered, at this learning rate relative to that of fine-tuning."""
+
+Fit = Callable[..., tuple[Epoch, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +39,13 @@ class Evaluator:
     """Evaluates candidates of one space on one task; results depend only on the seed and the
     candidate.
 
-    `space` builds networks and `compressors` are applied to them, in this order. Networks are
-    trained with `loss` on the training split of `task`, as `recipe` says, and scored on its
-    validation split. A candidate whose costs exceed `budget` is not trained: its `size_bytes` is an
-    upper bound then, or, if networks come trained (`weights_known`), that of the file that it gives
-    before it is trained further, and a file that training makes too long is repaired. `device` gives
-    the latency (None: latency is not measured). `seed` is the seed of the run, from which that of each
-    candidate is derived.
+    `space` builds networks, `narrowing` is applied to them, and `compressors` between the two
+    phases of training, each in its order. Networks are trained with `loss` on the training split of
+    `task`, as `recipe` says, and scored on its validation split. A candidate whose costs exceed
+    `budget` is not trained: its `size_bytes` is an upper bound then, or, if networks come trained
+    (`weights_known`), that of the file that it gives before it is trained further, and a file that
+    training makes too long is repaired. `device` gives the latency (None: latency is not measured).
+    `seed` is the seed of the run, from which that of each candidate is derived.
     """
 
     space: SearchSpace
@@ -56,6 +56,7 @@ class Evaluator:
     device: Device | None
     loss: Loss
     seed: int
+    narrowing: Sequence[Compressor] = ()
 
     def __call__(
         self, id: int, proposal: Proposal, stop: Stop = never
@@ -75,21 +76,27 @@ class Evaluator:
         trained, status, reason = None, Status.OK, ""
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                known = weights_known(self.space, self.recipe)
-                images = self._calibration if known else self.task.example
-                make = compress_and_match if known and proposal.epochs == 0 else compress
+                images = self._calibration if self._known else self.task.example
+                make = compress_and_match if proposal.epochs == 0 else compress
                 built, compressed = self._build(design, images, make)
                 metrics = self._count(compressed, self.device)
                 if reason := self.budget.broken(metrics):
                     status = Status.OVER_BUDGET
                 else:
-                    if known:
-                        model, design, history = self._finetune(
-                            compressed, design, genotype, proposal.epochs, stop
+                    before, after = self.recipe.phases(proposal.epochs)
+                    planned = before + after
+                    if proposal.epochs == 0 and not self._known:
+                        raise ValueError(
+                            "a candidate must be trained for at least 1 epoch, but got 0"
                         )
+                    if self._known and before == 0:
+                        model = compressed
+                        history = self._finetune(self._fitting(genotype), model, after, stop)
                     else:
                         model, history = self.train(built, design, genotype, proposal.epochs, stop)
-                    planned = sum(self.recipe.phases(proposal.epochs))
+                    if self._known and len(history) == planned:
+                        model, design, more = self._repaired(model, design, genotype, after)
+                        history += more
                     if len(history) < planned:
                         status = Status.STOPPED
                         reason = f"given up after {len(history)} of {planned} epochs"
@@ -119,17 +126,20 @@ class Evaluator:
         )
         return evaluation, trained
 
+    @property
+    def _known(self) -> bool:
+        return weights_known(self.space, self.recipe, self.narrowing)
+
     def _build(
         self, design: Design, calibration: Tensor, make: Callable[..., nn.Module] = compress
     ) -> tuple[nn.Module, nn.Module]:
-        """The network as it is built, and as `make` compresses it."""
+        """The network as it is built and narrowed, and as `make` compresses it."""
         built = self.space.build(design, self.task.example, self.task.classes)
-        return built, make(built, design, self.compressors, calibration)
+        narrow = compress(built, design, self.narrowing, calibration) if self.narrowing else built
+        return narrow, make(narrow, design, self.compressors, calibration)
 
     def _count(self, compressed: nn.Module, device: Device | None) -> dict[str, float]:
-        return (count_packed if weights_known(self.space, self.recipe) else count)(
-            compressed, self.task, device
-        )
+        return (count_packed if self._known else count)(compressed, self.task, device)
 
     def train(
         self,
@@ -154,30 +164,28 @@ class Evaluator:
             return stop((*history, *finetuned))
 
         model = compress(model, design, self.compressors, self._calibration)
-        rated = with_rate_penalty(self.loss, model, self.recipe.rate_penalty)
-        return model, history + fit_by_recipe(
-            model,
-            epochs=after,
-            lr=self.recipe.finetune_lr,
-            loss=rated,
-            stop=stop_finetuning,
-        )
+        return model, history + self._finetune(fit_by_recipe, model, after, stop_finetuning)
 
     def _finetune(
-        self, model: nn.Module, design: Design, genotype: Genotype, epochs: float | None, stop: Stop
+        self, fit_by_recipe: Fit, model: nn.Module, epochs: int, stop: Stop
+    ) -> tuple[Epoch, ...]:
+        """Fits a compressed network in place."""
+        rated = with_rate_penalty(self.loss, model, self.recipe.rate_penalty)
+        return fit_by_recipe(
+            model, epochs=epochs, lr=self.recipe.finetune_lr, loss=rated, stop=stop
+        )
+
+    def _repaired(
+        self, model: nn.Module, design: Design, genotype: Genotype, epochs: int
     ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
-        """Fits a network that is compressed already, and repairs it if its file became too long."""
-        _, after = self.recipe.phases(epochs)
-        fit_by_recipe, lr = self._fitting(genotype), self.recipe.finetune_lr
-        history = fit_by_recipe(model, epochs=after, lr=lr, loss=self.loss, stop=stop)
-        if len(history) < after:
-            return model, design, history
+        """The network with fewer bits if its file became too long in `epochs` of fine-tuning."""
+        fit_by_recipe, lr = self._fitting(genotype), REPAIR_LR * self.recipe.finetune_lr
 
         def recover(short: nn.Module) -> tuple[Epoch, ...]:
-            fewer = min(after, REPAIR_EPOCHS)
-            return fit_by_recipe(short, epochs=fewer, lr=REPAIR_LR * lr, loss=self.loss)
+            fewer = min(epochs, REPAIR_EPOCHS)
+            return fit_by_recipe(short, epochs=fewer, lr=lr, loss=self.loss)
 
-        model, design, more = repair(
+        return repair(
             model,
             design,
             self.space.choices,
@@ -186,9 +194,8 @@ class Evaluator:
             self.budget.limits.get("size_bytes", math.inf),
             recover,
         )
-        return model, design, history + more
 
-    def _fitting(self, genotype: Genotype) -> Callable[..., tuple[Epoch, ...]]:
+    def _fitting(self, genotype: Genotype) -> Fit:
         """`fit` by the recipe, with samples shuffled by the candidate's own seed."""
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
         return partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)

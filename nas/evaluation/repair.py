@@ -14,6 +14,8 @@ from nas.packed import pack
 from nas.space import Choices, Design, present_name
 
 REPAIRS = 4
+REPAIR_EPOCHS, REPAIR_LR = 1, 0.25
+"""The epochs after bits were lowered, at this learning rate relative to that of fine-tuning."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,9 +61,9 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
 def _check_same_candidates(experiment: Experiment, out: Path) -> None:
     stored, given = read_journal(out)[0]["experiment"], experiment.describe()
     changes = [
-        f"{part} was {stored[part]} and is {given[part]}"
-        for part in ("space", "compressors", "task")
-        if stored[part] != given[part]
+        f"{part} was {stored.get(part)} and is {given.get(part)}"
+        for part in ("space", "narrowing", "compressors", "task")
+        if stored.get(part) != given.get(part)
     ]
     if changes:
         raise ValueError(

@@ -61,7 +61,8 @@ def run(
         OSError: if a file in `out` cannot be written.
     """
     space, objective = experiment.space, experiment.objective
-    check_kinds(space, experiment.compressors, experiment.task, generator(experiment.seed, "kinds"))
+    compressors = (*experiment.narrowing, *experiment.compressors)
+    check_kinds(space, compressors, experiment.task, generator(experiment.seed, "kinds"))
     with (
         open_journal(out, experiment.describe()) as journal,
         TensorBoardLog(out / "tb", space.choices) as tensorboard,

@@ -60,16 +60,15 @@ class Recipe:
         }
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
-        """The epochs of both phases if there are `epochs` in all, 1 or more, in the recipe's
-        proportion; None: the recipe's own. A recipe that only fine-tunes can have 0.
+        """The epochs of both phases if there are `epochs` in all, 0 or 1 or more, in the recipe's
+        proportion; None: the recipe's own.
 
         Raises:
-            ValueError: if `epochs` is below 1 and not 0, or 0 for a recipe that trains before
-                compression, or the recipe has none.
+            ValueError: if `epochs` is below 1 and not 0, or the recipe has none.
         """
         if epochs is None:
             return self.epochs, self.finetune_epochs
-        if epochs == 0 and self.epochs == 0:
+        if epochs == 0:
             return 0, 0
         if epochs < 1:
             raise ValueError(f"a candidate must be trained for at least 1 epoch, but got {epochs}")

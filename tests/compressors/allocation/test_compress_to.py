@@ -7,6 +7,7 @@ from torch import nn
 from compressors import allocate, compress_to
 from compressors.allocation import compress_to as module
 from compressors.allocation.allocate import Allocation
+from nas.compress import settings_of
 from nas.data import Task
 from nas.packed import pack, unpack
 from nas.program import score
@@ -69,19 +70,19 @@ def test_the_original_is_not_changed(trained: nn.Module, tiny_task: Task) -> Non
 def test_a_file_that_is_too_long_after_training_gets_fewer_bits(
     trained: nn.Module, tiny_task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def generous(model: nn.Module, images: torch.Tensor, **_: Any) -> Allocation:
-        return allocate(model, images, size_bytes=330)
+    def generous(model: nn.Module, images: torch.Tensor, **given: Any) -> Allocation:
+        return allocate(model, images, **{**given, "size_bytes": 330})
 
     monkeypatch.setattr(module, "allocate", generous)
     found = compressed(trained, tiny_task, 280, labels=tiny_task.train.labels)
     assert len(found.packed) <= 280
     before, after = (
-        {site: option.bits for site, option in selected.options.items()}
-        for selected in (found.allocation.selected, found.selected)
+        {site: design.integer(f"{site}.bits") for site in settings_of(design, "bits")}
+        for design in (found.allocation.design, found.design)
     )
     assert sum(after.values()) < sum(before.values())
     assert {name: found.model.get_submodule(name).bits for name in after} == after
-    assert found.selected.ratios == found.allocation.selected.ratios
+    assert settings_of(found.design, "prune") == settings_of(found.allocation.design, "prune")
     assert len(pack(unpack(found.packed))) == len(found.packed)
     assert score(unpack(found.packed), tiny_task.test) >= 0.8
 
