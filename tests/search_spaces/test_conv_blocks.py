@@ -1,4 +1,3 @@
-import itertools
 from collections.abc import Hashable, Mapping
 
 import numpy as np
