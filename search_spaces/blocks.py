@@ -33,10 +33,8 @@ def inverted(kernel: int, expansion: int = 3) -> Block:
 
     def block(inputs: int, outputs: int, stride: int) -> nn.Module:
         hidden = expansion * inputs
-        widen, depthwise = (
-            _rectified(inputs, hidden, 1),
-            _rectified(hidden, hidden, kernel, stride, hidden),
-        )
+        widen = _rectified(inputs, hidden, 1)
+        depthwise = _rectified(hidden, hidden, kernel, stride, hidden)
         return nn.Sequential(*widen, *depthwise, *_convolution(hidden, outputs, 1))
 
     return block

@@ -35,24 +35,24 @@ class ConvBlocks:
     """Convolutional networks for images [N, C, H, W]: stages, global average pooling and a linear
     head.
 
-    A stage is a first block that sets its width, perhaps with a stride, perhaps a 2x2 max pooling,
-    and further blocks that keep both width and size. Without any further block, the first stage is
-    the stem of other networks: one plain convolution, and how far it shrinks the image.
+    A stage is a first block that sets its width, perhaps with a stride, perhaps with 2x2 max pooling
+    behind it, and further blocks that keep both width and size. The first block of all is a plain
+    convolution: with how its stage halves the image, it is the stem.
 
-    The choices are the number of `stages`, so that the last ones may be left out; of each stage its
-    `width`, how it halves the size of its maps (`halving`: a key of `HALVINGS`), the number of its
-    blocks (`depth`), and, if there are several, whether those after the first one are residual
-    (`residual`); and of each block its operator (`op`) and bit-width (`bits`). The head has a
-    bit-width too. Different canonical genotypes are different networks, unless a map is but one
-    pixel high or wide: it is not halved again.
+    The choices are the number of `stages`, of which the last ones may so be left out; of each stage
+    its `width`, how it halves its maps (`halving`: a key of `HALVINGS`), the number of its blocks
+    (`depth`), and whether those after the first one are residual (`residual`); of each block its
+    operator (`op`) and bit-width (`bits`). The head has a bit-width too. Different canonical
+    genotypes are different networks, unless a map is but one pixel high or wide: it is not pooled.
 
-    Networks of this space are trained from scratch, so that a narrow one is a small `width`, and the
-    share of pruned channels is only a choice if there are `ratios`, for those who train wide networks and
-    cut them then. Bits of activations, and where scales come from, are settings of `Quantization`, the same
-    in the whole network.
+    Networks are meant to be trained from scratch, so that a narrow network is a small `width`, and
+    there is no choice of pruning ratios unless `ratios` has options, for those who train wide
+    networks and cut them then. Bits of activations and the source of scales are settings of
+    `Quantization`, the same for all candidates.
 
-    By default images of 28x28 or 32x32 pixels give files of about 500 to 20,000 bytes and 0.2 to 10
-    million multiply-accumulates.
+    By default the space has 89,458,786,449,475,767,613,440 designs, about 9 · 10^22. For images of
+    28x28 or 32x32 pixels the smallest files have some 450 bytes, and four of five random designs take
+    at most 16,000 bytes and 10 million multiply-accumulates.
 
     Args:
         widths: options for the width of each stage; wide ones come late, where maps are small

@@ -113,6 +113,7 @@ def test_one_choice_after_the_other() -> None:
     stem = 2 * 4 * (2 * 2) * (1 + 2 * 6 * 2)
     later = 2 * 3 * (6 * 2) * (1 + 2 * 6 * 2)
     assert choices.size == (stem + stem * later) * 2
+    assert ConvBlocks().choices.size == 89_458_786_449_475_767_613_440
 
 
 def test_the_share_of_pruned_channels_is_a_choice_only_where_there_are_ratios() -> None:
