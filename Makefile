@@ -32,6 +32,7 @@ check: setup
 bench: setup
 	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
 	$(BIN)/python -m benchmarks.compress --data $(DATA)
+	$(BIN)/python -m benchmarks.baselines --data $(DATA)
 	$(BIN)/python -m benchmarks.coding --data $(DATA)
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/speed.py

@@ -1,35 +1,14 @@
 """Convolutional networks of stages, from plain convolutions to inverted residuals."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from nas.space import Choice, Choices, Design
+from search_spaces.blocks import Block, inverted, plain, separable
 
 SKIP = "skip"
-
-
-def _convolution(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
-) -> list[nn.Module]:
-    return [
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-
-
-def plain(kernel: int) -> Callable[[int, int, int], nn.Module]:
-    """Blocks of one convolution with a square kernel."""
-    return lambda inputs, outputs, stride: nn.Sequential(
-        *_convolution(inputs, outputs, kernel, stride), nn.ReLU()
-    )
-
-
-def separable(inputs: int, outputs: int, stride: int) -> nn.Module:
-    """A depthwise and a pointwise convolution (MobileNet, Howard et al., 2017)."""
-    depthwise = [*_convolution(inputs, inputs, 3, stride, inputs), nn.ReLU()]
-    return nn.Sequential(*depthwise, *_convolution(inputs, outputs, 1), nn.ReLU())
 
 
 class InvertedResidual(nn.Module):
@@ -48,10 +27,7 @@ class InvertedResidual(nn.Module):
         self, inputs: int, outputs: int, stride: int, residual: bool, expansion: int = 3
     ) -> None:
         super().__init__()
-        hidden = inputs * expansion
-        widen = [*_convolution(inputs, hidden, 1), nn.ReLU()]
-        depthwise = [*_convolution(hidden, hidden, 3, stride, hidden), nn.ReLU()]
-        self.body = nn.Sequential(*widen, *depthwise, *_convolution(hidden, outputs, 1))
+        self.body = inverted(3, expansion)(inputs, outputs, stride)
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,10 +36,10 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-BLOCKS: dict[str, Callable[[int, int, int], nn.Module]] = {
+BLOCKS: dict[str, Block] = {
     "conv3x3": plain(3),
     "conv5x5": plain(5),
-    "separable": separable,
+    "separable": separable(3),
     "inverted": lambda inputs, outputs, stride: InvertedResidual(
         inputs, outputs, stride, residual=False
     ),
@@ -121,9 +97,7 @@ class ConvStages:
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         """The network of a design; batch normalization follows every convolution."""
         model = nn.Sequential()
-        model.add_module(
-            "stem", nn.Sequential(*_convolution(example.shape[1], self.stem, 3), nn.ReLU())
-        )
+        model.add_module("stem", plain(3)(example.shape[1], self.stem, 1))
         channels = self.stem
         for stage, stride in enumerate(self.strides):
             site = f"stage{stage}"

@@ -16,6 +16,7 @@ from nas.seeds import seeded
 from nas.space import SearchSpace
 from nas.training.fit import cross_entropy, fit
 from nas.training.recipe import Recipe
+from search_spaces.conv_blocks import ConvBlocks
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
 
@@ -26,7 +27,7 @@ def task() -> Task:
 
 
 @pytest.mark.parametrize(
-    ("space", "seed"), list(itertools.product([ConvStages(), Mlp()], range(2)))
+    ("space", "seed"), list(itertools.product([ConvStages(), ConvBlocks(), Mlp()], range(2)))
 )
 def test_the_program_of_a_trained_network_says_what_it_does(
     task: Task, space: SearchSpace, seed: int
