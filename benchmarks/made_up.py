@@ -1,26 +1,26 @@
 """Surrogate, evolution and random search on synthetic problems: `python benchmarks/made_up.py`."""
 
 import argparse
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.objective import Budget, Evaluation, Objective, Status
 from nas.search_loop import Pending, search
 from nas.seeds import derive, generator
 from nas.space import Choice, Choices, Genotype
-from nas.strategy import Facts, Proposal, Strategy
+from nas.strategy import Facts, Proposal, StrategyFactory
 from strategies.bayesian.surrogate import Surrogate
 from strategies.evolutionary.aging import AgingEvolution
 from strategies.random_search import RandomSearch
 
-STRATEGIES: dict[str, Callable[[Choices, np.random.Generator], Strategy]] = {
-    "random": RandomSearch,
-    "evolution": AgingEvolution,
-    "surrogate": Surrogate,
-}
 POINTS = (25, 50, 100)
+PRIORS = {"surrogate, prior": 0.75, "surrogate, useless": 0.0, "surrogate, inverted": -0.75}
+"""Surrogates with a prior, by its correlation to the accuracies of candidates within the limit."""
 
 
 @dataclass(frozen=True)
@@ -156,40 +156,133 @@ def small() -> Problem:
     return Problem("small", space, accuracy, cost, noise=0.005, limit=1200.0)
 
 
-def incumbents(problem: Problem, name: str, seed: int) -> list[float]:
-    """The true accuracy of the incumbent, selected by observed accuracy, after each of `POINTS`
+def knapsack() -> Problem:
+    """16 layers, each with a width and bits, whose losses add up and fall ever more slowly, in a
+    tenth of the largest file: the bytes of a layer are a product of its bits and two widths.
+    """
+    widths, bits, rng = (
+        (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0),
+        (1, 2, 3, 4, 6, 8),
+        generator(4, "knapsack"),
+    )
+    layers = 16
+    space = Choices(
+        [
+            Choice(f"s{i}", kind, options)
+            for i in range(layers)
+            for kind, options in (("width", widths), ("bits", bits))
+        ]
+    )
+    weights = 64 * 4 ** rng.random(layers)
+    of_width, of_bits = 0.02 * np.exp(rng.normal(size=(2, layers)))
+
+    def settings(genotype: Genotype) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array(widths)[list(genotype[::2])], np.array(bits, np.float64)[
+            list(genotype[1::2])
+        ]
+
+    def cost(genotype: Genotype) -> float:
+        width, bit = settings(genotype)
+        return float((weights * bit / 8 * width * np.concatenate(([1.0], width[:-1]))).sum())
+
+    def accuracy(genotype: Genotype) -> float:
+        width, bit = settings(genotype)
+        return float(np.exp(-(of_width * (1 - width) ** 2 + of_bits * 4 ** (1 - bit)).sum()))
+
+    return Problem("knapsack", space, accuracy, cost, noise=0.003, limit=0.1 * float(weights.sum()))
+
+
+PROBLEMS = {"deep": deep, "inverse": inverse, "small": small, "knapsack": knapsack}
+
+
+def strategies(problem: Problem) -> dict[str, StrategyFactory]:
+    """The strategies that are compared."""
+    return {
+        "random": RandomSearch,
+        "evolution": AgingEvolution,
+        "evolution, balanced": partial(AgingEvolution, balanced=0.5),
+        "surrogate": Surrogate,
+        **{
+            name: partial(Surrogate, prior=prior(problem, correlation))
+            for name, correlation in PRIORS.items()
+        },
+    }
+
+
+def prior(problem: Problem, correlation: float) -> Callable[[Genotype], float]:
+    """The true accuracy with an error that is the same for every strategy and seed: a sum over
+    choices, as in a table of what each option does alone.
+    """
+    choices, rng = problem.choices, generator(derive(0, problem.name), "prior")
+    tables = [rng.normal(size=arity) for arity in choices.arities]
+
+    def error(genotype: Genotype) -> float:
+        return float(sum(tables[index][genotype[index]] for index in choices.active(genotype)))
+
+    sampled = [choices.sample(rng) for _ in range(2000)]
+    within = [genotype for genotype in sampled if problem.facts(genotype).excess == 0]
+    moments = [
+        (np.mean(values), np.std(values))
+        for values in (list(map(of, within)) for of in (problem.accuracy, error))
+    ]
+
+    def expected(genotype: Genotype) -> float:
+        accuracy, wrong = (
+            (of(genotype) - mean) / deviation
+            for of, (mean, deviation) in zip((problem.accuracy, error), moments, strict=True)
+        )
+        return float(correlation * accuracy + math.sqrt(1 - correlation**2) * wrong)
+
+    return expected
+
+
+def incumbents(
+    problem: Problem, make: StrategyFactory, points: Sequence[int], seed: int
+) -> list[float]:
+    """The true accuracy of the incumbent, selected by observed accuracy, after each of `points`
     queries.
     """
     objective = Objective(budget=Budget({"macs": problem.limit}))
-    strategy = STRATEGIES[name](problem.choices, generator(seed, "strategy"))
+    strategy = make(problem.choices, generator(seed, "strategy"))
     best, true = (-1.0, 0.0), []
-    for evaluation in search(strategy, problem.submit, objective, max(POINTS), facts=problem.facts):
+    for evaluation in search(strategy, problem.submit, objective, max(points), facts=problem.facts):
         if evaluation.status is Status.OK:
             best = max(
                 best, (evaluation.metrics["accuracy"], problem.accuracy(evaluation.genotype))
             )
             true.append(best[1])
-    return [true[point - 1] for point in POINTS]
+    return [true[point - 1] for point in points]
 
 
 def main() -> None:
     """Prints mean and standard error over the seeds for each problem and strategy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
-    seeds = parser.parse_args().seeds
-    print(
-        f"{'problem':<10}{'designs':>10}  {'strategy':<12}"
-        + "".join(f"{f'{point} queries':>20}" for point in POINTS)
+    parser.add_argument("--points", type=int, nargs="+", default=POINTS)
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=tuple(PROBLEMS))
+    parser.add_argument(
+        "--strategies", nargs="+", default=("random", "evolution", "surrogate"), metavar="NAME"
     )
-    for problem in (deep(), inverse(), small()):
-        for name in STRATEGIES:
-            values = np.array([incumbents(problem, name, seed) for seed in range(seeds)])
-            means, errors = values.mean(0), values.std(0) / np.sqrt(seeds)
+    options = parser.parse_args()
+    print(
+        f"{'problem':<10}{'designs':>10}  {'strategy':<20}"
+        + "".join(f"{f'{point} queries':>20}" for point in options.points)
+    )
+    for problem in (PROBLEMS[name]() for name in options.problems):
+        known = strategies(problem)
+        for name in options.strategies:
+            values = np.array(
+                [
+                    incumbents(problem, known[name], options.points, seed)
+                    for seed in range(options.seeds)
+                ]
+            )
+            means, errors = values.mean(0), values.std(0) / np.sqrt(options.seeds)
             cells = "".join(
                 f"{f'{mean:.4f} ± {error:.4f}':>20}"
                 for mean, error in zip(means, errors, strict=True)
             )
-            print(f"{problem.name:<10}{problem.choices.size:>10.1e}  {name:<12}{cells}", flush=True)
+            print(f"{problem.name:<10}{problem.choices.size:>10.1e}  {name:<20}{cells}", flush=True)
 
 
 if __name__ == "__main__":

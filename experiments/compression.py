@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from compressors.allocation.allocate import BITS, RATIOS
+from compressors.allocation.expected import Expected
 from compressors.allocation.first_designs import first_designs
+from compressors.allocation.measured import measured
 from compressors.joint import JOINT_COMPRESSORS, joint_choices
+from compressors.quantization import Quantization
 from nas.data import Task
 from nas.data.load import load_task
 from nas.evaluation.evaluator import CALIBRATION_SAMPLES
@@ -25,6 +28,7 @@ from nas.training.fit import cross_entropy, fit
 from nas.training.given_network import load_network, load_weights
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
+from strategies.bayesian.surrogate import Surrogate
 from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
 from strategies.names import StrategyName, strategy_class
 from strategies.warm_start import WarmStart
@@ -77,7 +81,7 @@ def compression(
         teacher: whether candidates also learn from the answers of the network in floats
         warm_start: whether the search begins with bits that are allocated to the layers for the
             size, and with the same bits and pruning ratio in all layers; with as few trials as
-            these, nothing else is tried
+            these, nothing else is tried. The surrogate then also knows what was measured for that
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband measure many without training, train the best for an epoch, and the best of
             those for all; each of these is a trial
@@ -152,16 +156,29 @@ class Original:
 
 @one_thread()
 def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
-    """The experiment with a strategy that begins with `first_designs`."""
-    images = experiment.task.train.inputs[:CALIBRATION_SAMPLES]
+    """The experiment with a strategy that begins with `first_designs`; a surrogate also expects
+    what they were chosen by.
+    """
+    images, choices = (
+        experiment.task.train.inputs[:CALIBRATION_SAMPLES],
+        experiment.space.choices,
+    )
+    try:
+        problem = measured(network, images, choices, Quantization())
+    except ValueError:  # layers are quantized already, or choices are not those of single layers
+        problem = None
     genotypes = first_designs(
         network,
         images,
-        experiment.space.choices,
+        choices,
         experiment.objective.budget.limits,
         experiment.evaluator(cross_entropy).facts,
+        problem,
     )
-    strategy = partial(WarmStart, strategy=experiment.strategy, genotypes=genotypes)
+    inner = experiment.strategy
+    if problem is not None and inner is Surrogate:
+        inner = partial(Surrogate, prior=Expected(problem, choices))
+    strategy = partial(WarmStart, strategy=inner, genotypes=genotypes)
     return replace(experiment, strategy=strategy)
 
 

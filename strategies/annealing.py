@@ -2,17 +2,18 @@
 
 import math
 from bisect import insort
+from collections.abc import Callable
 
 import numpy as np
 
 from nas.objective import Fitness
 from nas.space import Choices, Genotype
-from nas.strategy import Proposal
+from nas.strategy import Facts, Proposal
+from strategies.candidates.balance import Balance
 from strategies.candidates.individual import DeapFitness, Individual
 from strategies.candidates.initial_population import InitialPopulation
 from strategies.candidates.proposed import Proposed
 from strategies.candidates.repair import Repair
-from strategies.candidates.variation import mutate
 
 
 class Annealing:
@@ -33,15 +34,23 @@ class Annealing:
             (van Laarhoven & Aarts 1987). The default is fast because a frozen chain restarts.
         starts: The number of feasible random candidates, at least 1, of which the best is the first
             state of a chain (`InitialPopulation`).
+        balanced: The share of mutations, 0 to 1, that go on until the candidate is close to the
+            limit of its budget (`Balance`).
 
     Raises:
-        ValueError: if `cooling` is not above 0 and below 1, or `starts` is below 1.
+        ValueError: if `cooling` is not above 0 and below 1, `starts` is below 1, or `balanced` not
+            within 0 to 1.
     """
 
     _REDRAWS = 20
 
     def __init__(
-        self, choices: Choices, rng: np.random.Generator, cooling: float = 0.8, starts: int = 8
+        self,
+        choices: Choices,
+        rng: np.random.Generator,
+        cooling: float = 0.8,
+        starts: int = 8,
+        balanced: float = 0.0,
     ) -> None:
         if not 0 < cooling < 1:
             raise ValueError(f"cooling must be above 0 and below 1, but got {cooling}")
@@ -49,6 +58,7 @@ class Annealing:
         self._rng = rng
         self._proposed = Proposed(choices, redraws=self._REDRAWS)
         self._repair = Repair(choices, rng, self._proposed)
+        self._balance = Balance(choices, rng, balanced)
         self._cooling_per_result = cooling ** (
             1 / max(1, sum(arity > 1 for arity in choices.arities))
         )
@@ -57,13 +67,17 @@ class Annealing:
         self._state: tuple[Genotype, float] | None
         self._restart()
 
+    def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+        """Sets the function by which candidates are looked up, if mutations are balanced."""
+        self._balance.inform(facts)
+
     def ask(self) -> Proposal:
         """A mutation of the present state, or a random genotype before there is one."""
         if self._state is not None:
             if (repaired := self._repair.propose()) is not None:
                 return Proposal(repaired)
             for _ in range(self._REDRAWS):
-                genotype = mutate(self._choices, self._state[0], self._rng)
+                genotype = self._balance.mutate(self._state[0])
                 if genotype not in self._proposed:
                     self._proposed.add(genotype)
                     return Proposal(genotype)

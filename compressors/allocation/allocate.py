@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from compressors.allocation.completed import completed
-from compressors.allocation.measured import measured
+from compressors.allocation.measured import measured, prepared
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem, Selected
 from compressors.joint import joint_choices
 from compressors.low_rank import LowRank
@@ -20,11 +18,10 @@ from compressors.reconstruction_pruning import ReconstructionPruning
 from compressors.sparsity import WeightPruning
 from nas import grids
 from nas.compress import compress
-from nas.layers import named_layers
 from nas.lowering import lower_all_channels
 from nas.measure.divergence import divergence, log_probabilities
 from nas.packed import pack
-from nas.quantize import IntegerLayer, match_statistics
+from nas.quantize import match_statistics
 from nas.space import Choices, Design
 
 ROUNDS = 6
@@ -110,15 +107,7 @@ def allocate(
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if not given:
         raise ValueError(f"an allocation needs a limit, one of {tuple(limits)}, but got none")
-    if quantized := [
-        name for name, layer in named_layers(model).items() if isinstance(layer, IntegerLayer)
-    ]:
-        raise ValueError(
-            f"a network must have plain layers to be allocated bits, but has {quantized}"
-        )
-    method = method or Quantization()
-    # Convolutions are a quarter faster with channels last.
-    model = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model, method = prepared(model), method or Quantization()
     choices = choices or joint_choices(model, images[:2], ratios=RATIOS, bits=BITS)
     problem = problem or measured(model, images, choices, method)
     wanted = log_probabilities(model, images)

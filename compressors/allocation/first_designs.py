@@ -20,6 +20,7 @@ def first_designs(
     choices: Choices,
     limits: Mapping[str, float],
     facts: Callable[[Genotype], Facts],
+    problem: Problem | None = None,
 ) -> tuple[Genotype, ...]:
     """What `allocate` proposes for the bytes of the budget and for somewhat fewer, and at each
     bit-width, the same in all layers, the smallest pruning ratio, the same in all groups, by which
@@ -33,16 +34,21 @@ def first_designs(
         choices: The space, with choices of the kinds "bits" and "prune".
         limits: The budget, by the names of costs.
         facts: The costs of a candidate, as those of the evaluator.
+        problem: What `measured` finds of the same network, images and choices with a plain
+            `Quantization`, so that it is not measured again.
     """
-    found = [*_allocated(model, images, choices, limits), *_uniform(choices, facts)]
+    found = [*_allocated(model, images, choices, limits, problem), *_uniform(choices, facts)]
     return tuple(dict.fromkeys(found))
 
 
 def _allocated(
-    model: nn.Module, images: Tensor, choices: Choices, limits: Mapping[str, float]
+    model: nn.Module,
+    images: Tensor,
+    choices: Choices,
+    limits: Mapping[str, float],
+    problem: Problem | None,
 ) -> Iterator[Genotype]:
     given = {name: limits[name] for name in (SIZE, MACS, MEMORY) if name in limits}
-    problem: Problem | None = None
     for share in SHARES if SIZE in given else SHARES[:1] if given else ():
         try:
             found = allocate(

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -50,6 +50,18 @@ class GroupOptions:
         """The shares of the output and of the input channels of a layer that are left at a ratio."""
         removed, share = self.options[ratio].removed, self.shares.get(layer, Share(0.0, 0.0))
         return 1.0 - share.made * removed, 1.0 - share.read * removed
+
+    def divergence(self, ratio: Hashable) -> float:
+        """The divergence at a ratio; the largest there is if it is None, of channels that are gone.
+
+        Raises:
+            ValueError: if there is no such ratio.
+        """
+        if ratio is None:
+            return max(option.divergence for option in self.options.values())
+        if ratio not in self.options:
+            raise ValueError(f"a ratio must be one of {tuple(self.options)}, but got {ratio}")
+        return self.options[ratio].divergence  # type: ignore[index]
 
     def share(self, layer: str) -> float:
         """The larger of the shares of the channels of a layer that belong to the group."""

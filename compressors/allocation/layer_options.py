@@ -1,7 +1,7 @@
 """What each layer's bits, sparsity and rank do to the output of a trained network."""
 
 import copy
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from nas.measure.sensitivity import layer_at_bits, reference
 from nas.space import Choice, Choices, Design
 
 KINDS = ("bits", "sparsity", "rank")
+READ = (*KINDS, "codebook_size")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,34 @@ class LayerOption:
     def but_bits(self) -> dict[str, Hashable]:
         """The other settings."""
         return {kind: value for kind, value in self.settings.items() if kind != "bits"}
+
+
+def divergence_at(options: Sequence[LayerOption], settings: Mapping[str, Hashable]) -> float:
+    """The divergence of a layer's output at settings of the kinds `READ`, None where a choice is
+    not active.
+
+    A codebook of n values counts as weights of log2 n bits, or the next more that are an option. A
+    layer without bits is gone, and counts as its option of largest divergence.
+
+    Raises:
+        ValueError: if there is no such option.
+    """
+    if settings["bits"] is None:
+        return max(option.divergence for option in options)
+    given = Design({kind: value for kind, value in settings.items() if value is not None})
+    values = given.get("codebook_size", 0)
+    bits = (given.integer("codebook_size") - 1).bit_length() if values else given.integer("bits")
+    others = {kind: given[kind] for kind in KINDS if kind in given and kind != "bits"}
+    like = [
+        option
+        for option in options
+        if option.bits >= bits and others.items() <= option.settings.items()
+    ]
+    if not like:
+        raise ValueError(
+            f"a layer must have settings of {[option.settings for option in options]}, but got {given}"
+        )
+    return min(like, key=lambda option: option.bits).divergence
 
 
 def settings_at(choices: Choices, site: str) -> list[dict[str, Hashable]]:
@@ -77,7 +106,7 @@ def layer_options(
     """The options of each layer that has a choice of bits, by its dotted name.
 
     Each is measured on `images`, [N, …], with the weights of this layer alone changed, as
-    `layer_at_bits` does. Options that another one beats in bytes and divergence are left out.
+    `layer_at_bits` does.
     """
     names = {choice.name for choice in choices}
     sites = [name for name in named_layers(model) if f"{name}.bits" in names]
@@ -89,7 +118,7 @@ def layer_options(
         return LayerOption(settings, found.size_bytes, found.divergence)
 
     return {
-        site: _worthwhile([option(site, settings) for settings in settings_at(choices, site)])
+        site: tuple(option(site, settings) for settings in settings_at(choices, site))
         for site in sites
     }
 
@@ -105,8 +134,8 @@ def _changed(
     return changed
 
 
-def _worthwhile(options: list[LayerOption]) -> tuple[LayerOption, ...]:
-    """The options on the front of bytes and divergence, shortest first."""
+def worthwhile(options: Iterable[LayerOption]) -> tuple[LayerOption, ...]:
+    """The options that no other one beats in bytes and divergence, those on the front of bytes and divergence, shortest first."""
     front = list[LayerOption]()
     for option in sorted(options, key=lambda option: (option.size_bytes, option.divergence)):
         if not front or option.divergence < front[-1].divergence:

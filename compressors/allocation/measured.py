@@ -1,18 +1,21 @@
 """The options and costs of a trained network that an allocation chooses from."""
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from compressors.allocation.group_options import GroupOptions, group_options
-from compressors.allocation.layer_options import layer_options
+from compressors.allocation.layer_options import layer_options, worthwhile
 from compressors.allocation.problem import Live, Problem
 from compressors.quantization import Quantization, quantize
 from nas.layers import named_layers
 from nas.lowering import lower_all_channels
 from nas.program import Program
+from nas.quantize import IntegerLayer
 from nas.space import Choices
 
 # Neither multiply-accumulates nor memory depend on the bits of weights.
@@ -20,13 +23,19 @@ BITS = 8
 
 
 def measured(model: nn.Module, images: Tensor, choices: Choices, method: Quantization) -> Problem:
-    """What `choices` do to the output of a trained network on `images`, [N, …], and to its costs."""
+    """What `choices` do to the output of a trained network on `images`, [N, …], and to its costs.
+
+    Raises:
+        ValueError: if layers are quantized already, or a pruning choice covers several groups.
+    """
+    model = prepared(model)
     program = _program(model, images, method)
     groups = group_options(model, images, choices)
-    layers = named_layers(model)
+    layers, options = named_layers(model), layer_options(model, images, choices, method)
     return Problem(
         groups=groups,
-        layers=layer_options(model, images, choices, method),
+        layers={name: worthwhile(of_layer) for name, of_layer in options.items()},
+        measured=options,
         channels={name: layer.weight.shape[0] for name, layer in layers.items()},
         macs={
             operation.name: operation.macs(signature)
@@ -35,6 +44,23 @@ def measured(model: nn.Module, images: Tensor, choices: Choices, method: Quantiz
         },
         live=_live(program, groups, images, method),
     )
+
+
+def prepared(model: nn.Module) -> nn.Module:
+    """A copy of a network to measure and to compress.
+
+    Raises:
+        ValueError: if layers are quantized already.
+    """
+    if quantized := [
+        name for name, layer in named_layers(model).items() if isinstance(layer, IntegerLayer)
+    ]:
+        raise ValueError(
+            f"a network must have plain layers to be allocated bits, but has {quantized}"
+        )
+    # Convolutions are a quarter faster with channels last.
+    copied: nn.Module = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return copied
 
 
 def _program(model: nn.Module, images: Tensor, method: Quantization) -> Program:

@@ -2,7 +2,7 @@
 divergence within limits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compressors.allocation.group_options import GroupOptions
 from compressors.allocation.knapsack import Item, Layer, least_loss
-from compressors.allocation.layer_options import LayerOption
+from compressors.allocation.layer_options import READ, LayerOption, divergence_at
 
 SIZE, MACS, MEMORY = "size_bytes", "macs", "peak_memory_bytes"
 # A multiplier of two bytes, and a bias of about two.
@@ -44,10 +44,11 @@ class Problem:
 
     Args:
         groups: the options of each group of tied channels
-        layers: the options of each layer
+        layers: the options of each layer that no other one beats in bytes and divergence
         channels: the output channels of each layer
         macs: the multiply-accumulates of each layer
         live: the memory of activations
+        measured: all options of each layer
     """
 
     groups: Mapping[str, GroupOptions]
@@ -55,6 +56,7 @@ class Problem:
     channels: Mapping[str, int]
     macs: Mapping[str, int]
     live: Live
+    measured: Mapping[str, tuple[LayerOption, ...]]
 
     def smallest(self) -> Selected:
         """The design with the highest ratios and the fewest bytes."""
@@ -75,6 +77,26 @@ class Problem:
         )
         size, macs = np.zeros(2) + of_layers
         return {SIZE: size, MACS: macs, MEMORY: float(np.max(live))}
+
+    def divergence(self, design: Mapping[str, Hashable]) -> float:
+        """The predicted divergence of the output under a design of the space, in nats: the sum of
+        those that its options have alone.
+
+        What was not measured counts as what is most like it: a codebook of n values as weights of
+        log2 n bits, and a group or layer of a dropped block, of which nothing is left, as its
+        option of largest divergence.
+
+        Raises:
+            ValueError: if a group or a layer has other options than those of the space.
+        """
+        of_groups = (
+            group.divergence(design.get(f"{name}.prune")) for name, group in self.groups.items()
+        )
+        of_layers = (
+            divergence_at(options, {kind: design.get(f"{name}.{kind}") for kind in READ})
+            for name, options in self.measured.items()
+        )
+        return sum(of_groups) + sum(of_layers)
 
     def least_divergence(self, limits: Mapping[str, float]) -> Selected | None:
         """The design of least divergence in all within limits of predicted costs; None if there is

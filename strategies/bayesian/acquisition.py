@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri
@@ -23,6 +23,10 @@ from strategies.bayesian.observations import Observations
 _CONSTRAINT_THRESHOLD, _CONSTRAINT_DEVIATION = -0.25, 0.25
 # Costs are logarithms: differences of a few percent must not be standardized to 1.
 _MIN_COST_DEVIATION = 0.05
+# The expected slope of normal scores in the standardized prior, which is their correlation.
+_PRIOR_SLOPE = 0.5
+# No further are priors believed, in standard deviations, and relative ones below are equal.
+_MAX_PRIOR, _EQUAL_PRIORS = 3.0, 1e-9
 
 
 class Acquisition:
@@ -32,14 +36,26 @@ class Acquisition:
     hyper-parameters are optimized from their present and their initial values whenever there are
     5 % more observations than at the last time.
 
+    A prior, standardized over the observations, is a further input beside the costs, and times
+    `_PRIOR_SLOPE` the mean function of the process (Rasmussen & Williams 2006, section 2.7), which
+    models the rest. So its slope is believed to be positive until observations say otherwise.
+
     Args:
         encoding: The features of genotypes.
         cost_model: Known and predicted costs.
+        prior: The expected quality of a candidate, on any scale. What is not finite counts as
+            missing, which is as the mean of the others.
     """
 
-    def __init__(self, encoding: Encoding, cost_model: CostModel) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        cost_model: CostModel,
+        prior: Callable[[Genotype], float] | None = None,
+    ) -> None:
         self._encoding = encoding
         self._cost_model = cost_model
+        self._prior = prior
         self._optimized_at = 0
         self.kernel = Kernel()
 
@@ -48,20 +64,20 @@ class Acquisition:
         genotypes, scores = observations.training_set()
         values = ndtri((rankdata(scores) - 0.5) / len(scores))
         costs = self._cost_model.costs(genotypes)
-        known = ~np.isnan(costs)
-        count = np.maximum(known.sum(0), 1)
-        self._cost_mean = np.where(known, costs, 0.0).sum(0) / count
-        deviation = np.sqrt((np.where(known, costs - self._cost_mean, 0.0) ** 2).sum(0) / count)
+        self._cost_mean, deviation = _moments(costs)
         self._cost_deviation = np.maximum(deviation, _MIN_COST_DEVIATION)
+        self._prior_moments = _moments(self._priors(genotypes))
         observed = self._inputs(genotypes, costs)
-        initial = Kernel(cost_slope_variances=(INITIAL_COST_SLOPE_VARIANCE,) * costs.shape[1])
-        if len(self.kernel.cost_slope_variances) != costs.shape[1]:
+        residuals = values - self._mean(observed)
+        columns = observed.costs.shape[1]
+        initial = Kernel(cost_slope_variances=(INITIAL_COST_SLOPE_VARIANCE,) * columns)
+        if len(self.kernel.cost_slope_variances) != columns:
             self.kernel = initial
         if len(observations) > 1.05 * self._optimized_at:
-            self.kernel = maximize_likelihood((self.kernel, initial), observed, values)
+            self.kernel = maximize_likelihood((self.kernel, initial), observed, residuals)
             self._optimized_at = len(observations)
         outstanding = self._inputs(pending, self._cost_model.costs(pending))
-        self._posterior = Posterior(self.kernel, observed, values, outstanding)
+        self._posterior = Posterior(self.kernel, observed, residuals, outstanding)
         self._best = float(values.max())
 
     def log_ei(self, genotypes: Sequence[Genotype]) -> Vector:
@@ -79,13 +95,48 @@ class Acquisition:
         return self._log_ei(genotypes, costs) + log_probability
 
     def _log_ei(self, genotypes: Sequence[Genotype], costs: Matrix) -> Vector:
-        return log_expected_improvement(
-            *self._posterior.predict(self._inputs(genotypes, costs)), self._best
-        )
+        inputs = self._inputs(genotypes, costs)
+        residual, deviation = self._posterior.predict(inputs)
+        return log_expected_improvement(residual + self._mean(inputs), deviation, self._best)
+
+    def _mean(self, inputs: Inputs) -> Vector:
+        """The mean function of the process, [n]."""
+        if self._prior is None:
+            return np.zeros(len(inputs))
+        mean: Vector = _PRIOR_SLOPE * inputs.costs[:, 0]
+        return mean
 
     def _inputs(self, genotypes: Sequence[Genotype], costs: Matrix) -> Inputs:
         # The first facts, and so the first costs, may arrive between a fit and an evaluation.
         standardized = np.nan_to_num(
             (costs[:, : len(self._cost_mean)] - self._cost_mean) / self._cost_deviation
         )
-        return Inputs(self._encoding.features(self._encoding.genes(genotypes)), standardized)
+        priors = self._standardized_priors(genotypes)
+        return Inputs(
+            self._encoding.features(self._encoding.genes(genotypes)),
+            np.hstack((priors, standardized)),
+        )
+
+    def _standardized_priors(self, genotypes: Sequence[Genotype]) -> Matrix:
+        """The prior within `_MAX_PRIOR` deviations, [n, 1], or nothing without one, [n, 0]."""
+        mean, deviation = self._prior_moments
+        # Of observations that it does not tell apart, a prior tells nothing.
+        scale = np.where(deviation > _EQUAL_PRIORS * np.abs(mean), deviation, np.inf)
+        standardized = np.nan_to_num((self._priors(genotypes) - mean) / scale)
+        return np.clip(standardized, -_MAX_PRIOR, _MAX_PRIOR)
+
+    def _priors(self, genotypes: Sequence[Genotype]) -> Matrix:
+        """The prior of candidates, NaN where it is missing, [n, 1]; [n, 0] without a prior."""
+        if self._prior is None:
+            return np.empty((len(genotypes), 0))
+        priors = np.array([self._prior(genotype) for genotype in genotypes], np.float64)
+        return np.where(np.isfinite(priors), priors, np.nan)[:, None]
+
+
+def _moments(columns: Matrix) -> tuple[Vector, Vector]:
+    """Mean and standard deviation of what is known of each column; 0 where nothing is."""
+    known = ~np.isnan(columns)
+    count = np.maximum(known.sum(0), 1)
+    mean: Vector = np.where(known, columns, 0.0).sum(0) / count
+    deviation: Vector = np.sqrt((np.where(known, columns - mean, 0.0) ** 2).sum(0) / count)
+    return mean, deviation

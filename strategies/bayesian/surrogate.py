@@ -12,6 +12,7 @@ from nas.strategy import Facts, Proposal
 from strategies.bayesian.acquisition import Acquisition
 from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, Genes, genotypes
+from strategies.bayesian.gaussian_process import Vector
 from strategies.bayesian.observations import Observations
 
 _SAMPLES = 200
@@ -35,15 +36,23 @@ class Surrogate:
     best ones of many problems lie and a model of few observations overlooks them. The trend of the
     fitness in each cost is learned, not assumed.
 
+    A prior, such as what a measurement before the search predicts, is believed until results say
+    otherwise: it is the mean of the model, and its slope is learned as those of the costs are. An
+    inverted one so costs the first proposals only.
+
     Args:
         choices: The space to search.
         rng: The source of all randomness.
         warmup: The number of results, at least 1, before the model is used. Until then the largest
-            feasible candidate known and a random feasible one are proposed alternately.
+            feasible candidate known, or that of the highest prior, and a random feasible one are
+            proposed alternately.
         lookups: The most candidates whose facts are looked up per proposal, at least 2; twice as
             many once a limit is known.
         memory: The most observations that are modeled, at least 2: the best half and the latest.
             The time of a proposal grows with its cube.
+        prior: The expected quality of a candidate, higher for better ones, on any scale: a pure
+            function, called some hundred times per proposal. Where it is not finite, it is missing:
+            the candidate is expected to be as good as the others.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -56,6 +65,7 @@ class Surrogate:
         warmup: int = 10,
         lookups: int = 30,
         memory: int = 300,
+        prior: Callable[[Genotype], float] | None = None,
     ) -> None:
         for name, value, least in (("warmup", warmup, 1), ("lookups", lookups, 2)):
             if value < least:
@@ -70,13 +80,14 @@ class Surrogate:
         self._proposed: set[Genotype] = set()
         self._evaluated: set[Genotype] = set()
         self._pending: dict[Genotype, None] = {}
+        self._prior = prior
         self._cost_model = CostModel(self._encoding)
-        self._acquisition = Acquisition(self._encoding, self._cost_model)
+        self._acquisition = Acquisition(self._encoding, self._cost_model, prior)
 
     def inform(self, facts: Callable[[Genotype], Facts]) -> None:
         """Sets the function by which candidates are looked up before they are proposed."""
         self._cost_model = CostModel(self._encoding, facts)
-        self._acquisition = Acquisition(self._encoding, self._cost_model)
+        self._acquisition = Acquisition(self._encoding, self._cost_model, self._prior)
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """Adds an observation.
@@ -126,14 +137,21 @@ class Surrogate:
         return self._local_search(samples)
 
     def _choose_warmup(self, samples: list[Genotype]) -> Genotype:
-        """The largest feasible candidate known or, every other time, a random one."""
+        """The most promising feasible candidate known or, every other time, a random one."""
         self._cost_model.look_up(samples)
         feasible = self._cost_model.unproposed
         if not feasible:
             return self._minimize_constraint(samples)
         if len(self._proposed) % 2 == 0:
-            return feasible[int(np.argmax(self._cost_model.utilization(feasible)))]
+            return feasible[int(np.argmax(self._promise(feasible)))]
         return feasible[int(self._rng.integers(len(feasible)))]
+
+    def _promise(self, feasible: list[Genotype]) -> Vector:
+        """What warm-up candidates are chosen by: their prior, or else how large they are."""
+        if self._prior is None:
+            return self._cost_model.utilization(feasible)
+        priors = np.array([self._prior(genotype) for genotype in feasible], np.float64)
+        return np.where(np.isfinite(priors), priors, -np.inf)
 
     def _minimize_constraint(self, samples: list[Genotype]) -> Genotype:
         """The candidate of the smallest known or else predicted constraint."""

@@ -1,18 +1,19 @@
 """Aging evolution, also called regularized evolution."""
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from deap import tools
 
 from nas.objective import Fitness
 from nas.space import Choices, Genotype
-from nas.strategy import Proposal
+from nas.strategy import Facts, Proposal
+from strategies.candidates.balance import Balance
 from strategies.candidates.individual import DeapFitness, Individual
 from strategies.candidates.initial_population import InitialPopulation
 from strategies.candidates.proposed import Proposed
 from strategies.candidates.repair import Repair
-from strategies.candidates.variation import mutate
 from strategies.evolutionary.deap_rng import DeapRng
 
 
@@ -33,13 +34,20 @@ class AgingEvolution:
             evaluations; the default is for a few hundred.
         sample: The size of a tournament, 1 to `population`, drawn with replacement. Larger values
             select more greedily.
+        balanced: The share of mutations, 0 to 1, that go on until the candidate is close to the
+            limit of its budget (`Balance`).
 
     Raises:
-        ValueError: if `sample` is not within 1 to `population`.
+        ValueError: if `sample` is not within 1 to `population`, or `balanced` not within 0 to 1.
     """
 
     def __init__(
-        self, choices: Choices, rng: np.random.Generator, population: int = 16, sample: int = 8
+        self,
+        choices: Choices,
+        rng: np.random.Generator,
+        population: int = 16,
+        sample: int = 8,
+        balanced: float = 0.0,
     ) -> None:
         if not 1 <= sample <= population:
             raise ValueError(
@@ -52,7 +60,12 @@ class AgingEvolution:
         self._proposed = Proposed(choices, redraws=20)
         self._initial = InitialPopulation(population)
         self._repair = Repair(choices, rng, self._proposed)
+        self._balance = Balance(choices, rng, balanced)
         self._population: deque[Individual] = deque()
+
+    def inform(self, facts: Callable[[Genotype], Facts]) -> None:
+        """Sets the function by which candidates are looked up, if mutations are balanced."""
+        self._balance.inform(facts)
 
     def ask(self) -> Proposal:
         """A member of the initial population at first, then a repaired or new child."""
@@ -78,4 +91,4 @@ class AgingEvolution:
             parent: Individual = tools.selTournament(
                 list(self._population), 1, self._sample, fit_attr="score"
             )[0]
-        return mutate(self._choices, parent.genotype, self._rng)
+        return self._balance.mutate(parent.genotype)
