@@ -1,4 +1,7 @@
-"""Surrogate, evolution and random search on synthetic problems: `python benchmarks/made_up.py`."""
+"""Surrogate, evolution and random search on synthetic problems: `python benchmarks/made_up.py`.
+
+`--strategies` names others: evolution with balanced mutations, and surrogates with a prior.
+"""
 
 import argparse
 import math
@@ -196,7 +199,7 @@ PROBLEMS = {"deep": deep, "inverse": inverse, "small": small, "knapsack": knapsa
 
 
 def strategies(problem: Problem) -> dict[str, StrategyFactory]:
-    """The strategies that are compared."""
+    """All strategies that can be compared, by name."""
     return {
         "random": RandomSearch,
         "evolution": AgingEvolution,
@@ -259,7 +262,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--points", type=int, nargs="+", default=POINTS)
-    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=tuple(PROBLEMS))
+    parser.add_argument(
+        "--problems", nargs="+", choices=PROBLEMS, default=("deep", "inverse", "small")
+    )
     parser.add_argument(
         "--strategies", nargs="+", default=("random", "evolution", "surrogate"), metavar="NAME"
     )

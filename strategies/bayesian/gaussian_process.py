@@ -17,7 +17,7 @@ Vector = NDArray[np.float64]
 @dataclass(frozen=True)
 class Inputs:
     """Inputs of the process: features of the genes [n, f] and standardized costs [n, c], c perhaps
-    0.
+    0; an expectation known before is the first of these columns.
     """
 
     genes: Matrix

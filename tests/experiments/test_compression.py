@@ -8,6 +8,7 @@ from safetensors.torch import save_model
 
 from benchmarks.joint_compression import joint as joint_points
 from benchmarks.joint_compression import row, uniform
+from compressors.allocation import allocate as allocation
 from compressors.joint import JOINT_COMPRESSORS
 from experiments.compression import compression, residual_network, trained
 from nas.compress import compress, settings_of
@@ -228,6 +229,21 @@ def test_a_network_of_the_user_is_compressed_with_their_data(tmp_path: Path) -> 
             compression(**given, **wrong)
     with pytest.raises(ValueError, match="must have a limit"):
         compression(**given)
+
+
+def test_a_surrogate_that_starts_warm_expects_what_was_measured_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made.py").write_text(FILE)
+    made: Any = {"model": f"{tmp_path / 'made.py'}:make", "ratio": 10}
+    monkeypatch.setattr(allocation, "measured", None)  # it would fail if it were called
+    strategy = compression(**made, strategy="surrogate").describe()["strategy"]
+    assert strategy["strategy"] == {"name": "Surrogate", "prior": {"name": "Expected"}}
+    evolution = compression(**made, strategy="evolution").describe()["strategy"]
+    assert evolution == {**strategy, "strategy": "AgingEvolution"}
+    assert len(strategy["genotypes"]) > 5
+    cold = compression(**made, strategy="surrogate", warm_start=False)
+    assert cold.describe()["strategy"] == "Surrogate"
 
 
 def test_the_digits_have_a_budget_of_3000_bytes_unless_another_is_stated(file: Path) -> None:

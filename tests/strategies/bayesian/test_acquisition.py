@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -19,14 +21,19 @@ def worth(genotype: Genotype) -> float:
     return float(WORTH[range(6), genotype].sum())
 
 
-def fitted(count: int, pending: list[Genotype], outlier: float = 0.0) -> Acquisition:
+def fitted(
+    count: int,
+    pending: list[Genotype],
+    outlier: float = 0.0,
+    prior: Callable[[Genotype], float] | None = None,
+) -> Acquisition:
     cost_model = CostModel(
         ENCODING,
         lambda genotype: Facts({"macs": 1.0 + sum(genotype)}, 0.1 if genotype[0] == 3 else 0.0),
     )
     cost_model.allow_lookups(1000)
     cost_model.look_up(SAMPLED)
-    observations, acquisition = Observations(300), Acquisition(ENCODING, cost_model)
+    observations, acquisition = Observations(300), Acquisition(ENCODING, cost_model, prior)
     for index, genotype in enumerate(SAMPLED[:count]):
         observations.add(genotype, outlier if outlier and index == 0 else worth(genotype))
     acquisition.fit(observations, pending)
@@ -68,3 +75,35 @@ def test_equal_scores_and_equal_costs_give_finite_values() -> None:
         observations.add(genotype, 0.5)
         acquisition.fit(observations, SAMPLED[10:12])
         assert np.isfinite(acquisition.log_constrained_ei(SAMPLED)).all()
+
+
+def correlation(prior: Callable[[Genotype], float] | None, count: int) -> float:
+    """That of expected improvement and worth, after as many observations."""
+    fitting = [genotype for genotype in SAMPLED[60:] if genotype[0] != 3]
+    expected = fitted(count, [], prior=prior).log_ei(fitting)
+    return float(np.corrcoef(expected, [worth(genotype) for genotype in fitting])[0, 1])
+
+
+def test_few_observations_are_ranked_by_the_prior_and_many_overrule_it() -> None:
+    assert correlation(worth, 4) > 0.7 > 0.4 > correlation(None, 4)
+    assert correlation(lambda genotype: -worth(genotype), 4) < 0
+    assert correlation(lambda genotype: -worth(genotype), 60) > 0.4
+    assert correlation(lambda genotype: hash(genotype) % 97, 60) > 0.7
+
+
+def test_the_scale_of_a_prior_does_not_matter() -> None:
+    others = SAMPLED[60:]
+    scaled = fitted(30, [], prior=lambda genotype: 1e6 * worth(genotype) - 7.0).log_ei(others)
+    assert fitted(30, [], prior=worth).log_ei(others) == pytest.approx(scaled)
+
+
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
+def test_a_missing_prior_is_neither_good_nor_bad(missing: float) -> None:
+    def prior(genotype: Genotype) -> float:
+        return missing if genotype[1] == 0 else 5.0
+
+    others = SAMPLED[60:]
+    assert fitted(30, [], prior=prior).log_ei(others) == pytest.approx(
+        fitted(30, [], prior=lambda _: missing).log_ei(others)
+    )
+    assert np.isfinite(fitted(1, [], prior=prior).log_ei(others)).all()

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,43 @@ def test_few_evaluations_beat_many_random_ones(window: int) -> None:
         for seed in range(2)
     ]
     assert np.mean(ours) > max(random)
+
+
+def test_the_first_candidate_is_that_of_the_highest_prior_among_those_looked_up() -> None:
+    looked: list[Genotype] = []
+
+    def counted(genotype: Genotype) -> Facts:
+        looked.append(genotype)
+        return facts(genotype)
+
+    def prior(genotype: Genotype) -> float:
+        return float("nan") if genotype[0] == 2 else float(sum(genotype))
+
+    strategy = Surrogate(CHOICES, np.random.default_rng(0), prior=prior)
+    strategy.inform(counted)
+    first = strategy.ask().genotype
+    known = [g for g in looked if facts(g).excess == 0 and g[0] != 2]
+    assert len(known) > 3
+    assert first == max(known, key=sum)
+
+
+def test_a_prior_finds_better_candidates_in_as_few_trials() -> None:
+    error = 0.5 * np.random.default_rng(7).random((8, 5))  # a correlation of about 0.9
+
+    def prior(genotype: Genotype) -> float:
+        return float((WORTH + error)[range(8), genotype].sum())
+
+    def mean(prior: Callable[[Genotype], float] | None) -> float:
+        return float(
+            np.mean(
+                [
+                    accuracy(found(Surrogate(CHOICES, np.random.default_rng(s), prior=prior), 14))
+                    for s in range(4)
+                ]
+            )
+        )
+
+    assert mean(prior) > mean(None) + 0.02
 
 
 def test_it_learns_from_results_alone_without_facts() -> None:
