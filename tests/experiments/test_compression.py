@@ -240,8 +240,8 @@ def test_a_surrogate_that_starts_warm_expects_what_was_measured_once(
     strategy = compression(**made, strategy="surrogate").describe()["strategy"]
     assert strategy["strategy"] == {"name": "Surrogate", "prior": {"name": "Expected"}}
     evolution = compression(**made, strategy="evolution").describe()["strategy"]
-    assert evolution == {**strategy, "strategy": "AgingEvolution"}
-    assert len(strategy["genotypes"]) > 5
+    assert (evolution["name"], evolution["strategy"]) == ("WarmStart", "AgingEvolution")
+    assert len(strategy["genotypes"]) >= 4
     cold = compression(**made, strategy="surrogate", warm_start=False)
     assert cold.describe()["strategy"] == "Surrogate"
 
