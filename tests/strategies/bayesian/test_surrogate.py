@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,5 +206,6 @@ def test_without_feasible_candidates_the_excess_is_reduced() -> None:
     ("name", "value", "least"), [("warmup", 0, 1), ("lookups", 1, 2), ("memory", 1, 2)]
 )
 def test_settings_out_of_range_are_refused(name: str, value: int, least: int) -> None:
+    setting: Any = {name: value}
     with pytest.raises(ValueError, match=f"{name} must be at least {least}, but got {value}"):
-        Surrogate(CHOICES, np.random.default_rng(0), **{name: value})
+        Surrogate(CHOICES, np.random.default_rng(0), **setting)
