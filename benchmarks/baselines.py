@@ -13,7 +13,6 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from benchmarks.trained.cases import first
 from benchmarks.trained.tasks import fashion_mnist
 from compressors import Quantization
 from nas import Design, Experiment, Objective, Recipe, Task, run
@@ -132,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, help="training images, instead of all")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    task = first(fashion_mnist(given.data), given.samples)
+    task = fashion_mnist(given.data).first(given.samples)
     print(_line(*COLUMNS), f"{'|---' * len(COLUMNS)}|", sep="\n")
     for name in given.only:
         with tempfile.TemporaryDirectory() as out:

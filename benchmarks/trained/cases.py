@@ -1,13 +1,13 @@
 """The networks with their data, how they are trained, and what they are compressed to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from benchmarks.trained import networks, tasks
-from nas.data import Split, Task
+from nas.data import Task
 from nas.training.recipe import Recipe
 
 
@@ -31,7 +31,7 @@ class Case:
 
     def task(self, folder: Path) -> Task:
         """The task, with the first training images."""
-        return first(self.read(folder), self.samples)
+        return self.read(folder).first(self.samples)
 
 
 CASES = {
@@ -61,9 +61,3 @@ CASES = {
         (175_000,),
     ),
 }
-
-
-def first(task: Task, samples: int | None) -> Task:
-    """The task with its first `samples` training images."""
-    train = Split(task.train.inputs[:samples], task.train.labels[:samples])
-    return replace(task, train=train)

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from benchmarks.trained.cases import Case, first
+from benchmarks.trained.cases import Case
 from nas import durable
 from nas.data import Split, Task
 from nas.seeds import seeded
@@ -80,7 +80,7 @@ def epoch_seconds(case: Case, task: Task, seed: int) -> float:
     """The processor time that an epoch of training in floats takes here and now, in seconds."""
     once, task = replace(case, recipe=replace(case.recipe, epochs=1)), lightly_validated(task)
     # The first steps of a process take seconds of imports and of set-up.
-    trained(once, first(task, 2 * case.recipe.batch_size), seed)
+    trained(once, task.first(2 * case.recipe.batch_size), seed)
     start = time.process_time()
     trained(once, task, seed)
     return time.process_time() - start

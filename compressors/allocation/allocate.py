@@ -8,7 +8,6 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from compressors.allocation.completed import completed
 from compressors.allocation.measured import measured, prepared
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem, Selected
 from compressors.joint import joint_choices
@@ -160,4 +159,4 @@ def _design(choices: Choices, selected: Selected) -> Design:
     chosen: dict[str, Hashable] = {f"{site}.prune": r for site, r in selected.ratios.items()}
     for site, option in selected.options.items():
         chosen |= {f"{site}.{kind}": value for kind, value in option.settings.items()}
-    return choices.decode(completed(choices, chosen))
+    return choices.decode(choices.complete(chosen))

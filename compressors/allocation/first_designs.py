@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from torch import Tensor, nn
 
 from compressors.allocation.allocate import allocate
-from compressors.allocation.completed import completed
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem
 from nas.space import Choices, Genotype
 from nas.strategy import Facts
@@ -74,8 +73,8 @@ def _uniform(choices: Choices, facts: Callable[[Genotype], Facts]) -> Iterator[G
     for bits in reversed(_options(choices, "bits")):
         for ratio in _options(choices, "prune") or (None,):
             same = {"bits": bits, "prune": ratio}
-            genotype = completed(
-                choices, {each.name: same[each.kind] for each in choices if each.kind in same}
+            genotype = choices.complete(
+                {each.name: same[each.kind] for each in choices if each.kind in same}
             )
             if facts(genotype).excess == 0:
                 yield genotype

@@ -1,7 +1,7 @@
 """Tasks: data sets for classification in three splits."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -57,6 +57,11 @@ class Task:
     def example(self) -> Tensor:
         """The first training input, as a batch of one."""
         return self.train.inputs[:1]
+
+    def first(self, samples: int | None) -> "Task":
+        """The same task with the first `samples` training samples, all with None."""
+        train = Split(self.train.inputs[:samples], self.train.labels[:samples])
+        return replace(self, train=train)
 
     @cached_property
     def digest(self) -> str:

@@ -162,6 +162,16 @@ class Choices(tuple[Choice, ...]):
             )
         return tuple(genes)
 
+    def complete(self, stated: Mapping[str, Hashable]) -> Genotype:
+        """The genotype with the options that are stated, by the names of choices, and the first
+        option of every other choice. What the choices do not have is passed over.
+        """
+        genes = list[int]()
+        for choice in self:
+            option = stated.get(choice.name)
+            genes.append(choice.options.index(option) if option in choice.options else 0)
+        return self.canonical(genes)
+
     def sample(self, rng: np.random.Generator) -> Genotype:
         """A random canonical genotype; each active choice is uniform over its options."""
         return self.canonical(rng.integers(self.arities).tolist())

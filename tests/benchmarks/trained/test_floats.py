@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.trained.cases import Case, first
+from benchmarks.trained.cases import Case
 from benchmarks.trained.floats import epoch_seconds, floating, trained
 from nas.data import Task
 from nas.training.fit import accuracy
@@ -32,7 +32,7 @@ def test_a_case_has_the_first_training_images_only(case: Case, tiny_task: Task) 
     task = case.task(Path())
     assert torch.equal(task.train.inputs, tiny_task.train.inputs[:50])
     assert len(task.test.labels) == len(tiny_task.test.labels)
-    assert len(first(tiny_task, None).train.labels) == 60
+    assert len(tiny_task.first(None).train.labels) == 60
 
 
 def test_a_network_is_read_as_it_was_trained(case: Case, tiny_task: Task, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_weights_of_another_training_are_refused(
 ) -> None:
     path = tmp_path / "tiny.safetensors"
     floating(case, tiny_task, 0, path)
-    for task, seed in ((tiny_task, 1), (first(tiny_task, 50), 0)):
+    for task, seed in ((tiny_task, 1), (tiny_task.first(50), 0)):
         with pytest.raises(ValueError, match="must hold weights made by"):
             floating(case, task, seed, path)
 

@@ -2,7 +2,6 @@ import torch
 from torch import nn
 
 from compressors.allocation.allocate import allocate
-from compressors.allocation.completed import completed
 from compressors.allocation.first_designs import first_designs
 from compressors.joint import joint_choices
 from nas.seeds import seeded
@@ -64,7 +63,7 @@ def test_a_budget_that_bits_alone_cannot_meet_leaves_the_pruned_ones() -> None:
 
 
 def test_what_is_not_stated_is_left_as_it_is() -> None:
-    design = CHOICES.decode(completed(CHOICES, {"2.bits": 4, "0.prune": 0.9, "none.bits": 1}))
+    design = CHOICES.decode(CHOICES.complete({"2.bits": 4, "0.prune": 0.9, "none.bits": 1}))
     assert design["2.bits"] == 4
     assert design["0.prune"] == 0.0
     assert all(design[name] in (0, 0.0, 1.0) for name in design if not name.endswith("bits"))
