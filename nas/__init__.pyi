@@ -17,6 +17,7 @@ from .space import Design as Design
 from .space import SearchSpace as SearchSpace
 from .strategy import Proposal as Proposal
 from .strategy import Strategy as Strategy
+from .training.augmentation import Augmentation as Augmentation
 from .training.distil import Teacher as Teacher
 from .training.recipe import Recipe as Recipe
 

@@ -22,6 +22,7 @@ from nas.training.checkpoint import digest
 from nas.training.distil import Teacher
 from nas.training.fit import Loss
 from nas.training.recipe import Recipe
+from nas.training.recipe_choices import alternatives
 from nas.training.stopping import StoppingRule
 
 
@@ -33,7 +34,8 @@ class Experiment:
     `task` is the data set. How a candidate is evaluated: it is trained by `recipe`, whose first
     phase comes before `compressors` and after those of `narrowing`, with soft labels of `teacher`
     (None: labels only), until `stop` gives it up (None: never); `device` gives its latency (None:
-    latency is not measured). How the search goes: `strategy` makes the strategy from the choices
+    latency is not measured). Settings of the recipe may be choices of the space
+    (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices
     and a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is
     the seed of everything random.
 
@@ -43,8 +45,9 @@ class Experiment:
     trained again after the search, with another seed.
 
     Raises:
-        ValueError: if `trials`, `window` or `patience` is below 1, the seed or `retrain` below 0, or
-            the objective names a metric that is not measured.
+        ValueError: if `trials`, `window` or `patience` is below 1, the seed or `retrain` below 0,
+            the objective names a metric that is not measured, the space chooses settings that a
+            recipe does not have, or the task or the teacher does not go with an augmentation.
     """
 
     space: SearchSpace
@@ -81,6 +84,12 @@ class Experiment:
             if unknown := [name for name in names if name not in known]:
                 hint = "; latency_ms needs a device" if "latency_ms" in unknown else ""
                 raise ValueError(f"an objective can {verb} {known}, but got {unknown}{hint}")
+        for recipe in alternatives(self.recipe, self.space.choices):
+            recipe.augmentation.check(self.task.example.shape)
+            if self.teacher is not None and self.teacher.hints and not recipe.augmentation.is_off:
+                raise ValueError(
+                    f"a teacher must have no hints where images are augmented, but got {self.teacher.hints}"
+                )
 
     def evaluator(self, loss: Loss) -> Evaluator:
         """The evaluator of this experiment's candidates, which are trained with `loss`."""

@@ -28,15 +28,22 @@ class Status(StrEnum):
 @dataclass(frozen=True)
 class Epoch:
     """One pass over the training data: its mean loss, and the validation accuracy after it, in
-    [0, 1].
+    [0, 1]; None if it was not measured.
     """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
 
 
 Curve = Sequence[Epoch]
-"""The learning curve of a candidate, epoch by epoch."""
+"""The learning curve of a candidate, epoch by epoch. The last epoch of a training has an accuracy,
+whichever others have one.
+"""
+
+
+def accuracies(curve: Curve) -> list[float]:
+    """The validation accuracies of a curve, of the epochs after which they were measured."""
+    return [epoch.accuracy for epoch in curve if epoch.accuracy is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +199,7 @@ class Objective:
             return (-min(1.0, excess),) * count
         metrics = evaluation.metrics
         if evaluation.status is Status.STOPPED:
-            metrics = {**metrics, "accuracy": evaluation.history[-1].accuracy}
+            metrics = {**metrics, "accuracy": accuracies(evaluation.history)[-1]}
         gains = [metrics[name] for name in self.maximize]
         savings = [self._saving(name, metrics[name]) for name in self.minimize]
         fitness = (*gains, *savings)

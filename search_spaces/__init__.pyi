@@ -2,3 +2,4 @@ from .conv_blocks import ConvBlocks as ConvBlocks
 from .conv_stages import ConvStages as ConvStages
 from .mlp import Mlp as Mlp
 from .trained_network import TrainedNetwork as TrainedNetwork
+from .with_recipe import WithRecipe as WithRecipe

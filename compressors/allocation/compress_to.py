@@ -85,7 +85,7 @@ def compress_to(
         choices=choices,
         method=method,
     )
-    task, loss = _lesson(model, images, labels)
+    task, loss = _lesson(model, images, labels, recipe)
 
     def train(network: nn.Module, epochs: int, lr: float) -> tuple[Epoch, ...]:
         rated = with_rate_penalty(loss, network, recipe.rate_penalty)
@@ -110,7 +110,9 @@ def compress_to(
     return CompressedNetwork(packed, trained, design, found)
 
 
-def _lesson(model: nn.Module, images: Tensor, labels: Tensor | None) -> tuple[Task, Loss]:
+def _lesson(
+    model: nn.Module, images: Tensor, labels: Tensor | None, recipe: Recipe
+) -> tuple[Task, Loss]:
     """A task to train on alone, because nothing is chosen by its other splits, and what is learned
     on it: the answers of the network, and the labels if there are any.
     """
@@ -121,4 +123,5 @@ def _lesson(model: nn.Module, images: Tensor, labels: Tensor | None) -> tuple[Ta
     few = Split(train.inputs[:CALIBRATION_SAMPLES], train.labels[:CALIBRATION_SAMPLES])
     task = Task(name="compression", train=train, validation=few, test=few, classes=answers.shape[1])
     alpha = 0.0 if labels is None else LABEL_WEIGHT
-    return task, Distillation(teacher, images, alpha, TEMPERATURE)
+    varied = [recipe.augmentation]
+    return task, Distillation(teacher, images, alpha, TEMPERATURE, augmentations=varied)

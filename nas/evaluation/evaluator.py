@@ -27,6 +27,7 @@ from nas.strategy import Facts, Proposal
 from nas.training.fit import Loss, Stop, fit, never
 from nas.training.rate import with_rate_penalty
 from nas.training.recipe import Recipe
+from nas.training.recipe_choices import chosen_recipe
 from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
@@ -41,11 +42,12 @@ class Evaluator:
 
     `space` builds networks, `narrowing` is applied to them, and `compressors` between the two
     phases of training, each in its order. Networks are trained with `loss` on the training split of
-    `task`, as `recipe` says, and scored on its validation split. A candidate whose costs exceed
-    `budget` is not trained: its `size_bytes` is an upper bound then, or, if networks come trained
-    (`weights_known`), that of the file that it gives before it is trained further, and a file that
-    training makes too long is repaired. `device` gives the latency (None: latency is not measured).
-    `seed` is the seed of the run, from which that of each candidate is derived.
+    `task`, as `recipe` says, with the settings that their designs choose at the site "recipe", and
+    scored on its validation split. A candidate whose costs exceed `budget` is not trained: its
+    `size_bytes` is an upper bound then, or, if networks come trained (`weights_known`), that of the
+    file that it gives before it is trained further, and a file that training makes too long is
+    repaired. `device` gives the latency (None: latency is not measured). `seed` is the seed of the
+    run, from which that of each candidate is derived.
     """
 
     space: SearchSpace
@@ -91,7 +93,9 @@ class Evaluator:
                         )
                     if self._known and before == 0:
                         model = compressed
-                        history = self._finetune(self._fitting(genotype), model, after, stop)
+                        recipe = chosen_recipe(self.recipe, design)
+                        fit_by_recipe = self._fitting(genotype, recipe)
+                        history = self._finetune(fit_by_recipe, recipe, model, after, stop)
                     else:
                         model, history = self.train(built, design, genotype, proposal.epochs, stop)
                     if self._known and len(history) == planned:
@@ -153,10 +157,11 @@ class Evaluator:
 
         The samples are shuffled by a generator of the candidate's own seed.
         """
-        before, after = self.recipe.phases(epochs)
-        fit_by_recipe = self._fitting(genotype)
-        penalized = with_gain_penalty(self.loss, model, self.recipe.gain_penalty)
-        history = fit_by_recipe(model, epochs=before, lr=self.recipe.lr, loss=penalized, stop=stop)
+        recipe = chosen_recipe(self.recipe, design)
+        before, after = recipe.phases(epochs)
+        fit_by_recipe = self._fitting(genotype, recipe)
+        penalized = with_gain_penalty(self.loss, model, recipe.gain_penalty)
+        history = fit_by_recipe(model, epochs=before, lr=recipe.lr, loss=penalized, stop=stop)
         if len(history) < before:
             return model, history
 
@@ -164,22 +169,21 @@ class Evaluator:
             return stop((*history, *finetuned))
 
         model = compress(model, design, self.compressors, self._calibration)
-        return model, history + self._finetune(fit_by_recipe, model, after, stop_finetuning)
+        return model, history + self._finetune(fit_by_recipe, recipe, model, after, stop_finetuning)
 
     def _finetune(
-        self, fit_by_recipe: Fit, model: nn.Module, epochs: int, stop: Stop
+        self, fit_by_recipe: Fit, recipe: Recipe, model: nn.Module, epochs: int, stop: Stop
     ) -> tuple[Epoch, ...]:
         """Fits a compressed network in place."""
-        rated = with_rate_penalty(self.loss, model, self.recipe.rate_penalty)
-        return fit_by_recipe(
-            model, epochs=epochs, lr=self.recipe.finetune_lr, loss=rated, stop=stop
-        )
+        rated = with_rate_penalty(self.loss, model, recipe.rate_penalty)
+        return fit_by_recipe(model, epochs=epochs, lr=recipe.finetune_lr, loss=rated, stop=stop)
 
     def _repaired(
         self, model: nn.Module, design: Design, genotype: Genotype, epochs: int
     ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
         """The network with fewer bits if its file became too long in `epochs` of fine-tuning."""
-        fit_by_recipe, lr = self._fitting(genotype), REPAIR_LR * self.recipe.finetune_lr
+        recipe = chosen_recipe(self.recipe, design)
+        fit_by_recipe, lr = self._fitting(genotype, recipe), REPAIR_LR * recipe.finetune_lr
 
         def recover(short: nn.Module) -> tuple[Epoch, ...]:
             fewer = min(epochs, REPAIR_EPOCHS)
@@ -195,10 +199,10 @@ class Evaluator:
             recover,
         )
 
-    def _fitting(self, genotype: Genotype) -> Fit:
-        """`fit` by the recipe, with samples shuffled by the candidate's own seed."""
+    def _fitting(self, genotype: Genotype, recipe: Recipe) -> Fit:
+        """`fit` by a recipe, with samples shuffled by the candidate's own seed."""
         shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
-        return partial(fit, task=self.task, recipe=self.recipe, generator=shuffle)
+        return partial(fit, task=self.task, recipe=recipe, generator=shuffle)
 
     def measure(
         self, model: nn.Module, counted: Mapping[str, float]

@@ -8,6 +8,7 @@ from nas.compress import Compressor
 from nas.data import Task
 from nas.seeds import seeded
 from nas.space import Design, SearchSpace, present_name
+from nas.training.recipe_choices import SITE
 
 DESIGNS_TRIED = 30
 
@@ -28,14 +29,14 @@ def check_kinds(
     space: SearchSpace, compressors: Sequence[Compressor], task: Task, rng: np.random.Generator
 ) -> None:
     """Builds up to 30 random designs, until every kind of choice was read by `build` or belongs to a
-    compressor.
+    compressor. Choices of the recipe are the evaluator's.
 
     Raises:
         ValueError: if neither `build` nor a compressor uses a kind of choice of the space.
         Exception: what `build` raises, if it fails for all of these designs.
     """
     choices, read, built = space.choices, set[str](), 0
-    kinds = {choice.kind for choice in choices}
+    kinds = {choice.kind for choice in choices if choice.site != SITE}
     applied = {present_name(compressor.kind) for compressor in compressors}
     failure: Exception | None = None
     for _ in range(DESIGNS_TRIED):

@@ -1,5 +1,6 @@
 """The training loss of an experiment: cross-entropy, or distillation from its teacher."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from nas.seeds import derive, seeded
 from nas.training import checkpoint
 from nas.training.distil import Distillation, Teacher
 from nas.training.fit import Loss, cross_entropy, fit
+from nas.training.recipe_choices import alternatives
 
 
 def loss_of(experiment: Experiment, out: Path) -> Loss:
@@ -24,12 +26,22 @@ def loss_of(experiment: Experiment, out: Path) -> Loss:
     if teacher is None:
         return cross_entropy
     model = _trained(teacher, experiment, out)
-    inputs = experiment.task.train.inputs
-    return Distillation(model, inputs, teacher.alpha, teacher.temperature, teacher.hints)
+    recipes = alternatives(experiment.recipe, experiment.space.choices)
+    return Distillation(
+        model,
+        experiment.task.train.inputs,
+        teacher.alpha,
+        teacher.temperature,
+        teacher.hints,
+        [recipe.augmentation for recipe in recipes],
+        derive(experiment.seed, "views"),
+    )
 
 
 def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
-    seed, task, recipe = derive(experiment.seed, "teacher"), experiment.task, experiment.recipe
+    seed, task = derive(experiment.seed, "teacher"), experiment.task
+    # A teacher that learned from smoothed labels teaches worse (Müller et al., 2019).
+    recipe = replace(experiment.recipe, label_smoothing=0.0)
     with seeded(seed):
         model = teacher.build(task.example, task.classes)
         if teacher.weights is not None and not checkpoint.load(model, teacher.weights):

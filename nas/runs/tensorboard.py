@@ -119,7 +119,8 @@ class TensorBoardLog:
         with SummaryWriter(str(self._folder / "trials" / f"{evaluation.id:05d}")) as writer:
             for number, epoch in enumerate(evaluation.history, 1):
                 writer.add_scalar("epoch/loss", epoch.loss, number)
-                writer.add_scalar("epoch/accuracy", epoch.accuracy, number)
+                if epoch.accuracy is not None:
+                    writer.add_scalar("epoch/accuracy", epoch.accuracy, number)
             metrics = {f"metric/{name}": value for name, value in evaluation.metrics.items()}
             for name, value in metrics.items():
                 writer.add_scalar(name, value, 0)

@@ -1,6 +1,7 @@
 """Knowledge distillation: a student learns from the soft labels, and the features, of a teacher."""
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from torch.nn.functional import kl_div, log_softmax
 
 from nas.data import Task
 from nas.objective import Epoch
+from nas.training.augmentation import Augmentation
 from nas.training.fit import cross_entropy, fit, logits
 from nas.training.hints import Hint, captured, hint_loss, hint_target, projection
 from nas.training.recipe import Recipe
+from nas.training.views import Views, fixed_views
 
 TEACHER_BATCH = 256
 
@@ -57,8 +60,14 @@ class Distillation:
     `inputs` are those of the training split. The teacher's outputs on them are computed once, at
     construction. With hints, the loss must be attached to the student.
 
+    `augmentations` are those by which students may be trained. The teacher answers fixed views of
+    each sample, which follow from `seed`, so that it says what it thinks of the very image that the
+    student sees (Beyer et al., 2022). The soft labels take 4 bytes for each class, view and sample;
+    the images are made again when they are shown.
+
     Raises:
-        ValueError: if a hint names no module of the teacher.
+        ValueError: if a hint names no module of the teacher, there are hints and an augmentation, or
+            the inputs cannot be augmented so.
     """
 
     def __init__(
@@ -68,7 +77,16 @@ class Distillation:
         alpha: float,
         temperature: float,
         hints: Sequence[Hint] = (),
+        augmentations: Iterable[Augmentation] = (),
+        seed: int = 0,
     ) -> None:
+        varied = [each for each in dict.fromkeys(augmentations) if not each.is_off]
+        for augmentation in varied:
+            augmentation.check(inputs.shape)
+        if hints and varied:
+            raise ValueError(
+                f"hints must be learned from samples as they are, but got {varied} with {[*hints]}"
+            )
         self._alpha, self._temperature, self._hints = alpha, temperature, tuple(hints)
         with captured(teacher, [hint.teacher for hint in hints], "teacher") as seen:
             batches = [
@@ -90,9 +108,23 @@ class Distillation:
         ]
         self._features: list[Tensor] = []
         self._projections: list[nn.Module] = []
+        self._of_views = {
+            augmentation: self._answered(teacher, inputs, fixed_views(augmentation, inputs, seed))
+            for augmentation in varied
+        }
+
+    def _answered(
+        self, teacher: nn.Module, inputs: Tensor, views: Views
+    ) -> tuple["Distillation", Views]:
+        """The same with the teacher's soft labels of all views, [views · N, classes]."""
+        parts = torch.split(torch.arange(len(views.moves)), TEACHER_BATCH)
+        answers = torch.cat([logits(teacher, views.images(inputs, part)) for part in parts])
+        loss = copy.copy(self)
+        loss._soft_labels = torch.softmax(answers / self._temperature, 1).clone()
+        return loss, views
 
     def __call__(self, student: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """The loss of the student's logits [N, classes] on the training samples at `index`."""
+        """The loss of the student's logits [N, classes] on the training samples, or views, at `index`."""
         log_probabilities = log_softmax(student / self._temperature, 1)
         divergence = kl_div(log_probabilities, self._soft_labels[index], reduction="batchmean")
         loss = (
@@ -104,6 +136,19 @@ class Distillation:
         ):
             loss = loss + hint.weight * hint_loss(hint, project(features), target[index])
         return loss
+
+    def viewed(self, augmentation: Augmentation) -> tuple["Distillation", Views]:
+        """The loss of the views by `augmentation`, and these views.
+
+        Raises:
+            ValueError: if the teacher answered no views by it.
+        """
+        if augmentation not in self._of_views:
+            raise ValueError(
+                f"the teacher must have answered views by {augmentation}, but has by {[*self._of_views]}; "
+                "name the augmentation when the loss is made"
+            )
+        return self._of_views[augmentation]
 
     @contextmanager
     def attached(self, student: nn.Module, example: Tensor) -> Iterator[Sequence[nn.Parameter]]:
@@ -159,10 +204,13 @@ def distil(
     3
 
     Raises:
-        ValueError: if a hint does not fit the networks.
+        ValueError: if a hint does not fit the networks, or `recipe` has an augmentation that does not
+            go with the hints or the samples.
         DivergedError: if the loss of an epoch is not finite.
     """
-    loss = Distillation(teacher, task.train.inputs, alpha, temperature, hints)
+    loss = Distillation(
+        teacher, task.train.inputs, alpha, temperature, hints, [recipe.augmentation]
+    )
     return fit(
         student, task, recipe, epochs=recipe.epochs, lr=recipe.lr, loss=loss, generator=generator
     )

@@ -10,13 +10,18 @@ from torch import Tensor, nn
 
 from nas.data import Split, Task
 from nas.objective import Curve, Epoch
+from nas.training.augmentation import Augmentation
+from nas.training.averaging import WeightAverage
 from nas.training.recipe import Recipe
+from nas.training.smoothing import smoothed
+from nas.training.views import Views, shown
 
 EVALUATION_BATCH = 256
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From logits [N, classes], labels [N] and the positions of the samples in the training split, [N],
-to a scalar.
+to a scalar. Under label smoothing, labels are the shares of all classes, [N, classes]; positions are
+those in the views of a `ViewedLoss`, where there are any.
 """
 
 Stop = Callable[[Curve], bool]
@@ -48,12 +53,35 @@ def attached(
 
 
 @runtime_checkable
+class ViewedLoss(Protocol):
+    """A loss that knows the samples, so that it must know their variants, such as one with the
+    answers of a teacher.
+    """
+
+    def viewed(self, augmentation: Augmentation) -> tuple[Loss, Views | None]:
+        """The loss for fixed variants of the samples by `augmentation`, and these variants; None if
+        any variant will do.
+        """
+        ...
+
+
+def viewed(loss: Loss, augmentation: Augmentation) -> tuple[Loss, Views | None]:
+    """The loss of samples that are varied by `augmentation`, and the variants that it knows if it is
+    a `ViewedLoss`.
+    """
+    if augmentation.is_off or not isinstance(loss, ViewedLoss):
+        return loss, None
+    return loss.viewed(augmentation)
+
+
+@runtime_checkable
 class AfterStep(Protocol):
     """A module inside of a network that acts after every step of the optimizer, such as a mask."""
 
     def after_step(self, progress: float) -> None:
         """Called with the share of the steps of this training phase that are done, above 0 and up
-        to 1; once, with 1, in a phase without steps.
+        to 1; once, with 1, in a phase without steps; and again with the same share after weights
+        were averaged.
         """
         ...
 
@@ -86,18 +114,22 @@ def fit(
     """Trains `model` in place, by AdamW with a one-cycle schedule that peaks at `lr`, and returns
     what each epoch reached: `epochs` of them, or fewer if `stop` ends training.
 
-    Batch size and weight decay are those of `recipe`; `generator` shuffles the samples.
+    Batch size, weight decay, label smoothing, augmentation and averaging of weights are those of
+    `recipe`; `generator` shuffles the samples and varies them. An epoch whose accuracy `recipe` leaves
+    out has None in the curve; the last one always has it, also where `stop` made it the last.
 
     Raises:
+        ValueError: if samples or loss do not go with the augmentation.
         DivergedError: if the mean loss of an epoch is not finite.
     """
-    updated = [module for module in model.modules() if isinstance(module, AfterStep)]
+    after_step = _after_step(model)
     if epochs == 0:
-        for module in updated:
-            module.after_step(1.0)
+        after_step(1.0)
         return ()
     train, count = task.train, len(task.train.labels)
     batches = min(math.ceil(count / recipe.batch_size), count // 2)
+    loss, views = viewed(loss, recipe.augmentation)
+    show = shown(train.inputs, recipe.augmentation, views, generator)
     history: list[Epoch] = []
     with attached(loss, model, train.inputs[:2]) as extra:
         # Convolutions are a quarter faster with channels last.
@@ -108,7 +140,18 @@ def fit(
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False
         )
+        average = WeightAverage(model, recipe.ema)
+
+        def validated(epoch: Epoch) -> Epoch:
+            if recipe.ema > 0.0:
+                average.swap_in()
+                after_step(
+                    len(history) / epochs
+                )  # such as a mask that changed since it was averaged
+            return Epoch(epoch.loss, accuracy(model, task.validation))
+
         while len(history) < epochs and not stop(history):
+            average.swap_out()
             model.train()
             total = torch.zeros(())
             # Batches of nearly equal size, because batch normalization needs two samples and the
@@ -116,12 +159,14 @@ def fit(
             shuffled = torch.randperm(count, generator=generator).tensor_split(batches)
             for step, index in enumerate(shuffled, len(history) * batches + 1):
                 optimizer.zero_grad(set_to_none=True)
-                value = loss(model(train.inputs[index]), train.labels[index], index)
+                images, position = show(index)
+                labels = smoothed(train.labels[index], task.classes, recipe.label_smoothing)
+                value = loss(model(images), labels, position)
                 value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-                for module in updated:
-                    module.after_step(step / (epochs * batches))
+                after_step(step / (epochs * batches))
+                average.update()
                 total += value.detach() * len(index)
             # Read once an epoch, because every read waits for the device.
             mean = float(total) / count
@@ -129,8 +174,22 @@ def fit(
                 raise DivergedError(
                     f"the training loss must stay finite, but got {mean} in epoch {len(history) + 1} of {epochs}"
                 )
-            history.append(Epoch(mean, accuracy(model, task.validation)))
+            history.append(Epoch(mean, None))
+            if len(history) % recipe.validate_every == 0:
+                history[-1] = validated(history[-1])
+    if history and history[-1].accuracy is None:
+        history[-1] = validated(history[-1])
     return tuple(history)
+
+
+def _after_step(model: nn.Module) -> Callable[[float], None]:
+    updated = [module for module in model.modules() if isinstance(module, AfterStep)]
+
+    def after_step(progress: float) -> None:
+        for module in updated:
+            module.after_step(progress)
+
+    return after_step
 
 
 def logits(model: nn.Module, inputs: Tensor) -> Tensor:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from nas.quantize.quantized_layers import QuantizedLayer
 from nas.quantize.weight_levels import channels
-from nas.training.fit import Loss, attached
+from nas.training.augmentation import Augmentation
+from nas.training.fit import Loss, attached, viewed
+from nas.training.views import Views
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class _Penalized:
         self, student: nn.Module, example: Tensor
     ) -> AbstractContextManager[Iterable[nn.Parameter]]:
         return attached(self.loss, student, example)
+
+    def viewed(self, augmentation: Augmentation) -> tuple[Loss, Views | None]:
+        loss, views = viewed(self.loss, augmentation)
+        return replace(self, loss=loss), views
 
 
 def with_rate_penalty(loss: Loss, model: nn.Module, strength: float) -> Loss:

@@ -1,10 +1,12 @@
 """How a candidate is trained."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-_LATER: Mapping[str, float] = {"rate_penalty": 0.0}
+from nas.training.augmentation import OFF, Augmentation
+
+_LATER = frozenset({"rate_penalty", "label_smoothing", "ema", "augmentation", "validate_every"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,10 +20,16 @@ class Recipe:
     normalization, that of the second `rate_penalty` times the mean bits that a quantized weight
     takes. With no epochs in either phase, a candidate is measured as built and compressed.
 
+    By default the following change nothing. `label_smoothing`, 0 to 1, is the share of each label
+    that is spread over all classes (Szegedy et al., 2016). `ema`, 0 or more and below 1, is the decay
+    of a step in the exponential moving average of weights: the average is then what is validated and
+    what training gives. `augmentation` varies the training images. The validation accuracy is
+    measured after every `validate_every` epochs of a phase, and after its last.
+
     Raises:
         ValueError: if a number of epochs is negative, the batch size is below 2, which batch
-            normalization needs, a learning rate is not positive, or the weight decay or a penalty
-            is negative.
+            normalization needs, a learning rate is not positive, the weight decay or a penalty is
+            negative, label smoothing or the decay is out of range, or `validate_every` is below 1.
     """
 
     epochs: int = 20
@@ -32,6 +40,10 @@ class Recipe:
     weight_decay: float = 1e-2
     gain_penalty: float = 0.0
     rate_penalty: float = 0.0
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    augmentation: Augmentation = OFF
+    validate_every: int = 1
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.finetune_epochs) < 0:
@@ -49,15 +61,26 @@ class Recipe:
                 raise ValueError(
                     f"the penalty on {what} must be finite and not negative, but got {penalty}"
                 )
+        if not 0.0 <= self.label_smoothing <= 1.0:
+            raise ValueError(
+                f"label smoothing must be in 0 … 1, but got {self.label_smoothing}; 0 turns it off"
+            )
+        if not 0.0 <= self.ema < 1.0:
+            raise ValueError(
+                f"the decay of averaged weights must be 0 or more and below 1, but got {self.ema}; 0 turns it off"
+            )
+        if self.validate_every < 1:
+            raise ValueError(f"validate_every must be at least 1, but got {self.validate_every}")
 
-    def describe(self) -> dict[str, int | float]:
+    def describe(self) -> dict[str, Any]:
         """The fields as JSON. Those that runs of before do not have are left out where they change
         nothing, so that such runs are resumed.
         """
-        fields: dict[str, int | float] = asdict(self)
-        return {
-            name: value for name, value in fields.items() if (name, value) not in _LATER.items()
-        }
+        described = asdict(self)
+        for field in fields(self):
+            if field.name in _LATER and getattr(self, field.name) == field.default:
+                del described[field.name]
+        return described
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
         """The epochs of both phases if there are `epochs` in all, 0 or 1 or more, in the recipe's

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from nas.training.fit import Loss, attached
+from nas.training.augmentation import Augmentation
+from nas.training.fit import Loss, attached, viewed
+from nas.training.views import Views
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class _Penalized:
         self, student: nn.Module, example: Tensor
     ) -> AbstractContextManager[Iterable[nn.Parameter]]:
         return attached(self.loss, student, example)
+
+    def viewed(self, augmentation: Augmentation) -> tuple[Loss, Views | None]:
+        loss, views = viewed(self.loss, augmentation)
+        return replace(self, loss=loss), views
 
 
 def with_gain_penalty(loss: Loss, model: nn.Module, strength: float) -> Loss:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Protocol
 
-from nas.objective import Curve
+from nas.objective import Curve, accuracies
 
 
 class StoppingRule(Protocol):
@@ -26,7 +26,8 @@ class StoppingRule(Protocol):
 @dataclass(frozen=True)
 class MedianStop:
     """The median stopping rule: stops a candidate whose best accuracy is below the median of the
-    others' average accuracies up to the same epoch (Golovin et al., 2017).
+    others' average accuracies up to the same epoch (Golovin et al., 2017); epochs without a measured
+    accuracy count for neither.
 
     It applies after `epochs` epochs, once `curves` earlier candidates have reached the same epoch.
 
@@ -45,8 +46,9 @@ class MedianStop:
     def __call__(self, reached: Curve, earlier: Sequence[Curve]) -> bool:
         """Whether to stop the candidate."""
         count = len(reached)
-        comparable = [curve[:count] for curve in earlier if len(curve) >= count]
-        if count < self.epochs or len(comparable) < self.curves:
+        measured = accuracies(reached)
+        upto = [accuracies(curve[:count]) for curve in earlier if len(curve) >= count]
+        comparable = [curve for curve in upto if curve]
+        if count < self.epochs or len(comparable) < self.curves or not measured:
             return False
-        means = [fmean(epoch.accuracy for epoch in curve) for curve in comparable]
-        return max(epoch.accuracy for epoch in reached) < median(means)
+        return max(measured) < median(map(fmean, comparable))

@@ -9,9 +9,13 @@ from torch import Tensor, nn
 from nas.data import Task
 from nas.seeds import seeded
 from nas.training import distil as distill
+from nas.training.augmentation import Augmentation
 from nas.training.distil import Distillation, Teacher
-from nas.training.fit import Loss, cross_entropy, fit, logits
+from nas.training.fit import Loss, cross_entropy, fit, logits, viewed
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
+from nas.training.slimming import with_gain_penalty
+from tests.nas.training.training_runs import shuffle
 
 # What the teacher, here nn.Identity(), says of four samples.
 TAUGHT = torch.tensor([[2.0, 0.0], [0.0, 0.0], [-1.0, 3.0], [0.5, 0.0]])
@@ -193,9 +197,6 @@ def test_a_distilled_student_comes_nearer_its_teacher_than_a_plain_one(tiny_task
                 nn.Flatten(), nn.Linear(16, hidden), nn.ReLU(), nn.Linear(hidden, 3)
             )
 
-    def shuffle() -> torch.Generator:
-        return torch.Generator().manual_seed(0)
-
     recipe, teacher = Recipe(epochs=20, batch_size=10, lr=0.02), network(12)
     fit(teacher, tiny_task, recipe, epochs=20, lr=0.02, loss=cross_entropy, generator=shuffle())
     taught, plain = network(2), network(2)
@@ -214,3 +215,83 @@ def test_a_distilled_student_comes_nearer_its_teacher_than_a_plain_one(tiny_task
         for model in (taught, plain)
     )
     assert near < far
+
+
+VARIED = Augmentation(shift=1, flip=True, cutout=2, views=3)
+
+
+def image_teacher() -> nn.Module:
+    with seeded(1):
+        return nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+
+
+def test_the_soft_labels_of_a_view_are_what_the_teacher_says_of_it(tiny_task: Task) -> None:
+    inputs, teacher = tiny_task.train.inputs, image_teacher()
+    loss = Distillation(teacher, inputs, 0.0, 1.0, augmentations=[VARIED], seed=5)
+    of_views, views = viewed(loss, VARIED)
+    assert views is not None
+    positions = torch.tensor([0, 2 * 60 + 7, 60 + 59])
+    said = logits(teacher, views.images(inputs, positions))
+    labels = torch.zeros(3, dtype=torch.long)
+    # The divergence from the teacher's own answers is 0, and from any others above.
+    assert of_views(said, labels, positions).item() == pytest.approx(0.0, abs=1e-6)
+    assert of_views(said, labels, positions.flip(0)).item() > 1e-4
+    plain = torch.tensor([0, 7, 59])
+    assert loss(logits(teacher, inputs[plain]), labels, plain).item() == pytest.approx(
+        0.0, abs=1e-6
+    )
+
+
+def test_a_student_learns_from_the_views_that_the_teacher_knows(tiny_task: Task) -> None:
+    shown: list[Tensor] = []
+
+    class Student(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(16, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                shown.append(x)
+            said: Tensor = self.head(x.flatten(1))
+            return said
+
+    recipe = Recipe(batch_size=16, augmentation=VARIED)
+    loss = Distillation(
+        image_teacher(), tiny_task.train.inputs, 0.5, 4.0, augmentations=[VARIED, VARIED]
+    )
+    with seeded(0):
+        student = Student()
+    fit(student, tiny_task, recipe, epochs=4, lr=0.02, loss=loss, generator=shuffle())
+    _, views = loss.viewed(VARIED)
+    every = views.images(tiny_task.train.inputs, torch.arange(180))
+    known = {tuple(image.flatten().tolist()) for image in every}
+    epochs = [{tuple(x.flatten().tolist()) for x in torch.cat(shown[i : i + 4])} for i in (0, 4)]
+    assert all(len(epoch) > 50 and epoch <= known for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_penalized_loss_has_the_views_of_the_loss_inside(tiny_task: Task) -> None:
+    inputs, model = tiny_task.train.inputs, nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16))
+    loss = Distillation(image_teacher(), inputs, 0.5, 4.0, augmentations=[VARIED])
+    inside, views = loss.viewed(VARIED)
+    outside, again = viewed(with_gain_penalty(loss, model, 1.0), VARIED)
+    assert again is views
+    said, labels, positions = torch.randn(2, 3), torch.tensor([0, 1]), torch.tensor([70, 150])
+    penalty = outside(said, labels, positions) - inside(said, labels, positions)
+    assert penalty.item() == pytest.approx(16.0)
+
+
+def test_an_augmentation_that_the_teacher_did_not_see_is_refused(tiny_task: Task) -> None:
+    loss = Distillation(image_teacher(), tiny_task.train.inputs, 0.5, 4.0)
+    recipe = Recipe(augmentation=VARIED)
+    with pytest.raises(ValueError, match="must have answered views by"):
+        fit(image_teacher(), tiny_task, recipe, epochs=1, lr=0.1, loss=loss, generator=shuffle())
+
+
+def test_hints_and_augmentation_are_refused_together(tiny_task: Task) -> None:
+    recipe = Recipe(augmentation=VARIED)
+    with pytest.raises(ValueError, match="hints must be learned from samples as they are"):
+        distill.distil(
+            image_teacher(), image_teacher(), tiny_task, recipe, shuffle(), hints=[Hint("1", "1")]
+        )

@@ -180,3 +180,28 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_0(
     for rate in rates:
         weight *= 1.0 - 0.5 * rate
     assert torch.allclose(next(model.parameters()), weight)
+
+
+@pytest.mark.parametrize(
+    ("every", "end", "measured"), [(2, 5, [2, 4, 5]), (2, 4, [2, 4]), (9, 5, [5]), (2, 3, [2, 3])]
+)
+def test_validation_may_be_left_out_but_not_after_the_last_epoch(
+    tiny_task: Task, every: int, end: int, measured: list[int]
+) -> None:
+    models = network(), network()
+    full = train(models[0], tiny_task, epochs=5)
+    history = fit(
+        models[1],
+        tiny_task,
+        replace(RECIPE, validate_every=every),
+        epochs=5,
+        lr=RECIPE.lr,
+        loss=cross_entropy,
+        generator=shuffle(),
+        stop=lambda reached: len(reached) == end,
+    )
+    assert history == tuple(
+        replace(epoch, accuracy=epoch.accuracy if number in measured else None)
+        for number, epoch in enumerate(full[:end], 1)
+    )
+    assert same(*models) == (end == 5)

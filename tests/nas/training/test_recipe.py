@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from nas.training.augmentation import Augmentation
 from nas.training.recipe import Recipe
 
 
@@ -65,3 +66,26 @@ def test_a_recipe_that_cannot_train_is_refused(values: dict[str, Any]) -> None:
         match="batch size must be 2 or more, learning rates positive and weight decay not negative",
     ):
         Recipe(**values)
+
+
+def test_settings_that_change_nothing_are_not_described() -> None:
+    assert Recipe().describe() == {
+        "epochs": 20,
+        "finetune_epochs": 10,
+        "batch_size": 64,
+        "lr": 5e-3,
+        "finetune_lr": 2e-3,
+        "weight_decay": 1e-2,
+        "gain_penalty": 0.0,
+    }
+    set_ = Recipe(ema=0.9, augmentation=Augmentation(shift=1), validate_every=2).describe()
+    assert {name: set_[name] for name in set_.keys() - Recipe().describe().keys()} == {
+        "ema": 0.9,
+        "augmentation": {"shift": 1, "flip": False, "cutout": 0, "views": 8},
+        "validate_every": 2,
+    }
+
+
+def test_validation_after_no_epoch_is_refused() -> None:
+    with pytest.raises(ValueError, match="validate_every must be at least 1, but got 0"):
+        Recipe(validate_every=0)

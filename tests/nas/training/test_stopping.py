@@ -6,7 +6,7 @@ from nas.objective import Curve, Epoch
 from nas.training.stopping import MedianStop
 
 
-def curve(*accuracies: float) -> Curve:
+def curve(*accuracies: float | None) -> Curve:
     return tuple(Epoch(0.0, accuracy) for accuracy in accuracies)
 
 
@@ -54,3 +54,14 @@ def test_shorter_curves_are_not_compared() -> None:
 def test_numbers_below_1_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 1, but got 0"):
         MedianStop(**{name: 0})
+
+
+def test_epochs_without_an_accuracy_count_for_nothing() -> None:
+    stop, earlier = MedianStop(epochs=2, curves=1), [curve(None, 0.5, None, 0.9)]
+    assert [
+        stop(curve(None, 0.4), earlier),
+        stop(curve(None, 0.6), earlier),
+        stop(curve(None, 0.4, None), earlier),
+        stop(curve(None, None), earlier),
+        stop(curve(0.4, 0.4), [curve(None, None, 0.9)]),
+    ] == [True, False, True, False, False]

@@ -1,0 +1,66 @@
+"""Settings of the recipe as choices of a search."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from nas.space import Choice
+from nas.training.augmentation import AUGMENTATIONS
+from nas.training.recipe import Recipe
+
+SITE = "recipe"
+"""The site of these choices: `Choice(SITE, "lr", (5e-3, 2e-2))` is "recipe.lr" in a design."""
+
+SETTINGS = (
+    "batch_size",
+    "lr",
+    "finetune_lr",
+    "weight_decay",
+    "gain_penalty",
+    "rate_penalty",
+    "label_smoothing",
+    "ema",
+    "augmentation",
+)
+"""The settings that can be chosen; numbers of epochs are fidelities, which belong to the strategy.
+Augmentations go by their names in `AUGMENTATIONS`.
+"""
+
+
+def chosen_recipe(recipe: Recipe, design: Mapping[str, Hashable]) -> Recipe:
+    """The recipe with the settings that a design chooses at the site "recipe".
+
+    Raises:
+        ValueError: if there is no such setting, or it cannot have the chosen value.
+    """
+    parts = [(*name.rpartition(".")[::2], option) for name, option in design.items()]
+    chosen = {kind: _setting(kind, option) for site, kind, option in parts if site == SITE}
+    return replace(recipe, **chosen)  # type: ignore[arg-type]
+
+
+def alternatives(recipe: Recipe, choices: Iterable[Choice]) -> Iterator[Recipe]:
+    """The recipe as it is, and with each option of each choice at the site "recipe".
+
+    Raises:
+        ValueError: as `chosen_recipe` does.
+    """
+    yield recipe
+    for choice in choices:
+        if choice.site == SITE:
+            for option in choice.options:
+                yield chosen_recipe(recipe, {choice.name: option})
+
+
+def _setting(name: str, option: Hashable) -> object:
+    if name not in SETTINGS:
+        raise ValueError(f"a choice at site {SITE!r} must be one of {SETTINGS}, but got {name!r}")
+    if name == "augmentation":
+        if not isinstance(option, str) or option not in AUGMENTATIONS:
+            raise ValueError(
+                f"an option of 'recipe.augmentation' must be one of {(*AUGMENTATIONS,)}, but got {option!r}"
+            )
+        return AUGMENTATIONS[option]
+    wanted = int if name == "batch_size" else (int, float)
+    if isinstance(option, bool) or not isinstance(option, wanted):
+        kind = "whole numbers" if name == "batch_size" else "numbers"
+        raise ValueError(f"options of '{SITE}.{name}' must be {kind}, but got {option!r}")
+    return option

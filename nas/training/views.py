@@ -1,0 +1,112 @@
+"""Variants of images as small integers, and the images that they stand for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nas.seeds import derive
+from nas.training.augmentation import Augmentation
+
+MOVES = 5
+"""The integers of a variant: rows and columns that it is moved by, 1 if it is mirrored, and the row and
+the column of the center of what is cut out.
+"""
+
+
+def draw_moves(
+    augmentation: Augmentation, count: int, height: int, width: int, generator: torch.Generator
+) -> Tensor:
+    """A random variant for each of `count` images of `height` and `width`, int16 [count, MOVES]."""
+    sides = 2 * augmentation.shift + 1
+    spans = (sides, sides, 1 + augmentation.flip, height, width)
+    columns = [torch.randint(span, (count,), generator=generator) for span in spans]
+    moves = torch.stack(columns, 1).to(torch.int16)
+    moves[:, :2] -= augmentation.shift
+    return moves
+
+
+def moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
+    """The variants `moves` [N, MOVES] of images [N, C, H, W], in the same shape."""
+    height, width = images.shape[2:]
+    down, right, mirrored, row, column = moves.long()[:, :, None].unbind(1)
+    rows, columns = torch.arange(height), torch.arange(width)
+    # Where each row and column of the result, [N, H] and [N, W], comes from in images with a margin.
+    margin = augmentation.shift
+    above = rows - down + margin
+    left = torch.where(mirrored > 0, width - 1 - columns, columns) - right + margin
+    source = (above * (width + 2 * margin))[:, :, None] + left[:, None, :]
+    places = source.view(len(images), 1, -1).expand(-1, images.shape[1], -1)
+    wide = nn.functional.pad(images, (margin,) * 4)
+    result = wide.flatten(2).gather(2, places).view(images.shape)
+    if augmentation.cutout:
+        side = augmentation.cutout
+        cut_rows = _within(rows - row + side // 2, side)
+        cut_columns = _within(columns - column + side // 2, side)
+        result.masked_fill_((cut_rows[:, :, None] & cut_columns[:, None, :])[:, None], 0.0)
+    return result
+
+
+def _within(places: Tensor, size: int) -> Tensor:
+    return (places >= 0) & (places < size)
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """The fixed variants of N images: `moves`, [views · N, MOVES], of which those of view k of image
+    i are at the position k · N + i.
+    """
+
+    augmentation: Augmentation
+    moves: Tensor
+
+    def images(self, inputs: Tensor, positions: Tensor) -> Tensor:
+        """The variants of all N images `inputs` at `positions`, [n], in the shape [n, C, H, W]."""
+        return moved(inputs[positions % len(inputs)], self.moves[positions], self.augmentation)
+
+
+def fixed_views(augmentation: Augmentation, inputs: Tensor, seed: int) -> Views:
+    """The views of images [N, C, H, W]; each follows from the seed and its number alone."""
+    count, _, height, width = inputs.shape
+    moves = [
+        draw_moves(
+            augmentation,
+            count,
+            height,
+            width,
+            torch.Generator().manual_seed(derive(seed, "view", str(view))),
+        )
+        for view in range(augmentation.views)
+    ]
+    return Views(augmentation, torch.cat(moves))
+
+
+def shown(
+    inputs: Tensor, augmentation: Augmentation, views: Views | None, generator: torch.Generator
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """A function from the positions of training samples, [n], to what a network is shown of them, and
+    to the positions by which a loss knows that: the samples as they are; a variant of each, drawn
+    from `generator`; or one of `views`, with its position there.
+
+    Raises:
+        ValueError: if the inputs cannot be varied so.
+    """
+    augmentation.check(inputs.shape)
+    if augmentation.is_off:
+        return lambda index: (inputs[index], index)
+    if views is None:
+        height, width = inputs.shape[2:]
+
+        def fresh(index: Tensor) -> tuple[Tensor, Tensor]:
+            moves = draw_moves(augmentation, len(index), height, width, generator)
+            return moved(inputs[index], moves, augmentation), index
+
+        return fresh
+
+    def viewed(index: Tensor) -> tuple[Tensor, Tensor]:
+        number = torch.randint(augmentation.views, (len(index),), generator=generator)
+        positions = number * len(inputs) + index
+        return views.images(inputs, positions), positions
+
+    return viewed
