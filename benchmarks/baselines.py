@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchmarks.trained.tasks import fashion_mnist
 from compressors import Quantization
 from nas import Design, Experiment, Objective, Recipe, Task, run
+from nas.training.augmentation import OFF, Augmentation
 from nas.training.distil import Teacher
 from search_spaces import ConvBlocks
 from strategies import RandomSearch, WarmStart
@@ -70,8 +71,16 @@ class Baseline:
         )
 
 
-def _recipe(epochs: int, finetune_epochs: int, lr: float) -> Recipe:
-    return Recipe(epochs=epochs, finetune_epochs=finetune_epochs, lr=lr, finetune_lr=lr / 2)
+def _recipe(
+    epochs: int, finetune_epochs: int, lr: float, augmentation: Augmentation = OFF
+) -> Recipe:
+    return Recipe(
+        epochs=epochs,
+        finetune_epochs=finetune_epochs,
+        lr=lr,
+        finetune_lr=lr / 2,
+        augmentation=augmentation,
+    )
 
 
 LARGEST: tuple[Stage, ...] = (
@@ -82,8 +91,10 @@ LARGEST: tuple[Stage, ...] = (
 SMALL: tuple[Stage, ...] = ((8, "pool", "conv3x3"), (12, "pool"), (16, "none"))
 
 BASELINES = {
-    "16kB": Baseline(design(3, *LARGEST), _recipe(11, 3, 1e-2)),
-    "16kB-taught": Baseline(design(3, *LARGEST), _recipe(34, 7, 1e-2), taught=True),
+    "16kB": Baseline(design(3, *LARGEST), _recipe(11, 3, 1e-2, Augmentation(flip=True))),
+    "16kB-taught": Baseline(
+        design(3, *LARGEST), _recipe(34, 7, 1e-2, Augmentation(shift=2, flip=True)), taught=True
+    ),
     "6kB": Baseline(
         design(3, (12, "pool", "conv3x3"), (24, "pool"), (32, "none", "separable3x3")),
         _recipe(18, 6, 1.5e-2),

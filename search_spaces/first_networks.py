@@ -10,9 +10,10 @@ _CONV, _SEPARABLE = "conv3x3", "separable3x3"
 # Of each of three stages: the width as a multiple of the first, the halving, and the operators of the
 # residual blocks behind a convolution of 3x3.
 _Stage = tuple[float, str, tuple[str, ...]]
-_PATTERNS: tuple[tuple[_Stage, ...], ...] = tuple(
-    ((1.0, "pool", (_CONV,)), (1.75, "pool", ()), (2.5, "none", repeats))
-    for repeats in ((), (_SEPARABLE,), (_CONV, _SEPARABLE))
+_PATTERNS: tuple[tuple[_Stage, ...], ...] = (
+    ((1.0, "pool", (_CONV,)), (1.5, "pool", ()), (2.0, "none", ())),
+    ((1.0, "pool", (_CONV,)), (2.0, "pool", ()), (3.0, "none", (_SEPARABLE,))),
+    ((1.0, "pool", (_CONV,)), (2.0, "pool", ()), (3.0, "none", (_CONV, _SEPARABLE))),
 )
 
 
