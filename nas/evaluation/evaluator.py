@@ -5,7 +5,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -66,9 +66,9 @@ class Evaluator:
         """The evaluation, and the trained candidate if its status is OK.
 
         `stop` sees the epochs before and after compression as one curve. A network that comes
-        trained can be proposed for 0 epochs: its channels are matched with those in floats. An exception that a
-        candidate raises makes it FAILED with that reason, so that one bad candidate cannot end a
-        search.
+        trained can be proposed for 0 epochs: its channels are matched with those in floats. An
+        exception that a candidate raises makes it FAILED with that reason, so that one bad candidate
+        cannot end a search.
         """
         start = time.perf_counter()
         genotype = self.space.choices.canonical(proposal.genotype)
@@ -168,6 +168,9 @@ class Evaluator:
         def stop_finetuning(finetuned: Curve) -> bool:
             return stop((*history, *finetuned))
 
+        if before == 0 and recipe.epochs > 0:
+            # So few epochs that all are quantized: they train from scratch, not on.
+            recipe = replace(recipe, finetune_lr=recipe.lr)
         model = compress(model, design, self.compressors, self._calibration)
         return model, history + self._finetune(fit_by_recipe, recipe, model, after, stop_finetuning)
 

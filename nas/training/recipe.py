@@ -84,7 +84,7 @@ class Recipe:
 
     def phases(self, epochs: float | None) -> tuple[int, int]:
         """The epochs of both phases if there are `epochs` in all, 0 or 1 or more, in the recipe's
-        proportion; None: the recipe's own.
+        proportion; None: the recipe's own. A recipe that fine-tunes does so for 1 epoch at least.
 
         Raises:
             ValueError: if `epochs` is below 1 and not 0, or the recipe has none.
@@ -99,5 +99,8 @@ class Recipe:
             raise ValueError(
                 f"a recipe must have epochs to be trained for {epochs} of them, but has none"
             )
-        before = round(epochs * self.epochs / (self.epochs + self.finetune_epochs))
-        return before, round(epochs) - before
+        total = round(epochs)
+        after = total - round(epochs * self.epochs / (self.epochs + self.finetune_epochs))
+        # Accuracies of networks that are quantized and not trained on say little.
+        after = max(after, min(self.finetune_epochs, 1))
+        return total - after, after

@@ -10,6 +10,9 @@ from nas.objective import Fitness
 from nas.space import Choices, Genotype
 from nas.strategy import Facts, Informed, Proposal, Reporting, Strategy, StrategyFactory
 from strategies.multi_fidelity.bracket import Bracket, Rung, max_halvings, rungs
+from strategies.multi_fidelity.rank_correlation import RankCorrelations
+
+LEAST_CORRELATION, PAIRS_TO_JUDGE_BY = 0.1, 12
 
 
 class _Brackets:
@@ -19,6 +22,9 @@ class _Brackets:
     inner strategy gets one fitness per proposal, in the order of its proposals: that of the highest
     rung which the candidate reached. It is delayed until that rung is known, and it is of more
     epochs for better candidates, so that those dropped early rank below those that beat them.
+
+    A rung that does not rank, by the candidates that were promoted from it, is left out of further
+    brackets: its rank correlation with the next is below 0.1 over 12 candidates or more.
     """
 
     def __init__(self, strategy: Strategy, ladders: Sequence[tuple[Rung, ...]]) -> None:
@@ -27,15 +33,22 @@ class _Brackets:
         self._brackets: list[Bracket] = []
         self._outstanding: deque[Bracket] = deque()
         self._inner_proposals: deque[tuple[Proposal, Bracket]] = deque()
+        self._correlations = RankCorrelations()
 
     def ask(self) -> Proposal:
         """A promoted candidate if there is one, otherwise one of the inner strategy."""
         bracket = next((bracket for bracket in self._brackets if bracket.can_ask), None)
         if bracket is None:
-            bracket = Bracket(next(self._ladders))
+            bracket = Bracket(self._ranking(next(self._ladders)))
             self._brackets.append(bracket)
         self._outstanding.append(bracket)
         return bracket.ask(lambda: self._sample(bracket))
+
+    def _ranking(self, ladder: tuple[Rung, ...]) -> tuple[Rung, ...]:
+        """The rungs of a ladder without those that do not rank."""
+        found = self._correlations.with_next(PAIRS_TO_JUDGE_BY)
+        useless = {epochs for epochs in found if found[epochs] < LEAST_CORRELATION}
+        return tuple(rung for rung in ladder if rung.epochs not in useless)
 
     def _sample(self, bracket: Bracket) -> Genotype:
         proposal = self._strategy.ask()
@@ -48,6 +61,7 @@ class _Brackets:
 
     def tell(self, proposal: Proposal, fitness: Fitness) -> None:
         """Passes the result to its bracket, and final results on to the inner strategy."""
+        self._correlations.add(proposal, fitness)
         self._outstanding.popleft().tell(proposal.genotype, fitness)
         self._brackets = [bracket for bracket in self._brackets if not bracket.finished]
         while self._inner_proposals:
@@ -63,8 +77,15 @@ class _Brackets:
             self._strategy.inform(facts)
 
     def report(self) -> Mapping[str, float]:
-        """The report of the inner strategy, empty if it makes none."""
-        return self._strategy.report() if isinstance(self._strategy, Reporting) else {}
+        """The report of the inner strategy, if it makes one, and the rank correlation of each rung
+        with the next.
+        """
+        inner = self._strategy.report() if isinstance(self._strategy, Reporting) else {}
+        correlations = self._correlations.with_next()
+        return {
+            **inner,
+            **{f"rank_correlation_of_{n:g}_epochs": value for n, value in correlations.items()},
+        }
 
 
 class SuccessiveHalving(_Brackets):

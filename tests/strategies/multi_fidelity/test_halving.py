@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -202,3 +203,25 @@ def test_a_run_ends_with_a_network_that_was_trained_in_full(
     assert found.best is not None
     full = [e.metrics["accuracy"] for e in trained if e.epochs is None]
     assert (found.best.epochs, found.best.metrics["accuracy"]) == (None, max(full))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_a_rung_that_does_not_rank_is_left_out_and_one_that_does_is_told(wrapper: Any) -> None:
+    def misled(number: int, proposal: Proposal) -> Pending:
+        evaluation = submit(number, proposal)()
+        if proposal.epochs == 2 and evaluation.status is Status.OK:
+            # The worst of those that are good enough to be promoted rank best.
+            wrong = 1.0 - 0.1 * evaluation.metrics["accuracy"]
+            evaluation = replace(evaluation, metrics={**evaluation.metrics, "accuracy": wrong})
+        return lambda: evaluation
+
+    for responses, kept in ((misled, False), (submit, True)):
+        outer = wrapper(CHOICES, np.random.default_rng(0), strategy=RandomSearch, epochs=24)
+        found = [
+            e for e in search(outer, responses, OBJECTIVE, trials=400) if e.status is Status.OK
+        ]
+        assert any(e.epochs == 2 for e in found[-60:]) == kept
+        assert any(e.epochs == 8 for e in found[-60:])
+        ranks = outer.report()
+        assert (ranks["rank_correlation_of_2_epochs"] > 0.3) == kept
+        assert ranks["rank_correlation_of_8_epochs"] > 0.3
