@@ -110,7 +110,7 @@ def test_a_genotype_is_evaluated_as_its_canonical_form(tiny_task: Task) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "split"), [(None, (2, 1)), (3, (2, 1)), (6, (4, 2)), (1, (1, 0)), (1.5, (1, 1))]
+    ("epochs", "split"), [(None, (2, 1)), (3, (2, 1)), (6, (4, 2)), (1, (0, 1)), (1.5, (1, 1))]
 )
 def test_the_epochs_of_a_proposal_are_split_around_the_compression(
     tiny_task: Task, epochs: float | None, split: tuple[int, int]
@@ -166,3 +166,6 @@ def test_both_phases_train_with_their_rates_and_an_order_of_their_own(
     assert orders[:60] != orders[60:120] != orders[120:]
     assert max(rates[:8]) == pytest.approx(0.02, rel=0.1)
     assert max(rates[8:]) == pytest.approx(0.01, rel=0.1)
+    rates.clear()
+    evaluator(tiny_task)(0, Proposal(DEEP, 1))
+    assert max(rates) == pytest.approx(0.02, rel=0.1), "an only epoch trains from scratch"
