@@ -15,7 +15,14 @@ DOORS = {
     ),
     "strategies": ("RandomSearch", "AgingEvolution", "Nsga2", "Reinforce", "Surrogate", "Tpe"),
     "compressors": ("ChannelPruning", "Quantization", "prune", "quantize", "joint_choices"),
-    "search_spaces": ("ConvBlocks", "ConvStages", "Mlp", "TrainedNetwork", "WithRecipe"),
+    "search_spaces": (
+        "ConvBlocks",
+        "ConvStages",
+        "first_networks",
+        "Mlp",
+        "TrainedNetwork",
+        "WithRecipe",
+    ),
     "nas.testing": ("check_space", "check_strategy", "check_compressor", "check_device"),
 }
 
