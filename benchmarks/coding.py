@@ -8,7 +8,6 @@ trained on. Times are of a processor, the fastest of three, as ratios to the sam
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch import nn
 from benchmarks.trained.baselines import CALIBRATION, LABEL_WEIGHT, TEMPERATURE
 from benchmarks.trained.networks import lenet_300_100, resnet8
 from compressors import quantize, sparsify_globally
-from nas.data import Split, Task, hold_out, read_mnist
+from nas.data import Task, hold_out, read_mnist
 from nas.lowering import lower, snapped
 from nas.packed import pack, unpack
 from nas.packed.encodings import encode
@@ -134,8 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     train, test = read_mnist(given.data)
     whole = hold_out(given.data.name, train, test, 10, generator(0, "split"))
-    few = Split(whole.train.inputs[: given.samples], whole.train.labels[: given.samples])
-    task = replace(whole, train=few)
+    task = whole.first(given.samples)
     with one_thread():
         model = trained(task, given.network, given.state)
         print(f"{given.network}, test accuracy in floats {accuracy(model, task.test):.4f}")

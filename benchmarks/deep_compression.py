@@ -8,7 +8,7 @@ others in their format.
 import argparse
 import time
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -185,15 +185,7 @@ def main() -> None:
     start = time.perf_counter()
     train, test = read_mnist(options.data)
     task = hold_out(options.data.name, train, test, 10, generator(0, "split"), validation=0.05)
-    if options.samples is not None:
-        task = replace(
-            task,
-            train=replace(
-                task.train,
-                inputs=task.train.inputs[: options.samples],
-                labels=task.train.labels[: options.samples],
-            ),
-        )
+    task = task.first(options.samples)
     with seeded(options.seed):
         case = CASES[options.network]()
     recipe = Recipe(

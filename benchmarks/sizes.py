@@ -3,7 +3,6 @@
 import argparse
 import importlib.util
 import io
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,7 +49,7 @@ def task(folder: Path, samples: int) -> Task:
     """
     train, test = read_mnist(folder)
     whole = hold_out(folder.name, train, test, 10, generator(0, "split"))
-    return replace(whole, train=Split(whole.train.inputs[:samples], whole.train.labels[:samples]))
+    return whole.first(samples)
 
 
 def statically_quantized(model: ModelProto, calibration: Tensor) -> ModelProto:

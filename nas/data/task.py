@@ -59,9 +59,26 @@ class Task:
         return self.train.inputs[:1]
 
     def first(self, samples: int | None) -> "Task":
-        """The same task with the first `samples` training samples, all with None."""
+        """The same task with the first `samples` training samples, all with None.
+
+        Raises:
+            ValueError: if `samples` is below 1, or these do not make a task.
+        """
+        if samples is not None and samples < 1:
+            raise ValueError(f"a task must keep at least 1 training sample, but got {samples}")
         train = Split(self.train.inputs[:samples], self.train.labels[:samples])
         return replace(self, train=train)
+
+    def with_validation(self) -> "Task":
+        """The same task with the validation samples after the others in the training split.
+
+        The first of them stands in for the validation split: nothing may be chosen by it.
+        """
+        train, held = self.train, self.validation
+        inputs = torch.cat((train.inputs, held.inputs))
+        labels = torch.cat((train.labels, held.labels))
+        stand_in = Split(held.inputs[:1], held.labels[:1])
+        return replace(self, train=Split(inputs, labels), validation=stand_in)
 
     @cached_property
     def digest(self) -> str:

@@ -42,6 +42,28 @@ def test_the_example_is_the_first_training_input_as_a_batch_of_one() -> None:
     assert torch.equal(TASK.example, torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]]))
 
 
+def test_the_first_samples_of_a_task_are_of_the_same_task() -> None:
+    fewer = TASK.first(3)
+    assert torch.equal(fewer.train.inputs, TASK.train.inputs[:3])
+    assert fewer.train.labels.tolist() == [0, 1, 2]
+    assert (fewer.name, fewer.classes) == (TASK.name, TASK.classes)
+    assert (fewer.validation, fewer.test) == (TASK.validation, TASK.test)
+    assert fewer.digest != TASK.digest == TASK.first(None).digest
+    for count in (0, -1):
+        with pytest.raises(
+            ValueError, match=f"must keep at least 1 training sample, but got {count}"
+        ):
+            TASK.first(count)
+
+
+def test_training_and_validation_samples_together_are_one_training_split() -> None:
+    both = TASK.with_validation()
+    assert both.train.labels.tolist() == [0, 1, 2, 1, 2, 0]
+    assert torch.equal(both.train.inputs[:4], TASK.train.inputs)
+    assert torch.equal(both.train.inputs[4:], TASK.validation.inputs)
+    assert (both.name, both.test) == (TASK.name, TASK.test)
+
+
 def test_a_task_may_have_tables_for_inputs_and_classes_that_only_training_has() -> None:
     table = Split(torch.zeros(2, 5), torch.tensor([0, 1]))
     one_class = Split(torch.zeros(1, 5), torch.tensor([1]))
