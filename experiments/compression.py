@@ -42,6 +42,7 @@ def compression(
     model: str | None = None,
     weights: Path | None = None,
     data: str = "digits",
+    samples: int | None = None,
     size_bytes: int | None = None,
     ratio: float | None = None,
     macs: int | None = None,
@@ -53,7 +54,6 @@ def compression(
     teacher: bool = True,
     warm_start: bool = True,
     fidelity: Literal["full", "halving", "hyperband"] = "full",
-    retrain: int = 0,
     width: int = 32,
     epochs: int = 16,
     seed: int = 0,
@@ -68,6 +68,7 @@ def compression(
             function returns it
         data: digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive with
             inputs and labels
+        samples: how many of the training samples are used, the first ones; without it, all
         size_bytes: largest size of the packed file: a number of bytes, or 20kB, which are 20,000,
             or 20KiB; 3000 for the network of the digits if nothing is limited
         ratio: how many times smaller the file must be than the network in 32-bit floats, instead of
@@ -85,13 +86,12 @@ def compression(
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband measure many without training, train the best for an epoch, and the best of
             those for all; each of these is a trial
-        retrain: how many of the best candidates are trained again after the search, with another
-            seed: the best of many is in part the luckiest
         width: channels of the network of the digits
         epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
     """
-    task = load_task(data, generator(0, "digits" if data == "digits" else "data"))
+    whole = load_task(data, generator(0, "digits" if data == "digits" else "data"))
+    task = whole.first(samples)
     network = (
         trained(task, width, epochs, weights, seed)
         if model is None
@@ -122,7 +122,6 @@ def compression(
         strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
-        retrain=retrain,
         # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
         teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
     )

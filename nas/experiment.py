@@ -41,13 +41,18 @@ class Experiment:
 
     `window` is how many proposals are outstanding at a time: candidate i is proposed, and its
     training compared by `stop`, knowing candidates 0 to i - `window`. `patience` ends a search
-    after that many proposals in a row that trained nothing new. The best `retrain` candidates are
-    trained again after the search, with another seed.
+    after that many proposals in a row that trained nothing new.
+
+    What comes after the search: the best `retrain` candidates are trained again, with another seed.
+    With `final_epochs` they are for so many epochs in all, in the recipe's proportion (None: the
+    recipe's own), and the best of them, or with `retrain` 0 the best of the search, is then trained
+    for as many on training and validation samples together: the final network.
 
     Raises:
-        ValueError: if `trials`, `window` or `patience` is below 1, the seed or `retrain` below 0,
-            the objective names a metric that is not measured, the space chooses settings that a
-            recipe does not have, or the task or the teacher does not go with an augmentation.
+        ValueError: if `trials`, `window`, `patience` or `final_epochs` is below 1, the seed or
+            `retrain` below 0, there are `final_epochs` but none of the recipe, the objective names a
+            metric that is not measured, the space chooses settings that a recipe does not have, or
+            the task or the teacher does not go with an augmentation.
     """
 
     space: SearchSpace
@@ -64,15 +69,17 @@ class Experiment:
     patience: int = 1000
     stop: StoppingRule | None = None
     retrain: int = 0
+    final_epochs: int | None = None
     narrowing: tuple[Compressor, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("trials", "window", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        for name in ("trials", "window", "patience", "final_epochs"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise ValueError(f"{name} must be at least 1, but got {number}")
         for name in ("seed", "retrain"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, but got {getattr(self, name)}")
+        self.recipe.phases(self.final_epochs)  # refuses final epochs of a recipe without epochs
         measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
         soft_target = self.objective.soft_target
         for verb, names, known in (
@@ -107,7 +114,7 @@ class Experiment:
 
     def describe(self) -> dict[str, Any]:
         """The header of a run, as JSON: all that determines its results. `trials` and `patience`
-        are left out, because they only end a search, and `retrain`, which comes after it.
+        are left out, because they only end a search, and what comes after it.
         """
         known = weights_known(self.space, self.recipe, self.narrowing)
         narrowing = [_describe(compressor) for compressor in self.narrowing]

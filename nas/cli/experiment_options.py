@@ -9,6 +9,7 @@ import sys
 import tomllib
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,9 @@ from nas.byte_count import byte_count
 from nas.cli.command_parser import shipped_experiments
 from nas.experiment import Experiment
 from nas.python_file import import_file
+
+_AFTER_SEARCH = "retrain", "final_epochs"
+"""Fields of an experiment that are options of all; where one is not stated, the experiment's own holds."""
 
 _PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
 
@@ -89,12 +93,14 @@ def _check_type(hint: Any, name: str) -> None:
 
 
 def experiment_parser(function: Callable[..., Experiment], prog: str) -> ExperimentParser:
-    """A parser with an option for each parameter of `function`, `--out` and `--config`.
+    """A parser with an option for each parameter of `function`, and those of every experiment:
+    `--out`, `--config`, `--retrain` and `--final-epochs`.
 
     The help text comes from the docstring of the function.
 
     Raises:
-        ValueError: if a parameter has no type annotation, or one that is not of plain values.
+        ValueError: if a parameter has no type annotation, one that is not of plain values, or the
+            name of an option of every experiment.
     """
     documentation = docstring_parser.parse(function.__doc__ or "")
     helps = {parameter.arg_name: parameter.description for parameter in documentation.params}
@@ -112,6 +118,20 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
         type=Path,
         help="a TOML file with values of these options; the command line takes precedence",
     )
+    result.add_argument(
+        "--retrain",
+        type=int | None,
+        help="how many of the best candidates are trained again after the search, with another seed: "
+        "the best of many is in part the luckiest",
+    )
+    result.add_argument(
+        "--final-epochs",
+        type=int | None,
+        help="for how many epochs in all, before and after compression, these are trained; the best of "
+        "them, or of the search, is then trained for as many on training and validation samples "
+        "together, and is the final network",
+    )
+    taken = [action.dest for action in result._actions]
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in hints:
@@ -119,6 +139,11 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
                 f"every parameter of an experiment must have a type, but {name!r} of {function.__name__} has none"
             )
         _check_type(hints[name], name)
+        if name in taken:
+            raise ValueError(
+                f"parameters of an experiment must not be called as options of all, {taken}, "
+                f"but {function.__name__} has {name!r}"
+            )
         required = parameter.default is parameter.empty
         default = argparse.SUPPRESS if required else parameter.default
         option = "--" + name.replace("_", "-")
@@ -166,7 +191,10 @@ def parse_experiment(
         values = vars(parser.parse_args(arguments, namespace=base))
     out = values.pop("out")
     del values["config"]
-    return function(**values), out
+    after = {name: values.pop(name) for name in _AFTER_SEARCH}
+    experiment = function(**values)
+    stated = {name: value for name, value in after.items() if value is not None}
+    return replace(experiment, **stated) if stated else experiment, out
 
 
 def _read_config(path: Path, parser: ExperimentParser) -> Any:

@@ -15,7 +15,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--id",
         default="best",
-        help="the number of a candidate, best, or retrained: the best of those that the run trained again",
+        help="the number of a candidate; best; retrained, the best of those that the run trained again; "
+        "or final, its final network",
     )
     parser.add_argument(
         "--to",
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--retrain",
         metavar=EXPERIMENT,
-        help="an experiment, followed by its options, by which the candidate is trained again",
+        help="an experiment, followed by its options, by which the candidate is trained again, perhaps "
+        "on other samples of the same task",
     )
     options, experiment = parse_with_experiment(parser, arguments, "retrain")
     evaluation = export(options.directory, options.id, options.to, options.out, experiment)

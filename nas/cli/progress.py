@@ -10,16 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nas.cli.metrics import format_metrics
 from nas.objective import Evaluation, Objective, Status, best
+from nas.runs.training_progress import TrainingProgress
 
 LINES_IN_A_LOG = 10
 
 
 class ProgressLine:
     """A line with the trials done, the best candidate so far, the number over budget, and the time
-    left.
+    left; after the search, with the epochs of each training.
 
     `trials` and `objective` are those of the search. If `console` is not a terminal, a new line is
-    printed every tenth of the trials instead.
+    printed every tenth of the trials, and at the start of each training, instead.
     """
 
     def __init__(self, trials: int, objective: Objective, console: Console) -> None:
@@ -59,6 +60,20 @@ class ProgressLine:
         if not self._console.is_terminal and done >= self._printed + step:
             self._printed = done - done % step
             self._console.print(f"{done}/{self._trials} trials: {text}", highlight=False)
+
+    def train(self, training: TrainingProgress) -> None:
+        """Shows the state of a training after the search."""
+        text = f"training {training.what}"
+        if training.done == 0:
+            self._progress.reset(self._task)
+            if not self._console.is_terminal:
+                self._console.print(f"{text}, {training.epochs} epochs", highlight=False)
+        self._progress.update(
+            self._task,
+            total=training.epochs,
+            completed=training.done,
+            description=f"epochs of {text}",
+        )
 
     def _best(self, evaluations: Sequence[Evaluation]) -> str:
         leader = best(evaluations, self._objective)

@@ -7,11 +7,12 @@ from rich.console import Console
 
 from nas.cli.budget_table import check_budget
 from nas.cli.experiment_options import load_function, parse_experiment
-from nas.cli.main import REFUSED, usage
+from nas.cli.main import REFUSED, STOPPED, usage
 from nas.cli.progress import ProgressLine
 from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
 from nas.experiment import Experiment
+from nas.objective import Status
 from nas.runs.journal import JOURNAL_NAME
 from nas.runs.run import run
 
@@ -35,8 +36,13 @@ def run_function(function: Callable[..., Experiment], arguments: Sequence[str], 
     ):
         check_budget(experiment, console)
     with ProgressLine(experiment.trials, experiment.objective, console) as line:
-        result = run(experiment, out, line.update)
+        result = run(experiment, out, line.update, line.train)
     print_summary(out, console)
     console.print(f"curves: tensorboard --logdir {out / 'tb'}", highlight=False, soft_wrap=True)
     if result.best is None:
         sys.exit(REFUSED)
+    if experiment.final_epochs is not None:
+        if result.final is None:
+            console.print("no final network: none that was trained again meets the budget")
+        if result.final is None or result.final.status is not Status.OK:
+            sys.exit(STOPPED)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
 from nas.cli.metrics import format_metric, format_metrics
-from nas.objective import Objective
+from nas.objective import Objective, Status
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import objective_of
 from nas.runs.summary import LayerSensitivities, sensitivities_of_best, summary
@@ -65,6 +65,8 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     if "chosen_test_accuracy" in found:
         tested = found["chosen_test_accuracy"]
         console.print(f"test accuracy of number {found['chosen']}, trained again: {tested:.4f}")
+    if "final" in found:
+        console.print(Text(_final_text(found["final"])))
     if layers:
         console.print(_sensitivity_table(layers))
 
@@ -79,6 +81,18 @@ def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective)
         values = (format_metric(candidate["metrics"][name]) for name in names)
         table.add_row(str(candidate["id"]), *values)
     return table
+
+
+def _final_text(final: Mapping[str, Any]) -> str:
+    """The bytes and the test accuracy of the final network, or why it is not to be shipped."""
+    trained = (
+        f"final network: number {final['id']}, trained for {final['epochs']} epochs "
+        "on training and validation samples"
+    )
+    if final["status"] != Status.OK:
+        return f"{trained}, cannot be shipped: it is {final['status']}, {final['reason']}"
+    metrics = final["metrics"]
+    return f"{trained}: {metrics['size_bytes']:,.0f} bytes, test accuracy {metrics['test_accuracy']:.4f}"
 
 
 def _retrained_table(candidates: Sequence[Mapping[str, Any]], choice: int | None) -> Table:

@@ -9,6 +9,8 @@ TEST_FILE = "test.json"
 WEIGHTS_FOLDER, PACKED_FOLDER = "weights", "packed"
 RETRAINED_FOLDER = "retrained"
 """A folder like a run directory, with the weights and packed files of candidates trained again."""
+FINAL_FOLDER = "final"
+"""The same of the final network, the one to ship."""
 
 
 class RunDirectoryError(ValueError):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nas import durable
 from nas.objective import Evaluation, Status, best
 from nas.packed import unpack
-from nas.runs.directory import RETRAINED_FOLDER, packed_path, weights_path
+from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER, packed_path, weights_path
+from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import evaluation_to_json, objective_of
@@ -76,27 +77,49 @@ def export(
     """Writes a candidate of a run to the file `target`, in the format `to`, and returns its
     evaluation.
 
-    `id` is as in `find_candidate`, or "retrained" for the best of those that the run trained again,
-    and `to` is a name in `FORMATS`. The candidate is taken as the run trained it, or trained again
-    by `experiment` if one is given.
+    `id` is as in `find_candidate`, "retrained" for the best of those that the run trained again, or
+    "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
+    trained it, or trained again by `experiment` if one is given: its metrics then have
+    `test_accuracy`.
 
     Raises:
-        ValueError: if there is no such candidate or format, or the experiment is not the run's.
+        ValueError: if there is no such candidate or format, the final network failed or is over the
+            budget, or the experiment is not the run's.
         OSError: if a file cannot be read or written.
     """
     if to not in FORMATS:
         raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
-    again = id == "retrained"
-    evaluation = _chosen(out) if again else find_candidate(out, id)
-    stored = out / RETRAINED_FOLDER if again else out
+    evaluation, folder = _found(out, id)
     candidate = (
-        _stored(stored, evaluation)
+        _stored(folder, evaluation)
         if experiment is None
         else _retrained(out, evaluation, experiment)
     )
     unpack(candidate.packed)  # checks that it is undamaged
     FORMATS[to].write(candidate, target)
     return candidate.evaluation
+
+
+def _found(out: Path, id: str) -> tuple[Evaluation, Path]:
+    """A candidate, and the folder with its files."""
+    if id == "retrained":
+        return _chosen(out), out / RETRAINED_FOLDER
+    if id == "final":
+        return _final(out), out / FINAL_FOLDER
+    return find_candidate(out, id), out
+
+
+def _final(out: Path) -> Evaluation:
+    final = read_final(out)
+    if final is None:
+        raise ValueError(
+            f"{out} must hold a final network, but holds none: run it with --final-epochs"
+        )
+    if final.status is not Status.OK:
+        raise ValueError(
+            f"the final network of {out} must be OK to be exported, but is {final.status}: {final.reason}"
+        )
+    return final
 
 
 def _chosen(out: Path) -> Evaluation:
@@ -138,9 +161,12 @@ def _stored(out: Path, evaluation: Evaluation) -> ExportedCandidate:
 
 
 def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> ExportedCandidate:
+    from nas.program import score
     from nas.runs.retrain import retrained
 
     again, trained = retrained(experiment, out, evaluation)
+    tested = score(unpack(trained.packed), experiment.task.test)
+    again = replace(again, metrics={**again.metrics, "test_accuracy": tested})
     # Copied, because safetensors refuses views.
     weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}
     return ExportedCandidate(again, trained.packed, weights)

@@ -4,24 +4,23 @@ The best of many candidates is in part the luckiest, so that its validation accu
 too high: the winner's curse. The accuracies of a second training are not chosen by.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas import durable
 from nas.objective import Evaluation, Objective, best, best_few
 from nas.runs.directory import (
     PACKED_FOLDER,
     RETRAINED_FOLDER,
+    TEST_FILE,
     WEIGHTS_FOLDER,
-    RunDirectoryError,
     packed_path,
     read_test_accuracy,
     write_test_accuracy,
 )
-from nas.runs.journal_format import evaluation_from_json, evaluation_to_json
+from nas.runs.evaluation_file import read_evaluation, write_evaluation
+from nas.runs.training_progress import WatchTraining, unwatched, watching
 from nas.seeds import derive
 from nas.strategy import Proposal
 
@@ -36,7 +35,7 @@ def read_retrained(out: Path) -> list[Evaluation]:
     Raises:
         RunDirectoryError: if a file is damaged.
     """
-    return [_read(path) for path in sorted((out / RETRAINED_FOLDER).glob("[0-9]*.json"))]
+    return [read_evaluation(path) for path in _paths(out / RETRAINED_FOLDER)]
 
 
 def chosen(retrained: Sequence[Evaluation], objective: Objective) -> Evaluation | None:
@@ -62,11 +61,15 @@ def retrain_best(
     objective: Objective,
     count: int,
     out: Path,
+    epochs: int | None = None,
+    watch: WatchTraining = unwatched,
 ) -> tuple[Evaluation, ...]:
-    """Trains the `count` best of the evaluations again in the run directory `out`, for all epochs of
-    the recipe, with a seed derived from that of `evaluator`, and scores the chosen one on test data.
+    """Trains the `count` best of the evaluations again in the run directory `out`, for `epochs` in all
+    (None: those of the recipe), with a seed derived from that of `evaluator`, and scores the chosen
+    one on test data.
 
-    Candidates that were trained again before are not trained a third time. Returns all that were.
+    Candidates that were trained again before are not trained a third time, unless it was for other
+    epochs: those are forgotten. Returns all that were trained again.
     """
     # Here, because summaries of a run need no torch.
     from nas.packed import unpack
@@ -75,16 +78,23 @@ def retrain_best(
 
     folder = out / RETRAINED_FOLDER
     again = replace(evaluator, seed=derive(evaluator.seed, "retrain"))
-    for candidate in best_few(evaluations, objective, count):
-        if _path(folder, candidate.id).exists():
+    finalists = best_few(evaluations, objective, count)
+    if finalists:
+        _forget_others(folder, epochs)
+    planned = sum(evaluator.recipe.phases(epochs))
+    for number, candidate in enumerate(finalists, 1):
+        path = folder / f"{candidate.id:05d}.json"
+        if path.exists():
             continue
         for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        evaluation, trained = again(candidate.id, Proposal(candidate.genotype))
+        what = f"number {candidate.id} again, {number} of {len(finalists)}"
+        evaluation, trained = again(
+            candidate.id, Proposal(candidate.genotype, epochs), watching(what, planned, watch)
+        )
         if trained is not None:
             save_candidate(trained, folder, candidate.id)
-        content = json.dumps(evaluation_to_json(evaluation), indent=2)
-        durable.write(_path(folder, candidate.id), content.encode())
+        write_evaluation(path, evaluation)
     retrained = read_retrained(out)
     choice = chosen(retrained, objective)
     if choice is not None and read_chosen_test_accuracy(out, choice) is None:
@@ -93,14 +103,13 @@ def retrain_best(
     return tuple(retrained)
 
 
-def _path(folder: Path, id: int) -> Path:
-    return folder / f"{id:05d}.json"
+def _forget_others(folder: Path, epochs: float | None) -> None:
+    """Removes what was trained again for other epochs: such accuracies cannot be compared."""
+    for path in _paths(folder):
+        if read_evaluation(path).epochs != epochs:
+            path.unlink()
+            (folder / TEST_FILE).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Evaluation:
-    try:
-        return evaluation_from_json(json.loads(path.read_bytes()))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{path} must hold an evaluation, but is damaged: remove it to train that candidate again"
-        ) from error
+def _paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*.json"))

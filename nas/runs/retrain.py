@@ -4,10 +4,12 @@ from pathlib import Path
 
 from torch import nn
 
+from nas.data import Task
 from nas.evaluation.measuring import TrainedCandidate
 from nas.experiment import Experiment
 from nas.objective import Evaluation
-from nas.runs.directory import weights_path
+from nas.packed import unpack
+from nas.runs.directory import packed_path, weights_path
 from nas.runs.journal import read_journal
 from nas.runs.made_design import made_design
 from nas.runs.teacher import loss_of
@@ -16,22 +18,31 @@ from nas.threads import one_thread
 from nas.training import checkpoint
 from nas.training.fit import cross_entropy
 
+_CANDIDATE = "space", "narrowing", "compressors"
+
 
 def retrained(
     experiment: Experiment, out: Path, evaluation: Evaluation
 ) -> tuple[Evaluation, TrainedCandidate]:
-    """Trains a candidate of a run again, for all epochs of the recipe of `experiment`, which may
-    differ from the run's.
+    """Trains a candidate of a run again, for the `final_epochs` of `experiment` if it has them, or
+    all epochs of its recipe, which may differ from the run's.
+
+    The task may have other samples than the run's, such as all after a search on the first of them:
+    the design is all that is taken from the run.
 
     Raises:
-        ValueError: if the experiment has another space, compressors or task than the run.
+        ValueError: if the experiment has another space or other compressors than the run, or a task
+            of another name, input shape or number of classes.
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
         RuntimeError: if the candidate fails, or is over the experiment's budget.
     """
-    _check_same_candidates(experiment, out)
+    _check_same(experiment, out, *_CANDIDATE)
+    _check_task(experiment.task, out, evaluation)
     with one_thread():
         evaluator = experiment.evaluator(loss_of(experiment, out))
-        again, trained = evaluator(evaluation.id, Proposal(evaluation.genotype))
+        again, trained = evaluator(
+            evaluation.id, Proposal(evaluation.genotype, experiment.final_epochs)
+        )
     if trained is None:
         raise RuntimeError(
             f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}"
@@ -42,12 +53,15 @@ def retrained(
 def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Module:
     """The network of a trained candidate, with the weights that the run stored.
 
+    The task must be the run's own: of other samples, those held out may be ones that the weights
+    were trained on, so that what is measured on them would be too good.
+
     Raises:
         ValueError: if the experiment has another space, compressors or task than the run, or the
             weights are missing or damaged.
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
     """
-    _check_same_candidates(experiment, out)
+    _check_same(experiment, out, *_CANDIDATE, "task")
     with one_thread():
         design = made_design(experiment.space.choices, evaluation)
         model = experiment.evaluator(cross_entropy).compressed(evaluation.genotype, design)
@@ -58,14 +72,37 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
     return model
 
 
-def _check_same_candidates(experiment: Experiment, out: Path) -> None:
+def _check_same(experiment: Experiment, out: Path, *parts: str) -> None:
     stored, given = read_journal(out)[0]["experiment"], experiment.describe()
     changes = [
         f"{part} was {stored.get(part)} and is {given.get(part)}"
-        for part in ("space", "narrowing", "compressors", "task")
+        for part in parts
         if stored.get(part) != given.get(part)
     ]
     if changes:
         raise ValueError(
             f"a candidate of {out} must be trained by the experiment that found it, but {'; '.join(changes)}"
+        )
+
+
+def _check_task(task: Task, out: Path, evaluation: Evaluation) -> None:
+    """Checks that the task is the run's but for its samples."""
+    stored = read_journal(out)[0]["experiment"]["task"]
+    if stored["digest"] == task.digest:
+        return
+    # Headers do not have the shape and the classes, but the candidate's file does.
+    tensors = unpack(packed_path(out, evaluation.id).read_bytes()).tensors
+    was = stored["name"], tensors[0].shape, tensors[-1].shape[0]
+    given = task.name, tuple(task.example.shape[1:]), task.classes
+    changes = [
+        f"{part} was {old} and is {new}"
+        for part, old, new in zip(
+            ("name", "input shape", "number of classes"), was, given, strict=True
+        )
+        if old != new
+    ]
+    if changes:
+        raise ValueError(
+            f"a candidate of {out} must be trained on the task of the run, or on other samples of it, "
+            f"but {'; '.join(changes)}"
         )

@@ -12,11 +12,13 @@ from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
 from nas.program import score
 from nas.runs.directory import packed_path, read_test_accuracy, write_test_accuracy
-from nas.runs.finalists import retrain_best
+from nas.runs.final import train_final
+from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.teacher import loss_of
 from nas.runs.tensorboard import TensorBoardLog
+from nas.runs.training_progress import WatchTraining, unwatched
 from nas.search_loop import search
 from nas.seeds import generator
 from nas.strategy import Proposal
@@ -32,13 +34,15 @@ class SearchStoppedError(RuntimeError):
 @dataclass(frozen=True)
 class RunResult:
     """What a run found: all evaluations in order, the best one (None: none met the budget), its
-    test accuracy, and the evaluations of the candidates that were trained again.
+    test accuracy, the evaluations of the candidates that were trained again, and that of the final
+    network (None: none was wanted, or no candidate to train was within the budget).
     """
 
     evaluations: tuple[Evaluation, ...]
     best: Evaluation | None
     test_accuracy: float | None
     retrained: tuple[Evaluation, ...] = ()
+    final: Evaluation | None = None
 
 
 @one_thread()
@@ -46,13 +50,16 @@ def run(
     experiment: Experiment,
     out: Path,
     watch: Callable[[Sequence[Evaluation]], None] = lambda _: None,
+    watch_training: WatchTraining = unwatched,
 ) -> RunResult:
     """Runs an experiment in the directory `out`, from where an earlier run of it ended, and scores
-    the best candidate on test data. If the experiment says so, the best few are then trained again.
+    the best candidate on test data. If the experiment says so, the best few are then trained again,
+    and the final network is trained.
 
-    `watch` is called with all evaluations so far after each new one. The run writes the journal,
-    the weights and packed file of every trained candidate, and TensorBoard logs to `out`. It uses
-    one thread, so that results do not depend on the cores of the machine.
+    `watch` is called with all evaluations so far after each new one, and `watch_training` before
+    each epoch of the trainings after the search. The run writes the journal, the weights and packed
+    file of every trained candidate, and TensorBoard logs to `out`. It uses one thread, so that
+    results do not depend on the cores of the machine.
 
     Raises:
         ValueError: if no part of the experiment uses one of the space's kinds of choice.
@@ -89,8 +96,15 @@ def run(
         leader = best(evaluations, objective)
         test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
         tensorboard.finish(evaluations, objective)
-        retrained = retrain_best(evaluator, evaluations, objective, experiment.retrain, out)
-    return RunResult(tuple(evaluations), leader, test_accuracy, retrained)
+        epochs = experiment.final_epochs
+        retrained = retrain_best(
+            evaluator, evaluations, objective, experiment.retrain, out, epochs, watch_training
+        )
+        choice = chosen(retrained, objective) if experiment.retrain else leader
+        final = None
+        if epochs is not None and choice is not None:
+            final = train_final(experiment, choice, epochs, out, watch_training)
+    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final)
 
 
 def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float:

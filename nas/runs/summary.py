@@ -15,6 +15,7 @@ from nas.objective import (
     pareto_front,
 )
 from nas.runs.directory import RunDirectoryError, read_test_accuracy
+from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_chosen_test_accuracy, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import evaluation_to_json, objective_of
@@ -38,7 +39,8 @@ def summary(out: Path) -> dict[str, Any]:
     `nearest` is there if no candidate meets the budget, and `test_accuracy` if the best candidate
     was scored on test data. `retrained` is there if candidates were trained again: for each its
     `search_accuracy`, and status and metrics of the second training. `chosen` is then the best by
-    that (None: none met the budget), and `chosen_test_accuracy` its test accuracy.
+    that (None: none met the budget), and `chosen_test_accuracy` its test accuracy. `final` is there
+    if there is a final network: its `reason` and `epochs` too, and metrics with `test_accuracy`.
 
     Raises:
         RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective does not
@@ -56,6 +58,8 @@ def summary(out: Path) -> dict[str, Any]:
         found["test_accuracy"] = tested[1]
     if retrained := read_retrained(out):
         found |= _second_training(out, retrained, evaluations, objective_of(header))
+    if final := read_final(out):
+        found["final"] = {**_candidate(final), "reason": final.reason, "epochs": final.epochs}
     return found
 
 

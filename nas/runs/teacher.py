@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas.experiment import Experiment
 from nas.seeds import derive, seeded
@@ -14,10 +14,11 @@ from nas.training.fit import Loss, cross_entropy, fit
 from nas.training.recipe_choices import alternatives
 
 
-def loss_of(experiment: Experiment, out: Path) -> Loss:
+def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> Loss:
     """Cross-entropy, or distillation if the experiment has a teacher.
 
-    A teacher that is to be trained is trained once, and stored in the run directory `out`.
+    A teacher that is to be trained is trained once, and stored in the run directory `out`. It
+    answers `inputs`, the samples that candidates are trained on (None: those of the training split).
 
     Raises:
         ValueError: if the teacher's weights are missing, damaged or of another network.
@@ -29,7 +30,7 @@ def loss_of(experiment: Experiment, out: Path) -> Loss:
     recipes = alternatives(experiment.recipe, experiment.space.choices)
     return Distillation(
         model,
-        experiment.task.train.inputs,
+        experiment.task.train.inputs if inputs is None else inputs,
         teacher.alpha,
         teacher.temperature,
         teacher.hints,

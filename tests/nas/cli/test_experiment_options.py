@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -153,6 +154,28 @@ def test_a_parameter_that_could_name_code_is_refused() -> None:
             ValueError, match="must be numbers, strings, booleans or paths, but 'model' is"
         ):
             experiment_parser(function, "p")
+
+
+def test_every_experiment_can_train_its_best_again(tiny: Callable[..., Experiment]) -> None:
+    made = tiny(retrain=2)
+
+    def own(trials: int = 6) -> Experiment:
+        return dataclasses.replace(made, trials=trials)
+
+    for arguments, expected in (
+        ([], (2, None)),
+        (["--retrain", "0", "--final-epochs", "60"], (0, 60)),
+        (["--final-epochs", "5"], (2, 5)),
+    ):
+        experiment, _ = parse_experiment(own, arguments, "nas run own.py")
+        assert (experiment.retrain, experiment.final_epochs) == expected
+
+
+def test_a_parameter_with_the_name_of_an_option_of_all_is_refused() -> None:
+    def own(retrain: int = 3) -> Experiment: ...  # type: ignore[empty-body]
+
+    with pytest.raises(ValueError, match=r"not be called as options of all, .* own has 'retrain'"):
+        experiment_parser(own, "p")
 
 
 EXPERIMENT = "from nas.experiment import Experiment\ndef {}() -> Experiment: ...\n"

@@ -1,17 +1,19 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
 from nas.cli.main import main
 from nas.cli.score import score_file
-from nas.data import Task
+from nas.data import Split, Task
 from nas.data.load import load_test_split
 from nas.experiment import Experiment
 from nas.measure.host import run_onnx
@@ -20,6 +22,7 @@ from nas.program import logits, score
 from nas.runs.directory import packed_path, weights_path
 from nas.runs.export import FORMATS, ExportedCandidate, ExportFormat, export, find_candidate
 from nas.runs.journal import read_journal
+from nas.runs.retrain import restored
 from nas.runs.run import run
 from nas.training.recipe import Recipe
 
@@ -106,7 +109,9 @@ def test_retraining_with_the_run_s_experiment_gives_the_run_s_file(
     before = sorted(path.name for path in out.rglob("*"))
     evaluation = export(out, "best", "packed", tmp_path / "c.nas", tiny({"size_bytes": 160.0}))
     assert (tmp_path / "c.nas").read_bytes() == packed_path(out, evaluation.id).read_bytes()
-    assert evaluation.metrics == find_candidate(out, "best").metrics
+    program, task = unpack((tmp_path / "c.nas").read_bytes()), tiny().task
+    tested = {"test_accuracy": score(program, task.test)}
+    assert evaluation.metrics == {**find_candidate(out, "best").metrics, **tested}
     assert sorted(path.name for path in out.rglob("*")) == before
 
 
@@ -130,21 +135,40 @@ def test_retraining_follows_the_recipe_that_is_given(
         assert not np.array_equal(trained_longer["head.weight"], archive["head.weight"])
 
 
+def test_retraining_takes_other_samples_of_the_task(
+    tiny: Callable[..., Experiment], out: Path, tmp_path: Path, tiny_task: Task
+) -> None:
+    fewer = tiny({"size_bytes": 160.0}, task=tiny_task.first(30), final_epochs=4)
+    evaluation = export(out, "best", "packed", tmp_path / "c.nas", fewer)
+    known = find_candidate(out, "best")
+    assert (evaluation.genotype, len(evaluation.history)) == (known.genotype, 4)
+    program = unpack((tmp_path / "c.nas").read_bytes())
+    assert evaluation.metrics["test_accuracy"] == score(program, tiny_task.test)
+    # Weights that were trained on other samples may know those that are held out.
+    with pytest.raises(ValueError, match="by the experiment that found it, but task was"):
+        restored(fewer, out, known)
+
+
+def wide(split: Split) -> Split:
+    return Split(torch.cat((split.inputs, split.inputs), dim=3), split.labels)
+
+
 def test_only_the_experiment_of_a_run_retrains_its_candidates(
     tiny: Callable[..., Experiment], out: Path, tmp_path: Path, tiny_task: Task
 ) -> None:
-    other = Task(
-        name="other",
-        train=tiny_task.train,
-        validation=tiny_task.validation,
-        test=tiny_task.test,
-        classes=3,
-    )
-    with pytest.raises(
-        ValueError,
-        match=r"must be trained by the experiment that found it, but task was .*blobs.* and is .*other",
+    for change, message in (
+        ({"name": "other"}, "but name was blobs and is other$"),
+        ({"classes": 4}, "but number of classes was 3 and is 4$"),
+        (
+            {part: wide(getattr(tiny_task, part)) for part in ("train", "validation", "test")},
+            r"but input shape was \(1, 4, 4\) and is \(1, 4, 8\)$",
+        ),
     ):
-        export(out, "best", "packed", tmp_path / "c", tiny({"size_bytes": 160.0}, task=other))
+        other = tiny({"size_bytes": 160.0}, task=replace(tiny_task, **change))
+        with pytest.raises(ValueError, match=f"must be trained on the task of the run.*{message}"):
+            export(out, "best", "packed", tmp_path / "c", other)
+    with pytest.raises(ValueError, match="by the experiment that found it, but compressors was"):
+        export(out, "best", "packed", tmp_path / "c", tiny(compressors=()))
     with pytest.raises(
         RuntimeError, match=r"must train again, but is OVER_BUDGET: size_bytes .* > 20"
     ):

@@ -1,0 +1,84 @@
+"""The final network of a run: the chosen candidate, trained on training and validation samples
+together.
+
+It was chosen before, and nothing is chosen by it, so that validation samples are free to be trained
+on. Its accuracy on them would mean nothing: its one accuracy is that on test data.
+"""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.objective import Evaluation
+from nas.runs.directory import FINAL_FOLDER, PACKED_FOLDER, WEIGHTS_FOLDER, packed_path
+from nas.runs.evaluation_file import read_evaluation, write_evaluation
+from nas.runs.training_progress import WatchTraining, watching
+from nas.seeds import derive
+from nas.strategy import Proposal
+
+# Summaries read the final network without torch.
+if TYPE_CHECKING:
+    from nas.experiment import Experiment
+
+FINAL_FILE = "final.json"
+
+
+def read_final(out: Path) -> Evaluation | None:
+    """The evaluation of the final network of the run directory `out`, by the id and the genotype of
+    the candidate; None if there is none. `metrics` has costs, and `test_accuracy` if it is OK;
+    `epochs` are those that it was trained for, and `history` is empty.
+
+    Raises:
+        RunDirectoryError: if the file is damaged.
+    """
+    path = out / FINAL_FOLDER / FINAL_FILE
+    return read_evaluation(path) if path.exists() else None
+
+
+def train_final(
+    experiment: "Experiment", choice: Evaluation, epochs: int, out: Path, watch: WatchTraining
+) -> Evaluation:
+    """Trains the candidate `choice` for `epochs` in all on training and validation samples, scores
+    its packed file on test data, and returns what `read_final` then reads.
+
+    A final network of the same candidate and epochs that the run directory `out` holds is not
+    trained again; another one is replaced.
+    """
+    from nas.packed import unpack
+    from nas.program import score
+    from nas.runs.resume import save_candidate
+    from nas.runs.teacher import loss_of
+
+    stored = read_final(out)
+    if stored is not None and (stored.id, stored.epochs) == (choice.id, epochs):
+        return stored
+    folder = out / FINAL_FOLDER
+    # First, so that it never tells of files that are not there.
+    (folder / FINAL_FILE).unlink(missing_ok=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+    for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
+        (folder / part).mkdir(parents=True)
+
+    task = experiment.task.with_validation()
+    evaluator = replace(
+        experiment.evaluator(loss_of(experiment, out, task.train.inputs)),
+        task=task,
+        seed=derive(experiment.seed, "final"),
+    )
+    what = f"number {choice.id} on training and validation samples"
+    planned = sum(experiment.recipe.phases(epochs))
+    evaluation, trained = evaluator(
+        choice.id, Proposal(choice.genotype, epochs), watching(what, planned, watch)
+    )
+    metrics = {
+        name: value for name, value in evaluation.metrics.items() if not name.startswith("accuracy")
+    }
+    if trained is not None:
+        save_candidate(trained, folder, choice.id)
+        program = unpack(packed_path(folder, choice.id).read_bytes())
+        metrics["test_accuracy"] = score(program, task.test)
+    final = replace(evaluation, metrics=metrics, history=())
+    write_evaluation(folder / FINAL_FILE, final)
+    return final
