@@ -68,7 +68,8 @@ def compression(
             function returns it
         data: digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive with
             inputs and labels
-        samples: how many of the training samples are used, the first ones; without it, all
+        samples: how many of the training samples the search trains on, the first ones; without it,
+            all; candidates that are trained again get all
         size_bytes: largest size of the packed file: a number of bytes, or 20kB, which are 20,000,
             or 20KiB; 3000 for the network of the digits if nothing is limited
         ratio: how many times smaller the file must be than the network in 32-bit floats, instead of
@@ -90,8 +91,7 @@ def compression(
         epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
     """
-    whole = load_task(data, generator(0, "digits" if data == "digits" else "data"))
-    task = whole.first(samples)
+    task = load_task(data, generator(0, "digits" if data == "digits" else "data"))
     network = (
         trained(task, width, epochs, weights, seed)
         if model is None
@@ -113,6 +113,7 @@ def compression(
         ),
         compressors=JOINT_COMPRESSORS,
         task=task,
+        samples=samples,
         recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=finetune_lr),
         objective=Objective(
             maximize=("accuracy",),

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -46,10 +46,11 @@ class Experiment:
     What comes after the search: the best `retrain` candidates are trained again, with another seed.
     With `final_epochs` they are for so many epochs in all, in the recipe's proportion (None: the
     recipe's own), and the best of them, or with `retrain` 0 the best of the search, is then trained
-    for as many on training and validation samples together: the final network.
+    for as many on training and validation samples together: the final network. A search with
+    `samples` trains on the first so many training samples; what comes after it has all of them.
 
     Raises:
-        ValueError: if `trials`, `window`, `patience` or `final_epochs` is below 1, the seed or
+        ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or
             `retrain` below 0, there are `final_epochs` but none of the recipe, the objective names a
             metric that is not measured, the space chooses settings that a recipe does not have, or
             the task or the teacher does not go with an augmentation.
@@ -70,10 +71,11 @@ class Experiment:
     stop: StoppingRule | None = None
     retrain: int = 0
     final_epochs: int | None = None
+    samples: int | None = None
     narrowing: tuple[Compressor, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("trials", "window", "patience", "final_epochs"):
+        for name in ("trials", "window", "patience", "final_epochs", "samples"):
             if (number := getattr(self, name)) is not None and number < 1:
                 raise ValueError(f"{name} must be at least 1, but got {number}")
         for name in ("seed", "retrain"):
@@ -98,12 +100,19 @@ class Experiment:
                     f"a teacher must have no hints where images are augmented, but got {self.teacher.hints}"
                 )
 
-    def evaluator(self, loss: Loss) -> Evaluator:
-        """The evaluator of this experiment's candidates, which are trained with `loss`."""
+    @cached_property
+    def search_task(self) -> Task:
+        """The task with the training samples of the search."""
+        return self.task.first(self.samples)
+
+    def evaluator(self, loss: Loss, task: Task | None = None) -> Evaluator:
+        """The evaluator of this experiment's candidates, which are trained with `loss` on `task`
+        (None: that of the search).
+        """
         return Evaluator(
             space=self.space,
             compressors=self.compressors,
-            task=self.task,
+            task=task or self.search_task,
             recipe=self.recipe,
             budget=self.objective.budget,
             device=self.device,
@@ -125,6 +134,7 @@ class Experiment:
             **({"narrowing": narrowing} if narrowing else {}),
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},
+            **({} if self.samples is None else {"samples": self.samples}),
             "recipe": self.recipe.describe(),
             "objective": self.objective.to_json(),
             "strategy": _describe(self.strategy),

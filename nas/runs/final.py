@@ -62,11 +62,8 @@ def train_final(
         (folder / part).mkdir(parents=True)
 
     task = experiment.task.with_validation()
-    evaluator = replace(
-        experiment.evaluator(loss_of(experiment, out, task.train.inputs)),
-        task=task,
-        seed=derive(experiment.seed, "final"),
-    )
+    loss = loss_of(experiment, out, task.train.inputs)
+    evaluator = replace(experiment.evaluator(loss, task), seed=derive(experiment.seed, "final"))
     what = f"number {choice.id} on training and validation samples"
     planned = sum(experiment.recipe.phases(epochs))
     evaluation, trained = evaluator(

@@ -26,7 +26,7 @@ from nas.strategy import Proposal
 
 # Summaries read what was retrained without torch.
 if TYPE_CHECKING:
-    from nas.evaluation.evaluator import Evaluator
+    from nas.experiment import Experiment
 
 
 def read_retrained(out: Path) -> list[Evaluation]:
@@ -56,16 +56,13 @@ def read_chosen_test_accuracy(out: Path, choice: Evaluation | None) -> float | N
 
 
 def retrain_best(
-    evaluator: "Evaluator",
+    experiment: "Experiment",
     evaluations: Sequence[Evaluation],
-    objective: Objective,
-    count: int,
     out: Path,
-    epochs: int | None = None,
     watch: WatchTraining = unwatched,
 ) -> tuple[Evaluation, ...]:
-    """Trains the `count` best of the evaluations again in the run directory `out`, for `epochs` in all
-    (None: those of the recipe), with a seed derived from that of `evaluator`, and scores the chosen
+    """Trains the best of the evaluations again in the run directory `out`, as many as the experiment
+    says and for as many epochs, on all training samples and with another seed, and scores the chosen
     one on test data.
 
     Candidates that were trained again before are not trained a third time, unless it was for other
@@ -75,31 +72,34 @@ def retrain_best(
     from nas.packed import unpack
     from nas.program import score
     from nas.runs.resume import save_candidate
+    from nas.runs.teacher import loss_of
 
     folder = out / RETRAINED_FOLDER
-    again = replace(evaluator, seed=derive(evaluator.seed, "retrain"))
-    finalists = best_few(evaluations, objective, count)
+    epochs, task = experiment.final_epochs, experiment.task
+    finalists = best_few(evaluations, experiment.objective, experiment.retrain)
     if finalists:
         _forget_others(folder, epochs)
-    planned = sum(evaluator.recipe.phases(epochs))
-    for number, candidate in enumerate(finalists, 1):
-        path = folder / f"{candidate.id:05d}.json"
-        if path.exists():
-            continue
+    planned = sum(experiment.recipe.phases(epochs))
+    waiting = [each for each in finalists if not _path(folder, each).exists()]
+    if waiting:
+        loss = loss_of(experiment, out, task.train.inputs)
+        again = replace(experiment.evaluator(loss, task), seed=derive(experiment.seed, "retrain"))
+    for candidate in waiting:
         for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
             (folder / part).mkdir(parents=True, exist_ok=True)
+        number = finalists.index(candidate) + 1
         what = f"number {candidate.id} again, {number} of {len(finalists)}"
         evaluation, trained = again(
             candidate.id, Proposal(candidate.genotype, epochs), watching(what, planned, watch)
         )
         if trained is not None:
             save_candidate(trained, folder, candidate.id)
-        write_evaluation(path, evaluation)
+        write_evaluation(_path(folder, candidate), evaluation)
     retrained = read_retrained(out)
-    choice = chosen(retrained, objective)
+    choice = chosen(retrained, experiment.objective)
     if choice is not None and read_chosen_test_accuracy(out, choice) is None:
         program = unpack(packed_path(folder, choice.id).read_bytes())
-        write_test_accuracy(folder, choice.id, score(program, evaluator.task.test))
+        write_test_accuracy(folder, choice.id, score(program, task.test))
     return tuple(retrained)
 
 
@@ -109,6 +109,10 @@ def _forget_others(folder: Path, epochs: float | None) -> None:
         if read_evaluation(path).epochs != epochs:
             path.unlink()
             (folder / TEST_FILE).unlink(missing_ok=True)
+
+
+def _path(folder: Path, candidate: Evaluation) -> Path:
+    return folder / f"{candidate.id:05d}.json"
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -27,8 +27,8 @@ def retrained(
     """Trains a candidate of a run again, for the `final_epochs` of `experiment` if it has them, or
     all epochs of its recipe, which may differ from the run's.
 
-    The task may have other samples than the run's, such as all after a search on the first of them:
-    the design is all that is taken from the run.
+    It has all training samples of the experiment's task, which may be others than the run's: the
+    design is all that is taken from the run.
 
     Raises:
         ValueError: if the experiment has another space or other compressors than the run, or a task
@@ -39,7 +39,8 @@ def retrained(
     _check_same(experiment, out, *_CANDIDATE)
     _check_task(experiment.task, out, evaluation)
     with one_thread():
-        evaluator = experiment.evaluator(loss_of(experiment, out))
+        task = experiment.task
+        evaluator = experiment.evaluator(loss_of(experiment, out, task.train.inputs), task)
         again, trained = evaluator(
             evaluation.id, Proposal(evaluation.genotype, experiment.final_epochs)
         )

@@ -97,9 +97,7 @@ def run(
         test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
         tensorboard.finish(evaluations, objective)
         epochs = experiment.final_epochs
-        retrained = retrain_best(
-            evaluator, evaluations, objective, experiment.retrain, out, epochs, watch_training
-        )
+        retrained = retrain_best(experiment, evaluations, out, watch_training)
         choice = chosen(retrained, objective) if experiment.retrain else leader
         final = None
         if epochs is not None and choice is not None:

@@ -18,7 +18,7 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
     """Cross-entropy, or distillation if the experiment has a teacher.
 
     A teacher that is to be trained is trained once, and stored in the run directory `out`. It
-    answers `inputs`, the samples that candidates are trained on (None: those of the training split).
+    answers `inputs`, the samples that candidates are trained on (None: those of the search).
 
     Raises:
         ValueError: if the teacher's weights are missing, damaged or of another network.
@@ -30,7 +30,7 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
     recipes = alternatives(experiment.recipe, experiment.space.choices)
     return Distillation(
         model,
-        experiment.task.train.inputs if inputs is None else inputs,
+        experiment.search_task.train.inputs if inputs is None else inputs,
         teacher.alpha,
         teacher.temperature,
         teacher.hints,

@@ -230,3 +230,29 @@ def test_what_cannot_be_final_is_refused(tiny: Make, tmp_path: Path) -> None:
     (tmp_path / "final" / "final.json").write_text("{")
     with pytest.raises(RunDirectoryError, match=r"final.json must hold an evaluation, but is dam"):
         summary(tmp_path)
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_search_on_fewer_samples_trains_its_best_on_all(
+    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught: bool
+) -> None:
+    trained_on = list[int]()
+
+    def recorded(model: nn.Module, task: Task, *given: Any, **named: Any) -> Any:
+        trained_on.append(len(task.train.labels))
+        return fit(model, task, *given, **named)
+
+    def build(example: Tensor, classes: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(16, classes))
+
+    monkeypatch.setattr("nas.evaluation.evaluator.fit", recorded)
+    teacher = Teacher(build=build, epochs=0) if taught else None
+    experiment = tiny(trials=2, retrain=1, final_epochs=4, samples=20, teacher=teacher)
+    assert experiment.describe()["samples"] == 20
+    assert "samples" not in tiny().describe()
+    run(experiment, tmp_path)
+    searched_on, again = trained_on[:-4], trained_on[-4:]
+    assert set(searched_on) == {20}
+    assert again == [60, 60, 90, 90], "both phases of the best, and of the final network"
+    with pytest.raises(ValueError, match="samples must be at least 1, but got 0"):
+        tiny(samples=0)

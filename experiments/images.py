@@ -1,0 +1,103 @@
+"""A search for the most accurate network for images within a budget, trained from scratch."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+from compressors.quantization import Quantization
+from nas.data.load import load_task
+from nas.experiment import Experiment
+from nas.objective import Budget, Objective
+from nas.seeds import generator
+from nas.strategy import StrategyFactory
+from nas.threads import one_thread
+from nas.training.fit import cross_entropy
+from nas.training.recipe_for import recipe_for
+from search_spaces.conv_blocks import ConvBlocks
+from search_spaces.first_networks import first_networks
+from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
+from strategies.names import StrategyName, strategy_class
+from strategies.warm_start import WarmStart
+
+BITS_PER_WEIGHT = 2.7
+"""What a weight of a small network takes in a file, roughly: three bits, coded, and scales."""
+
+
+def images(
+    data: str,
+    size_bytes: int = 6144,
+    flash_bytes: int | None = None,
+    macs: int | None = None,
+    peak_memory_bytes: int | None = None,
+    strategy: StrategyName = "evolution",
+    warm_start: bool = True,
+    trials: int = 60,
+    samples: int | None = 12_000,
+    epochs: int = 6,
+    finetune_epochs: int = 3,
+    fidelity: Literal["full", "halving", "hyperband"] = "halving",
+    seed: int = 0,
+) -> Experiment:
+    """Searches for a convolutional network for images: Fashion-MNIST, CIFAR-10, or yours.
+
+    Args:
+        data: a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive with inputs
+            and labels
+        size_bytes: largest size of the packed file: a number of bytes, or 6kB, or 6KiB
+        flash_bytes: largest size of the program as a device stores it, in bytes
+        macs: largest number of multiply-accumulates for one image
+        peak_memory_bytes: largest peak memory of activations, in bytes
+        strategy: search strategy; tpe and gp need the extra optuna
+        warm_start: whether the search begins with networks as one would make them by hand, as wide
+            as the limits allow
+        trials: number of candidates to train
+        samples: training images of the search; candidates that are trained again get all
+        epochs: training epochs before quantization
+        finetune_epochs: training epochs after it
+        fidelity: full trains all candidates for all epochs; halving (successive halving) and
+            hyperband train many for few epochs and the best of them longer
+        seed: seed of the search and of training; the split of the data is fixed
+    """
+    task = load_task(data, generator(0, "data"))
+    limits = {
+        "size_bytes": size_bytes,
+        "flash_bytes": flash_bytes,
+        "macs": macs,
+        "peak_memory_bytes": peak_memory_bytes,
+    }
+    budget = Budget({name: limit for name, limit in limits.items() if limit is not None})
+    parameters = round(8 * size_bytes / BITS_PER_WEIGHT)
+    experiment = Experiment(
+        space=ConvBlocks(),
+        compressors=(Quantization(weights="lsq"),),
+        task=task,
+        samples=samples,
+        recipe=recipe_for(parameters, task, epochs=epochs, finetune_epochs=finetune_epochs),
+        objective=Objective(maximize=("accuracy",), minimize=("size_bytes",), budget=budget),
+        strategy=strategy_class(strategy),
+        trials=trials,
+        seed=seed,
+    )
+    first = _first(experiment) if warm_start else experiment.strategy
+    return replace(experiment, strategy=_at_fidelity(fidelity, first, epochs + finetune_epochs))
+
+
+@one_thread()
+def _first(experiment: Experiment) -> StrategyFactory:
+    """The strategy of the experiment, begun with networks as made by hand."""
+    facts = experiment.evaluator(cross_entropy).facts
+    genotypes = first_networks(experiment.space.choices, facts)
+    return partial(WarmStart, strategy=experiment.strategy, genotypes=genotypes)
+
+
+def _at_fidelity(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:
+    if fidelity == "full":
+        return strategy
+    kind = Hyperband if fidelity == "hyperband" else SuccessiveHalving
+    return partial(kind, strategy=strategy, epochs=epochs)
+
+
+if __name__ == "__main__":
+    from nas.cli.main import run_script
+
+    run_script(images)
