@@ -69,6 +69,7 @@ def retrain_best(
     Candidates that were trained again before are not trained a third time. Returns all that were.
     """
     # Here, because summaries of a run need no torch.
+    from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
     from nas.program import score
     from nas.runs.resume import save_candidate
@@ -80,7 +81,7 @@ def retrain_best(
             continue
         for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        evaluation, trained = again(candidate.id, Proposal(candidate.genotype))
+        evaluation, trained = again(candidate.id, Proposal(candidate.genotype), prediction=ANY_SIZE)
         if trained is not None:
             save_candidate(trained, folder, candidate.id)
         content = json.dumps(evaluation_to_json(evaluation), indent=2)

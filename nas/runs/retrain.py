@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import nn
 
+from nas.evaluation.coded_size import ANY_SIZE
 from nas.evaluation.measuring import TrainedCandidate
 from nas.experiment import Experiment
 from nas.objective import Evaluation
@@ -31,7 +32,8 @@ def retrained(
     _check_same_candidates(experiment, out)
     with one_thread():
         evaluator = experiment.evaluator(loss_of(experiment, out))
-        again, trained = evaluator(evaluation.id, Proposal(evaluation.genotype))
+        proposal = Proposal(evaluation.genotype)
+        again, trained = evaluator(evaluation.id, proposal, prediction=ANY_SIZE)
     if trained is None:
         raise RuntimeError(
             f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}"
