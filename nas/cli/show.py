@@ -47,6 +47,9 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # As Text, because rich would take names in brackets for markup.
     console.print(Text(f"{out}: {counts}"))
+    if "size_prediction" in found:
+        files, error = found["size_prediction"]["files"], found["size_prediction"]["error"]
+        console.print(f"sizes of {files} files were predicted with an error of {error:.1%}")
     if found["pareto"]:
         console.print(_pareto_table(found["pareto"], objective_of(read_journal(out)[0])))
     best = found["best"]
@@ -60,6 +63,13 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         console.print(Text(f"nothing meets the budget; nearest: number {nearest['id']}, {metrics}"))
     if "test_accuracy" in found:
         console.print(f"test accuracy of the best: {found['test_accuracy']:.4f}")
+    _print_trained_again(found, console)
+    if layers:
+        console.print(_sensitivity_table(layers))
+
+
+def _print_trained_again(found: Mapping[str, Any], console: Console) -> None:
+    """Prints what a run trained after its search."""
     if "retrained" in found:
         console.print(_retrained_table(found["retrained"], found["chosen"]))
     if "chosen_test_accuracy" in found:
@@ -67,8 +77,6 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         console.print(f"test accuracy of number {found['chosen']}, trained again: {tested:.4f}")
     if "final" in found:
         console.print(Text(_final_text(found["final"])))
-    if layers:
-        console.print(_sensitivity_table(layers))
 
 
 def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective) -> Table:

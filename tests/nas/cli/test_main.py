@@ -57,7 +57,14 @@ def test_run_and_show_and_the_script_agree(
 
     main(["show", str(tmp_path / "a"), "--json"])
     shown = json.loads(capsys.readouterr().out)
-    assert set(shown) == {"best", "pareto", "hypervolume", "counts", "test_accuracy"}
+    assert set(shown) == {
+        "best",
+        "pareto",
+        "hypervolume",
+        "counts",
+        "size_prediction",
+        "test_accuracy",
+    }
     assert set(shown["best"]) == {"id", "design", "status", "metrics"}
     assert shown["best"]["status"] == "OK"
     assert 0.0 <= shown["best"]["metrics"]["accuracy"] <= 1.0
