@@ -31,6 +31,7 @@ def digits(
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
+    flash_bytes: int | None = None,
     params: int | None = None,
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
@@ -54,6 +55,7 @@ def digits(
         space: convolutional stages, or multilayer perceptrons
         trials: number of candidates to train
         size_bytes: largest size of the packed file, in bytes
+        flash_bytes: largest size on a device, which stores weights without coding, in bytes
         params: largest number of trainable parameters
         macs: largest number of multiply-accumulates for one image
         peak_memory_bytes: largest peak memory of activations, in bytes
@@ -75,6 +77,7 @@ def digits(
     """
     limits = {
         "size_bytes": size_bytes,
+        "flash_bytes": flash_bytes,
         "params": params,
         "macs": macs,
         "peak_memory_bytes": peak_memory_bytes,

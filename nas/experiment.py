@@ -12,7 +12,7 @@ from torch import nn
 
 from nas.compress import Compressor
 from nas.data import Task
-from nas.evaluation.counting import weights_known
+from nas.evaluation.counting import SizeRule, size_rule
 from nas.evaluation.evaluator import Evaluator
 from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
@@ -125,11 +125,11 @@ class Experiment:
         """The header of a run, as JSON: all that determines its results. `trials` and `patience`
         are left out, because they only end a search, and what comes after it.
         """
-        known = weights_known(self.space, self.recipe, self.narrowing)
+        rule = size_rule(self.space, self.recipe, self.narrowing, self.objective.budget)
         narrowing = [_describe(compressor) for compressor in self.narrowing]
         return {
-            # Runs of trained networks had budgets of uncoded bytes at first.
-            **({"size_bytes": "packed"} if known else {}),
+            # Runs had budgets of uncoded bytes at first.
+            **({} if rule is SizeRule.BOUND else {"size_bytes": rule.value}),
             "space": {**_describe(self.space), "choices": self.space.choices.digest},
             **({"narrowing": narrowing} if narrowing else {}),
             "compressors": [_describe(compressor) for compressor in self.compressors],

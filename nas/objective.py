@@ -9,6 +9,7 @@ from typing import Any, Self
 import moocore
 import numpy as np
 
+from nas.file_length import FileLength
 from nas.soft_target import SoftTarget
 from nas.space import Genotype
 
@@ -56,7 +57,8 @@ class Evaluation:
     says why the status is not OK. `metrics` are by name: costs, and accuracies if the status is OK.
     `seconds` is how long the evaluation took. `epochs` is the fidelity that the strategy asked for
     (None: the recipe's). `history` is the learning curve. A STOPPED candidate has costs and a
-    history, but no accuracy, because it was not packed.
+    history, but no accuracy, because it was not packed. `file_length` is that of the packed file and of
+    its prediction, where there was one.
 
     Raises:
         ValueError: if a metric is not a finite number.
@@ -71,6 +73,7 @@ class Evaluation:
     seconds: float
     epochs: float | None = None
     history: tuple[Epoch, ...] = ()
+    file_length: FileLength | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.metrics.items():

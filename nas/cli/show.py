@@ -47,6 +47,9 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # As Text, because rich would take names in brackets for markup.
     console.print(Text(f"{out}: {counts}"))
+    if "size_prediction" in found:
+        files, error = found["size_prediction"]["files"], found["size_prediction"]["error"]
+        console.print(f"sizes of {files} files were predicted with an error of {error:.1%}")
     if found["pareto"]:
         console.print(_pareto_table(found["pareto"], objective_of(read_journal(out)[0])))
     best = found["best"]

@@ -1,13 +1,16 @@
 """What a candidate costs before it is trained."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from torch import nn
 
 from nas.compress import Compressor
 from nas.data import Task
+from nas.evaluation.coded_size import Parts, SizePrediction, expected_parts
 from nas.lowering import lower_all_channels
 from nas.measure import Device, costs
+from nas.objective import Budget
 from nas.packed import pack
 from nas.program import Program
 from nas.program.dead_channels import without_dead_channels
@@ -22,6 +25,25 @@ def weights_known(space: SearchSpace, recipe: Recipe, narrowing: Sequence[Compre
     """
     comes_trained = isinstance(space, TrainedSpace) and space.comes_trained
     return comes_trained and (recipe.epochs == 0 or len(narrowing) > 0)
+
+
+class SizeRule(StrEnum):
+    """What `size_bytes` is before a candidate is trained: the length of its file as it is, of networks
+    that come trained; a prediction of it, of others whose size is limited; or an upper bound.
+    """
+
+    PACKED = "packed"
+    PREDICTED = "predicted"
+    BOUND = "bound"
+
+
+def size_rule(
+    space: SearchSpace, recipe: Recipe, narrowing: Sequence[Compressor], budget: Budget
+) -> SizeRule:
+    """The rule for candidates of a space."""
+    if weights_known(space, recipe, narrowing):
+        return SizeRule.PACKED
+    return SizeRule.PREDICTED if "size_bytes" in budget.limits else SizeRule.BOUND
 
 
 def count(model: nn.Module, task: Task, device: Device | None) -> dict[str, float]:
@@ -46,6 +68,20 @@ def count_packed(model: nn.Module, task: Task, device: Device | None) -> dict[st
         **costs(model, program, device),
         "size_bytes": float(len(pack(without_dead_channels(program)))),
     }
+
+
+def count_predicted(
+    model: nn.Module, task: Task, device: Device | None, prediction: SizePrediction
+) -> tuple[dict[str, float], Parts]:
+    """The costs of a compressed network that is not trained yet, with the predicted `size_bytes`, and
+    the parts of its file that this was predicted from.
+
+    Raises:
+        ValueError: as `count` does.
+    """
+    program = _program(model, task)
+    parts = expected_parts(program)
+    return {**costs(model, program, device), "size_bytes": prediction.predict(parts)}, parts
 
 
 def _program(model: nn.Module, task: Task) -> Program:

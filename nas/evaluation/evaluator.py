@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
-from nas.evaluation.counting import count, count_packed, weights_known
+from nas.evaluation.coded_size import Parts, SizePrediction, compare
+from nas.evaluation.counting import SizeRule, count, count_packed, count_predicted, size_rule
 from nas.evaluation.matching import compress_and_match
 from nas.evaluation.measuring import TrainedCandidate, measure
-from nas.evaluation.repair import REPAIR_EPOCHS, REPAIR_LR, repair
+from nas.evaluation.repair import REPAIR_EPOCHS, REPAIR_LR, REPAIRABLE, file_of, repair
+from nas.file_length import FileLength
 from nas.lowering import lower_all_channels
 from nas.measure import Device, MeasuringDevice
 from nas.objective import Budget, Curve, Epoch, Evaluation, Status
@@ -31,6 +33,7 @@ from nas.training.recipe_choices import chosen_recipe
 from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
+UNLEARNT = SizePrediction()
 
 Fit = Callable[..., tuple[Epoch, ...]]
 
@@ -43,11 +46,11 @@ class Evaluator:
     `space` builds networks, `narrowing` is applied to them, and `compressors` between the two
     phases of training, each in its order. Networks are trained with `loss` on the training split of
     `task`, as `recipe` says, with the settings that their designs choose at the site "recipe", and
-    scored on its validation split. A candidate whose costs exceed `budget` is not trained: its
-    `size_bytes` is an upper bound then, or, if networks come trained (`weights_known`), that of the
-    file that it gives before it is trained further, and a file that training makes too long is
-    repaired. `device` gives the latency (None: latency is not measured). `seed` is the seed of the
-    run, from which that of each candidate is derived.
+    scored on its validation split. A candidate whose costs exceed `budget` is not trained: `SizeRule`
+    says what its `size_bytes` is then, and one that is predicted may exceed its limit by the error.
+    A file that is too long once it is trained is repaired, a predicted one if it has at most
+    `REPAIRABLE` times the limit. `device` gives the latency (None: latency is not measured). `seed` is
+    the seed of the run, from which that of each candidate is derived.
     """
 
     space: SearchSpace
@@ -61,14 +64,18 @@ class Evaluator:
     narrowing: Sequence[Compressor] = ()
 
     def __call__(
-        self, id: int, proposal: Proposal, stop: Stop = never
+        self,
+        id: int,
+        proposal: Proposal,
+        stop: Stop = never,
+        prediction: SizePrediction = UNLEARNT,
     ) -> tuple[Evaluation, TrainedCandidate | None]:
         """The evaluation, and the trained candidate if its status is OK.
 
-        `stop` sees the epochs before and after compression as one curve. A network that comes
-        trained can be proposed for 0 epochs: its channels are matched with those in floats. An
-        exception that a candidate raises makes it FAILED with that reason, so that one bad candidate
-        cannot end a search.
+        `stop` sees the epochs before and after compression as one curve. `prediction` predicts
+        `size_bytes`, where `SizeRule` says so. A network that comes trained can be proposed for 0
+        epochs: its channels are matched with those in floats. An exception that a candidate raises
+        makes it FAILED with that reason, so that one bad candidate cannot end a search.
         """
         start = time.perf_counter()
         genotype = self.space.choices.canonical(proposal.genotype)
@@ -76,13 +83,14 @@ class Evaluator:
         metrics: Mapping[str, float] = {}
         history: tuple[Epoch, ...] = ()
         trained, status, reason = None, Status.OK, ""
+        length: FileLength | None = None
         try:
             with seeded(candidate_seed(self.seed, genotype)):
                 images = self._calibration if self._known else self.task.example
                 make = compress_and_match if proposal.epochs == 0 else compress
                 built, compressed = self._build(design, images, make)
-                metrics = self._count(compressed, self.device)
-                if reason := self.budget.broken(metrics):
+                metrics, parts = self._count(compressed, self.device, prediction)
+                if reason := self._refusal(metrics, prediction):
                     status = Status.OVER_BUDGET
                 else:
                     before, after = self.recipe.phases(proposal.epochs)
@@ -98,7 +106,10 @@ class Evaluator:
                         history = self._finetune(fit_by_recipe, recipe, model, after, stop)
                     else:
                         model, history = self.train(built, design, genotype, proposal.epochs, stop)
-                    if self._known and len(history) == planned:
+                    if self._predicts and len(history) == planned:
+                        packed = file_of(model, self._calibration)
+                        length = compare(metrics["size_bytes"], parts, packed)
+                    if self._may_be_repaired(length) and len(history) == planned:
                         model, design, more = self._repaired(model, design, genotype, after)
                         history += more
                     if len(history) < planned:
@@ -107,7 +118,7 @@ class Evaluator:
                     else:
                         trained, measured = self.measure(model, metrics)
                         if over := self.budget.broken(measured):
-                            # Only the file of a network that came trained can become longer.
+                            # Only a file can be longer than it was counted.
                             trained, status, reason = (
                                 None,
                                 Status.OVER_BUDGET,
@@ -127,12 +138,34 @@ class Evaluator:
             seconds=time.perf_counter() - start,
             epochs=proposal.epochs,
             history=history,
+            file_length=length,
         )
         return evaluation, trained
 
     @property
+    def _rule(self) -> SizeRule:
+        return size_rule(self.space, self.recipe, self.narrowing, self.budget)
+
+    @property
     def _known(self) -> bool:
-        return weights_known(self.space, self.recipe, self.narrowing)
+        return self._rule is SizeRule.PACKED
+
+    @property
+    def _predicts(self) -> bool:
+        return self._rule is SizeRule.PREDICTED
+
+    @property
+    def _longest(self) -> float:
+        return self.budget.limits.get("size_bytes", math.inf)
+
+    def _refusal(self, metrics: Mapping[str, float], prediction: SizePrediction) -> str:
+        """Why a candidate of these costs is not trained; empty if it is."""
+        if self._predicts:
+            return prediction.broken(self.budget, metrics)
+        return self.budget.broken(metrics)
+
+    def _may_be_repaired(self, length: FileLength | None) -> bool:
+        return self._known if length is None else length.found <= REPAIRABLE * self._longest
 
     def _build(
         self, design: Design, calibration: Tensor, make: Callable[..., nn.Module] = compress
@@ -142,8 +175,12 @@ class Evaluator:
         narrow = compress(built, design, self.narrowing, calibration) if self.narrowing else built
         return narrow, make(narrow, design, self.compressors, calibration)
 
-    def _count(self, compressed: nn.Module, device: Device | None) -> dict[str, float]:
-        return (count_packed if self._known else count)(compressed, self.task, device)
+    def _count(
+        self, compressed: nn.Module, device: Device | None, prediction: SizePrediction
+    ) -> tuple[dict[str, float], Parts]:
+        if self._predicts:
+            return count_predicted(compressed, self.task, device, prediction)
+        return (count_packed if self._known else count)(compressed, self.task, device), {}
 
     def train(
         self,
@@ -198,7 +235,7 @@ class Evaluator:
             self.space.choices,
             self.compressors,
             self._calibration,
-            self.budget.limits.get("size_bytes", math.inf),
+            self._longest,
             recover,
         )
 
@@ -217,8 +254,8 @@ class Evaluator:
     def _calibration(self) -> Tensor:
         return self.task.train.inputs[:CALIBRATION_SAMPLES]
 
-    def facts(self, genotype: Genotype) -> Facts:
-        """The costs of a candidate before training.
+    def facts(self, genotype: Genotype, prediction: SizePrediction = UNLEARNT) -> Facts:
+        """The costs of a candidate before training; the excess is that of a predicted size as it is.
 
         The latency is left out if the device measures it: facts must be the same each time.
         """
@@ -229,7 +266,7 @@ class Evaluator:
                 # One sample, because calibrating on all takes longer than all else, and changes no
                 # more than some bytes of scales and biases.
                 _, compressed = self._build(design, self.task.example)
-                counted = self._count(compressed, device)
+                counted, _ = self._count(compressed, device, prediction)
         except Exception:  # if the candidate is proposed, its evaluation gives the reason
             return Facts({}, math.inf)
         limits = {name: most for name, most in self.budget.limits.items() if name in counted}

@@ -14,6 +14,8 @@ from nas.packed import pack
 from nas.space import Choices, Design, present_name
 
 REPAIRS = 4
+REPAIRABLE = 1.1
+"""The length of a file, relative to its limit, up to which it is repaired where it was predicted."""
 REPAIR_EPOCHS, REPAIR_LR = 1, 0.25
 """The epochs after bits were lowered, at this learning rate relative to that of fine-tuning."""
 

@@ -73,10 +73,10 @@ def _plain_bytes(layer: Layer, signature: Signature) -> int:
     total = fixed + len(write_multipliers(layer.scaling)) + 4 * len(layer.biases)
     if weights.zero_points is not None:
         total += 2 + bits.packed_bytes(len(weights.zero_points), weights.bits)
-    return total + _plain_weights(weights)
+    return total + plain_weight_bytes(weights)
 
 
-def _plain_weights(weights: IntegerWeights) -> int:
+def plain_weight_bytes(weights: IntegerWeights) -> int:
     """Plain weights without those that a mask removes, or indices and their codebook: the shorter of
     the two.
     """

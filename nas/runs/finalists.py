@@ -69,6 +69,7 @@ def retrain_best(
     epochs: those are forgotten. Returns all that were trained again.
     """
     # Here, because summaries of a run need no torch.
+    from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
     from nas.program import score
     from nas.runs.resume import save_candidate
@@ -90,7 +91,10 @@ def retrain_best(
         number = finalists.index(candidate) + 1
         what = f"number {candidate.id} again, {number} of {len(finalists)}"
         evaluation, trained = again(
-            candidate.id, Proposal(candidate.genotype, epochs), watching(what, planned, watch)
+            candidate.id,
+            Proposal(candidate.genotype, epochs),
+            watching(what, planned, watch),
+            ANY_SIZE,
         )
         if trained is not None:
             save_candidate(trained, folder, candidate.id)

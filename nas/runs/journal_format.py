@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nas.file_length import FileLength
 from nas.objective import Epoch, Evaluation, Objective, Status
 from nas.runs.directory import RunDirectoryError
 from nas.space import RENAMED_KINDS, present_name
@@ -58,7 +59,10 @@ def _renamed(part: dict[str, Any]) -> dict[str, Any]:
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as JSON."""
     design = {name: _option_to_json(option) for name, option in evaluation.design.items()}
-    return asdict(evaluation) | {"design": design, "metrics": dict(evaluation.metrics)}
+    content = asdict(evaluation) | {"design": design, "metrics": dict(evaluation.metrics)}
+    if evaluation.file_length is None:  # as journals of before
+        del content["file_length"]
+    return content
 
 
 def _option_to_json(option: Hashable) -> Any:
@@ -72,12 +76,14 @@ def evaluation_from_json(content: Mapping[str, Any]) -> Evaluation:
     """The inverse of `evaluation_to_json`, but for options that JSON lacks, with the present names
     of kinds.
     """
+    length = content.get("file_length")
     typed = {
         "genotype": tuple(content["genotype"]),
         "design": {present_name(name): option for name, option in content["design"].items()},
         "status": Status(content["status"]),
         "metrics": dict(content["metrics"]),
         "history": tuple(Epoch(**epoch) for epoch in content["history"]),
+        "file_length": None if length is None else FileLength(**length),
     }
     return Evaluation(**{**content, **typed})
 

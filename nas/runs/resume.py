@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from nas import durable
+from nas.evaluation.coded_size import learnt
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.measuring import TrainedCandidate
 from nas.objective import Evaluation
@@ -67,7 +68,7 @@ class ResumableEvaluations:
         # Only what is known whatever the order in which a window finishes.
         known = self._journal.evaluations[: max(0, id + 1 - self._window)]
         stop = _stop_of(self._stop, proposal, known)
-        evaluation, trained = self._evaluator(id, proposal, stop)
+        evaluation, trained = self._evaluator(id, proposal, stop, learnt(known))
         if trained is not None:
             save_candidate(trained, self._out, id)  # before the line in the journal that implies it
         self._journal.append(evaluation)

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from nas.data import Task
+from nas.evaluation.coded_size import ANY_SIZE
 from nas.evaluation.measuring import TrainedCandidate
 from nas.experiment import Experiment
 from nas.objective import Evaluation
@@ -41,9 +42,8 @@ def retrained(
     with one_thread():
         task = experiment.task
         evaluator = experiment.evaluator(loss_of(experiment, out, task.train.inputs), task)
-        again, trained = evaluator(
-            evaluation.id, Proposal(evaluation.genotype, experiment.final_epochs)
-        )
+        proposal = Proposal(evaluation.genotype, experiment.final_epochs)
+        again, trained = evaluator(evaluation.id, proposal, prediction=ANY_SIZE)
     if trained is None:
         raise RuntimeError(
             f"candidate {evaluation.id} must train again, but is {again.status}: {again.reason}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.evaluation.coded_size import ANY_SIZE, learnt
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.kinds import check_kinds
 from nas.experiment import Experiment
@@ -87,7 +88,8 @@ def run(
             experiment.trials,
             experiment.window,
             experiment.patience,
-            evaluator.facts,
+            # What strategies know of sizes follows from what they were told.
+            lambda genotype: evaluator.facts(genotype, learnt(evaluations)),
         ):
             evaluations.append(evaluation)
             tensorboard.add(evaluations, objective, strategy)
@@ -116,7 +118,8 @@ def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float
     try:
         program = unpack(packed_path(out, leader.id).read_bytes())
     except (FileNotFoundError, ArtifactError):
-        _, trained = evaluator(leader.id, Proposal(leader.genotype, leader.epochs))
+        proposal = Proposal(leader.genotype, leader.epochs)
+        _, trained = evaluator(leader.id, proposal, prediction=ANY_SIZE)
         if trained is None:
             raise RuntimeError(
                 f"candidate {leader.id} must train as it did before, but now it fails"

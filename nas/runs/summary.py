@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.file_length import rms_error
 from nas.objective import (
     Evaluation,
     Objective,
@@ -41,6 +42,8 @@ def summary(out: Path) -> dict[str, Any]:
     `search_accuracy`, and status and metrics of the second training. `chosen` is then the best by
     that (None: none met the budget), and `chosen_test_accuracy` its test accuracy. `final` is there
     if there is a final network: its `reason` and `epochs` too, and metrics with `test_accuracy`.
+    `size_prediction` is there if sizes were predicted: for how many `files`, and the `error`, the
+    root mean square of the logarithms of length over prediction.
 
     Raises:
         RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective does not
@@ -90,6 +93,8 @@ def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[
         "hypervolume": hypervolume(evaluations, objective),
         "counts": {status.value: counts[status] for status in Status},
     }
+    if lengths := [each.file_length for each in evaluations if each.file_length is not None]:
+        found["size_prediction"] = {"files": len(lengths), "error": rms_error(lengths)}
     if leader is None:
         nearest = nearest_to_budget(evaluations, objective)
         if nearest is not None:

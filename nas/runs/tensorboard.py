@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from nas.file_length import rms_error
 from nas.objective import Evaluation, Objective, Status, best, hypervolume, pareto_front
 from nas.space import Choices
 from nas.strategy import Reporting, Strategy
@@ -111,6 +112,9 @@ class TensorBoardLog:
                 writer.add_scalar(f"best/{name}", value, self._trials)
             name = objective.maximize[0] if objective.maximize else objective.minimize[0]
             writer.add_scalar(f"best_by_second/{name}", leader.metrics[name], round(self._seconds))
+        lengths = [each.file_length for each in evaluations if each.file_length is not None]
+        if lengths:
+            writer.add_scalar("search/size_error", rms_error(lengths), self._trials)
         writer.add_scalar("search/hypervolume", hypervolume(evaluations, objective), self._trials)
 
     def _add_trial(self, evaluation: Evaluation) -> None:
