@@ -123,7 +123,8 @@ class SizePrediction:
         over = budget.broken(least)
         if "size_bytes" not in over:
             return over
-        return f"{budget.broken(costs)} as predicted with an error of {self.error:.1%}"
+        error = f"size_bytes is predicted, with an error of {self.error:.1%}"
+        return f"{budget.broken(costs)} ({error})"
 
 
 ANY_SIZE = SizePrediction(error=math.inf)
