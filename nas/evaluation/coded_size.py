@@ -60,11 +60,12 @@ def expected_parts(program: Program) -> Parts:
     layers = [each for each in program.operations if isinstance(each, Layer)]
     biases = sum(len(layer.biases) for layer in layers)
     rest = flash_bytes(program) - biases * (32 - BIAS_BITS) / 8
-    parts = Counter[str]()
+    parts: dict[str, float] = {}
     for layer in layers:
         plain, bits = plain_weight_bytes(layer.weights), layer.weights.bits
         rest -= plain
-        parts[str(bits)] += coded_share(bits, layer.weights.size) * plain
+        coded = coded_share(bits, layer.weights.size) * plain
+        parts[str(bits)] = parts.get(str(bits), 0.0) + coded
     return {**parts, REST: rest}
 
 

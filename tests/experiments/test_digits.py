@@ -40,9 +40,12 @@ def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(
 
 
 def test_every_budget_reaches_the_objective() -> None:
-    limited = digits(size_bytes=4096, params=5000, macs=100000, peak_memory_bytes=2048)
+    limited = digits(
+        size_bytes=4096, flash_bytes=5120, params=5000, macs=100000, peak_memory_bytes=2048
+    )
     assert limited.objective.budget.limits == {
         "size_bytes": 4096,
+        "flash_bytes": 5120,
         "params": 5000,
         "macs": 100000,
         "peak_memory_bytes": 2048,
