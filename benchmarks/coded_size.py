@@ -2,8 +2,8 @@
 
 `python -m benchmarks.coded_size` trains random designs on the handwritten digits, and prints what coding leaves of plain weights,
 by their bits and their number in a layer, the bits of biases, and the errors of predictions: of those that have learnt nothing, and
-of those that know the files before. `--runs FOLDER …` trains nothing, and prints for each run directory what share of the budget the
-best and the median candidate use, and how many were refused.
+of those that know the files before. `--runs FOLDER …` trains nothing, and prints for each run directory what share of the budget
+the best and the median candidate use, and how many were refused.
 """
 
 import argparse
