@@ -45,6 +45,7 @@ def train_final(
     A final network of the same candidate and epochs that the run directory `out` holds is not
     trained again; another one is replaced.
     """
+    from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
     from nas.program import score
     from nas.runs.resume import save_candidate
@@ -67,7 +68,7 @@ def train_final(
     what = f"number {choice.id} on training and validation samples"
     planned = sum(experiment.recipe.phases(epochs))
     evaluation, trained = evaluator(
-        choice.id, Proposal(choice.genotype, epochs), watching(what, planned, watch)
+        choice.id, Proposal(choice.genotype, epochs), watching(what, planned, watch), ANY_SIZE
     )
     metrics = {
         name: value for name, value in evaluation.metrics.items() if not name.startswith("accuracy")
