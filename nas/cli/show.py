@@ -44,12 +44,8 @@ def print_json(out: Path, layers: LayerSensitivities | None = None) -> None:
 def print_summary(out: Path, console: Console, layers: LayerSensitivities | None = None) -> None:
     """Prints the summary as text and tables, with the sensitivities of `layers` if given."""
     found = summary(out)
-    counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # As Text, because rich would take names in brackets for markup.
-    console.print(Text(f"{out}: {counts}"))
-    if "size_prediction" in found:
-        files, error = found["size_prediction"]["files"], found["size_prediction"]["error"]
-        console.print(f"sizes of {files} files were predicted with an error of {error:.1%}")
+    console.print(Text(_counts_text(out, found)))
     if found["pareto"]:
         console.print(_pareto_table(found["pareto"], objective_of(read_journal(out)[0])))
     best = found["best"]
@@ -72,6 +68,16 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         console.print(Text(_final_text(found["final"])))
     if layers:
         console.print(_sensitivity_table(layers))
+
+
+def _counts_text(out: Path, found: Mapping[str, Any]) -> str:
+    """How many candidates ended how, and how well the sizes of their files were predicted."""
+    counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
+    text = f"{out}: {counts}"
+    if "size_prediction" in found:
+        files, error = found["size_prediction"]["files"], found["size_prediction"]["error"]
+        text += f"\nsizes of {files} files were predicted with an error of {error:.1%}"
+    return text
 
 
 def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective) -> Table:
