@@ -34,6 +34,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.compress --data $(DATA)
 	$(BIN)/python -m benchmarks.baselines --data $(DATA)
 	$(BIN)/python -m benchmarks.coding --data $(DATA)
+	$(BIN)/python -m benchmarks.coded_size
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quantized_step.py

@@ -124,6 +124,7 @@ def print_run(out: Path) -> None:
         f"{over}",
         "" if leader is None else f"{leader.metrics['size_bytes'] / limit:.0%}",
         f"{median(shares):.0%}",
+        f"{max(shares):.0%}",
         "" if leader is None else f"{leader.metrics['accuracy']:.4f}",
         f"{rms_error(lengths):.1%}" if lengths else "",
     )
@@ -139,9 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.runs:
         print(
-            "| run | trained | refused | over when trained | best uses | median uses | accuracy | error |"
+            "| run | trained | refused | over when trained | best uses | median uses | longest uses | accuracy | error |"
         )
-        print("|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|")
         for out in given.runs:
             print_run(out)
         return
