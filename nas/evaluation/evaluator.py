@@ -5,32 +5,29 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
+from nas.evaluation.candidate_training import CandidateTraining
 from nas.evaluation.coded_size import Parts, SizePrediction, compare
 from nas.evaluation.counting import SizeRule, count, count_packed, count_predicted, size_rule
 from nas.evaluation.matching import compress_and_match
 from nas.evaluation.measuring import TrainedCandidate, measure
-from nas.evaluation.repair import REPAIR_EPOCHS, REPAIR_LR, REPAIRABLE, file_of, repair
+from nas.evaluation.repair import REPAIRABLE, file_of
 from nas.file_length import FileLength
 from nas.lowering import lower_all_channels
 from nas.measure import Device, MeasuringDevice
-from nas.objective import Budget, Curve, Epoch, Evaluation, Status
+from nas.objective import Budget, Epoch, Evaluation, Status
 from nas.program import Program
 from nas.seeds import candidate_seed, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
-from nas.training.fit import Loss, Stop, fit, never
-from nas.training.rate import with_rate_penalty
+from nas.training.fit import Loss, Stop, never
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import chosen_recipe
-from nas.training.slimming import with_gain_penalty
 
 CALIBRATION_SAMPLES = 256
 UNLEARNT = SizePrediction()
@@ -99,18 +96,17 @@ class Evaluator:
                         raise ValueError(
                             "a candidate must be trained for at least 1 epoch, but got 0"
                         )
+                    training = self.training(design, genotype)
                     if self._known and before == 0:
-                        model = compressed
-                        recipe = chosen_recipe(self.recipe, design)
-                        fit_by_recipe = self._fitting(genotype, recipe)
-                        history = self._finetune(fit_by_recipe, recipe, model, after, stop)
+                        model, history = compressed, training.finetune(compressed, after, stop)
                     else:
-                        model, history = self.train(built, design, genotype, proposal.epochs, stop)
+                        model, history = training.both_phases(built, proposal.epochs, stop)
                     if self._predicts and len(history) == planned:
                         packed = file_of(model, self._calibration)
                         length = compare(metrics["size_bytes"], parts, packed)
                     if self._may_be_repaired(length) and len(history) == planned:
-                        model, design, more = self._repaired(model, design, genotype, after)
+                        choices, longest = self.space.choices, self._longest
+                        model, design, more = training.repaired(model, choices, longest, after)
                         history += more
                     if len(history) < planned:
                         status = Status.STOPPED
@@ -182,67 +178,17 @@ class Evaluator:
             return count_predicted(compressed, self.task, device, prediction)
         return (count_packed if self._known else count)(compressed, self.task, device), {}
 
-    def train(
-        self,
-        model: nn.Module,
-        design: Design,
-        genotype: Genotype,
-        epochs: float | None,
-        stop: Stop = never,
-    ) -> tuple[nn.Module, tuple[Epoch, ...]]:
-        """Fits the network, compresses it and fits it again, until `stop` gives it up.
-
-        The samples are shuffled by a generator of the candidate's own seed.
-        """
-        recipe = chosen_recipe(self.recipe, design)
-        before, after = recipe.phases(epochs)
-        fit_by_recipe = self._fitting(genotype, recipe)
-        penalized = with_gain_penalty(self.loss, model, recipe.gain_penalty)
-        history = fit_by_recipe(model, epochs=before, lr=recipe.lr, loss=penalized, stop=stop)
-        if len(history) < before:
-            return model, history
-
-        def stop_finetuning(finetuned: Curve) -> bool:
-            return stop((*history, *finetuned))
-
-        if before == 0 and recipe.epochs > 0:
-            # So few epochs that all are quantized: they train from scratch, not on.
-            recipe = replace(recipe, finetune_lr=recipe.lr)
-        model = compress(model, design, self.compressors, self._calibration)
-        return model, history + self._finetune(fit_by_recipe, recipe, model, after, stop_finetuning)
-
-    def _finetune(
-        self, fit_by_recipe: Fit, recipe: Recipe, model: nn.Module, epochs: int, stop: Stop
-    ) -> tuple[Epoch, ...]:
-        """Fits a compressed network in place."""
-        rated = with_rate_penalty(self.loss, model, recipe.rate_penalty)
-        return fit_by_recipe(model, epochs=epochs, lr=recipe.finetune_lr, loss=rated, stop=stop)
-
-    def _repaired(
-        self, model: nn.Module, design: Design, genotype: Genotype, epochs: int
-    ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
-        """The network with fewer bits if its file became too long in `epochs` of fine-tuning."""
-        recipe = chosen_recipe(self.recipe, design)
-        fit_by_recipe, lr = self._fitting(genotype, recipe), REPAIR_LR * recipe.finetune_lr
-
-        def recover(short: nn.Module) -> tuple[Epoch, ...]:
-            fewer = min(epochs, REPAIR_EPOCHS)
-            return fit_by_recipe(short, epochs=fewer, lr=lr, loss=self.loss)
-
-        return repair(
-            model,
-            design,
-            self.space.choices,
-            self.compressors,
-            self._calibration,
-            self._longest,
-            recover,
+    def training(self, design: Design, genotype: Genotype) -> CandidateTraining:
+        """How a candidate is trained, with the settings of the recipe that its design chooses."""
+        return CandidateTraining(
+            design=design,
+            recipe=chosen_recipe(self.recipe, design),
+            task=self.task,
+            loss=self.loss,
+            compressors=self.compressors,
+            calibration=self._calibration,
+            seed=candidate_seed(self.seed, genotype),
         )
-
-    def _fitting(self, genotype: Genotype, recipe: Recipe) -> Fit:
-        """`fit` by a recipe, with samples shuffled by the candidate's own seed."""
-        shuffle = torch.Generator().manual_seed(candidate_seed(self.seed, genotype))
-        return partial(fit, task=self.task, recipe=recipe, generator=shuffle)
 
     def measure(
         self, model: nn.Module, counted: Mapping[str, float]

@@ -105,7 +105,7 @@ def test_without_json_there_is_a_table_with_bars(
         ("--strategy evolution --queries 5 --limit magic=3", "a numerical column 'magic'"),
         (
             "--strategy evolution --queries 5 --option popul=3",
-            "one of ('population', 'sample'), but got 'popul'",
+            "one of ('population', 'sample', 'balanced'), but got 'popul'",
         ),
         (
             "--strategy evolution --queries 5 --option population=many",

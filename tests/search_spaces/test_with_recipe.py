@@ -76,7 +76,8 @@ def test_export_trains_a_candidate_again_by_its_own_recipe(
     for evaluation in evaluations:
         again = export(tmp_path, str(evaluation.id), "packed", tmp_path / "a.nas", experiment)
         assert untimed(again).history == evaluation.history
-        assert again.metrics == evaluation.metrics
+        assert again.metrics.keys() - evaluation.metrics.keys() == {"test_accuracy"}
+        assert again.metrics.items() >= evaluation.metrics.items()
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_signals_end_a_run_that_can_be_resumed(
     ):
         time.sleep(0.01)
     process.send_signal(number)
-    assert process.wait(10) == status
+    assert process.wait(60) == status
     assert len(read_journal(tmp_path / "out")[1]) >= 2
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.data import Task
-from nas.evaluation import evaluator as module
+from nas.evaluation import candidate_training as module
 from nas.evaluation.evaluator import Evaluator
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective, Status

@@ -245,7 +245,7 @@ def test_a_search_on_fewer_samples_trains_its_best_on_all(
     def build(example: Tensor, classes: int) -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(16, classes))
 
-    monkeypatch.setattr("nas.evaluation.evaluator.fit", recorded)
+    monkeypatch.setattr("nas.evaluation.candidate_training.fit", recorded)
     teacher = Teacher(build=build, epochs=0) if taught else None
     experiment = tiny(trials=2, retrain=1, final_epochs=4, samples=20, teacher=teacher)
     assert experiment.describe()["samples"] == 20

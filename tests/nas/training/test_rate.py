@@ -153,7 +153,7 @@ def test_a_candidate_is_trained_with_the_penalty_once_it_is_quantized(tiny_task:
             seed=0,
         )
         design = Space.choices.decode((0, 0))
-        model, history = evaluator.train(network(), design, (0, 0), None)
+        model, history = evaluator.training(design, (0, 0)).both_phases(network(), None)
         layers = [module for module in model.modules() if isinstance(module, QuantizedLayer)]
         return float(bits_per_weight(layers).detach()), history[-1].loss
 

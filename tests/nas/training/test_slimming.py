@@ -86,7 +86,7 @@ def test_a_candidate_is_trained_with_the_penalty_only_before_compression(
             loss=cross_entropy,
             seed=0,
         )
-        model, history = evaluator.train(network(), Design({}), (0,), None)
+        model, history = evaluator.training(Design({}), (0,)).both_phases(network(), None)
         return float(model.get_parameter("2.weight").detach().abs().mean()), history[-1].loss
 
     assert trained(8, 0, 0.2)[0] < 0.5 * trained(8, 0, 0.0)[0]
