@@ -25,7 +25,6 @@ def test_a_search_on_real_digits_finds_an_accurate_network_within_its_budget(
             "conv",
             trials=4,
             size_bytes=4096,
-            teacher=True,
             epochs=8,
             finetune_epochs=6,
         ),

@@ -50,6 +50,7 @@ def test_a_run_interrupted_anywhere_resumes_to_the_same_journal(
     assert facts(read_journal(tmp_path / "parts")[1]) == facts(reference)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(
