@@ -6,7 +6,7 @@
 import argparse
 import tempfile
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,27 +19,12 @@ from nas import Design, Experiment, Objective, Recipe, Task, run
 from nas.training.augmentation import OFF, Augmentation
 from nas.training.distil import Teacher
 from search_spaces import ConvBlocks
+from search_spaces.first_networks import Stage, design
 from strategies import RandomSearch, WarmStart
 
 SPACE = ConvBlocks()
 COMPRESSORS = (Quantization(weights="lsq"),)
 COLUMNS = ("", "bytes", "validation accuracy", "test accuracy", "minutes")
-
-Stage = tuple[int, str, *tuple[str, ...]]
-"""A width, a halving, and the operators of the residual blocks behind a convolution of 3x3."""
-
-
-def design(bits: int, *stages: Stage) -> Design:
-    """The design of stages that begin with a convolution of 3x3, with the same bits everywhere."""
-    chosen: dict[str, Hashable] = {"stages": len(stages), "head.bits": bits}
-    for stage, (width, halving, *repeats) in enumerate(stages):
-        site, depth = f"stage{stage}", 1 + len(repeats)
-        chosen |= {f"{site}.width": width, f"{site}.halving": halving, f"{site}.depth": depth}
-        if repeats:
-            chosen[f"{site}.residual"] = True
-        for block, operator in enumerate(("conv3x3", *repeats)):
-            chosen |= {f"{site}.block{block}.op": operator, f"{site}.block{block}.bits": bits}
-    return Design(chosen)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ from nas.training.given_network import load_network, load_weights
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
 from strategies.bayesian.surrogate import Surrogate
-from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
+from strategies.multi_fidelity.halving import Fidelity, at_fidelity
 from strategies.names import StrategyName, strategy_class
 from strategies.warm_start import WarmStart
 
@@ -53,7 +52,7 @@ def compression(
     finetune_lr: float = 5e-3,
     teacher: bool = True,
     warm_start: bool = True,
-    fidelity: Literal["full", "halving", "hyperband"] = "full",
+    fidelity: Fidelity = "full",
     width: int = 32,
     epochs: int = 16,
     seed: int = 0,
@@ -126,21 +125,11 @@ def compression(
         # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
         teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
     )
-    return _at_fidelity(_warm_started(experiment, network) if warm_start else experiment, fidelity)
-
-
-def _at_fidelity(experiment: Experiment, fidelity: str) -> Experiment:
-    """The experiment with its strategy as it is, or inside successive halving or Hyperband."""
-    if fidelity == "full":
-        return experiment
-    strategy = partial(
-        Hyperband if fidelity == "hyperband" else SuccessiveHalving,
-        strategy=experiment.strategy,
-        epochs=experiment.recipe.finetune_epochs,
-        eta=ETA,
-        least=0,
+    begun = _warm_started(experiment, network) if warm_start else experiment
+    return replace(
+        begun,
+        strategy=at_fidelity(fidelity, begun.strategy, finetune_epochs, eta=ETA, least=0),
     )
-    return replace(experiment, strategy=strategy)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,5 @@
 """A search for the most accurate network for handwritten digits within a budget."""
 
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +15,12 @@ from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.soft_target import SoftTarget
 from nas.space import Design, SearchSpace
-from nas.strategy import StrategyFactory
 from nas.training.distil import Teacher
 from nas.training.recipe import Recipe
 from nas.training.stopping import MedianStop
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
-from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
+from strategies.multi_fidelity.halving import Fidelity, at_fidelity
 from strategies.names import StrategyName, strategy_class
 
 
@@ -42,7 +40,7 @@ def digits(
     macs_per_second: float = 1e8,
     bytes_per_second: float = 1e8,
     teacher: bool = False,
-    fidelity: Literal["full", "halving", "hyperband"] = "full",
+    fidelity: Fidelity = "full",
     median_stop: bool = False,
     epochs: int = 16,
     finetune_epochs: int = 8,
@@ -98,7 +96,7 @@ def digits(
             if target_bytes is None
             else SoftTarget("size_bytes", target_bytes, target_exponent),
         ),
-        strategy=_at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
+        strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(build=_teacher) if teacher else None,
@@ -119,17 +117,6 @@ def _device(name: str, roofline: Roofline) -> Device:
             f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}"
         )
     return TableDevice(Path(name).stem, read_latency_table(Path(name)))
-
-
-def _at_fidelity(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:
-    """The strategy at a fidelity: as it is, or inside successive halving or Hyperband."""
-    if fidelity == "full":
-        return strategy
-    return partial(
-        Hyperband if fidelity == "hyperband" else SuccessiveHalving,
-        strategy=strategy,
-        epochs=epochs,
-    )
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 from compressors.quantization import Quantization
 from nas.data.load import load_task
@@ -15,7 +14,7 @@ from nas.training.fit import cross_entropy
 from nas.training.recipe_for import recipe_for
 from search_spaces.conv_blocks import ConvBlocks
 from search_spaces.first_networks import first_networks
-from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
+from strategies.multi_fidelity.halving import Fidelity, at_fidelity
 from strategies.names import StrategyName, strategy_class
 from strategies.warm_start import WarmStart
 
@@ -35,7 +34,7 @@ def images(
     samples: int | None = 12_000,
     epochs: int = 6,
     finetune_epochs: int = 3,
-    fidelity: Literal["full", "halving", "hyperband"] = "halving",
+    fidelity: Fidelity = "halving",
     seed: int = 0,
 ) -> Experiment:
     """Searches for a convolutional network for images: Fashion-MNIST, CIFAR-10, or yours.
@@ -79,7 +78,7 @@ def images(
         seed=seed,
     )
     first = _first(experiment) if warm_start else experiment.strategy
-    return replace(experiment, strategy=_at_fidelity(fidelity, first, epochs + finetune_epochs))
+    return replace(experiment, strategy=at_fidelity(fidelity, first, epochs + finetune_epochs))
 
 
 @one_thread()
@@ -88,13 +87,6 @@ def _first(experiment: Experiment) -> StrategyFactory:
     facts = experiment.evaluator(cross_entropy).facts
     genotypes = first_networks(experiment.space.choices, facts)
     return partial(WarmStart, strategy=experiment.strategy, genotypes=genotypes)
-
-
-def _at_fidelity(fidelity: str, strategy: StrategyFactory, epochs: int) -> StrategyFactory:
-    if fidelity == "full":
-        return strategy
-    kind = Hyperband if fidelity == "hyperband" else SuccessiveHalving
-    return partial(kind, strategy=strategy, epochs=epochs)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,36 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 
-from nas.space import Choices, Genotype
+from nas.space import Choices, Design, Genotype
 from nas.strategy import Facts
 
 _CONV, _SEPARABLE = "conv3x3", "separable3x3"
 
 # Of each of three stages: the width as a multiple of the first, the halving, and the operators of the
 # residual blocks behind a convolution of 3x3.
-_Stage = tuple[float, str, tuple[str, ...]]
-_PATTERNS: tuple[tuple[_Stage, ...], ...] = (
+_Pattern = tuple[float, str, tuple[str, ...]]
+_PATTERNS: tuple[tuple[_Pattern, ...], ...] = (
     ((1.0, "pool", (_CONV,)), (1.5, "pool", ()), (2.0, "none", ())),
     ((1.0, "pool", (_CONV,)), (2.0, "pool", ()), (3.0, "none", (_SEPARABLE,))),
     ((1.0, "pool", (_CONV,)), (2.0, "pool", ()), (3.0, "none", (_CONV, _SEPARABLE))),
 )
+
+
+Stage = tuple[int, str, *tuple[str, ...]]
+"""A width, a halving, and the operators of the residual blocks behind a convolution of 3x3."""
+
+
+def design(bits: int, *stages: Stage) -> Design:
+    """The design of stages that begin with a convolution of 3x3, with the same bits everywhere."""
+    chosen: dict[str, Hashable] = {"stages": len(stages), "head.bits": bits}
+    for stage, (width, halving, *repeats) in enumerate(stages):
+        site, depth = f"stage{stage}", 1 + len(repeats)
+        chosen |= {f"{site}.width": width, f"{site}.halving": halving, f"{site}.depth": depth}
+        if repeats:
+            chosen[f"{site}.residual"] = True
+        for block, operator in enumerate((_CONV, *repeats)):
+            chosen |= {f"{site}.block{block}.op": operator, f"{site}.block{block}.bits": bits}
+    return Design(chosen)
 
 
 def first_networks(choices: Choices, facts: Callable[[Genotype], Facts]) -> tuple[Genotype, ...]:
@@ -33,7 +50,7 @@ def first_networks(choices: Choices, facts: Callable[[Genotype], Facts]) -> tupl
         dict.fromkeys(
             genotype
             for pattern in _PATTERNS
-            for bits in options["head.bits"]
+            for bits in _numbers(options["head.bits"])
             for genotype in _widest(choices, options, pattern, bits, facts)
         )
     )
@@ -42,21 +59,16 @@ def first_networks(choices: Choices, facts: Callable[[Genotype], Facts]) -> tupl
 def _widest(
     choices: Choices,
     options: Mapping[str, tuple[Hashable, ...]],
-    pattern: tuple[_Stage, ...],
-    bits: Hashable,
+    pattern: tuple[_Pattern, ...],
+    bits: int,
     facts: Callable[[Genotype], Facts],
 ) -> Iterator[Genotype]:
     for first in sorted(_numbers(options["stage0.width"]), reverse=True):
-        design: dict[str, Hashable] = {"stages": len(pattern), "head.bits": bits}
+        stages = list[Stage]()
         for stage, (multiple, halving, repeats) in enumerate(pattern):
-            site = f"stage{stage}"
-            wanted = multiple * first
-            width = min(_numbers(options[f"{site}.width"]), key=lambda w: abs(w - wanted))
-            design |= {f"{site}.width": width, f"{site}.halving": halving}
-            design |= {f"{site}.depth": 1 + len(repeats), f"{site}.residual": True}
-            for block, operator in enumerate((_CONV, *repeats)):
-                design |= {f"{site}.block{block}.op": operator, f"{site}.block{block}.bits": bits}
-        genotype = choices.complete(design)
+            wanted, widths = multiple * first, _numbers(options[f"stage{stage}.width"])
+            stages.append((min(widths, key=lambda w: abs(w - wanted)), halving, *repeats))
+        genotype = choices.complete(design(bits, *stages))
         if facts(genotype).excess == 0:
             yield genotype
             return

@@ -2,7 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import cycle
+from typing import Literal
 
 import numpy as np
 
@@ -161,3 +163,18 @@ class Hyperband(_Brackets):
             rungs(sizes[halvings], epochs, eta, halvings) for halvings in reversed(range(most + 1))
         ]
         super().__init__(strategy(choices, rng), ladders)
+
+
+Fidelity = Literal["full", "halving", "hyperband"]
+
+
+def at_fidelity(
+    fidelity: Fidelity, strategy: StrategyFactory, epochs: int, **settings: int
+) -> StrategyFactory:
+    """The strategy as it is, or inside successive halving or Hyperband, for a recipe of `epochs`;
+    `settings` are their `eta` and `least`.
+    """
+    if fidelity == "full":
+        return strategy
+    kind: Callable[..., Strategy] = Hyperband if fidelity == "hyperband" else SuccessiveHalving
+    return partial(kind, strategy=strategy, epochs=epochs, **settings)
