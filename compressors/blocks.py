@@ -1,6 +1,5 @@
 """Depth pruning: whole blocks are removed from a network."""
 
-import copy
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.layers import forward_hooks, named_layers, replace_modules
+from nas.tracing import independent_copy
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -64,7 +64,7 @@ def drop_blocks(model: nn.Module, sites: Sequence[str], example: Tensor) -> nn.M
     Raises:
         ValueError: as BlockPruning does.
     """
-    return BlockPruning().apply(copy.deepcopy(model), dict.fromkeys(sites, True), example)
+    return BlockPruning().apply(independent_copy(model), dict.fromkeys(sites, True), example)
 
 
 def droppable(model: nn.Module, example: Tensor) -> list[str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from compressors.factors import Method, Rank, by_ratio, factorized, is_grouped
-from nas.layers import layers_at, named_layers, replace_modules
+from compressors.left_alone import warn_of_left_alone
+from nas.layers import WeightLayer, layers_at, named_layers, replace_modules
+from nas.tracing import check_plain, independent_copy
 
 
 @dataclass(frozen=True)
@@ -37,22 +39,29 @@ class LowRank:
 
         Raises:
             ValueError: if a ratio is not in (0, 1], or a site has only convolutions in groups.
+            UnsupportedError: if a layer computes something else than torch's class of it.
         """
-        chosen: dict[nn.Module, Rank | None] = {}
+        chosen: dict[str, tuple[WeightLayer, Rank | None]] = {}
         for site in sorted(settings, key=len):
             ratio = settings[site]
             rank = by_ratio(ratio)
-            layers = [layer for layer in layers_at(model, site).values() if not is_grouped(layer)]
+            layers = {
+                name: layer
+                for name, layer in layers_at(model, site).items()
+                if not is_grouped(layer)
+            }
             if not layers:
                 raise ValueError(
                     f"a site must hold a layer without groups to have a rank, but {site!r} has none"
                 )
-            chosen |= dict.fromkeys(layers, None if ratio == 1 else rank)
-        replacements = {
-            layer: factorized(layer, rank, self.method)
-            for layer, rank in chosen.items()
-            if rank is not None
-        }
+            chosen |= {
+                name: (layer, None if ratio == 1 else rank) for name, layer in layers.items()
+            }
+        replacements = dict[nn.Module, nn.Module]()
+        for name, (layer, wanted) in chosen.items():
+            if wanted is not None:
+                check_plain(layer, name)
+                replacements[layer] = factorized(layer, wanted, self.method)
         return replace_modules(model, replacements)
 
 
@@ -74,13 +83,28 @@ def factorizable(model: nn.Module, ratio: float, method: Method = "spatial") -> 
 
 
 def factorize(model: nn.Module, rank: Rank, method: Method = "spatial") -> nn.Module:
-    """`model` with every linear layer and every convolution without groups factorized, in place;
+    """A copy of a network with every linear layer and every convolution without groups factorized;
     see `factorized`.
+
+    Layers that are left as they are, because their factors would not have fewer weights or they
+    share no rank, are named in a warning.
 
     >>> from compressors.factors import by_ratio
     >>> model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     >>> [weight.numel() for weight in factorize(model, by_ratio(0.25)).parameters() if weight.ndim == 2]
     [512, 256, 64, 20]
+
+    Raises:
+        UnsupportedError: if a layer computes something else than torch's class of it.
     """
-    layers = [layer for layer in named_layers(model).values() if not is_grouped(layer)]
-    return replace_modules(model, {layer: factorized(layer, rank, method) for layer in layers})
+    model = independent_copy(model)
+    replacements, unchanged = dict[nn.Module, nn.Module](), list[str]()
+    for name, layer in named_layers(model).items():
+        factors = layer if is_grouped(layer) else factorized(layer, rank, method)
+        if factors is layer:
+            unchanged.append(name)
+        else:
+            check_plain(layer, name)
+            replacements[layer] = factors
+    warn_of_left_alone("factorize", model, unchanged)
+    return replace_modules(model, replacements)

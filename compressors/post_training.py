@@ -14,6 +14,7 @@ from nas.quantize import (
     equalized,
     insert_quantizers,
 )
+from nas.tracing import independent_copy
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class PostTraining:
             UnsupportedError: if torch.fx cannot trace the network, an operation has no integer
                 form, or layers with normalization share their weights already.
         """
-        floating = equalized(model)
+        floating = equalized(model, example)
         quantized = self.method.apply(copy.deepcopy(floating), settings, example)
         correct_biases(quantized, floating, example)
         return quantized
@@ -98,7 +99,7 @@ def quantize_dynamic(model: nn.Module, bits: int, activation_bits: int = 8) -> n
         ValueError: if `bits` is not in 1 … 8, or `activation_bits` not in 2 … 8.
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    model = copy.deepcopy(model)
+    model = independent_copy(model)
     quantize_layers(model, {"": bits}, "max", "channel")
     traced = insert_quantizers(model, check_activation_bits(activation_bits), "fixed")
     for name, module in list(traced.named_modules()):

@@ -1,6 +1,5 @@
 """Structured pruning: channels are removed, together with everything that depends on them."""
 
-import copy
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from compressors.criteria import L1, L2, PruningCriterion, check_threshold
 from compressors.groups import Group, Unstated, is_depthwise
 from compressors.removal import shrink
 from nas.layers import named_layers
+from nas.tracing import independent_copy
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def prune(
         ValueError: as ChannelPruning does.
     """
     ratios = ratio if isinstance(ratio, Mapping) else {"": ratio}
-    return ChannelPruning(criterion).apply(copy.deepcopy(model), ratios, example)
+    return ChannelPruning(criterion).apply(independent_copy(model), ratios, example)
 
 
 def prune_globally(
@@ -127,7 +127,7 @@ def prune_globally(
                 count -= 1
         return [sorted(cut) for cut in cuts]
 
-    return shrink(copy.deepcopy(model), dict.fromkeys(sites, ratio), example, criterion, select)
+    return shrink(independent_copy(model), dict.fromkeys(sites, ratio), example, criterion, select)
 
 
 def prune_below(
@@ -157,7 +157,9 @@ def prune_below(
                 )
         return [(group.importance < threshold).nonzero().flatten().tolist() for group in groups]
 
-    return shrink(copy.deepcopy(model), dict.fromkeys(sites, threshold), example, criterion, select)
+    return shrink(
+        independent_copy(model), dict.fromkeys(sites, threshold), example, criterion, select
+    )
 
 
 def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
@@ -179,7 +181,7 @@ def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
         seen = list[Group]()
         with suppress(ValueError):
             shrink(
-                copy.deepcopy(model),
+                independent_copy(model),
                 {name: 0.5},
                 example,
                 L1,

@@ -1,6 +1,5 @@
 """Quantization-aware training at the bit-widths that a search chooses."""
 
-import copy
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import get_args
@@ -17,10 +16,12 @@ from nas.quantize import (
     integer_layer,
     match_statistics,
     quantized_layer,
+    traced_network,
 )
 from nas.quantize.calibrate import RANGE_METHODS, RangeMethod
 from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
+from nas.tracing import independent_copy
 
 BIT_WIDTHS = range(1, 9)
 ACTIVATION_BITS = range(2, 9)
@@ -90,8 +91,10 @@ class Quantization:
             UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer
                 form.
         """
-        quantize_layers(model, settings, self.weights, self.weight_scales)
-        traced = insert_quantizers(model, self.activation_bits, self.activations)
+        # Before anything is rounded, so that what is traced can be compared with the network.
+        plain = traced_network(model, example)
+        _replace_quantized(plain, _widths(model, settings), self.weights, self.weight_scales)
+        traced = insert_quantizers(plain, self.activation_bits, self.activations)
         calibrate(traced, example, RANGE_METHODS[self.ranges])
         return traced
 
@@ -193,7 +196,7 @@ def quantize(
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
     settings: Mapping[str, Hashable] = bits if isinstance(bits, Mapping) else {"": bits}
-    return (method or Quantization()).apply(copy.deepcopy(model), settings, calibration)
+    return (method or Quantization()).apply(independent_copy(model), settings, calibration)
 
 
 def check_activation_bits(bits: Hashable) -> int:

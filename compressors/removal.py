@@ -12,6 +12,7 @@ from compressors.criteria import PruningCriterion
 from compressors.groups import Group, Unstated, groups_of, is_depthwise, tied_to
 from nas.layers import forward_hooks, layers_at
 from nas.mask import WeightMask
+from nas.tracing import outputs
 
 TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
 ADVICE = (
@@ -58,7 +59,10 @@ def shrink(
             "channels must be removed before single weights, but the network has masks"
         )
     model.eval()
-    with torch.enable_grad():  # the graph is built from what autograd records
+    outputs(model, example[:2])  # one tensor, or a refusal
+    frozen = {name for name, weights in model.named_parameters() if not weights.requires_grad}
+    model.requires_grad_(True)  # the graph is built from what autograd records
+    with torch.enable_grad():
         graph = torch_pruning.DependencyGraph().build_dependency(
             model, example_inputs=(example[:2],), verbose=False
         )
@@ -79,6 +83,8 @@ def shrink(
             f"the network must run without the removed channels, but: {error}; {ADVICE}"
         ) from error
     _check_same(masked, shrunk)
+    for name, weights in model.named_parameters():
+        weights.requires_grad_(name not in frozen)
     return model
 
 

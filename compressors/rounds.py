@@ -1,6 +1,5 @@
 """Iterative pruning: a few channels at a time, with training in between."""
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 
@@ -10,6 +9,7 @@ from compressors.criteria import L2, PruningCriterion
 from compressors.groups import Group
 from compressors.pruning import check_ratio, least, widths
 from compressors.removal import shrink
+from nas.tracing import independent_copy
 
 
 def prune_in_rounds(
@@ -38,7 +38,7 @@ def prune_in_rounds(
         raise ValueError(
             f"there must be at least one ratio, and none below the one before, but got {list(ratios)}"
         )
-    original, model = widths(model), copy.deepcopy(model)
+    original, model = widths(model), independent_copy(model)
     for ratio in ratios:
 
         def select(groups: Sequence[Group], ratio: float = ratio) -> list[list[int]]:

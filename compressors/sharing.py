@@ -1,24 +1,23 @@
 """Weight sharing: the weights of a layer take few values, the entries of a codebook."""
 
-import copy
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from compressors.kmeans import cluster
+from compressors.left_alone import warn_of_left_alone
+from compressors.positive_gains import make_gains_positive
 from nas.layers import WeightLayer, layers_at, named_layers, replace_modules
 from nas.mask import mask_of
 from nas.quantize import (
     Codebook,
     integer_layer,
     shared_layer,
-    traced_network,
-    with_positive_gains,
 )
-from nas.quantize.positive_norm import Norm
+from nas.tracing import independent_copy
 
 CODEBOOK_SIZES = range(2, 257)
 
@@ -44,9 +43,10 @@ class Sharing:
         self,
         model: nn.Module,
         settings: Mapping[str, Hashable],
-        example: Tensor,  # noqa: ARG002
+        example: Tensor,
     ) -> nn.Module:
-        """The network with shared weights; gains of batch normalization after them stay positive.
+        """The network with shared weights; gains of batch normalization after them stay positive, as
+        `make_gains_positive` says.
 
         Raises:
             ValueError: if a codebook size is not 0 or in 2 … 256, a site holds no layer, or the
@@ -59,18 +59,22 @@ class Sharing:
             for name, layer in layers_at(model, site).items():
                 _check_layer(layer, name, size)
                 sizes[layer] = size
+        shared = {layer: size for layer, size in sizes.items() if size}
+        model = make_gains_positive(model, shared.keys(), example if len(example) else None)
         replacements: dict[nn.Module, nn.Module] = {
-            norm: with_positive_gains(norm, layer)
-            for layer, norm in _normalized(model)
-            if sizes.get(layer)
+            layer: _shared(layer, size) for layer, size in shared.items()
         }
-        replacements |= {layer: _shared(layer, size) for layer, size in sizes.items() if size}
         return replace_modules(model, replacements)
 
 
-def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
+def share(
+    model: nn.Module, entries: int | Mapping[str, int], example: Tensor | None = None
+) -> nn.Module:
     """A copy of a network with a codebook of `entries` values in every layer, or of so many in the
     layers at each site.
+
+    On `example`, a batch of inputs [N, …], it is checked that the network says the same before its
+    weights are rounded. Layers that are left as they are, are named in a warning.
 
     >>> import torch
     >>> from torch import nn
@@ -90,7 +94,12 @@ def share(model: nn.Module, entries: int | Mapping[str, int]) -> nn.Module:
         UnsupportedError: if torch.fx cannot trace the network.
     """
     settings: Mapping[str, Hashable] = entries if isinstance(entries, Mapping) else {"": entries}
-    return Sharing().apply(copy.deepcopy(model), settings, torch.empty(0))
+    shared = Sharing().apply(
+        independent_copy(model), settings, torch.empty(0) if example is None else example
+    )
+    if isinstance(entries, int):
+        warn_of_left_alone("share", shared)
+    return shared
 
 
 def shareable(model: nn.Module, entries: int) -> list[str]:
@@ -140,20 +149,6 @@ def _shared(layer: WeightLayer, entries: int) -> nn.Module:
         torch.from_numpy(values).to(weight.dtype), places, integer.bits, integer.affine
     )
     return shared_layer(layer, codebook)
-
-
-def _normalized(model: nn.Module) -> Iterator[tuple[WeightLayer, Norm]]:
-    """Layers that are followed by a batch normalization with gains."""
-    traced = model if isinstance(model, fx.GraphModule) else traced_network(model)
-    modules = {
-        node: traced.get_submodule(str(node.target))
-        for node in traced.graph.nodes
-        if node.op == "call_module"
-    }
-    for node, layer in modules.items():
-        norm = modules.get(next(iter(node.users)))
-        if isinstance(layer, WeightLayer) and isinstance(norm, Norm) and norm.affine:
-            yield layer, norm
 
 
 def _check_size(entries: Hashable, where: str) -> int:

@@ -1,6 +1,5 @@
 """Unstructured pruning: single weights are set to zero and stay zero; zeros make files smaller."""
 
-import copy
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -10,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from compressors.criteria import L1, L2, PruningCriterion, check_threshold
+from compressors.left_alone import warn_of_left_alone
 from compressors.schedules import one_shot
 from nas.layers import WeightLayer, layers_at, named_layers
 from nas.mask import Schedule, WeightMask, mask_of
+from nas.tracing import independent_copy
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,18 @@ def sparsify(
     >>> sparsities(sparsify(model, {"0": 0.75, "2": "2:4"}, torch.rand(4, 16)))
     {'0': 0.75, '2': 0.5}
 
-    `example` is a batch of inputs, [N, …]. Training by nas.training.fit.fit keeps the zeros;
+    `example` is a batch of inputs, [N, …]. Layers that are left as they are, are named in a warning.
+    Training by nas.training.fit.fit keeps the zeros;
     another training loop must call `after_step` of each mask after every step.
 
     Raises:
         ValueError: as WeightPruning does.
     """
     settings = ratio if isinstance(ratio, Mapping) else {"": ratio}
-    return WeightPruning(criterion, schedule).apply(copy.deepcopy(model), settings, example)
+    sparse = WeightPruning(criterion, schedule).apply(independent_copy(model), settings, example)
+    if not isinstance(ratio, Mapping):
+        warn_of_left_alone("sparsify", sparse)
+    return sparse
 
 
 def sparsify_globally(
@@ -173,7 +178,7 @@ def _copy_with_scores(
 ) -> tuple[nn.Module, dict[WeightLayer, Tensor]]:
     """A copy of the network, and the importances of the weights of each layer at the sites."""
     WeightPruning(criterion)  # refuses a criterion without scores of single weights
-    model = copy.deepcopy(model)
+    model = independent_copy(model)
     scores = criterion.judged(model, example)
     layers = dict.fromkeys(layer for site in sites for layer in layers_at(model, site).values())
     return model, {layer: scores[layer, "made"] for layer in layers}

@@ -1,12 +1,12 @@
 """Compression: the choices of a design, applied to a network by compressors."""
 
-import copy
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from nas.space import Design, present_name
+from nas.tracing import independent_copy
 
 
 class Compressor(Protocol):
@@ -77,7 +77,7 @@ def compress(
 
     `example` is a batch of training inputs, [N, …].
     """
-    model = copy.deepcopy(model)
+    model = independent_copy(model)
     for compressor in compressors:
         settings = settings_of(design, compressor.kind)
         if settings:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.space import Choices, Design
+from nas.tracing import independent_copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class TrainedNetwork:
 
     def __post_init__(self) -> None:
         # Always the same memory format, because results of other formats round differently.
-        model = copy.deepcopy(self.model).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        model = independent_copy(self.model).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         object.__setattr__(self, "model", model.eval())
         known = [name for name, _ in model.named_modules(remove_duplicate=False)]
         if unknown := sorted({choice.site for choice in self.choices} - set(known)):

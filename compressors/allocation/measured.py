@@ -1,6 +1,5 @@
 """The options and costs of a trained network that an allocation chooses from."""
 
-import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,6 +16,7 @@ from nas.lowering import lower_all_channels
 from nas.program import Program
 from nas.quantize import IntegerLayer
 from nas.space import Choices
+from nas.tracing import independent_copy
 
 # Neither multiply-accumulates nor memory depend on the bits of weights.
 BITS = 8
@@ -59,7 +59,7 @@ def prepared(model: nn.Module) -> nn.Module:
             f"a network must have plain layers to be allocated bits, but has {quantized}"
         )
     # Convolutions are a quarter faster with channels last.
-    copied: nn.Module = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    copied: nn.Module = independent_copy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return copied
 
 

@@ -11,7 +11,7 @@ from nas.layers import WeightLayer
 from nas.lowering.groups import Group, Norm, pair
 from nas.lowering.scalings import scaling
 from nas.mask import mask_of
-from nas.program.biases import with_biases
+from nas.program.biases import least_factor, with_biases
 from nas.program.operations import Conv, Linear, Operation
 from nas.program.scaling import Scaling
 from nas.program.tensors import Signature
@@ -79,8 +79,11 @@ def integers(
     """
     source, result = scales
     weights, found = _weights(layer, norm)
-    nearest = scaling(source * np.abs(found.gains) / result, limits)
-    return with_biases(found.offsets / result, nearest, weights)
+    offsets = found.offsets / result
+    # Weights of all but 0 still leave the biases.
+    least = least_factor(offsets, weights)
+    nearest = scaling(source * np.abs(found.gains) / result, limits, least)
+    return with_biases(offsets, nearest, weights)
 
 
 def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Affine]:

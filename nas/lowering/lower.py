@@ -1,6 +1,5 @@
 """From a trained network to its integer program."""
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
+from nas.lowering.groups import Group, fused_group, group_of, quantizer_of, refusals_named
 from nas.lowering.joins import add, concat, mul
 from nas.lowering.layers import layer
 from nas.lowering.moves import move
@@ -27,6 +26,7 @@ from nas.quantize import (
     role,
 )
 from nas.quantize.calibrate import RangeEstimator, minmax
+from nas.tracing import independent_copy
 
 _LOWERED: Mapping[Role, Callable[[Group, tuple[int, ...], Signature], Operation]] = {
     Role.LAYER: layer,
@@ -69,7 +69,7 @@ def lower_all_channels(
         ProgramError: if an operation does not fit its tensors.
     """
     if not any(isinstance(module, ActivationQuantizer) for module in model.modules()):
-        model = insert_quantizers(copy.deepcopy(model).eval(), 8)
+        model = insert_quantizers(independent_copy(model).eval(), 8, example=calibration)
         calibrate(model, calibration, method)
     traced = model.eval()
     assert isinstance(traced, fx.GraphModule)
@@ -107,7 +107,8 @@ class _Lowering:
         assert found is not None
         inputs = tuple(self._source(value) for value in _arguments(group.node, found))
         signature = Signature([self.tensors[source] for source in inputs], result)
-        return self._append(_LOWERED[found](group, inputs, signature), result)
+        with refusals_named(group):
+            return self._append(_LOWERED[found](group, inputs, signature), result)
 
     def _moved(self, node: fx.Node) -> int:
         source = self._source(node.args[0])

@@ -5,7 +5,7 @@ import torch
 from torch import fx, nn
 
 from nas.layers import WeightLayer
-from nas.lowering.groups import Group, Norm, fused_group, quantizer_of
+from nas.lowering.groups import Group, Norm, fused_group, quantizer_of, refusals_named
 from nas.lowering.layers import affine, double, integers
 from nas.program.biases import bias_units
 from nas.quantize import ActivationQuantizer, Role, integer_layer, role
@@ -23,7 +23,8 @@ def snapped(model: nn.Module) -> nn.Module:
         model.eval()
         for group, scales in _layers(model):
             assert isinstance(group.module, WeightLayer)
-            _snap(group.module, group.norm, scales)
+            with refusals_named(group):
+                _snap(group.module, group.norm, scales)
     return model
 
 

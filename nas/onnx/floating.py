@@ -1,6 +1,5 @@
 """Float networks as ONNX, to compare integer programs with."""
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +26,7 @@ from nas.quantize import (
     insert_quantizers,
     role,
 )
+from nas.tracing import independent_copy
 
 _JOINS = (Role.SUM, Role.PRODUCT, Role.CONCAT)
 
@@ -62,9 +62,9 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
     """
     # Traced as for the program, which refuses operations without an integer form; the quantizers
     # that this inserts are skipped.
-    traced = copy.deepcopy(model).eval()
+    traced = independent_copy(model).eval()
     if not any(isinstance(module, ActivationQuantizer) for module in traced.modules()):
-        traced = insert_quantizers(traced, 8)
+        traced = insert_quantizers(traced, 8, example=example)
     assert isinstance(traced, fx.GraphModule)
     graph, names = Graph(), dict[fx.Node, str]()
     with torch.no_grad():

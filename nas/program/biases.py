@@ -27,6 +27,13 @@ def bias_units(scaling: Scaling, bits: int) -> NDArray[np.float64]:
     return scaling.multipliers.astype(np.float64) * 0.5 ** (scaling.shift + bias_shift(bits))
 
 
+def least_factor(offsets: NDArray[np.float64], weights: IntegerWeights) -> float:
+    """The smallest factor from sums to steps of the result with which biases of `offsets`, in such
+    steps, fit 31 bits.
+    """
+    return float(np.abs(offsets).max()) * 2.0 ** bias_shift(weights.level_bits) / LARGEST_BIAS
+
+
 def with_biases(
     offsets: NDArray[np.float64], scaling: Scaling, weights: IntegerWeights
 ) -> tuple[Scaling, IntegerWeights, NDArray[np.int32]]:

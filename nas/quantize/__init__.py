@@ -16,19 +16,20 @@ from nas.quantize.learned_quantizers import (
     LsqQuantizer,
     PactQuantizer,
 )
-from nas.quantize.positive_norm import with_positive_gains
+from nas.quantize.positive_norm import negate_channels, with_positive_gains
 from nas.quantize.quantized_layers import (
     QuantizedConv2d,
     QuantizedLinear,
     integer_layer,
     quantized_layer,
 )
-from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
 from nas.quantize.shared_layers import SharedConv2d, SharedLinear, shared_layer
 from nas.quantize.statistics import match_statistics
 from nas.quantize.weight_levels import weight_levels
 from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
+from nas.tracing import UnsupportedError
 
 __all__ = [
     "ActivationMethod",
@@ -56,6 +57,7 @@ __all__ = [
     "insert_quantizers",
     "integer_layer",
     "match_statistics",
+    "negate_channels",
     "quantized_layer",
     "role",
     "shared_layer",

@@ -15,7 +15,7 @@ maximum of batches slowly, or stays.
 MOMENTUM = 0.01
 # Almost half a step: at exactly half, float arithmetic could round up.
 REACH = 0.4999
-SMALLEST_SCALE = 1e-8
+SMALLEST_SCALE = 1e-30
 
 
 def nearest_level(x: Tensor, scale: float, low: int, high: int, rectified: bool) -> Tensor:

@@ -10,6 +10,7 @@ from nas.layers import WeightLayer
 from nas.quantize.fold import folded
 from nas.quantize.roles import Role, role
 from nas.quantize.weight_levels import channels
+from nas.tracing import check_same_outputs
 
 ROUNDS = 20
 
@@ -30,24 +31,27 @@ _FUNCTIONS = (
 )
 
 
-def equalized(model: nn.Module) -> fx.GraphModule:
+def equalized(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """A copy of a network with the same outputs whose weights suit one scale for a whole tensor;
     batch normalization is folded.
 
     Between two layers with nothing but ReLUs and pooling in between, each channel is divided by
     √(r1 · r2) / r2, where r1 is the largest weight that makes it and r2 the largest that reads it,
-    20 times over all pairs (Nagel et al., 2019).
+    20 times over all pairs (Nagel et al., 2019). The outputs are compared on `example`, a batch
+    [N, …], where it is given.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
-            layer of its own.
+        UnsupportedError: if torch.fx cannot trace the network, normalization does not follow a layer
+            of its own, or the outputs differ.
     """
-    traced = folded(model)
+    traced = folded(model, example)
     pairs = list(_pairs(traced))
     with torch.no_grad():
         for _ in range(ROUNDS):
             for first, second in pairs:
                 _equalize(first, second)
+    if example is not None:
+        check_same_outputs(model, traced, example, "equalized")
     return traced
 
 

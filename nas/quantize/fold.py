@@ -3,25 +3,30 @@
 import copy
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nas.layers import WeightLayer
 from nas.mask import mask_of
 from nas.quantize.insert import traced_network
 from nas.quantize.quantized_layers import integer_layer
-from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.roles import Role, role
+from nas.tracing import UnsupportedError, check_same_outputs, independent_copy
 
 
-def folded(model: nn.Module) -> fx.GraphModule:
+def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """A traced copy of a network with the same outputs, in evaluation mode, without batch
-    normalization.
+    normalization; each layer has parameters of its own.
+
+    The outputs are compared on `example`, a batch [N, …], where it is given.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, or normalization does not follow a
-            layer of its own, whose weights share no codebook.
+        UnsupportedError: if torch.fx cannot trace the network, normalization does not follow a layer
+            of its own, whose weights share no codebook, or the outputs differ.
     """
-    traced = traced_network(copy.deepcopy(model).eval())
+    original = independent_copy(model).eval()
+    traced = traced_network(copy.deepcopy(original), example)
+    _untie(traced)
     targets = [node.target for node in traced.graph.nodes if node.op == "call_module"]
     for node in list(traced.graph.nodes):
         if role(node, traced) is Role.NORM:
@@ -63,4 +68,21 @@ def folded(model: nn.Module) -> fx.GraphModule:
             traced.graph.erase_node(node)
     traced.delete_all_unused_submodules()
     traced.recompile()
+    if example is not None:
+        check_same_outputs(original, traced, example, "folded")
     return traced
+
+
+def _untie(traced: fx.GraphModule) -> None:
+    """Gives modules that have a parameter together one each: what is changed in one is not to change
+    the other.
+    """
+    seen = set[nn.Parameter]()
+    for module in traced.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if parameter in seen:
+                own = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
+                setattr(module, name, own)
+                if name == "weight" and (mask := mask_of(module)) is not None:
+                    mask.follow(own)
+            seen.add(parameter)

@@ -2,54 +2,50 @@
 
 from collections.abc import Iterator, Mapping
 
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from nas.quantize.activation_quantizers import FusedReLU
 from nas.quantize.integer_layer import IntegerLayer
 from nas.quantize.learned_quantizers import ActivationMethod, activation_quantizer
 from nas.quantize.positive_norm import PositiveNorm
-from nas.quantize.roles import Role, UnsupportedError, role
+from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
+from nas.tracing import UnsupportedError, trace
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
 _LEAVES = (IntegerLayer, PositiveNorm, Select)
 _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, _LEAVES) or super().is_leaf_module(m, module_qualified_name)
-
-
-def traced_network(model: nn.Module) -> fx.GraphModule:
-    """`model` traced by torch.fx, down to its layers, quantized ones included; it shares modules
-    with `model`.
+def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
+    """`model` traced as `nas.tracing.trace` does, down to its layers, quantized ones included; it
+    shares modules with `model`.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network.
+        UnsupportedError: if torch.fx cannot trace the network, or it has no normal form; on `example`,
+            a batch [N, …], also if what was traced says something else.
     """
-    try:
-        graph = _Tracer().trace(model)
-    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise UnsupportedError(
-            f"a network must be traceable by torch.fx, without branches on values, but: {error}"
-        ) from error
-    return fx.GraphModule(model, graph, type(model).__name__)
+    return trace(model, example, _LEAVES)
 
 
 def insert_quantizers(
-    model: nn.Module, bits: int, activations: ActivationMethod = "widest"
+    model: nn.Module,
+    bits: int,
+    activations: ActivationMethod = "widest",
+    *,
+    example: Tensor | None = None,
 ) -> fx.GraphModule:
     """`model` traced, with an `ActivationQuantizer` of `bits` bits behind its input and each
     result: a layer with what is fused into it, a sum, a mean, …
 
     The result shares modules with `model`, under the same names. Quantizers are in its module
-    `ranges`, named after the node that they follow; `activations` is how they change in training.
+    `ranges`, named after the node that they follow; `activations` is how they change in training. On `example`, a
+    batch [N, …], the trace is compared with the network.
 
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    traced = traced_network(model)
+    traced = traced_network(model, example)
     fused = dict(_fused(traced))
     names = _quantizer_names(fused, traced)
     rectified = _rectified(names, traced)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.quantize.activation_quantizers import SMALLEST_SCALE, ActivationQuantizer
 from nas.quantize.learned_rounding import SMALLEST_RATIO, gradient_scale, learned_clip, learned_step
-from nas.quantize.roles import UnsupportedError
+from nas.tracing import UnsupportedError
 
 ActivationMethod = Literal["widest", "average", "fixed", "pact", "lsq"]
 """How ranges change in training: as a `RangeUpdate` says, or by gradients of their ends (PACT) or

@@ -44,21 +44,27 @@ class PositiveNorm2d(PositiveNorm, nn.BatchNorm2d):
     """Batch normalization of images [N, C, H, W] with positive gains."""
 
 
-def with_positive_gains(norm: Norm, layer: WeightLayer) -> PositiveNorm:
-    """The same normalization with positive gains, sharing parameters with `norm`.
+def with_positive_gains(norm: Norm, signs: Tensor) -> PositiveNorm:
+    """The same normalization with positive gains, sharing parameters with `norm`, of channels that
+    were multiplied by `signs`, [channels] of -1 and 1: the signs of the gains of `norm`.
 
-    Channels with negative gains are negated in place, in `norm` and in the layer before it.
+    Gains and running means are multiplied by them in place.
     """
     kind = PositiveNorm1d if isinstance(norm, nn.BatchNorm1d) else PositiveNorm2d
     positive = kind(norm.num_features, norm.eps, norm.momentum, True, norm.track_running_stats)
     with torch.no_grad():
-        signs = torch.where(norm.weight < 0, -1.0, 1.0)
-        layer.weight.mul_(channels(signs, layer.weight))
-        norm.weight.mul_(signs)
-        for tensor in (layer.bias, norm.running_mean):
+        for tensor in (norm.weight, norm.running_mean):
             if tensor is not None:
                 tensor.mul_(signs)
     positive.weight, positive.bias = norm.weight, norm.bias
     positive.running_mean, positive.running_var = norm.running_mean, norm.running_var
     positive.num_batches_tracked = norm.num_batches_tracked
     return positive.train(norm.training)
+
+
+def negate_channels(layer: WeightLayer, signs: Tensor) -> None:
+    """Multiplies the output channels of a layer by `signs`, [out] of -1 and 1, in place."""
+    with torch.no_grad():
+        layer.weight.mul_(channels(signs, layer.weight))
+        if layer.bias is not None:
+            layer.bias.mul_(signs)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from nas.layers import WeightLayer
 from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.select import Select
+from nas.tracing import UnsupportedError
 
 
 class Role(Enum):
@@ -86,10 +87,6 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
 )
 
 SUPPORTED = ", ".join(sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds))
-
-
-class UnsupportedError(ValueError):
-    """A network with an operation that has no integer form."""
 
 
 def role(node: fx.Node, model: nn.Module) -> Role | None:

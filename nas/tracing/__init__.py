@@ -1,0 +1,17 @@
+"""Tracing: a network as a graph of its layers that says the same, or a refusal by name."""
+
+from nas.tracing.independent import independent_copy
+from nas.tracing.own_layers import check_plain, is_plain
+from nas.tracing.same_outputs import check_same_outputs, outputs
+from nas.tracing.trace import trace
+from nas.tracing.unsupported import UnsupportedError
+
+__all__ = [
+    "UnsupportedError",
+    "check_plain",
+    "check_same_outputs",
+    "independent_copy",
+    "is_plain",
+    "outputs",
+    "trace",
+]
