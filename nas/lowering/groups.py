@@ -1,7 +1,5 @@
 """The nodes of a traced network that become one operation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +8,6 @@ from torch.nn import functional
 
 from nas.program.tensors import TensorType
 from nas.quantize import ActivationQuantizer, Role, role
-from nas.tracing import UnsupportedError
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -47,17 +44,6 @@ class Group:
             if upper < float("inf"):
                 high = min(high, result.zero + round(upper / result.scale))
         return low, high
-
-
-@contextmanager
-def refusals_named(group: Group) -> Iterator[None]:
-    """A context in which a refusal begins with the name of a group, unless it has it."""
-    try:
-        yield
-    except UnsupportedError as error:
-        if repr(group.name) in str(error):
-            raise
-        raise UnsupportedError(f"{group.name!r}: {error}") from error
 
 
 def group_of(node: fx.Node, traced: fx.GraphModule) -> Group:

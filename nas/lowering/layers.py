@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.layers import WeightLayer
 from nas.lowering.groups import Group, Norm, pair
-from nas.lowering.scalings import scaling
+from nas.lowering.scalings import scaling, within_reach
 from nas.mask import mask_of
 from nas.program.biases import least_factor, with_biases
 from nas.program.operations import Conv, Linear, Operation
@@ -30,8 +30,9 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     """
     module = group.module
     assert isinstance(module, WeightLayer)
-    scales = signature.source.scale, signature.result.scale
-    arrays = integers(module, group.norm, scales, group.limits(signature.result))
+    result = signature.result
+    scales = signature.source.scale, result.scale
+    arrays = integers(module, group.norm, scales, result.zero, group.limits(result))
     if isinstance(module, nn.Linear):
         return Linear(group.name, inputs, *arrays)
     if module.padding_mode != "zeros" or isinstance(module.padding, str):
@@ -69,20 +70,22 @@ def integers(
     layer: WeightLayer,
     norm: Norm | None,
     scales: tuple[float, float],
+    zero: int,
     limits: tuple[int, int],
 ) -> tuple[Scaling, IntegerWeights, NDArray[np.int32]]:
     """Scaling, weights and biases of a layer between tensors of these scales, source and result,
-    with a clamp to `limits`.
+    of which the result has the zero point `zero`, with a clamp to `limits`.
 
     Batch normalization multiplies a channel by a constant. Each channel has its own scale, and its
     levels are symmetric or have a zero point of their own, so this changes scales and signs alone.
     """
     source, result = scales
     weights, found = _weights(layer, norm)
-    offsets = found.offsets / result
+    factors, offsets = within_reach(
+        source * np.abs(found.gains) / result, found.offsets / result, zero
+    )
     # Weights of all but 0 still leave the biases.
-    least = least_factor(offsets, weights)
-    nearest = scaling(source * np.abs(found.gains) / result, limits, least)
+    nearest = scaling(factors, limits, least_factor(offsets, weights))
     return with_biases(offsets, nearest, weights)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from nas.lowering.groups import Group, fused_group, group_of, quantizer_of, refusals_named
+from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
 from nas.lowering.joins import add, concat, mul
 from nas.lowering.layers import layer
 from nas.lowering.moves import move
@@ -107,8 +107,7 @@ class _Lowering:
         assert found is not None
         inputs = tuple(self._source(value) for value in _arguments(group.node, found))
         signature = Signature([self.tensors[source] for source in inputs], result)
-        with refusals_named(group):
-            return self._append(_LOWERED[found](group, inputs, signature), result)
+        return self._append(_LOWERED[found](group, inputs, signature), result)
 
     def _moved(self, node: fx.Node) -> int:
         source = self._source(node.args[0])

@@ -5,7 +5,7 @@ import torch
 from torch import fx, nn
 
 from nas.layers import WeightLayer
-from nas.lowering.groups import Group, Norm, fused_group, quantizer_of, refusals_named
+from nas.lowering.groups import Group, Norm, fused_group, quantizer_of
 from nas.lowering.layers import affine, double, integers
 from nas.program.biases import bias_units
 from nas.quantize import ActivationQuantizer, Role, integer_layer, role
@@ -21,26 +21,24 @@ def snapped(model: nn.Module) -> nn.Module:
     if any(isinstance(module, ActivationQuantizer) for module in model.modules()):
         assert isinstance(model, fx.GraphModule)
         model.eval()
-        for group, scales in _layers(model):
+        for group, source, quantizer in _layers(model):
             assert isinstance(group.module, WeightLayer)
-            with refusals_named(group):
-                _snap(group.module, group.norm, scales)
+            _snap(group.module, group.norm, source, quantizer.levels())
     return model
 
 
-def _layers(model: fx.GraphModule) -> list[tuple[Group, tuple[float, float]]]:
-    """Each layer with the scales of its source and its result.
+def _layers(model: fx.GraphModule) -> list[tuple[Group, float, ActivationQuantizer]]:
+    """Each layer with the scale of its source and the quantizer of its result.
 
     A layer that is called again has other scales there, for which it cannot be exact as well: only
     its first call counts.
     """
-    found = dict[nn.Module | None, tuple[Group, tuple[float, float]]]()
+    found = dict[nn.Module | None, tuple[Group, float, ActivationQuantizer]]()
     for node in model.graph.nodes:
         if (quantizer := quantizer_of(node, model)) is not None:
             group = fused_group(node.all_input_nodes[0], model)
             if role(group.node, model) is Role.LAYER and group.module not in found:
-                scale, _ = quantizer.levels()
-                found[group.module] = group, (_source_scale(group.node, model), scale)
+                found[group.module] = group, _source_scale(group.node, model), quantizer
     return list(found.values())
 
 
@@ -51,12 +49,13 @@ def _source_scale(node: fx.Node, model: fx.GraphModule) -> float:
     return quantizer.levels()[0]
 
 
-def _snap(layer: WeightLayer, norm: Norm | None, scales: tuple[float, float]) -> None:
+def _snap(layer: WeightLayer, norm: Norm | None, source: float, levels: tuple[float, int]) -> None:
     """Moves a layer in place, by about a hundredth of a step at most, to where its multipliers and
-    biases are exact.
+    biases are exact; `source` is the scale of what it reads, `levels` scale and zero point of its
+    result.
     """
-    source, result = scales
-    scaling, weights, biases = integers(layer, norm, scales, (0, 0))
+    result, zero = levels
+    scaling, weights, biases = integers(layer, norm, (source, result), zero, (0, 0))
     view = integer_layer(layer)
     _, weight_scales = view.levels()
     found = affine(layer, norm, weight_scales)

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from compressors.quantization import quantize
 from nas.lowering import lower, snapped
+from nas.lowering.scalings import within_reach
 from nas.packed import pack, unpack
 from nas.program import logits
-from nas.tracing import UnsupportedError, outputs
+from nas.tracing import outputs
 from nas.tracing.same_outputs import difference
 
 INPUTS = torch.rand(32, 64, generator=torch.Generator().manual_seed(0))
@@ -103,13 +106,19 @@ def test_large_biases_leave_small_weights() -> None:
     check(model, INPUTS)
 
 
-def test_a_result_far_smaller_than_its_terms_is_refused_by_name() -> None:
-    model = nn.Sequential(nn.Linear(64, 1), nn.Linear(1, 2)).eval()
-    with torch.no_grad():
-        linear(model, 0).weight.data.fill_(1000.0)
-        linear(model, 0).bias.data.fill_(0.0)
-    inputs = INPUTS.clone()
-    inputs[:, 1::2] = -inputs[:, ::2]  # the terms cancel each other
-    inputs[:, 0] += 1e-5
-    with pytest.raises(UnsupportedError, match=r"^'0': a result must have steps of at least 1/256"):
-        lower(model, inputs)
+@given(
+    factor=st.floats(1e-3, 1e9),
+    sums=st.integers(-9, 9),
+    within=st.floats(-300.0, 600.0),
+    zero=st.integers(0, 255),
+)
+def test_factors_out_of_reach_give_the_same_results(
+    factor: float, sums: int, within: float, zero: int
+) -> None:
+    factors, offsets = np.array([factor]), np.array([within - zero - sums * factor])
+    least, shifted = within_reach(factors, offsets, zero)
+    assert least.max() < 256
+    for total in range(sums - 3, sums + 4):
+        wanted = np.clip(total * factors + offsets, -zero, 255 - zero)
+        found = np.clip(total * least + shifted, -zero, 255 - zero)
+        np.testing.assert_allclose(found, wanted, atol=1.01)  # a step, at the ends of the range
