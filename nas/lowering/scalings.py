@@ -33,9 +33,11 @@ def within_reach(
     """Factors of at most `LARGEST_FACTOR`, and offsets with which the results of integer sums are the
     same, in a range of 256 steps from -`zero`.
 
-    Where a factor is larger, one sum alone gives a result within its range, because the next ones are
-    further away than the range is wide. The offset keeps what that sum gives.
+    Where a factor is larger, one sum at most gives a result within the range, and the next ones are
+    further away than the range is wide. The offset keeps what that sum gives, or keeps two sums on
+    either side.
     """
     least = np.minimum(factors, LARGEST_FACTOR)
-    within = np.rint((127.5 - zero - offsets) / np.maximum(factors, LARGEST_FACTOR))
-    return least, offsets + within * (factors - least)
+    reaching = np.ceil((-zero - offsets) / factors.clip(LARGEST_FACTOR))
+    given = np.minimum(reaching * factors + offsets, 255.5 - zero)
+    return least, np.where(factors > LARGEST_FACTOR, given - reaching * least, offsets)
