@@ -12,7 +12,12 @@ from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
 from nas.program import score
-from nas.runs.directory import packed_path, read_test_accuracy, write_test_accuracy
+from nas.runs.directory import (
+    packed_path,
+    read_test_accuracy,
+    write_class_names,
+    write_test_accuracy,
+)
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal
@@ -59,7 +64,7 @@ def run(
 
     `watch` is called with all evaluations so far after each new one, and `watch_training` before
     each epoch of the trainings after the search. The run writes the journal, the weights and packed
-    file of every trained candidate, and TensorBoard logs to `out`. It uses one thread, so that
+    file of every trained candidate, the names of the classes and TensorBoard logs to `out`. It uses one thread, so that
     results do not depend on the cores of the machine.
 
     Raises:
@@ -75,6 +80,8 @@ def run(
         open_journal(out, experiment.describe()) as journal,
         TensorBoardLog(out / "tb", space.choices) as tensorboard,
     ):
+        if experiment.task.class_names is not None:
+            write_class_names(out, experiment.task.class_names)
         evaluator = experiment.evaluator(loss_of(experiment, out))
         strategy = experiment.strategy(space.choices, generator(experiment.seed, "strategy"))
         resumable = ResumableEvaluations(
