@@ -99,7 +99,7 @@ def reconstruct(
 
 def _outputs(part: nn.Module, inputs: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.cat([part(batch) for batch in torch.split(inputs, FORWARD_BATCH)])
+        return torch.cat([part(batch.clone()) for batch in torch.split(inputs, FORWARD_BATCH)])
 
 
 def _divergence(outputs: Tensor, wanted: Tensor) -> Tensor:

@@ -62,8 +62,8 @@ class Task:
 
     @property
     def example(self) -> Tensor:
-        """The first training input, as a batch of one."""
-        return self.train.inputs[:1]
+        """A copy of the first training input, as a batch of one."""
+        return self.train.inputs[:1].clone()
 
     def first(self, samples: int | None) -> "Task":
         """The same task with the first `samples` training samples, all with None.

@@ -56,7 +56,7 @@ def reference(model: nn.Module, layers: Sequence[str], inputs: Tensor) -> Refere
         made.setdefault(names[layer], statistics_of(output))
 
     with torch.no_grad(), forward_hooks((layer, record) for layer in names):
-        model.eval()(_some(inputs))
+        model.eval()(_some(inputs).clone())
     return Reference(inputs, log_probabilities(model, inputs), read, made)
 
 
@@ -106,7 +106,7 @@ def layer_at_bits(
         changed = replace_modules(changed, {layer: quantized})
     module, wanted = changed.eval().get_submodule(site), original.made[site]
     with torch.no_grad():
-        found = statistics_of(module(original.read[site]))
+        found = statistics_of(module(original.read[site].clone()))
 
     def match(_: nn.Module, __: object, output: Tensor) -> Tensor:
         return matched_output(output, found, wanted)
