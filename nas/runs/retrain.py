@@ -10,6 +10,7 @@ from nas.evaluation.measuring import TrainedCandidate
 from nas.experiment import Experiment
 from nas.objective import Evaluation
 from nas.packed import unpack
+from nas.runs.built_networks import BuiltNetworks
 from nas.runs.directory import packed_path, weights_path
 from nas.runs.journal import read_journal
 from nas.runs.made_design import made_design
@@ -74,7 +75,8 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
 
 
 def _check_same(experiment: Experiment, out: Path, *parts: str) -> None:
-    stored, given = read_journal(out)[0]["experiment"], experiment.describe()
+    header = read_journal(out)[0]
+    stored, given = header["experiment"], experiment.describe()
     changes = [
         f"{part} was {stored.get(part)} and is {given.get(part)}"
         for part in parts
@@ -84,6 +86,8 @@ def _check_same(experiment: Experiment, out: Path, *parts: str) -> None:
         raise ValueError(
             f"a candidate of {out} must be trained by the experiment that found it, but {'; '.join(changes)}"
         )
+    # Seed and samples may be others, and so outputs.
+    BuiltNetworks(experiment).check(out, header.get("networks", []), outputs=False)
 
 
 def _check_task(task: Task, out: Path, evaluation: Evaluation) -> None:

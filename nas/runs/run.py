@@ -12,6 +12,7 @@ from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
 from nas.program import score
+from nas.runs.built_networks import BuiltNetworks
 from nas.runs.directory import (
     packed_path,
     read_test_accuracy,
@@ -69,7 +70,8 @@ def run(
 
     Raises:
         ValueError: if no part of the experiment uses one of the space's kinds of choice.
-        RunDirectoryError: if `out` belongs to another experiment, is in use or damaged.
+        RunDirectoryError: if `out` belongs to another experiment, or one whose `build` was another,
+            is in use or damaged.
         SearchStoppedError: after ten failed candidates in a row.
         OSError: if a file in `out` cannot be written.
     """
@@ -77,7 +79,7 @@ def run(
     compressors = (*experiment.narrowing, *experiment.compressors)
     check_kinds(space, compressors, experiment.task, generator(experiment.seed, "kinds"))
     with (
-        open_journal(out, experiment.describe()) as journal,
+        open_journal(out, experiment.describe(), BuiltNetworks(experiment)) as journal,
         TensorBoardLog(out / "tb", space.choices) as tensorboard,
     ):
         if experiment.task.class_names is not None:
