@@ -46,7 +46,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "score": Command(
         "FILE [--data DATA] [--run DIRECTORY] [--json]",
-        "prints the size and the test accuracy of a packed file",
+        "prints the size and the accuracy of a packed file, and what it was scored on",
         "nas.cli.score",
     ),
     "ledger": Command(

@@ -1,21 +1,28 @@
-"""`nas score`: the size and the test accuracy of a packed file."""
+"""`nas score`: the size and the accuracy of a packed file, and what it was scored on."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from nas.cli.command_parser import command_parser
 from nas.data.scored import held_out, load_scored
 from nas.packed import class_names, unpack
-from nas.program import score
+from nas.program import Program, score
 from nas.runs.directory import read_class_names
 from nas.runs.journal import JOURNAL_NAME, read_journal
+
+MANY_CLIPPED = 0.05
+"""From such a share of clipped values on, people are asked whether they are scaled as in training."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Runs `nas score`."""
-    parser = command_parser("score", "The size and the test accuracy of a packed file.")
+    parser = command_parser(
+        "score", "The size and the accuracy of a packed file, and what it was scored on."
+    )
     parser.add_argument("file", type=Path, help="a packed file")
     parser.add_argument(
         "--data",
@@ -40,11 +47,16 @@ def main(arguments: Sequence[str]) -> None:
             found[name] for name in ("bytes", "accuracy", "samples", "scored")
         )
         print(f"{options.file}: {size} bytes, accuracy {accuracy:.4f} on {samples} samples: {what}")
+        if found["clipped"] > MANY_CLIPPED:
+            print(
+                f"{found['clipped']:.0%} of the values lie outside of what the file reads: were they scaled as in training?"
+            )
 
 
 def score_file(file: Path, data: str, run: Path | None = None) -> Mapping[str, Any]:
     """`bytes`, `accuracy` and the number of `samples` of a packed file on the test part of `data`, and
-    a phrase for what was `scored`.
+    a phrase for what was `scored`. `clipped` is the share of values, 0 to 1, outside of the range that the
+    program was calibrated on.
 
     `run` is the directory of the run that the file comes from (None: the one in which it lies, if it
     lies in one).
@@ -75,7 +87,15 @@ def score_file(file: Path, data: str, run: Path | None = None) -> Mapping[str, A
         "accuracy": accuracy,
         "samples": len(split.labels),
         "scored": found.what,
+        "clipped": _clipped(program, split.inputs),
     }
+
+
+def _clipped(program: Program, inputs: Tensor) -> float:
+    first = program.tensors[0]
+    levels = inputs / first.scale + first.zero
+    # Less than a step beyond the last levels is no loss.
+    return float(((levels < -1) | (levels > first.top + 1)).double().mean())
 
 
 def _run_of(file: Path) -> Path | None:

@@ -65,7 +65,7 @@ class BuiltNetworks:
                 more = len(changes) - MOST_DIFFERENCES
                 listed = "; ".join(changes[:MOST_DIFFERENCES]) + (f"; and {more} more" * (more > 0))
                 raise RunDirectoryError(
-                    f"{out} must be resumed with the build() that it was made by, but for the design {design}, "
+                    f"{out} must be used with the build() that it was made by, but for the design {design}, "
                     f"{listed}: undo the change, or begin a new run in another directory"
                 )
 

@@ -35,11 +35,13 @@ def retrained(
     Raises:
         ValueError: if the experiment has another space or other compressors than the run, or a task
             of another name, input shape or number of classes.
-        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+        RunDirectoryError: if there is no journal in `out`, it is damaged, or `build` gives other
+            networks than it did.
         RuntimeError: if the candidate fails, or is over the experiment's budget.
     """
     _check_same(experiment, out, *_CANDIDATE)
     _check_task(experiment.task, out, evaluation)
+    _check_built(experiment, out)
     with one_thread():
         task = experiment.task
         evaluator = experiment.evaluator(loss_of(experiment, out, task.train.inputs), task)
@@ -61,9 +63,11 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
     Raises:
         ValueError: if the experiment has another space, compressors or task than the run, or the
             weights are missing or damaged.
-        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+        RunDirectoryError: if there is no journal in `out`, it is damaged, or `build` gives other
+            networks than it did.
     """
     _check_same(experiment, out, *_CANDIDATE, "task")
+    _check_built(experiment, out)
     with one_thread():
         design = made_design(experiment.space.choices, evaluation)
         model = experiment.evaluator(cross_entropy).compressed(evaluation.genotype, design)
@@ -75,8 +79,7 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
 
 
 def _check_same(experiment: Experiment, out: Path, *parts: str) -> None:
-    header = read_journal(out)[0]
-    stored, given = header["experiment"], experiment.describe()
+    stored, given = read_journal(out)[0]["experiment"], experiment.describe()
     changes = [
         f"{part} was {stored.get(part)} and is {given.get(part)}"
         for part in parts
@@ -86,8 +89,12 @@ def _check_same(experiment: Experiment, out: Path, *parts: str) -> None:
         raise ValueError(
             f"a candidate of {out} must be trained by the experiment that found it, but {'; '.join(changes)}"
         )
-    # Seed and samples may be others, and so outputs.
-    BuiltNetworks(experiment).check(out, header.get("networks", []), outputs=False)
+
+
+def _check_built(experiment: Experiment, out: Path) -> None:
+    """Checks layers alone: seed and samples may be others than the run's, and so outputs."""
+    stored = read_journal(out)[0].get("networks", [])
+    BuiltNetworks(experiment).check(out, stored, outputs=False)
 
 
 def _check_task(task: Task, out: Path, evaluation: Evaluation) -> None:

@@ -149,6 +149,15 @@ def test_an_archive_that_lacks_a_class_is_scored_right(file: Path, tmp_path: Pat
     assert (found["accuracy"], found["samples"]) == (1.0, 2)
 
 
+def test_inputs_that_are_not_scaled_as_in_training_are_told(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for inputs, clipped in ((images() / 255, False), (images().astype(np.float32), True)):
+        main(["score", str(file), "--data", str(archive(tmp_path / "d.npz", inputs, range(3)))])
+        said = capsys.readouterr().out
+        assert ("100% of the values lie outside of what the file reads" in said) == clipped
+
+
 def test_images_for_a_network_of_tables_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,7 +74,7 @@ def test_a_run_whose_build_has_changed_is_refused_before_any_training(
 ) -> None:
     evaluated("", tiny, tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(RunDirectoryError, match=f"must be resumed with the build.* {message}"):
+    with pytest.raises(RunDirectoryError, match=f"must be used with the build.* {message}"):
         evaluated(edit, tiny, tmp_path, trials=4)
     assert files == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 

@@ -211,6 +211,7 @@ def test_a_file_is_scored_on_data_of_its_shape_only(
         "accuracy": score(program, tiny_task.test),
         "samples": len(tiny_task.test.labels),
         "scored": f"all 30 samples of {tmp_path / 'data.npz'}, training samples among them if the search had them",
+        "clipped": 0.0,
     }
     with pytest.raises(
         ValueError, match=r"samples of digits must be \(1, 4, 4\) .* but are \(1, 8, 8\)"
