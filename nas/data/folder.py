@@ -122,9 +122,9 @@ def _over_white(path: Path, image: Image.Image) -> Image.Image:
         return image
     layer = image.convert("RGBA")
     shown = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    (least, most), ends = layer.getchannel("A").getextrema(), shown.getextrema()
+    alpha, pixels = np.asarray(layer)[..., 3], np.asarray(shown)
     # White strokes on nothing: what the image shows is in its alpha channel alone.
-    if least != most and all(low == high for low, high in ends):
+    if (alpha != alpha[0, 0]).any() and (pixels == pixels[0, 0]).all():
         raise DataError(
             f"{path} must show something over white, but is white where it is not transparent: lay it over another color"
         )

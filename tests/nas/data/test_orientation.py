@@ -17,9 +17,7 @@ def save_turned(path: Path, orientation: int) -> Path:
     pixels = np.linspace(0, 255, 8 * 16).reshape(8, 16).astype(np.uint8)
     tag = Image.Exif()
     tag[ORIENTATION] = orientation
-    Image.fromarray(pixels).save(
-        path, exif=tag, **({"quality": 95} if path.suffix == ".jpg" else {})
-    )
+    Image.fromarray(pixels).save(path, exif=tag, quality=95)
     return path
 
 

@@ -27,8 +27,9 @@ from nas.program import logits as program_logits
 from nas.quantize import calibrate, equalized, match_statistics
 from nas.space import Choice, Choices, Design
 from nas.strategy import Proposal
-from nas.training.distil import Distillation, Hint
+from nas.training.distil import Distillation
 from nas.training.fit import accuracy, cross_entropy, fit, logits
+from nas.training.hints import Hint
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
 

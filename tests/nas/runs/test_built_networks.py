@@ -22,11 +22,6 @@ from nas.space import Choice, Choices, Design
 from tests.nas.runs.experiments import Make
 
 
-class Halved(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return 0.5 * x
-
-
 class Edited:
     """One hidden layer; what else `build` does is edited by tests, as people edit their files."""
 
@@ -38,19 +33,18 @@ class Edited:
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         edit, width = self._edit, design.integer("hidden.width")
         width += 1 if edit == "wider" or (edit == "one option" and width == 8) else 0
+        head = nn.Linear(width, classes)
+        if edit == "initial weights":
+            head.weight.data.mul_(2.0)
+        if edit == "chance":
+            head.weight.data.mul_(np.random.default_rng().random())
+        if edit == "forward":
+            head.register_forward_hook(lambda _, __, y: 2.0 * y)
         model = nn.Sequential(nn.Flatten())
         model.add_module("hidden", nn.Linear(example[0].numel(), width))
         model.add_module("act", nn.ReLU6() if edit == "activation" else nn.ReLU())
         model.add_module("drop", nn.Dropout(0.5 if edit == "dropout" else 0.1))
-        model.add_module("head", nn.Linear(width, classes))
-        if edit == "initial weights":
-            model.get_submodule("head").weight.data.mul_(2.0)  # type: ignore[union-attr, operator]
-        if edit == "forward":
-            model.get_submodule("head").register_forward_hook(lambda _, __, y: 2.0 * y)
-        if edit == "chance":
-            model.get_submodule("head").weight.data.mul_(np.random.rand())  # type: ignore[union-attr, operator] # noqa: NPY002
-        if edit == "comments":
-            pass
+        model.add_module("head", head)
         return model
 
 
@@ -111,7 +105,7 @@ def test_candidates_that_cannot_be_built_are_left_out(tiny: Make) -> None:
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
             if design["hidden.width"] == 8:
                 raise ValueError("too wide")
-            return nn.Sequential(*super().build(design, example, classes), nn.Linear(1, 1))
+            return nn.Sequential(super().build(design, example, classes), nn.Linear(1, 1))
 
     described = BuiltNetworks(tiny(space=Broken())).describe()
     assert {each["genotype"][0] for each in described} == {0}

@@ -4,10 +4,9 @@ filter.
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
+from tensorboard.plugins.hparams.api_pb2 import DataType
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from nas.objective import Evaluation, Objective, Status
@@ -39,14 +38,11 @@ def logged(folder: Path, options: Sequence[Hashable]) -> tuple[list[Cell], set[s
     cells, types = list[Cell](), set[str]()
     for id in range(len(options)):
         content = events(folder / "trials" / f"{id:05d}").PluginTagToContent("hparams")
-        read: dict[str, Any] = {
-            tag: MessageToDict(HParamsPluginData.FromString(data)) for tag, data in content.items()
-        }
-        cells.append(
-            read["_hparams_/session_start_info"]["sessionStartInfo"]["hparams"]["layer.sparsity"]
-        )
-        (column,) = read["_hparams_/experiment"]["experiment"]["hparamInfos"]
-        types.add(column["type"])
+        read = {tag: HParamsPluginData.FromString(data) for tag, data in content.items()}
+        row = read["_hparams_/session_start_info"].session_start_info.hparams["layer.sparsity"]
+        cells.append(getattr(row, str(row.WhichOneof("kind"))))
+        (column,) = read["_hparams_/experiment"].experiment.hparam_infos
+        types.add(DataType.Name(column.type))
     return cells, types
 
 
