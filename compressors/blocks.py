@@ -94,7 +94,7 @@ def _check_shapes(model: nn.Module, dropped: Mapping[nn.Module, str], example: T
     called = set[nn.Module]()
     check = partial(_check_shape, dropped, called)
     with forward_hooks((block, check) for block in dropped), torch.no_grad():
-        model.eval()(example[:2])
+        model.eval()(example[:2].clone())
     if unused := [site for block, site in dropped.items() if block not in called]:
         raise ValueError(
             f"a block must be called in the forward pass to be dropped, but {unused} are not"

@@ -130,7 +130,7 @@ def _activity(model: nn.Module, example: Tensor) -> Importances:
 
     layers = named_layers(model).values()
     with forward_hooks((layer, count) for layer in layers), torch.no_grad():
-        model.eval()(example)
+        model.eval()(example.clone())
     return {(layer, "read"): torch.stack(found).mean(0) for layer, found in shares.items()}
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from compressors.segments import segments
 from nas.quantize import match_statistics
+from nas.seeds import derive
 from nas.training.fit import AfterStep
 
 BATCH = 64
@@ -47,9 +48,10 @@ def reconstruct(
             changed.
         floating: The network that it was made from; for `quantize_trained`,
             `nas.quantize.equalized` of it. It is not changed.
-        images: Inputs like those of the task, [N, …]; some thousand. Parts learn from the first
-            2,000, whose outputs are in memory.
-        generator: The order of the images.
+        images: Inputs like those of the task, [N, …]; some thousand. Parts learn from 2,000 of
+            them, whose outputs are in memory.
+        generator: The order of the images; its first seed also draws those of the statistics and of
+            the parts.
         steps: Steps of 64 images for the whole, and half as many for each part; 0 for the
             statistics alone.
 
@@ -70,6 +72,9 @@ def reconstruct(
         raise ValueError(f"the steps of reconstruction must be 0 or more, but got {steps}")
     if len(images) == 0:
         raise ValueError("there must be images to reconstruct a network on, but got none")
+    if len(images) > STATISTICS:  # rows are often sorted
+        shuffle = torch.Generator().manual_seed(derive(generator.initial_seed(), "reconstruct"))
+        images = images[torch.randperm(len(images), generator=shuffle)]
     made, original = copy.deepcopy(quantized).eval(), copy.deepcopy(floating).eval()
     parts = segments(made, original)
     match_statistics(made, original, images[:STATISTICS])
@@ -94,7 +99,7 @@ def reconstruct(
 
 def _outputs(part: nn.Module, inputs: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.cat([part(batch) for batch in torch.split(inputs, FORWARD_BATCH)])
+        return torch.cat([part(batch.clone()) for batch in torch.split(inputs, FORWARD_BATCH)])
 
 
 def _divergence(outputs: Tensor, wanted: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def _calls(
 
     hooks = [(model.get_submodule(name), partial(see, name)) for name in names]
     with forward_hooks(hooks), torch.no_grad():
-        model.eval()(batch)
+        model.eval()(batch.clone())
     return seen
 
 

@@ -64,7 +64,7 @@ def shrink(
     model.requires_grad_(True)  # the graph is built from what autograd records
     with torch.enable_grad():
         graph = torch_pruning.DependencyGraph().build_dependency(
-            model, example_inputs=(example[:2],), verbose=False
+            model, example_inputs=(example[:2].clone(),), verbose=False
         )
     names = {module: name for name, module in model.named_modules()}
     # On the sample of zeros the outputs come from biases alone; the sample of ones exercises inputs
@@ -77,7 +77,7 @@ def shrink(
         masked = _masked(model, graph, cuts, probe)
         _remove(graph, cuts)
         with torch.no_grad():
-            shrunk = model(probe)
+            shrunk = model(probe.clone())
     except (IndexError, RuntimeError) as error:
         raise ValueError(
             f"the network must run without the removed channels, but: {error}; {ADVICE}"
@@ -113,7 +113,7 @@ def _masked(
         if graph.is_out_channel_pruning_fn(dep.handler) and dep.target.module in modules
     ]
     with forward_hooks(hooks), torch.no_grad():
-        outputs: Tensor = model(inputs)
+        outputs: Tensor = model(inputs.clone())
     return outputs
 
 

@@ -17,7 +17,6 @@ from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from compressors.quantization import Quantization
 from nas.data import Task
 from nas.data.load import load_task
-from nas.evaluation.evaluator import CALIBRATION_SAMPLES
 from nas.experiment import Experiment
 from nas.objective import Budget, Objective
 from nas.seeds import derive, generator, seeded
@@ -67,7 +66,7 @@ def compression(
             function returns it
         data: digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive with
             inputs and labels
-        samples: how many of the training samples the search trains on, the first ones; without it,
+        samples: how many of the training samples the search trains on, drawn by class; without it,
             all; candidates that are trained again get all
         size_bytes: largest size of the packed file: a number of bytes, or 20kB, which are 20,000,
             or 20KiB; 3000 for the network of the digits if nothing is limited
@@ -148,10 +147,8 @@ def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
     """The experiment with a strategy that begins with `first_designs`; a surrogate also expects
     what they were chosen by.
     """
-    images, choices = (
-        experiment.task.train.inputs[:CALIBRATION_SAMPLES],
-        experiment.space.choices,
-    )
+    evaluator = experiment.evaluator(cross_entropy)
+    images, choices = evaluator.calibration, experiment.space.choices
     try:
         problem = measured(network, images, choices, Quantization())
     except ValueError:  # layers are quantized already, or choices are not those of single layers
@@ -161,7 +158,7 @@ def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
         images,
         choices,
         experiment.objective.budget.limits,
-        experiment.evaluator(cross_entropy).facts,
+        evaluator.facts,
         problem,
     )
     inner = experiment.strategy

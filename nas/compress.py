@@ -75,11 +75,11 @@ def compress(
 ) -> nn.Module:
     """A compressed copy of `model`, by each compressor in turn with the choices of its kind.
 
-    `example` is a batch of training inputs, [N, …].
+    `example` is a batch of training inputs, [N, …], of which each compressor gets a copy.
     """
     model = independent_copy(model)
     for compressor in compressors:
         settings = settings_of(design, compressor.kind)
         if settings:
-            model = compressor.apply(model, settings, example)
+            model = compressor.apply(model, settings, example.clone())
     return model

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import FunctionType
@@ -11,11 +11,12 @@ from typing import Any
 from torch import nn
 
 from nas.compress import Compressor
-from nas.data import Task
+from nas.data import Task, stratified
 from nas.evaluation.counting import SizeRule, size_rule
-from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
 from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
+from nas.seeds import generator
 from nas.space import Choices, SearchSpace
 from nas.strategy import StrategyFactory
 from nas.training.checkpoint import digest
@@ -47,7 +48,7 @@ class Experiment:
     With `final_epochs` they are for so many epochs in all, in the recipe's proportion (None: the
     recipe's own), and the best of them, or with `retrain` 0 the best of the search, is then trained
     for as many on training and validation samples together: the final network. A search with
-    `samples` trains on the first so many training samples; what comes after it has all of them.
+    `samples` trains on so many training samples, drawn by class; what comes after it has all of them.
 
     Raises:
         ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or
@@ -103,7 +104,8 @@ class Experiment:
     @cached_property
     def search_task(self) -> Task:
         """The task with the training samples of the search."""
-        return self.task.first(self.samples)
+        rng = generator(self.seed, "samples")
+        return replace(self.task, train=stratified(self.task.train, self.samples, rng))
 
     def evaluator(self, loss: Loss, task: Task | None = None) -> Evaluator:
         """The evaluator of this experiment's candidates, which are trained with `loss` on `task`
@@ -127,6 +129,9 @@ class Experiment:
         """
         rule = size_rule(self.space, self.recipe, self.narrowing, self.objective.budget)
         narrowing = [_describe(compressor) for compressor in self.narrowing]
+        few = self.search_task.train
+        # Runs took the first samples at first, and where there are no others still do.
+        drawn = few is not self.task.train or len(few.labels) > CALIBRATION_SAMPLES
         return {
             # Runs had budgets of uncoded bytes at first.
             **({} if rule is SizeRule.BOUND else {"size_bytes": rule.value}),
@@ -135,6 +140,7 @@ class Experiment:
             "compressors": [_describe(compressor) for compressor in self.compressors],
             "task": {"name": self.task.name, "digest": self.task.digest},
             **({} if self.samples is None else {"samples": self.samples}),
+            **({"samples_drawn": "by class"} if drawn else {}),
             "recipe": self.recipe.describe(),
             "objective": self.objective.to_json(),
             "strategy": _describe(self.strategy),

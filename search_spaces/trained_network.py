@@ -55,7 +55,7 @@ class TrainedNetwork:
         model = copy.deepcopy(self.model)
         try:
             with torch.no_grad():
-                shape = tuple(model(example[:1]).shape)
+                shape = tuple(model(example[:1].clone()).shape)
         except RuntimeError as error:
             raise ValueError(
                 f"the trained network must accept inputs {tuple(example.shape[1:])}, but raises: {error}"

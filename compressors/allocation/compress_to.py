@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from compressors.allocation.allocate import BITS, RATIOS, Allocation, allocate
 from compressors.joint import joint_choices
 from compressors.quantization import Quantization
-from nas.data import Split, Task
+from nas.data import Split, Task, stratified
 from nas.evaluation.repair import REPAIR_EPOCHS, REPAIR_LR, file_of, repair
 from nas.objective import Epoch
+from nas.seeds import derive
 from nas.space import Design
 from nas.training.distil import Distillation
 from nas.training.fit import Loss, fit, logits
@@ -63,7 +65,7 @@ def compress_to(
         size_bytes: The longest that the file may be.
         images: Training inputs, [N, …]; some thousand are enough.
         labels: Their classes, [N]; without, the network's own answers are all that is learned.
-        generator: The order of the batches.
+        generator: The order of the batches; its first seed also draws the images for calibration.
         macs: The most multiply-accumulates for one sample.
         peak_memory_bytes: The most memory that activations may take at once.
         recipe: `finetune_epochs` at `finetune_lr`, with its `rate_penalty`; its first phase is not
@@ -74,7 +76,7 @@ def compress_to(
         ValueError: as `allocate` does, or if the file stays too long.
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    calibration, method = images[:CALIBRATION_SAMPLES], method or Quantization()
+    calibration, method = _calibration(images, labels, generator), method or Quantization()
     choices = joint_choices(model, images[:2], ratios=RATIOS, bits=BITS)
     found = allocate(
         model,
@@ -108,6 +110,13 @@ def compress_to(
             f"a file must have at most {size_bytes:,} bytes, but still has {len(packed):,} with fewer bits"
         )
     return CompressedNetwork(packed, trained, design, found)
+
+
+def _calibration(images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Images for ranges, drawn by class where the classes are known: rows are often sorted."""
+    classes = torch.zeros(len(images), dtype=torch.int64) if labels is None else labels
+    rng = np.random.default_rng(derive(generator.initial_seed(), "calibration"))
+    return stratified(Split(images, classes), CALIBRATION_SAMPLES, rng).inputs
 
 
 def _lesson(

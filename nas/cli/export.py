@@ -26,11 +26,18 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument(
+        "--class-names",
+        action="store_true",
+        help="a packed file with the names of the classes, which make it longer",
+    )
+    parser.add_argument(
         "--retrain",
         metavar=EXPERIMENT,
         help="an experiment, followed by its options, by which the candidate is trained again, perhaps "
         "on other samples of the same task",
     )
     options, experiment = parse_with_experiment(parser, arguments, "retrain")
-    evaluation = export(options.directory, options.id, options.to, options.out, experiment)
+    evaluation = export(
+        options.directory, options.id, options.to, options.out, experiment, options.class_names
+    )
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")

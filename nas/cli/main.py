@@ -40,13 +40,13 @@ COMMANDS: Mapping[str, Command] = {
         "nas.cli.show",
     ),
     "export": Command(
-        f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--retrain {_EXPERIMENT}]",
+        f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--retrain {_EXPERIMENT}]",
         "writes a candidate as a file to ship, trained again if wanted",
         "nas.cli.export",
     ),
     "score": Command(
-        "FILE [--data DATA] [--json]",
-        "prints the size and the test accuracy of a packed file",
+        "FILE [--data DATA] [--run DIRECTORY] [--json]",
+        "prints the size and the accuracy of a packed file, and what it was scored on",
         "nas.cli.score",
     ),
     "ledger": Command(

@@ -1,47 +1,104 @@
-"""`nas score`: the size and the test accuracy of a packed file."""
+"""`nas score`: the size and the accuracy of a packed file, and what it was scored on."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from nas.cli.command_parser import command_parser
-from nas.data.load import load_test_split
-from nas.packed import unpack
-from nas.program import score
+from nas.data.scored import held_out, load_scored
+from nas.packed import class_names, unpack
+from nas.program import Program, score
+from nas.runs.directory import read_class_names
+from nas.runs.journal import JOURNAL_NAME, read_journal
+
+MANY_CLIPPED = 0.05
+"""From such a share of clipped values on, people are asked whether they are scaled as in training."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Runs `nas score`."""
-    parser = command_parser("score", "The size and the test accuracy of a packed file.")
+    parser = command_parser(
+        "score", "The size and the accuracy of a packed file, and what it was scored on."
+    )
     parser.add_argument("file", type=Path, help="a packed file")
     parser.add_argument(
         "--data",
         default="digits",
         help="digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive",
     )
+    parser.add_argument(
+        "--run",
+        type=Path,
+        metavar="DIRECTORY",
+        help="the run that the file comes from, where the file does not lie in it: the names of its "
+        "classes are those of folders of images, and of data without a test part the part is scored "
+        "that the search held out",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options = parser.parse_args(arguments)
-    found = score_file(options.file, options.data)
+    found = score_file(options.file, options.data, options.run)
     if options.json:
         print(json.dumps(found))
     else:
-        size, accuracy, samples = (found[name] for name in ("bytes", "accuracy", "samples"))
-        print(f"{options.file}: {size} bytes, accuracy {accuracy:.4f} on {samples} samples")
+        size, accuracy, samples, what = (
+            found[name] for name in ("bytes", "accuracy", "samples", "scored")
+        )
+        print(f"{options.file}: {size} bytes, accuracy {accuracy:.4f} on {samples} samples: {what}")
+        if found["clipped"] > MANY_CLIPPED:
+            print(
+                f"{found['clipped']:.0%} of the values lie outside of what the file reads: were they scaled as in training?"
+            )
 
 
-def score_file(file: Path, data: str) -> Mapping[str, Any]:
-    """`bytes`, `accuracy` and the number of `samples` of a packed file on the test split of `data`.
+def score_file(file: Path, data: str, run: Path | None = None) -> Mapping[str, Any]:
+    """`bytes`, `accuracy` and the number of `samples` of a packed file on the test part of `data`, and
+    a phrase for what was `scored`. `clipped` is the share of values, 0 to 1, outside of the range that the
+    program was calibrated on.
+
+    `run` is the directory of the run that the file comes from (None: the one in which it lies, if it
+    lies in one).
 
     Raises:
         ArtifactError: if the file is damaged.
-        ValueError: if the samples do not have the shape of the program's input.
+        ValueError: if the samples do not have the shape of the program's input, or labels or folders
+            are not those of its classes.
+        RunDirectoryError: if `run` is no run directory, or it is damaged.
     """
     packed = file.read_bytes()
-    program = unpack(packed)
-    shape = program.tensors[0].shape
-    split = load_test_split(data, shape)
-    found = tuple(split.inputs.shape[1:])
-    if found != shape:
-        raise ValueError(f"samples must be {shape} for {file}, but those of {data} are {found}")
-    return {"bytes": len(packed), "accuracy": score(program, split), "samples": len(split.labels)}
+    program, out = unpack(packed), run or _run_of(file)
+    names = class_names(packed) or (None if out is None else read_class_names(out))
+    shape, classes = program.tensors[0].shape, program.tensors[-1].size
+    if names is not None and len(names) != classes:
+        raise ValueError(
+            f"{file} must have the {len(names)} classes of {out}, but has {classes}: is it of another run?"
+        )
+    found = None
+    if out is not None:
+        found = held_out(data, read_journal(out)[0]["experiment"]["task"]["digest"])
+    if found is None:
+        found = load_scored(data, shape, classes, names)
+    split = found.split
+    accuracy = score(program, split, f"the samples of {data}")
+    return {
+        "bytes": len(packed),
+        "accuracy": accuracy,
+        "samples": len(split.labels),
+        "scored": found.what,
+        "clipped": _clipped(program, split.inputs),
+    }
+
+
+def _clipped(program: Program, inputs: Tensor) -> float:
+    first = program.tensors[0]
+    levels = inputs / first.scale + first.zero
+    # Less than a step beyond the last levels is no loss.
+    return float(((levels < -1) | (levels > first.top + 1)).double().mean())
+
+
+def _run_of(file: Path) -> Path | None:
+    """The run directory in which a packed file lies, its own or one of those within it."""
+    folders = file.resolve().parents[1:3]
+    return next((folder for folder in folders if (folder / JOURNAL_NAME).is_file()), None)

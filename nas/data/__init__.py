@@ -8,6 +8,7 @@ from nas.data.folder import read_images
 from nas.data.idx import read_idx, read_mnist
 from nas.data.npz import read_npz
 from nas.data.splits import hold_out, split
+from nas.data.stratified import stratified
 from nas.data.task import Split, Task
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "read_mnist",
     "read_npz",
     "split",
+    "stratified",
 ]

@@ -26,6 +26,7 @@ _UNREADABLE = (
     ValueError,
     TypeError,
     IndexError,
+    KeyError,
     RuntimeError,
     MemoryError,
     SyntaxError,

@@ -1,12 +1,13 @@
 """Folders of images, with a subfolder for each class."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
@@ -15,21 +16,28 @@ _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
 # Listed, because Pillow goes by content, and would start Ghostscript for an EPS file called .png.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 _MODES = {1: "L", 3: "RGB"}
+_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 def read_images(
-    folder: Path, size: tuple[int, int], channels: int = 3
+    folder: Path,
+    size: tuple[int, int],
+    channels: int = 3,
+    names: Sequence[str] | None = None,
 ) -> tuple[Split, tuple[str, ...]]:
     """The images below `folder`, [N, C, H, W] in [0, 1], and the names of the classes in the order
     of their labels.
 
-    Each subfolder is a class; classes are sorted by name. Images are converted to 1 (gray) or 3
-    (color) channels and resized to `size`, (height, width). Hidden files are skipped.
+    Each subfolder is a class; classes are sorted by name. With `names` they are those classes, in
+    that order, and the folder may lack some. Images are turned as their EXIF tag says, laid over
+    white where they are transparent, converted to 1 (gray) or 3 (color) channels and resized to
+    `size`, (height, width). Hidden files are skipped.
 
     Raises:
         ValueError: if `size` or `channels` is out of range.
-        DataError: if there are no classes, a class is empty, a file is not a readable image, or a
-            link leads out of the folder.
+        DataError: if there are no classes, a class is empty or not in `names`, a file is not a
+            readable image of 8 bits a channel, an image shows nothing over white, or a link leads
+            out of the folder.
     """
     if channels not in _MODES or min(size) < 1:
         raise ValueError(
@@ -38,20 +46,25 @@ def read_images(
     classes = _entries(folder, folder)
     if not classes:
         raise DataError(f"{folder} must hold a folder for each class, but holds none")
+    names = tuple(path.name for path in classes) if names is None else tuple(names)
     images: list[Path] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
+    for name in classes:
+        if name.name not in names:
+            raise DataError(
+                f"{folder} must hold folders with the names of the classes, {', '.join(names)}, but holds {name.name}"
+            )
         members = _entries(folder, name)
         if not members:
             raise DataError(f"{name} must hold at least one image, but holds none")
         images += members
-        labels += [label] * len(members)
+        labels += [names.index(name.name)] * len(members)
     shape = (len(images), channels, *size)
     check_size(folder, shape)
     pixels = np.empty(shape, np.uint8)
     for row, path in zip(pixels, images, strict=True):
         row[:] = _pixels(path, size, _MODES[channels])
-    return Split(scaled(pixels), torch.tensor(labels)), tuple(path.name for path in classes)
+    return Split(scaled(pixels), torch.tensor(labels)), names
 
 
 def first_image_shape(folder: Path) -> tuple[int, int, int]:
@@ -63,7 +76,8 @@ def first_image_shape(folder: Path) -> tuple[int, int, int]:
     for name in _entries(folder, folder):
         for path in _entries(folder, name):
             with reading(path, "an image"), Image.open(path, formats=_FORMATS) as image:
-                return (1 if image.mode in ("1", "L") else 3), image.height, image.width
+                turned = ImageOps.exif_transpose(image)
+                return (1 if image.mode in ("1", "L") else 3), turned.height, turned.width
     raise DataError(f"{folder} must hold a folder of images for each class, but holds none")
 
 
@@ -97,5 +111,21 @@ def _pixels(path: Path, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
                 raise DataError(
                     f"{path} must be an image of 8 bits a channel, but its mode is {image.mode}"
                 )
-            resized = image.convert(mode).resize(size[::-1], Image.Resampling.BILINEAR)
+            opaque = _over_white(path, ImageOps.exif_transpose(image))
+            resized = opaque.convert(mode).resize(size[::-1], Image.Resampling.BILINEAR)
     return np.atleast_3d(np.asarray(resized, np.uint8)).transpose(2, 0, 1)
+
+
+def _over_white(path: Path, image: Image.Image) -> Image.Image:
+    """The image without transparency, as viewers show it: over white."""
+    if image.mode not in _ALPHA and "transparency" not in image.info:
+        return image
+    layer = image.convert("RGBA")
+    shown = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    alpha, pixels = np.asarray(layer)[..., 3], np.asarray(shown)
+    # White strokes on nothing: what the image shows is in its alpha channel alone.
+    if (alpha != alpha[0, 0]).any() and (pixels == pixels[0, 0]).all():
+        raise DataError(
+            f"{path} must show something over white, but is white where it is not transparent: lay it over another color"
+        )
+    return shown

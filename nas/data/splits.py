@@ -13,8 +13,11 @@ def split(
     rng: np.random.Generator,
     validation: float = 0.2,
     test: float = 0.2,
+    class_names: tuple[str, ...] | None = None,
 ) -> Task:
     """A task from data without a test set; `validation` and `test` are fractions of all samples.
+
+    `class_names` are those of the `Task`.
 
     Raises:
         ValueError: if the fractions leave no training samples, a class has too few samples, or the
@@ -25,7 +28,7 @@ def split(
             f"validation and test must be above 0 and below 1 together, but got {validation} and {test}"
         )
     rest, held = _hold_back(name, data, classes, test, rng)
-    return hold_out(name, rest, held, classes, rng, validation / (1 - test))
+    return hold_out(name, rest, held, classes, rng, validation / (1 - test), class_names)
 
 
 def hold_out(
@@ -35,8 +38,11 @@ def hold_out(
     classes: int,
     rng: np.random.Generator,
     validation: float = 0.1,
+    class_names: tuple[str, ...] | None = None,
 ) -> Task:
     """A task from data with a test set; `validation` is a fraction of the training samples.
+
+    `class_names` are those of the `Task`.
 
     Raises:
         ValueError: if the fraction is not between 0 and 1, a class has too few samples, or the data
@@ -45,7 +51,14 @@ def hold_out(
     if not 0 < validation < 1:
         raise ValueError(f"validation must be above 0 and below 1, but got {validation}")
     rest, held = _hold_back(name, train, classes, validation, rng)
-    return Task(name=name, train=rest, validation=held, test=test, classes=classes)
+    return Task(
+        name=name,
+        train=rest,
+        validation=held,
+        test=test,
+        classes=classes,
+        class_names=class_names,
+    )
 
 
 def _hold_back(

@@ -21,10 +21,11 @@ class Task:
     """A data set for classification: networks are trained on `train`, chosen by `validation`, and
     the best is reported on `test`.
 
-    `name` is part of the identity of a run, and `classes` is the number of classes.
+    `name` is part of the identity of a run, and `classes` is the number of classes; `class_names`
+    are their names in the order of the labels (None: not known).
 
     Raises:
-        ValueError: if there are fewer than 2 classes; if a split is empty, or has wrong types or
+        ValueError: if there are fewer than 2 classes, or other than one name for each; if a split is empty, or has wrong types or
             shapes, inputs that are not finite or labels outside 0 … classes - 1; if samples of two
             splits differ in shape; or if the training split holds only one class.
     """
@@ -34,8 +35,14 @@ class Task:
     validation: Split
     test: Split
     classes: int
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        names = self.class_names
+        if names is not None and not len(names) == len(set(names)) == self.classes:
+            raise ValueError(
+                f"the class names of {self.name!r} must be {self.classes} different ones, but are {names}"
+            )
         for part, split in self._splits.items():
             check_split(f"the {part} split of {self.name!r}", split, self.classes)
             sample, expected = tuple(split.inputs.shape[1:]), tuple(self.train.inputs.shape[1:])
@@ -55,8 +62,8 @@ class Task:
 
     @property
     def example(self) -> Tensor:
-        """The first training input, as a batch of one."""
-        return self.train.inputs[:1]
+        """A copy of the first training input, as a batch of one."""
+        return self.train.inputs[:1].clone()
 
     def first(self, samples: int | None) -> "Task":
         """The same task with the first `samples` training samples, all with None.
@@ -82,7 +89,9 @@ class Task:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of the name, the number of classes and all samples, 16 hexadecimal digits."""
+        """A hash of the name, the number of classes and all samples, 16 hexadecimal digits; not of the
+        names of classes, which change no result.
+        """
         tensors = [
             tensor for split in self._splits.values() for tensor in (split.inputs, split.labels)
         ]

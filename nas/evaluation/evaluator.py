@@ -6,11 +6,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor, nn
 
 from nas.compress import Compressor, compress
 from nas.data import Task
+from nas.data.stratified import stratified_order
 from nas.evaluation.candidate_training import CandidateTraining
 from nas.evaluation.coded_size import Parts, SizePrediction, compare
 from nas.evaluation.counting import SizeRule, count, count_packed, count_predicted, size_rule
@@ -22,7 +24,7 @@ from nas.lowering import lower_all_channels
 from nas.measure import Device, MeasuringDevice
 from nas.objective import Budget, Epoch, Evaluation, Status
 from nas.program import Program
-from nas.seeds import candidate_seed, seeded
+from nas.seeds import candidate_seed, generator, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
 from nas.training.fit import Loss, Stop, never
@@ -30,6 +32,8 @@ from nas.training.recipe import Recipe
 from nas.training.recipe_choices import chosen_recipe
 
 CALIBRATION_SAMPLES = 256
+COVERAGE_SAMPLES = 512
+"""Other training samples, by which `calibration_coverage` tells how well the first ones stand for all."""
 UNLEARNT = SizePrediction()
 
 Fit = Callable[..., tuple[Epoch, ...]]
@@ -46,7 +50,8 @@ class Evaluator:
     scored on its validation split. A candidate whose costs exceed `budget` is not trained: `SizeRule`
     says what its `size_bytes` is then, and one that is predicted may exceed its limit by the error.
     A file that is too long once it is trained is repaired, a predicted one if it has at most
-    `REPAIRABLE` times the limit. `device` gives the latency (None: latency is not measured). `seed` is
+    `REPAIRABLE` times the limit. Ranges of activations are calibrated on `CALIBRATION_SAMPLES` of the
+    training samples, drawn by class. `device` gives the latency (None: latency is not measured). `seed` is
     the seed of the run, from which that of each candidate is derived.
     """
 
@@ -83,7 +88,7 @@ class Evaluator:
         length: FileLength | None = None
         try:
             with seeded(candidate_seed(self.seed, genotype)):
-                images = self._calibration if self._known else self.task.example
+                images = self.calibration if self._known else self.task.example
                 make = compress_and_match if proposal.epochs == 0 else compress
                 built, compressed = self._build(design, images, make)
                 metrics, parts = self._count(compressed, self.device, prediction)
@@ -102,7 +107,7 @@ class Evaluator:
                     else:
                         model, history = training.both_phases(built, proposal.epochs, stop)
                     if self._predicts and len(history) == planned:
-                        packed = file_of(model, self._calibration)
+                        packed = file_of(model, self.calibration)
                         length = compare(metrics["size_bytes"], parts, packed)
                     if self._may_be_repaired(length) and len(history) == planned:
                         choices, longest = self.space.choices, self._longest
@@ -186,7 +191,7 @@ class Evaluator:
             task=self.task,
             loss=self.loss,
             compressors=self.compressors,
-            calibration=self._calibration,
+            calibration=self.calibration,
             seed=candidate_seed(self.seed, genotype),
         )
 
@@ -194,11 +199,22 @@ class Evaluator:
         self, model: nn.Module, counted: Mapping[str, float]
     ) -> tuple[TrainedCandidate, dict[str, float]]:
         """The packed file of a trained network, and its metrics; see `nas.evaluation.measuring`."""
-        return measure(model, counted, self.task.validation, self._calibration)
+        others = self._drawn[CALIBRATION_SAMPLES:]
+        return measure(model, counted, self.task.validation, self.calibration, others)
 
     @property
-    def _calibration(self) -> Tensor:
-        return self.task.train.inputs[:CALIBRATION_SAMPLES]
+    def calibration(self) -> Tensor:
+        """The training inputs that ranges are calibrated on, [N, …]."""
+        return self._drawn[:CALIBRATION_SAMPLES]
+
+    @cached_property
+    def _drawn(self) -> Tensor:
+        """The inputs to calibrate on, and behind them others; all as they are if they are no more."""
+        train = self.task.train
+        if len(train.labels) <= CALIBRATION_SAMPLES:
+            return train.inputs
+        order = stratified_order(train.labels, generator(self.seed, "calibration"))
+        return train.inputs[order[: CALIBRATION_SAMPLES + COVERAGE_SAMPLES]]
 
     def facts(self, genotype: Genotype, prediction: SizePrediction = UNLEARNT) -> Facts:
         """The costs of a candidate before training; the excess is that of a predicted size as it is.

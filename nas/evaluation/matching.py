@@ -26,7 +26,7 @@ def compress_and_match(
         stages.append(compress(stages[-1], design, (compressor,), example))
         if isinstance(compressor, Matcher):
             floating = next(stage for stage in stages if _same_channels(stage, stages[-1]))
-            compressor.match(stages[-1], floating, example)
+            compressor.match(stages[-1], floating, example.clone())
     return stages[-1]
 
 

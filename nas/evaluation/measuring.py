@@ -9,6 +9,7 @@ from nas.data import Split
 from nas.lowering import lower, snapped
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import score
+from nas.quantize.coverage import calibration_coverage
 from nas.training.fit import accuracy
 
 
@@ -21,10 +22,17 @@ class TrainedCandidate:
 
 
 def measure(
-    model: nn.Module, counted: Mapping[str, float], validation: Split, calibration: Tensor
+    model: nn.Module,
+    counted: Mapping[str, float],
+    validation: Split,
+    calibration: Tensor,
+    others: Tensor | None = None,
 ) -> tuple[TrainedCandidate, dict[str, float]]:
     """Lowers and packs a trained network; its metrics are those of the packed file, loaded again,
     and the costs that were `counted` before training.
+
+    With `others`, training inputs beside those of `calibration`, there is `calibration_coverage`: the
+    share of values on them that the ranges of activations hold, for the tensor with the smallest.
 
     Raises:
         ValueError: if a cost is above the one counted before training.
@@ -45,9 +53,13 @@ def measure(
     ]
     if risen:
         raise ValueError(f"costs must not rise in training, but {', '.join(risen)}")
+    covered = {}
+    if others is not None and len(others):
+        covered["calibration_coverage"] = calibration_coverage(model, others)
     return TrainedCandidate(model, packed), {
         "accuracy": score(unpack(packed), validation),
         "accuracy_fake_quant": accuracy(model, validation),
+        **covered,
         **counted,
         **{name: float(value) for name, value in lowered.items()},
         "size_bytes": float(len(packed)),

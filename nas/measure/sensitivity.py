@@ -35,7 +35,7 @@ class Reference:
     Args:
         inputs: what it is given, [N, …]
         log_probabilities: its answers, [N, classes]
-        read: what each of its layers reads of the first inputs, by dotted name
+        read: what each of its layers reads of some of the inputs, by dotted name
         made: the statistics of what the layer makes of that
     """
 
@@ -56,8 +56,16 @@ def reference(model: nn.Module, layers: Sequence[str], inputs: Tensor) -> Refere
         made.setdefault(names[layer], statistics_of(output))
 
     with torch.no_grad(), forward_hooks((layer, record) for layer in names):
-        model.eval()(inputs[:MATCHED_ON])
+        model.eval()(_some(inputs).clone())
     return Reference(inputs, log_probabilities(model, inputs), read, made)
+
+
+def _some(inputs: Tensor) -> Tensor:
+    """`MATCHED_ON` of the inputs, the same each time, because rows are often sorted."""
+    if len(inputs) <= MATCHED_ON:
+        return inputs
+    order = torch.Generator().manual_seed(0)
+    return inputs[torch.randperm(len(inputs), generator=order)[:MATCHED_ON]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +106,7 @@ def layer_at_bits(
         changed = replace_modules(changed, {layer: quantized})
     module, wanted = changed.eval().get_submodule(site), original.made[site]
     with torch.no_grad():
-        found = statistics_of(module(original.read[site]))
+        found = statistics_of(module(original.read[site].clone()))
 
     def match(_: nn.Module, __: object, output: Tensor) -> Tensor:
         return matched_output(output, found, wanted)

@@ -68,7 +68,7 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
     assert isinstance(traced, fx.GraphModule)
     graph, names = Graph(), dict[fx.Node, str]()
     with torch.no_grad():
-        ShapeProp(traced).propagate(example[:1])
+        ShapeProp(traced).propagate(example[:1].clone())
         for node in traced.graph.nodes:
             if node.op == "placeholder":
                 names[node] = INPUT

@@ -1,8 +1,18 @@
 """The packed file: a program as bytes, and what each byte is for."""
 
+from nas.packed.class_names import with_class_names
 from nas.packed.fields import Entry
 from nas.packed.layout import ArtifactError
 from nas.packed.pack import flash_bytes, pack
-from nas.packed.unpack import ledger, unpack
+from nas.packed.unpack import class_names, ledger, unpack
 
-__all__ = ["ArtifactError", "Entry", "flash_bytes", "ledger", "pack", "unpack"]
+__all__ = [
+    "ArtifactError",
+    "Entry",
+    "class_names",
+    "flash_bytes",
+    "ledger",
+    "pack",
+    "unpack",
+    "with_class_names",
+]

@@ -8,13 +8,17 @@ little-endian. Packed bits fill each byte from its top bit down, the highest bit
 and end on a whole byte, padded with zero bits; negative numbers are in two's complement.
 
 A file has the lowest version with all of its kinds and coders, but at least 2: version 1 is only
-read. Version 1 has other biases; later versions differ in their kinds and coders alone.
+read. Version 1 has other biases; later versions differ in their kinds and coders alone. The top bit
+of the version says that the names of the classes follow the operations.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
-                · uint32 CRC-32 (the one of zlib) of all bytes before it
+                · names, if the top bit of the version is set · uint32 CRC-32 (the one of zlib) of all bytes before it
     input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
     type        float32 scale · byte zero point · byte bits
     operation   byte kind · sources · the fields of the kind, which nas.packed.records specifies
+
+    names       for each class, in the order of the logits: varint number of bytes · so many bytes of UTF-8, one or more,
+                unlike those of other classes
 
     source      varint: 0 for the tensor before this operation, 1 for the one before that, …; tensor 0 is the input
     scaling     byte shift · byte low · byte high
@@ -48,6 +52,8 @@ MAGIC = b"\x89NAS"
 FIRST_WRITTEN = 2
 """The lowest version that is still written; files of version 1 are only read."""
 CHECKSUM_BYTES = 4
+NAMED = 128
+"""The bit of the version that says that class names follow the operations."""
 AFFINE = 8
 """Added, modulo 16, to the bits of weights with zero points in their record."""
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 
+from nas.packed.class_names import read_class_names
 from nas.packed.fields import Cursor, Entry
 from nas.packed.layout import (
     CHECKSUM_BYTES,
@@ -18,6 +19,7 @@ from nas.packed.layout import (
     MAX_INPUT,
     MAX_OPERATIONS,
     MAX_WEIGHTS,
+    NAMED,
     ArtifactError,
     at_most,
 )
@@ -40,6 +42,16 @@ def unpack(data: bytes) -> Program:
     return _read(data)[0]
 
 
+def class_names(data: bytes) -> tuple[str, ...] | None:
+    """The names of the classes of a packed file, in the order of its logits; None if it has none.
+
+    Raises:
+        ArtifactError: if `data` is not a whole file of a known version, with the offset and the
+            reason.
+    """
+    return _read(data)[2]
+
+
 def ledger(data: bytes) -> tuple[Entry, ...]:
     """What each byte of a packed file is for, in order; the entries sum to its length.
 
@@ -50,10 +62,10 @@ def ledger(data: bytes) -> tuple[Entry, ...]:
     return _read(data)[1]
 
 
-def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
+def _read(data: bytes) -> tuple[Program, tuple[Entry, ...], tuple[str, ...] | None]:
     cursor = Cursor(memoryview(data)[:-CHECKSUM_BYTES])
     with _placed(cursor):
-        cursor.version = _header(cursor)
+        cursor.version, named = _header(cursor)
     (stored,), computed = (
         struct.unpack("<I", data[-CHECKSUM_BYTES:]),
         zlib.crc32(data[:-CHECKSUM_BYTES]),
@@ -63,7 +75,10 @@ def _read(data: bytes) -> tuple[Program, tuple[Entry, ...]]:
         raise ArtifactError(f"byte {place}: the checksum must be {computed:08x}, but is {found}")
     with _placed(cursor):
         program = _program(cursor)
-    return program, (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES))
+        names = read_class_names(cursor, program.tensors[-1].size) if named else None
+        last = "name" if named else "operation"
+        at_most(f"the bytes behind the last {last}", len(cursor.rest), 0)
+    return program, (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES)), names
 
 
 @contextmanager
@@ -76,18 +91,19 @@ def _placed(cursor: Cursor) -> Iterator[None]:
         raise ArtifactError(f"{place}: {error}") from error
 
 
-def _header(cursor: Cursor) -> int:
-    """The version of the file."""
+def _header(cursor: Cursor) -> tuple[int, bool]:
+    """The version of the file, and whether it has class names."""
     magic = bytes(cursor.take(len(MAGIC)))
     if magic != MAGIC:
         raise ArtifactError(f"a packed file must begin with {MAGIC!r}, but begins with {magic!r}")
-    version = cursor.byte()
+    written = cursor.byte()
+    version, named = written & ~NAMED, bool(written & NAMED)
     if not 1 <= version <= NEWEST:
         hint = ": newer software wrote it" if version > NEWEST else ""
         raise ArtifactError(
             f"a packed file must have a version from 1 to {NEWEST}, but has {version}{hint}"
         )
-    return version
+    return version, named
 
 
 def _program(cursor: Cursor) -> Program:
@@ -107,7 +123,6 @@ def _program(cursor: Cursor) -> Program:
             if cursor.version == 1:
                 operations[-1] = from_version_1(operation)
     cursor.layer = ""
-    at_most("the bytes behind the last operation", len(cursor.rest), 0)
     return Program(tuple(tensors), tuple(operations))
 
 

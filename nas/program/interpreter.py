@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nas.data import Split
+from nas.data.task import Split, check_split
 from nas.program.program import Program
 
 # Sums are scaled as 64-bit floats, twice the bytes of a network in floats: larger batches no longer
@@ -59,7 +59,17 @@ def logits(program: Program, inputs: Tensor, batch: int = BATCH) -> NDArray[np.f
         return torch.cat([run(part) for part in torch.split(inputs, batch)]).numpy()
 
 
-def score(program: Program, split: Split) -> float:
-    """The share of samples, 0 to 1, whose highest logit is that of their label."""
+def score(program: Program, split: Split, subject: str = "the samples to score") -> float:
+    """The share of samples, 0 to 1, whose highest logit is that of their label; `subject` names the
+    samples in messages.
+
+    Raises:
+        ValueError: if inputs are not finite or of another shape than the program's, or a label is
+            not that of one of its classes.
+    """
+    shape, found = program.tensors[0].shape, tuple(split.inputs.shape[1:])
+    if found != shape:
+        raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
+    check_split(subject, split, program.tensors[-1].size)
     right = logits(program, split.inputs).argmax(1) == split.labels.numpy()
     return int(right.sum()) / len(split.labels)

@@ -109,7 +109,7 @@ def calibrate(model: nn.Module, inputs: Tensor, estimator: RangeEstimator = minm
 
     model.eval()
     with torch.no_grad(), forward_hooks((module, record) for module in quantizers):
-        model(inputs)
+        model(inputs.clone())  # as a network may begin with an operation in place
     for module, values in seen.items():
         if values:
             module.set_ends(*estimator(torch.cat(values), module.top + 1))

@@ -65,7 +65,7 @@ def _means(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[str, 
 
     modules = {name: model.get_submodule(name) for name in names}
     with torch.no_grad(), forward_hooks((module, record) for module in modules.values()):
-        model.eval()(inputs)
+        model.eval()(inputs.clone())
     return {name: found[module] for name, module in modules.items()}
 
 

@@ -55,7 +55,7 @@ def match_statistics(quantized: nn.Module, floating: nn.Module, inputs: Tensor) 
         return _matched(quantized.get_submodule(layer), module, output, wanted[source])
 
     with torch.no_grad(), forward_hooks((module, match) for module in layers):
-        quantized.eval()(inputs)
+        quantized.eval()(inputs.clone())
 
 
 def _sources(quantized: nn.Module, floating: nn.Module) -> dict[str, str]:
@@ -140,7 +140,7 @@ def output_statistics(
 
     modules = {name: model.get_submodule(name) for name in names}
     with torch.no_grad(), forward_hooks((module, record) for module in modules.values()):
-        model.eval()(inputs)
+        model.eval()(inputs.clone())
     return {name: found[module] for name, module in modules.items()}
 
 

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from nas import durable
 from nas.objective import Evaluation, Status, best
-from nas.packed import unpack
-from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER, packed_path, weights_path
+from nas.packed import unpack, with_class_names
+from nas.runs.directory import (
+    FINAL_FOLDER,
+    RETRAINED_FOLDER,
+    packed_path,
+    read_class_names,
+    weights_path,
+)
 from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_retrained
 from nas.runs.journal import read_journal
@@ -72,7 +78,12 @@ FORMATS: Mapping[str, ExportFormat] = {
 
 
 def export(
-    out: Path, id: str, to: str, target: Path, experiment: "Experiment | None" = None
+    out: Path,
+    id: str,
+    to: str,
+    target: Path,
+    experiment: "Experiment | None" = None,
+    class_names: bool = False,
 ) -> Evaluation:
     """Writes a candidate of a run to the file `target`, in the format `to`, and returns its
     evaluation.
@@ -80,15 +91,18 @@ def export(
     `id` is as in `find_candidate`, "retrained" for the best of those that the run trained again, or
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
     trained it, or trained again by `experiment` if one is given: its metrics then have
-    `test_accuracy`.
+    `test_accuracy`. With `class_names` a packed file has the names of the classes, and is longer by
+    them than `size_bytes`.
 
     Raises:
-        ValueError: if there is no such candidate or format, the final network failed or is over the
+        ValueError: if there is no such candidate or format, class names are wanted and there are none
+            or the format is not "packed", the final network failed or is over the
             budget, or the experiment is not the run's.
         OSError: if a file cannot be read or written.
     """
     if to not in FORMATS:
         raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
+    names = _class_names(out, to, experiment) if class_names else None
     evaluation, folder = _found(out, id)
     candidate = (
         _stored(folder, evaluation)
@@ -96,8 +110,21 @@ def export(
         else _retrained(out, evaluation, experiment)
     )
     unpack(candidate.packed)  # checks that it is undamaged
+    if names is not None:
+        candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
     FORMATS[to].write(candidate, target)
     return candidate.evaluation
+
+
+def _class_names(out: Path, to: str, experiment: "Experiment | None") -> tuple[str, ...]:
+    if to != "packed":
+        raise ValueError(f"class names are written to the format 'packed', but got {to!r}")
+    names = read_class_names(out) if experiment is None else experiment.task.class_names
+    if names is None:
+        raise ValueError(
+            f"the task of {out} must have class names for them to be written, but has none: folders of images have some"
+        )
+    return names
 
 
 def _found(out: Path, id: str) -> tuple[Evaluation, Path]:

@@ -5,11 +5,11 @@ One process writes it, and others may read it meanwhile. A line is on disk befor
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nas import durable
 from nas.objective import Evaluation
@@ -78,11 +78,27 @@ def _write(descriptor: int, data: bytes) -> None:
     os.fsync(descriptor)
 
 
+class Networks(Protocol):
+    """Networks that a space builds, as `nas.runs.built_networks` describes them."""
+
+    def describe(self) -> Sequence[Mapping[str, Any]]:
+        """Some of them as JSON, for the header of a new run."""
+        ...
+
+    def check(self, out: Path, stored: Sequence[Mapping[str, Any]]) -> None:
+        """Raises a RunDirectoryError if the space builds others than the header of `out` says."""
+        ...
+
+
 @contextmanager
-def open_journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
+def open_journal(
+    out: Path, experiment: Mapping[str, Any], networks: Networks | None = None
+) -> Iterator[Journal]:
     """Opens the journal of the run directory `out` for writing, and creates it if it is missing.
 
-    `experiment` is the description of the experiment, which must be the one in the header.
+    `experiment` is the description of the experiment, which must be the one in the header, and
+    `networks` are those that its space builds, which must be those in the header, if it has some
+    (None: they are not checked).
 
     Raises:
         RunDirectoryError: if the directory cannot be written, another process writes it, it belongs
@@ -104,10 +120,13 @@ def open_journal(out: Path, experiment: Mapping[str, Any]) -> Iterator[Journal]:
         header, evaluations, length = decode_journal(path, path.read_bytes())
         if length:
             _check_same(out, header["experiment"], with_present_kinds(experiment))
+            if networks is not None:
+                networks.check(out, header.get("networks", []))
             missing = b""
         else:
             _check_new(out)
-            missing = encode_line(header_of(experiment))
+            described = None if networks is None else networks.describe()
+            missing = encode_line(header_of(experiment, described))
         os.ftruncate(descriptor, length)
         # Synced even if nothing is missing: an earlier process may have been killed before it did.
         _write(descriptor, missing)

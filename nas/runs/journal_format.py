@@ -4,7 +4,7 @@ checksum.
 
 import json
 import zlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,17 @@ FORMAT = "compact-nas journal"
 VERSION = 1
 
 Header = Mapping[str, Any]
-"""The first line: `format`, `version` and the description of the `experiment`."""
+"""The first line: `format`, `version`, the description of the `experiment`, and, in those of before not,
+some of the `networks` that its space builds.
+"""
 
 
-def header_of(experiment: Mapping[str, Any]) -> Header:
-    """The header of a new journal."""
-    return {"format": FORMAT, "version": VERSION, "experiment": experiment}
+def header_of(
+    experiment: Mapping[str, Any], networks: Sequence[Mapping[str, Any]] | None = None
+) -> Header:
+    """The header of a new journal; `networks` describes some that the space builds (None: none)."""
+    header = {"format": FORMAT, "version": VERSION, "experiment": experiment}
+    return header if networks is None else {**header, "networks": list(networks)}
 
 
 def encode_line(content: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from nas.evaluation.measuring import TrainedCandidate
 from nas.experiment import Experiment
 from nas.objective import Evaluation
 from nas.packed import unpack
+from nas.runs.built_networks import BuiltNetworks
 from nas.runs.directory import packed_path, weights_path
 from nas.runs.journal import read_journal
 from nas.runs.made_design import made_design
@@ -34,11 +35,13 @@ def retrained(
     Raises:
         ValueError: if the experiment has another space or other compressors than the run, or a task
             of another name, input shape or number of classes.
-        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+        RunDirectoryError: if there is no journal in `out`, it is damaged, or `build` gives other
+            networks than it did.
         RuntimeError: if the candidate fails, or is over the experiment's budget.
     """
     _check_same(experiment, out, *_CANDIDATE)
     _check_task(experiment.task, out, evaluation)
+    _check_built(experiment, out)
     with one_thread():
         task = experiment.task
         evaluator = experiment.evaluator(loss_of(experiment, out, task.train.inputs), task)
@@ -60,9 +63,11 @@ def restored(experiment: Experiment, out: Path, evaluation: Evaluation) -> nn.Mo
     Raises:
         ValueError: if the experiment has another space, compressors or task than the run, or the
             weights are missing or damaged.
-        RunDirectoryError: if there is no journal in `out`, or it is damaged.
+        RunDirectoryError: if there is no journal in `out`, it is damaged, or `build` gives other
+            networks than it did.
     """
     _check_same(experiment, out, *_CANDIDATE, "task")
+    _check_built(experiment, out)
     with one_thread():
         design = made_design(experiment.space.choices, evaluation)
         model = experiment.evaluator(cross_entropy).compressed(evaluation.genotype, design)
@@ -84,6 +89,12 @@ def _check_same(experiment: Experiment, out: Path, *parts: str) -> None:
         raise ValueError(
             f"a candidate of {out} must be trained by the experiment that found it, but {'; '.join(changes)}"
         )
+
+
+def _check_built(experiment: Experiment, out: Path) -> None:
+    """Checks layers alone: seed and samples may be others than the run's, and so outputs."""
+    stored = read_journal(out)[0].get("networks", [])
+    BuiltNetworks(experiment).check(out, stored, outputs=False)
 
 
 def _check_task(task: Task, out: Path, evaluation: Evaluation) -> None:

@@ -12,7 +12,13 @@ from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
 from nas.program import score
-from nas.runs.directory import packed_path, read_test_accuracy, write_test_accuracy
+from nas.runs.built_networks import BuiltNetworks
+from nas.runs.directory import (
+    packed_path,
+    read_test_accuracy,
+    write_class_names,
+    write_test_accuracy,
+)
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal
@@ -59,12 +65,13 @@ def run(
 
     `watch` is called with all evaluations so far after each new one, and `watch_training` before
     each epoch of the trainings after the search. The run writes the journal, the weights and packed
-    file of every trained candidate, and TensorBoard logs to `out`. It uses one thread, so that
+    file of every trained candidate, the names of the classes and TensorBoard logs to `out`. It uses one thread, so that
     results do not depend on the cores of the machine.
 
     Raises:
         ValueError: if no part of the experiment uses one of the space's kinds of choice.
-        RunDirectoryError: if `out` belongs to another experiment, is in use or damaged.
+        RunDirectoryError: if `out` belongs to another experiment, or one whose `build` was another,
+            is in use or damaged.
         SearchStoppedError: after ten failed candidates in a row.
         OSError: if a file in `out` cannot be written.
     """
@@ -72,9 +79,11 @@ def run(
     compressors = (*experiment.narrowing, *experiment.compressors)
     check_kinds(space, compressors, experiment.task, generator(experiment.seed, "kinds"))
     with (
-        open_journal(out, experiment.describe()) as journal,
+        open_journal(out, experiment.describe(), BuiltNetworks(experiment)) as journal,
         TensorBoardLog(out / "tb", space.choices) as tensorboard,
     ):
+        if experiment.task.class_names is not None:
+            write_class_names(out, experiment.task.class_names)
         evaluator = experiment.evaluator(loss_of(experiment, out))
         strategy = experiment.strategy(space.choices, generator(experiment.seed, "strategy"))
         resumable = ResumableEvaluations(

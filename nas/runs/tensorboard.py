@@ -33,7 +33,10 @@ class TensorBoardLog:
         self._folder = folder
         # TensorBoard takes the columns of its table from one trial, so each must name also the
         # choices that are not active in its design.
-        self._columns = _plain({choice.name: choice.options[0] for choice in choices})
+        # A column that mixes numbers with others is of texts, because cells of two types can be
+        # neither sorted nor filtered.
+        self._texts = {choice.name for choice in choices if not _are_numbers(choice.options)}
+        self._columns = self._cells({choice.name: choice.options[0] for choice in choices})
         self._writer: SummaryWriter | None = None
         self._trials = 0
         self._seconds = 0.0
@@ -129,9 +132,17 @@ class TensorBoardLog:
             for name, value in metrics.items():
                 writer.add_scalar(name, value, 0)
             table, _, _ = hparams(self._columns, metrics)  # type: ignore[no-untyped-call]
-            _, start, end = hparams(_plain(evaluation.design), metrics)  # type: ignore[no-untyped-call]
+            _, start, end = hparams(self._cells(evaluation.design), metrics)  # type: ignore[no-untyped-call]
             for summary in (table, start, end):
                 writer.file_writer.add_summary(summary)
+
+    def _cells(self, design: Mapping[str, Hashable]) -> dict[str, str | float]:
+        return {
+            name: _text(option)
+            if name in self._texts or not isinstance(option, (int, float))
+            else option
+            for name, option in design.items()
+        }
 
     def finish(self, evaluations: Sequence[Evaluation], objective: Objective) -> None:
         """Logs the picture of all trained candidates and the Pareto front."""
@@ -141,11 +152,14 @@ class TensorBoardLog:
                 self._writer.add_image("pareto", picture, self._trials, dataformats="HWC")
 
 
-def _plain(design: Mapping[str, Hashable]) -> dict[str, str | float | bool]:
-    return {
-        name: option if isinstance(option, (bool, int, float, str)) else repr(option)
-        for name, option in design.items()
-    }
+def _are_numbers(options: Sequence[Hashable]) -> bool:
+    """Whether all options are numbers, or all of them are yes or no, which torch logs as 1 and 0."""
+    kinds = {isinstance(option, bool) for option in options}
+    return len(kinds) == 1 and all(isinstance(option, (int, float)) for option in options)
+
+
+def _text(option: Hashable) -> str:
+    return str(option) if isinstance(option, (str, int, float)) else repr(option)
 
 
 def pareto_picture(

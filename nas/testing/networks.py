@@ -54,7 +54,7 @@ def answer(model: nn.Module, inputs: Tensor, subject: str) -> Tensor:
     model.eval()
     try:
         with torch.no_grad():
-            output: Tensor = model(inputs)
+            output: Tensor = model(inputs.clone())
     except Exception as error:
         guess = (
             "the sizes of its layers do not follow from the example, or it relies on one batch size"

@@ -131,7 +131,7 @@ def fit(
     loss, views = viewed(loss, recipe.augmentation)
     show = shown(train.inputs, recipe.augmentation, views, generator)
     history: list[Epoch] = []
-    with attached(loss, model, train.inputs[:2]) as extra:
+    with attached(loss, model, train.inputs[:2].clone()) as extra:
         # Convolutions are a quarter faster with channels last.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(
@@ -193,10 +193,14 @@ def _after_step(model: nn.Module) -> Callable[[float], None]:
 
 
 def logits(model: nn.Module, inputs: Tensor) -> Tensor:
-    """The outputs of a model on inputs [N, …], in evaluation mode, [N, classes]."""
+    """The outputs of a model on inputs [N, …], in evaluation mode, [N, classes]; inputs stay as they
+    are.
+    """
     model.eval()
     with torch.inference_mode():
-        return torch.cat([model(batch) for batch in torch.split(inputs, EVALUATION_BATCH)])
+        # Copies, because a network may begin with an operation in place.
+        parts = torch.split(inputs, EVALUATION_BATCH)
+        return torch.cat([model(part.clone()) for part in parts])
 
 
 def accuracy(model: nn.Module, split: Split) -> float:

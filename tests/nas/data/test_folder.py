@@ -185,3 +185,13 @@ def test_decompression_bombs_are_refused(side: int, tmp_path: Path) -> None:
         DataError, match=r"bomb.png must be an image, but it cannot be read: .*decompression bomb"
     ):
         read_images(tmp_path, (2, 2))
+
+
+def test_folders_with_names_may_lack_classes_but_hold_no_others(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (2, 2)).save(tmp_path / name / "x.png")
+    split, names = read_images(tmp_path, (2, 2), 1, ("ant", "dog", "bee", "cat"))
+    assert (split.labels.tolist(), names) == ([3, 1], ("ant", "dog", "bee", "cat"))
+    with pytest.raises(DataError, match=r"names of the classes, ant, dog, but holds cat"):
+        read_images(tmp_path, (2, 2), 1, ("ant", "dog"))

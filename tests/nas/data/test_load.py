@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from nas.data import DataError, digits
-from nas.data.load import load_task, load_test_split
+from nas.data.load import load_task
+from nas.data.scored import load_scored
 from nas.seeds import generator
 
 
@@ -38,7 +39,8 @@ def test_an_archive_is_split_in_three(tmp_path: Path) -> None:
 def test_images_have_the_size_and_the_channels_of_the_first(tmp_path: Path) -> None:
     paint(tmp_path / "gray", {"a": 10, "b": 10})
     paint(tmp_path / "color", {"a": 10, "b": 10}, "RGB")
-    assert load_task(str(tmp_path / "gray"), rng()).example.shape == (1, 1, 4, 5)
+    gray = load_task(str(tmp_path / "gray"), rng())
+    assert (gray.example.shape, gray.class_names) == ((1, 1, 4, 5), ("a", "b"))
     task = load_task(str(tmp_path / "color"), rng())
     assert task.example.shape == (1, 3, 4, 5)
     assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [12, 4, 4]
@@ -50,8 +52,9 @@ def test_folders_of_training_and_test_images_stay_apart(tmp_path: Path) -> None:
     task = load_task(str(tmp_path), rng())
     assert task.test.labels.tolist() == [0, 0, 1, 1, 1]
     assert [len(part.labels) for part in (task.train, task.validation)] == [18, 2]
-    test = load_test_split(str(tmp_path), (1, 4, 5))
-    assert torch.equal(test.inputs, task.test.inputs)
+    test = load_scored(str(tmp_path), (1, 4, 5), 2)
+    assert torch.equal(test.split.inputs, task.test.inputs)
+    assert f"the images of {tmp_path / 'test'}" in test.what
     paint(tmp_path / "test", {"c": 1})
     with pytest.raises(DataError, match="must hold the classes of training"):
         load_task(str(tmp_path), rng())

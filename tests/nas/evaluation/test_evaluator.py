@@ -138,16 +138,17 @@ def test_less_than_an_epoch_is_a_failure(tiny_task: Task) -> None:
     assert "trained for at least 1 epoch, but got 0.5" in evaluation.reason
 
 
-def test_compressors_are_calibrated_on_the_first_256_training_inputs(tiny_task: Task) -> None:
+def test_compressors_are_calibrated_on_256_training_inputs(tiny_task: Task) -> None:
     inputs = torch.cat([tiny_task.train.inputs] * 5)
     task = dataclasses.replace(
         tiny_task, train=Split(inputs, torch.cat([tiny_task.train.labels] * 5))
     )
     watching = Watching()
-    evaluator(task, compressors=[watching])(0, Proposal(DEEP))
+    found = evaluator(task, compressors=[watching])
+    found(0, Proposal(DEEP))
     assert [len(example) for _, example in watching.seen] == [1, 256]
     assert torch.equal(watching.seen[0][1], inputs[:1])
-    assert torch.equal(watching.seen[1][1], inputs[:256])
+    assert torch.equal(watching.seen[1][1], found.calibration)
 
 
 def test_both_phases_train_with_their_rates_and_an_order_of_their_own(

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from nas.cli.main import main
 from nas.cli.score import score_file
 from nas.data import Split, Task
-from nas.data.load import load_test_split
+from nas.data.scored import load_scored
 from nas.experiment import Experiment
 from nas.measure.host import run_onnx
 from nas.packed import ArtifactError, ledger, unpack
@@ -210,9 +210,11 @@ def test_a_file_is_scored_on_data_of_its_shape_only(
         "bytes": (tmp_path / "c.nas").stat().st_size,
         "accuracy": score(program, tiny_task.test),
         "samples": len(tiny_task.test.labels),
+        "scored": f"all 30 samples of {tmp_path / 'data.npz'}, training samples among them if the search had them",
+        "clipped": 0.0,
     }
     with pytest.raises(
-        ValueError, match=r"samples must be \(1, 4, 4\) .* but those of digits are \(1, 8, 8\)"
+        ValueError, match=r"samples of digits must be \(1, 4, 4\) .* but are \(1, 8, 8\)"
     ):
         score_file(tmp_path / "c.nas", "digits")
 
@@ -248,7 +250,7 @@ def test_data_is_recognized_by_its_files(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (images / name).mkdir(parents=True)
         Image.new("L", (9, 7), 255 if name == "b" else 0).save(images / name / "1.png")
-    found = load_test_split(str(images), (1, 4, 5))
+    found = load_scored(str(images), (1, 4, 5), 2).split
     assert found.inputs.shape == (2, 1, 4, 5)
     assert [float(image.mean()) for image in found.inputs] == found.labels.tolist() == [0, 1]
     batches.mkdir()
@@ -256,5 +258,5 @@ def test_data_is_recognized_by_its_files(tmp_path: Path) -> None:
         (batches / f"{batch}.bin").write_bytes(
             bytes([7 if batch == "test_batch" else 3]) + bytes(3072)
         )
-    assert load_test_split(str(batches), (3, 32, 32)).labels.tolist() == [7]
-    assert len(load_test_split("digits", (1, 8, 8)).labels) == 359
+    assert load_scored(str(batches), (3, 32, 32), 10).split.labels.tolist() == [7]
+    assert len(load_scored("digits", (1, 8, 8), 10).split.labels) == 359
