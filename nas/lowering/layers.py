@@ -12,7 +12,8 @@ from nas.lowering.groups import Group, Norm, pair
 from nas.lowering.scalings import scaling, within_reach
 from nas.mask import mask_of
 from nas.program.biases import least_factor, with_biases
-from nas.program.operations import Conv, Linear, Operation
+from nas.program.operations import Conv, Linear, Operation, Pad
+from nas.program.operations.windows import Pair
 from nas.program.scaling import Scaling
 from nas.program.tensors import Signature
 from nas.program.weights import IntegerWeights
@@ -35,12 +36,43 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     arrays = integers(module, group.norm, scales, result.zero, group.limits(result))
     if isinstance(module, nn.Linear):
         return Linear(group.name, inputs, *arrays)
-    if module.padding_mode != "zeros" or isinstance(module.padding, str):
+    # Margins of which one is wider are zeros that another operation adds before.
+    (top, bottom), (left, right) = conv_margins(module, group.name)
+    padding = (top, left) if (top, left) == (bottom, right) else (0, 0)
+    geometry = pair(module.stride), padding, pair(module.dilation), module.groups
+    return Conv(group.name, inputs, *arrays, *geometry)
+
+
+def conv_margins(conv: nn.Conv2d, name: str) -> tuple[Pair, Pair]:
+    """The rows above and below, and the columns left and right, that a convolution adds.
+
+    Raises:
+        UnsupportedError: if it adds something other than zeros.
+    """
+    if conv.padding_mode != "zeros":
         raise UnsupportedError(
-            f"{group.name!r} must pad with a number of zeros, but has {module.padding_mode!r}, {module.padding!r}"
+            f"{name!r} must pad with zeros, but has {conv.padding_mode!r}; use an nn.Conv2d with padding_mode='zeros'"
         )
-    stride, padding, dilation = pair(module.stride), pair(module.padding), pair(module.dilation)
-    return Conv(group.name, inputs, *arrays, stride, padding, dilation, module.groups)
+    if conv.padding == "valid":
+        return (0, 0), (0, 0)
+    if conv.padding == "same":
+        totals = (d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True))
+        rows, columns = ((total // 2, total - total // 2) for total in totals)
+        return rows, columns
+    top, left = pair(conv.padding)
+    return (top, top), (left, left)
+
+
+def margin(group: Group, inputs: tuple[int, ...]) -> Operation | None:
+    """The padding that a convolution needs before it, because its margins differ; None for any other
+    layer.
+    """
+    if not isinstance(group.module, nn.Conv2d):
+        return None
+    rows, columns = conv_margins(group.module, group.name)
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return None
+    return Pad(f"{group.name}.pad", inputs, rows, columns)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor, fx, nn
 
 from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
 from nas.lowering.joins import add, concat, mul
-from nas.lowering.layers import layer
+from nas.lowering.layers import layer, margin
 from nas.lowering.moves import move
 from nas.lowering.pointwise import function
 from nas.lowering.pooling import mean
@@ -106,6 +106,8 @@ class _Lowering:
         found = role(group.node, self.traced)
         assert found is not None
         inputs = tuple(self._source(value) for value in _arguments(group.node, found))
+        if (padding := margin(group, inputs)) is not None:
+            inputs = (self._append(padding, self.tensors[inputs[0]]),)
         signature = Signature([self.tensors[source] for source in inputs], result)
         return self._append(_LOWERED[found](group, inputs, signature), result)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nas.lowering.groups import pair
+from nas.lowering.layers import conv_margins
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer, windows
 from nas.onnx.requantized import integers
@@ -100,10 +101,12 @@ def float_layer(graph: Graph, call: FloatCall) -> str:
     ]
     if isinstance(module, nn.Linear):
         return graph.node("Gemm", [*call.inputs, *constants], name, {"transB": 1})
-    if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise UnsupportedError(
-            f"{name!r} must pad with a number of zeros, but has {module.padding_mode!r}, {module.padding!r}"
-        )
-    spans = windows(pair(module.kernel_size), pair(module.stride), pair(module.padding))
-    attributes = {**spans, "dilations": pair(module.dilation), "group": module.groups}
+    (top, bottom), (left, right) = conv_margins(module, name)
+    attributes: Attributes = {
+        "kernel_shape": pair(module.kernel_size),
+        "strides": pair(module.stride),
+        "pads": (top, left, bottom, right),
+        "dilations": pair(module.dilation),
+        "group": module.groups,
+    }
     return graph.node("Conv", [*call.inputs, *constants], name, attributes)

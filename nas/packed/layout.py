@@ -12,7 +12,7 @@ read. Version 1 has other biases; later versions differ in their kinds and coder
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · uint32 CRC-32 (the one of zlib) of all bytes before it
-    input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
+    input       byte rank, 1 or 3, or since version 6 also 2 · rank varints, the shape [F], [C, H, W] or [C, L] · type
     type        float32 scale · byte zero point · byte bits
     operation   byte kind · sources · the fields of the kind, which nas.packed.records specifies
 
@@ -50,6 +50,9 @@ FIRST_WRITTEN = 2
 CHECKSUM_BYTES = 4
 AFFINE = 8
 """Added, modulo 16, to the bits of weights with zero points in their record."""
+
+SIGNALS = 6
+"""The first version whose input may have two dimensions."""
 
 MAX_OPERATIONS = 2**12
 MAX_INPUT = 2**24

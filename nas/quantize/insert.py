@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, fx, nn
 
 from nas.quantize.activation_quantizers import FusedReLU
+from nas.quantize.functional_forms import with_modules, without_last_softmax
 from nas.quantize.integer_layer import IntegerLayer
 from nas.quantize.learned_quantizers import ActivationMethod, activation_quantizer
 from nas.quantize.positive_norm import PositiveNorm
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError, trace
+from nas.tracing import check_same_outputs, trace
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
 _LEAVES = (IntegerLayer, PositiveNorm, Select)
@@ -19,13 +20,20 @@ _RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNA
 
 def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """`model` traced as `nas.tracing.trace` does, down to its layers, quantized ones included; it
-    shares modules with `model`.
+    shares modules with `model`. Functions are modules where there is such a one, and a softmax at the
+    end is left out.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, or it has no normal form; on `example`,
-            a batch [N, …], also if what was traced says something else.
+        UnsupportedError: if torch.fx cannot trace the network, it has no normal form, or a function is
+            called in a way that has no integer form; on `example`, a batch [N, …], also if what was
+            traced says something else.
     """
-    return trace(model, example, _LEAVES)
+    traced = trace(model, None, _LEAVES)
+    with_modules(traced)
+    if example is not None:
+        check_same_outputs(model, traced, example, "traced by torch.fx")
+    without_last_softmax(traced)
+    return traced
 
 
 def insert_quantizers(

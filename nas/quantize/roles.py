@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from nas.layers import WeightLayer
 from nas.quantize.activation_quantizers import ActivationQuantizer
+from nas.quantize.refusals import advice
 from nas.quantize.select import Select
 from nas.tracing import UnsupportedError
 
@@ -46,6 +47,11 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.LeakyReLU,
             nn.Mish,
             nn.Hardtanh,
+            nn.SELU,
+            nn.CELU,
+            nn.Softplus,
+            nn.Softsign,
+            nn.LogSigmoid,
             nn.PReLU,
         ),
     ),
@@ -53,11 +59,15 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
         Role.KEEP,
         (
             nn.MaxPool2d,
+            nn.AdaptiveMaxPool2d,
             nn.Flatten,
             nn.Identity,
             nn.Dropout,
+            nn.Dropout1d,
             nn.Dropout2d,
+            nn.Upsample,
             nn.UpsamplingNearest2d,
+            nn.ConstantPad2d,
             nn.ZeroPad2d,
             Select,
         ),
@@ -65,11 +75,10 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
 )
 
 _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
-    (Role.CLAMP, (torch.relu, functional.relu, functional.relu6, "relu")),
+    (Role.CLAMP, (torch.relu, torch.relu_, functional.relu, functional.relu6, "relu", "relu_")),
     (Role.SUM, (operator.add, operator.iadd, torch.add, "add")),
     (Role.PRODUCT, (operator.mul, operator.imul, torch.mul, "mul")),
     (Role.CONCAT, (torch.cat, torch.concat)),
-    (Role.MEAN, (functional.adaptive_avg_pool2d, functional.avg_pool2d)),
     (
         Role.UNARY,
         (
@@ -83,7 +92,7 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
         ),
     ),
     (Role.UNARY, ("sigmoid", "tanh")),
-    (Role.KEEP, (torch.flatten, functional.max_pool2d, functional.pad, "flatten")),
+    (Role.KEEP, (torch.flatten, "flatten")),
 )
 
 SUPPORTED = ", ".join(sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds))
@@ -106,7 +115,7 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
                 return found
         raise UnsupportedError(
             f"every operation must have an integer form, but {str(node.target)!r} is a {type(module).__name__}; "
-            f"these modules have one: {SUPPORTED}"
+            f"these modules have one: {SUPPORTED}{advice(type(module).__name__)}"
         )
     for found, functions in _FUNCTIONS:
         if node.target in functions:
@@ -117,5 +126,6 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         else getattr(node.target, "__name__", str(node.target))
     )
     raise UnsupportedError(
-        f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: {SUPPORTED}"
+        f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: "
+        f"{SUPPORTED}{advice(name)}"
     )

@@ -153,11 +153,11 @@ def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
     ("model", "message"),
     [
         (
-            nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)),
+            nn.Sequential(nn.Linear(4, 4), nn.Softmax(1), nn.Linear(4, 4)),
             r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d, .*Tanh",
         ),
         (
-            Wired(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()),
+            Wired(lambda net, x: x * torch.softmax(net["a"](x), 1), a=linear()),
             r"must have an integer form, but 'softmax' calls softmax; use one of these modules",
         ),
         (
