@@ -15,10 +15,10 @@ from nas.program.biases import least_factor, with_biases
 from nas.program.operations import Conv, Linear, Operation, Pad
 from nas.program.operations.windows import Pair
 from nas.program.scaling import Scaling
-from nas.program.tensors import Signature
+from nas.program.tensors import Shape, Signature
 from nas.program.weights import IntegerWeights
 from nas.program.zero_points import fitting_zero_points, wrapped
-from nas.quantize import UnsupportedError, integer_layer
+from nas.quantize import ChannelAffine, UnsupportedError, integer_layer
 
 Factors = NDArray[np.float64]
 
@@ -138,6 +138,59 @@ def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Aff
         zeros = fitting_zero_points(signed, bits)
         return IntegerWeights(wrapped(signed, bits), bits, zeros, entries, kept), found
     return IntegerWeights(signed.astype(np.int8), bits, None, entries, kept), found
+
+
+def rescaled(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operation:
+    """The operation of a batch normalization, or of constants, for each channel of images: a
+    convolution of single pixels, channel by channel, with weights 1, 0 or -1.
+
+    Raises:
+        UnsupportedError: if constants differ within a channel.
+    """
+    return rescaled_by(
+        channel_affine(group.module, signature.source.shape), group, inputs, signature
+    )
+
+
+def rescaled_by(
+    found: Affine, group: Group, inputs: tuple[int, ...], signature: Signature
+) -> Operation:
+    """The operation that multiplies the channels of images by gains, and adds offsets."""
+    scales = signature.source.scale, signature.result.scale
+    result = signature.result
+    arrays = rescaling(found, scales, result.zero, group.limits(result))
+    return Conv(group.name, inputs, *arrays, (1, 1), (0, 0), (1, 1), len(found.gains))
+
+
+def channel_affine(module: nn.Module | None, shape: Shape) -> Affine:
+    """The gains and offsets of a normalization, or of constants, for a tensor [C, …].
+
+    Raises:
+        UnsupportedError: if constants differ within a channel.
+    """
+    if isinstance(module, ChannelAffine):
+        gains, offsets = module.of_channels(shape)
+        return Affine(gains.numpy(), offsets.numpy())
+    assert isinstance(module, Norm)
+    slope = _slope(module)
+    offsets = -double(module.running_mean) * slope
+    return Affine(slope, offsets if module.bias is None else offsets + double(module.bias))
+
+
+def rescaling(
+    found: Affine, scales: tuple[float, float], zero: int, limits: tuple[int, int]
+) -> tuple[Scaling, IntegerWeights, NDArray[np.int32]]:
+    """Scaling, weights and biases of channels times gains plus offsets, as `integers` returns those
+    of a layer.
+    """
+    source, result = scales
+    signs = np.where(found.gains < 0, np.int8(-1), np.int8(1)).reshape(-1, 1, 1, 1)
+    weights = IntegerWeights(signs, 2)
+    factors, offsets = within_reach(
+        source * np.abs(found.gains) / result, found.offsets / result, zero
+    )
+    nearest = scaling(factors, limits, least_factor(offsets, weights))
+    return with_biases(offsets, nearest, weights)
 
 
 def _kept(layer: nn.Module) -> NDArray[np.bool_] | None:

@@ -1,14 +1,17 @@
 """Operations that move integers, and layers that do nothing at inference."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import nn
 
 from nas.lowering.groups import Group, pair
 from nas.lowering.pooling import max_pool
-from nas.program.operations import Flatten, Gather, Operation, Pad, Upsample
+from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Shape, TensorType
 from nas.quantize import Select, UnsupportedError
+from nas.quantize.rearrangements import Entries, Step
 
 
 def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation | None:
@@ -27,9 +30,19 @@ def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation
     if isinstance(module, nn.ConstantPad2d):
         rows, columns = margins(module, group.name)
         return Pad(group.name, inputs, rows, columns) if any(rows + columns) else None
-    if module is None or isinstance(module, nn.Flatten):
-        return _flatten(group, inputs, source)
     return None
+
+
+def rearranged(name: str, steps: Sequence[Step]) -> list[Operation]:
+    """The operations of a rearrangement, one for each step, whose sources do not count."""
+    return [
+        Gather(name, (0,), step.indices.astype(np.int32))
+        if isinstance(step, Entries)
+        else Flatten(name, (0,))
+        if len(step.shape) == 1
+        else Reshape(name, (0,), step.shape)
+        for step in steps
+    ]
 
 
 def upsampling(module: nn.Upsample, name: str, shape: Shape) -> int:
@@ -51,16 +64,6 @@ def upsampling(module: nn.Upsample, name: str, shape: Shape) -> int:
             f"{name!r} must enlarge by a whole scale_factor, mode 'nearest', but is {module}"
         )
     return int(factors[0])
-
-
-def _flatten(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation | None:
-    module = group.module
-    start = (
-        module.start_dim if isinstance(module, nn.Flatten) else group.argument(1, "start_dim", 0)
-    )
-    if start != 1:
-        raise UnsupportedError(f"{group.name!r} must flatten from dimension 1, but from {start}")
-    return Flatten(group.name, inputs) if len(source.shape) == 3 else None
 
 
 def margins(module: nn.ConstantPad2d, name: str) -> tuple[Pair, Pair]:

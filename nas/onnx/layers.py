@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nas.lowering.groups import pair
-from nas.lowering.layers import conv_margins
+from nas.lowering.layers import channel_affine, conv_margins
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer, windows
 from nas.onnx.requantized import integers
@@ -110,3 +110,17 @@ def float_layer(graph: Graph, call: FloatCall) -> str:
         "group": module.groups,
     }
     return graph.node("Conv", [*call.inputs, *constants], name, attributes)
+
+
+def float_affine(graph: Graph, call: FloatCall) -> str:
+    """Adds a normalization without a layer, or constants, of a float network, and returns the name
+    of its result.
+    """
+    found = channel_affine(call.function, call.shape[1:])
+    by_channel = -1, *[1] * (len(call.shape) - 2)
+    gains, offsets = (
+        graph.constant(values.astype(np.float32).reshape(by_channel), f"{call.name}.{part}")
+        for values, part in ((found.gains, "gains"), (found.offsets, "offsets"))
+    )
+    scaled = graph.node("Mul", [*call.inputs, gains], f"{call.name}.scaled")
+    return graph.node("Add", [scaled, offsets], call.name)

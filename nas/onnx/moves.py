@@ -1,11 +1,9 @@
 """Operations that move numbers: those of the integer program, and those of float networks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 
 import numpy as np
-import torch
-from torch import nn
+from torch import fx, nn
 
 from nas.lowering.moves import margins, upsampling
 from nas.onnx.float_call import FloatCall
@@ -15,6 +13,7 @@ from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Ups
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Signature
 from nas.quantize import Select, UnsupportedError
+from nas.quantize.rearrangements import Entries, Step
 
 
 def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -> str:
@@ -117,13 +116,17 @@ def _float_pad(graph: Graph, call: FloatCall) -> str:
     return _padded(graph, [*call.inputs, graph.number(_LEAST_FLOAT)], call.name, rows, columns)
 
 
-def _float_flatten(graph: Graph, call: FloatCall) -> str:
-    first, *others = call.sources[0]
-    if call.shape != (first, prod(others)):
-        raise UnsupportedError(
-            f"{call.name!r} must flatten [N, …] to [N, F], but gives {list(call.shape)}: flatten from dimension 1 to the last"
-        )
-    return call.inputs[0] if not others[1:] else graph.node("Flatten", call.inputs, call.name)
+def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequence[Step]) -> str:
+    """Adds the steps of a rearrangement in a float network, and returns the name of its result."""
+    for step in steps:
+        if isinstance(step, Entries):
+            indices = graph.constant(step.indices, f"{node.name}.indices")
+            source = graph.node("Gather", [source, indices], node.name, {"axis": 1})
+        elif len(step.shape) == 1:
+            source = graph.node("Flatten", [source], node.name)
+        else:
+            source = reshaped(graph, [source], node.name, step.shape)
+    return source
 
 
 def _same(_: Graph, call: FloatCall) -> str:
@@ -135,6 +138,5 @@ _MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     Select: _float_select,
     **dict.fromkeys((nn.Upsample, nn.UpsamplingNearest2d), _float_upsample),
     **dict.fromkeys((nn.ConstantPad2d, nn.ZeroPad2d), _float_pad),
-    **dict.fromkeys((nn.Flatten, torch.flatten, "flatten"), _float_flatten),
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d), _same),
 }

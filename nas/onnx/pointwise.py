@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer
+from nas.onnx.layers import float_affine
 from nas.onnx.requantized import integers, reals, scales
 from nas.program.operations import Lut, Operation, PRelu
 from nas.program.tensors import Signature
 from nas.quantize import FusedReLU, UnsupportedError
+from nas.quantize.constants import ScalarAffine
 
 
 def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
@@ -146,6 +148,7 @@ def _float_prelu(graph: Graph, call: FloatCall) -> str:
 _COMPOSED: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     nn.LeakyReLU: _leaky_relu,
     nn.ELU: _elu,
+    ScalarAffine: float_affine,
     nn.CELU: _celu,
     nn.Softplus: _softplus,
     nn.LogSigmoid: _log_sigmoid,

@@ -5,6 +5,7 @@ integers.
 from nas.quantize.activation_quantizers import ActivationQuantizer, FusedReLU
 from nas.quantize.calibrate import calibrate
 from nas.quantize.codebook import Codebook
+from nas.quantize.constants import ChannelAffine
 from nas.quantize.correct import channel_ends, correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
@@ -34,6 +35,7 @@ from nas.tracing import UnsupportedError
 __all__ = [
     "ActivationMethod",
     "ActivationQuantizer",
+    "ChannelAffine",
     "Codebook",
     "DynamicQuantizer",
     "FusedReLU",

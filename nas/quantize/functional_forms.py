@@ -8,6 +8,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from nas.quantize.constants import with_affine_modules
 from nas.tracing import UnsupportedError
 
 FUNCTIONS = "functions"
@@ -24,7 +25,7 @@ class _Form:
 
 def with_modules(traced: fx.GraphModule) -> None:
     """Replaces, in place, each call of a function or method that has a module form by that of a
-    module, which keeps the name of the node.
+    module, which keeps the name of the node, and constants by modules.
 
     Raises:
         UnsupportedError: if a function is called in a way that no module is.
@@ -34,6 +35,9 @@ def with_modules(traced: fx.GraphModule) -> None:
             _replace(node, _module(node, _FORMS[node.target]), traced)
         elif node.op in ("call_function", "call_method") and node.target in _REDUCTIONS:
             _reduce(node, _REDUCTIONS[node.target], traced)
+        elif node.op == "call_method" and node.target == "view":
+            node.target = "reshape"  # which also reads tensors whose channels are last
+    with_affine_modules(traced, _replace)
     traced.recompile()
 
 

@@ -9,7 +9,9 @@ from torch import fx, nn
 from torch.nn import functional
 
 from nas.layers import WeightLayer
+from nas.quantize import rearrangements
 from nas.quantize.activation_quantizers import ActivationQuantizer
+from nas.quantize.constants import ChannelAffine, ScalarAffine
 from nas.quantize.refusals import advice
 from nas.quantize.select import Select
 from nas.tracing import UnsupportedError
@@ -19,7 +21,8 @@ class Role(Enum):
     """What becomes of a node in the integer program."""
 
     LAYER = auto()  # weights; its sums are rescaled to its result
-    NORM = auto()  # folded into the layer before it
+    NORM = auto()  # folded into the layer before it, or a layer of its own
+    AFFINE = auto()  # multiplies and adds constants of channels
     CLAMP = auto()  # fused into the operation before it
     SUM = auto()
     PRODUCT = auto()
@@ -33,6 +36,8 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
     (Role.LAYER, get_args(WeightLayer)),
     (Role.NORM, (nn.BatchNorm2d, nn.BatchNorm1d)),
     (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
+    (Role.UNARY, (ScalarAffine,)),
+    (Role.AFFINE, (ChannelAffine,)),
     (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
     (
         Role.UNARY,
@@ -60,7 +65,7 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
         (
             nn.MaxPool2d,
             nn.AdaptiveMaxPool2d,
-            nn.Flatten,
+            *rearrangements.MODULES,
             nn.Identity,
             nn.Dropout,
             nn.Dropout1d,
@@ -92,19 +97,22 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
         ),
     ),
     (Role.UNARY, ("sigmoid", "tanh")),
-    (Role.KEEP, (torch.flatten, "flatten")),
+    (Role.KEEP, rearrangements.FUNCTIONS),
 )
 
-SUPPORTED = ", ".join(sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds))
+_OURS = (ChannelAffine, ScalarAffine)
+SUPPORTED = ", ".join(
+    sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds if kind not in _OURS)
+)
 
 
 def role(node: fx.Node, model: nn.Module) -> Role | None:
-    """The role of a node; None for inputs, outputs and activation quantizers.
+    """The role of a node; None for inputs, outputs, constants, sizes and activation quantizers.
 
     Raises:
         UnsupportedError: if the operation has no integer form.
     """
-    if node.op in ("placeholder", "output"):
+    if node.op in ("placeholder", "output", "get_attr") or rearrangements.is_size(node):
         return None
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))

@@ -7,16 +7,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.program.operations import (
+    Add,
     AvgPool,
+    Concat,
     Conv,
     EdgeAvgPool,
     EdgeMaxPool,
     Flatten,
+    Gather,
     Linear,
     Lut,
     MaxPool,
+    Mul,
     Operation,
     Pad,
+    Reshape,
     Upsample,
 )
 from nas.seeds import seeded
@@ -169,5 +174,234 @@ def functions() -> dict[str, Case]:
     }
 
 
+def scale(*shape: int) -> nn.Parameter:
+    """Constants of both signs, one of them 0."""
+    values = torch.linspace(-0.7, 1.4, max(shape))
+    values[1] = 0.0
+    return nn.Parameter(values.view(shape))
+
+
+def constants() -> dict[str, Case]:
+    def on_images(call: Callable[[Wired, Tensor], Tensor], **parts: nn.Parameter) -> nn.Module:
+        return Wired(
+            lambda net, x: net["flat"](call(net, net["conv"](x))),
+            conv=nn.Conv2d(3, 4, 3),
+            flat=FLAT,
+            **parts,
+        )
+
+    mean, deviation = torch.tensor([0.5, 0.4, 0.1]), torch.tensor([0.3, 0.2, 0.4])
+
+    class Normalized(nn.Module):
+        """Inputs are normalized by buffers, as torchvision's reference networks do."""
+
+        mean: Tensor
+        deviation: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", mean.view(1, 3, 1, 1))
+            self.register_buffer("deviation", deviation.view(1, 3, 1, 1))
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv((x - self.mean) / self.deviation)
+            return torch.flatten(x.relu(), start_dim=1)
+
+    return {
+        "normalized input": (Normalized(), (Conv, Conv, Flatten)),
+        "scalars": (on_images(lambda net, x: 1 - (2 * x + 0.3) / 1.7), (Conv, Lut, Flatten)),
+        "negative": (on_images(lambda net, x: -x), (Conv, Lut, Flatten)),
+        "difference": (
+            on_images(lambda net, x: x.relu() - x),
+            (Conv, Lut, Lut, Add, Flatten),
+        ),
+        "sum with alpha": (
+            on_images(lambda net, x: torch.add(x, x.relu(), alpha=1)),
+            (Conv, Lut, Add, Flatten),
+        ),
+        "layer scale": (
+            on_images(lambda net, x: x + x.relu() * net.tensor("gain"), gain=scale(4, 1, 1)),
+            (Conv, Lut, Conv, Add, Flatten),
+        ),
+        "scale of features": (
+            Wired(
+                lambda net, x: torch.add(net["a"](net["flat"](x)) * net.tensor("gain"), 0.1).relu(),
+                a=nn.Linear(243, 5),
+                flat=FLAT,
+                gain=scale(5),
+            ),
+            (Flatten, Linear, Reshape, Conv, Flatten, Lut, Lut),
+        ),
+        "learned scalar": (
+            on_images(lambda net, x: x * net.tensor("gain"), gain=nn.Parameter(torch.tensor(0.6))),
+            (Conv, Lut, Flatten),
+        ),
+    }
+
+
+def rearrangements() -> dict[str, Case]:
+    def shuffled(x: Tensor) -> Tensor:
+        n, c, h, w = x.size()
+        return x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
+
+    def halves(net: Wired, x: Tensor) -> Tensor:
+        first, second = net["a"](x).chunk(2, dim=1)
+        second = second + net["b"](second)
+        return net["flat"](torch.cat((first, second, net["b"](second)), dim=-3))
+
+    def squeezed(net: Wired, x: Tensor) -> Tensor:
+        x = net["a"](x)
+        n, c = x.shape[:2]
+        gate = torch.sigmoid(net["gate"](net["pool"](x).view(n, c)))
+        return net["flat"](x * gate.view(n, c, 1, 1))
+
+    def head(call: Callable[[Tensor], Tensor]) -> nn.Module:
+        return Wired(
+            lambda net, x: net["head"](call(net["conv"](x))),
+            conv=nn.Conv2d(3, 4, 3),
+            head=nn.Linear(196, 3),
+        )
+
+    flat: dict[str, nn.Module] = {
+        "view by size": head(lambda x: x.view(x.size(0), -1)),
+        "view by features": head(lambda x: x.view(-1, 196)),
+        "view by product": head(lambda x: x.view(-1, x.size(1) * x.shape[2] * x.shape[3])),
+        "reshape": head(lambda x: torch.reshape(x, (x.shape[0], -1))),
+        "flatten": head(lambda x: x.flatten(1)),
+        "two flattenings": head(lambda x: x.flatten(2).flatten(start_dim=1, end_dim=-1)),
+    }
+    return {
+        **{name: (model, (Conv, Flatten, Linear)) for name, model in flat.items()},
+        "features in another order": (
+            head(lambda x: x.permute(0, 2, 3, 1).reshape(x.size(0), -1)),
+            (Conv, Flatten, Gather, Linear),
+        ),
+        "squeeze": (
+            Wired(
+                lambda net, x: net["head"](net["pool"](net["conv"](x)).squeeze(-1).squeeze(-1)),
+                conv=nn.Conv2d(3, 4, 3),
+                pool=nn.AdaptiveAvgPool2d(1),
+                head=nn.Linear(4, 3),
+            ),
+            (Conv, AvgPool, Flatten, Linear),
+        ),
+        "squeeze and excitation of features": (
+            Wired(
+                squeezed,
+                a=nn.Conv2d(3, 4, 3),
+                pool=nn.AdaptiveAvgPool2d(1),
+                gate=nn.Linear(4, 4),
+                flat=FLAT,
+            ),
+            (Conv, AvgPool, Flatten, Linear, Lut, Reshape, Mul, Flatten),
+        ),
+        "shuffle": (called(shuffled), (Conv, Gather, Flatten)),
+        "ChannelShuffle": (convolved(nn.ChannelShuffle(2)), (Conv, Gather, Flatten)),
+        "halves": (
+            Wired(halves, a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(2, 2, 3, padding=1), flat=FLAT),
+            (Conv, Gather, Gather, Conv, Add, Conv, Concat, Flatten),
+        ),
+        "slices": (
+            called(lambda x: torch.cat([x[:, ::2], x[:, :1] + x[:, 3:], x[:, [1]]], 1)),
+            (Conv, Gather, Gather, Gather, Add, Gather, Concat, Flatten),
+        ),
+        "splits": (
+            called(
+                lambda x: (
+                    x.split([1, 3], 1)[1]
+                    + torch.cat(
+                        [torch.tensor_split(x, (2,), dim=1)[0], torch.split(x, 1, dim=1)[2]], dim=1
+                    )
+                )
+            ),
+            (Conv, Gather, Gather, Gather, Concat, Add, Flatten),
+        ),
+        "cat of features": (
+            Wired(
+                lambda net, x: torch.cat([net["a"](net["flat"](x)), net["b"](net["flat"](x))], -1),
+                a=nn.Linear(243, 3),
+                b=nn.Linear(243, 2),
+                flat=FLAT,
+            ),
+            (Flatten, Linear, Flatten, Linear, Concat),
+        ),
+        "pixel shuffle": (
+            convolved(nn.PixelShuffle(2), nn.Conv2d(1, 2, 3)),
+            (Conv, Flatten, Gather, Reshape, Conv, Flatten),
+        ),
+        "crop": (called(lambda x: x[:, :, 1:-1, ::2]), (Conv, Flatten, Gather)),
+    }
+
+
+def normalizations() -> dict[str, Case]:
+    def norm() -> nn.Module:
+        return normalized(nn.BatchNorm2d(4))
+
+    def preactivated(net: Wired, x: Tensor) -> Tensor:
+        x = net["a"](x)
+        x = x + net["b"](torch.relu(net["norm"](x)))
+        return net["flat"](torch.relu(net["last"](x)))
+
+    def dense(net: Wired, x: Tensor) -> Tensor:
+        x = net["a"](x)
+        x = torch.cat([x, net["b"](functional.relu(net["norm"](x)))], 1)
+        return net["flat"](functional.relu(net["last"](x)))
+
+    return {
+        "normalized first": (
+            nn.Sequential(normalized(nn.BatchNorm2d(3)), nn.Conv2d(3, 4, 3), nn.Flatten()),
+            (Conv, Conv, Flatten),
+        ),
+        "normalized behind a ReLU": (
+            convolved(nn.ReLU(), norm(), nn.ReLU6()),
+            (Conv, Conv, Flatten),
+        ),
+        "normalized twice": (convolved(norm(), norm()), (Conv, Conv, Flatten)),
+        "normalized without gains": (
+            convolved(nn.ReLU(), nn.BatchNorm2d(4, affine=False)),
+            (Conv, Conv, Flatten),
+        ),
+        "normalized features": (
+            nn.Sequential(
+                nn.Flatten(),
+                nn.Linear(243, 6),
+                nn.ReLU(),
+                normalized(nn.BatchNorm1d(6)),
+                nn.Linear(6, 3),
+            ),
+            (Flatten, Linear, Reshape, Conv, Flatten, Linear),
+        ),
+        "preactivated": (
+            Wired(
+                preactivated,
+                a=nn.Conv2d(3, 4, 3),
+                b=nn.Conv2d(4, 4, 3, padding=1),
+                norm=norm(),
+                last=norm(),
+                flat=FLAT,
+            ),
+            (Conv, Conv, Conv, Add, Conv, Flatten),
+        ),
+        "densely connected": (
+            Wired(
+                dense,
+                a=nn.Conv2d(3, 4, 3),
+                b=nn.Conv2d(4, 2, 3, padding=1),
+                norm=norm(),
+                last=normalized(nn.BatchNorm2d(6)),
+                flat=FLAT,
+            ),
+            (Conv, Conv, Conv, Concat, Conv, Flatten),
+        ),
+    }
+
+
 with seeded(0):
-    ORDINARY: dict[str, Case] = {**poolings(), **functions()}
+    ORDINARY: dict[str, Case] = {
+        **poolings(),
+        **functions(),
+        **constants(),
+        **rearrangements(),
+        **normalizations(),
+    }

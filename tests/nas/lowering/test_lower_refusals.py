@@ -66,7 +66,30 @@ from tests.networks import Wired
             sequence(nn.ConstantPad2d(1, 0.5)),
             r"'0' must pad with zeros, but is ConstantPad2d\(.*value=0.5\)",
         ),
-        (nn.Sequential(nn.Flatten(2)), "'0' must flatten from dimension 1, but from 2"),
+        (
+            nn.Sequential(nn.Flatten(0)),
+            r"'_0' must keep samples apart, \[N, …\], but gives \[512\] for two samples of \[4, 8, 8\]",
+        ),
+        (
+            Wired(lambda net, x: x.view(64, -1)),
+            "'view' must keep samples apart",
+        ),
+        (
+            Wired(lambda net, x: x.view(-1, 128)),
+            r"'view' must keep samples apart, .* gives \[4, 128\] for two samples",
+        ),
+        (
+            Wired(lambda net, x: torch.cat(x.chunk(2, 1), 1)),
+            "'chunk' must give one tensor where it is read, but gives tuple: index it",
+        ),
+        (
+            Wired(lambda net, x: torch.relu(x.unflatten(1, (2, 2)))),
+            r"must give samples \[F\], \[C, L\] or \[C, H, W\] where it is read, but gives \[2, 2, 8, 8\]",
+        ),
+        (
+            Wired(lambda net, x: x * net.tensor("a"), a=nn.Parameter(torch.arange(8.0))),
+            r"constants must be one number or one for each channel of \[4, 8, 8\], but have the shape \[8\]",
+        ),
         (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
         (
             Wired(lambda net, x: functional.interpolate(x, scale_factor=2, mode="bilinear")),
@@ -80,10 +103,6 @@ from tests.networks import Wired
         (
             Wired(lambda net, x: functional.leaky_relu(x, x.mean((2, 3)))),
             "'leaky_relu' must have constant arguments",
-        ),
-        (
-            Wired(lambda net, x: torch.flatten(x + 1.0, 1)),
-            "must read tensors that the network computes, but got 1.0; use a module",
         ),
         (
             Wired(lambda net, x: torch.flatten(torch.add(x, x, alpha=2), 1)),
