@@ -46,7 +46,7 @@ def concat(group: Group, inputs: tuple[int, ...], signature: Signature) -> Opera
     Raises:
         UnsupportedError: if it does not join channels.
     """
-    dim, rank = group.argument(1, "dim", 0), len(signature.source.shape) + 1
+    dim, rank = group.argument(1, "dim", 0), len(signature.source.shape) + 1 - group.signals
     if dim % rank != 1:
         raise UnsupportedError(
             f"{group.name!r} must join channels, dim=1, but got {group.node.args[1:]}, {dict(group.node.kwargs)}"

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.layers import WeightLayer
-from nas.lowering.groups import Group, Norm, pair
+from nas.layers import Convolution, WeightLayer
+from nas.lowering.groups import Group, Norm, plane
 from nas.lowering.scalings import scaling, within_reach
 from nas.mask import mask_of
 from nas.program.biases import least_factor, with_biases
@@ -36,14 +36,18 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     arrays = integers(module, group.norm, scales, result.zero, group.limits(result))
     if isinstance(module, nn.Linear):
         return Linear(group.name, inputs, *arrays)
+    if isinstance(module, nn.Conv1d):
+        weights = arrays[1]
+        arrays = arrays[0], weights.with_rows(), arrays[2]
     # Margins of which one is wider are zeros that another operation adds before.
     (top, bottom), (left, right) = conv_margins(module, group.name)
     padding = (top, left) if (top, left) == (bottom, right) else (0, 0)
-    geometry = pair(module.stride), padding, pair(module.dilation), module.groups
+    stride, dilation = (plane(each, module, 1) for each in (module.stride, module.dilation))
+    geometry = stride, padding, dilation, module.groups
     return Conv(group.name, inputs, *arrays, *geometry)
 
 
-def conv_margins(conv: nn.Conv2d, name: str) -> tuple[Pair, Pair]:
+def conv_margins(conv: Convolution, name: str) -> tuple[Pair, Pair]:
     """The rows above and below, and the columns left and right, that a convolution adds.
 
     Raises:
@@ -56,10 +60,11 @@ def conv_margins(conv: nn.Conv2d, name: str) -> tuple[Pair, Pair]:
     if conv.padding == "valid":
         return (0, 0), (0, 0)
     if conv.padding == "same":
-        totals = (d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True))
+        spans = plane(conv.dilation, conv, 1), plane(conv.kernel_size, conv, 1)
+        totals = (d * (k - 1) for d, k in zip(*spans, strict=True))
         rows, columns = ((total // 2, total - total // 2) for total in totals)
         return rows, columns
-    top, left = pair(conv.padding)
+    top, left = plane(conv.padding, conv, 0)
     return (top, top), (left, left)
 
 
@@ -67,7 +72,7 @@ def margin(group: Group, inputs: tuple[int, ...]) -> Operation | None:
     """The padding that a convolution needs before it, because its margins differ; None for any other
     layer.
     """
-    if not isinstance(group.module, nn.Conv2d):
+    if not isinstance(group.module, Convolution):
         return None
     rows, columns = conv_margins(group.module, group.name)
     if rows[0] == rows[1] and columns[0] == columns[1]:
@@ -147,9 +152,9 @@ def rescaled(group: Group, inputs: tuple[int, ...], signature: Signature) -> Ope
     Raises:
         UnsupportedError: if constants differ within a channel.
     """
-    return rescaled_by(
-        channel_affine(group.module, signature.source.shape), group, inputs, signature
-    )
+    channels, *size = signature.source.shape
+    shape = channels, *(size[1:] if group.signals else size)
+    return rescaled_by(channel_affine(group.module, shape), group, inputs, signature)
 
 
 def rescaled_by(

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
 from nas.lowering.joins import add, concat, mul
 from nas.lowering.layers import channel_affine, layer, margin, rescaled, rescaled_by
-from nas.lowering.moves import move, rearranged
+from nas.lowering.moves import held_shape, move, rearranged
 from nas.lowering.pointwise import function
 from nas.lowering.pooling import mean
 from nas.program.dead_channels import without_dead_channels
@@ -92,6 +92,8 @@ class _Lowering:
         self.tensors: list[TensorType] = []
         self.operations: list[Operation] = []
         self.index: dict[fx.Node, int] = {}
+        # Tensors that are signals in the network, and images of one row in the program.
+        self.signals = set[int]()
 
     def visit(self, node: fx.Node) -> None:
         if (quantizer := quantizer_of(node, self.traced)) is not None:
@@ -108,7 +110,11 @@ class _Lowering:
         result = TensorType((1,), *quantizer.levels(), quantizer.bits)
         if end.op == "placeholder":
             self.tensors.append(replace(result, shape=self.shape))
-            return 0
+            if len(self.shape) != 2:
+                return 0
+            row = self._append(Reshape(f"{end.name}.row", (0,), held_shape(self.shape)), result)
+            self.signals.add(row)
+            return row
         group = fused_group(end, self.traced)
         found = role(group.node, self.traced)
         assert found is not None
@@ -136,14 +142,21 @@ class _Lowering:
         name, last = group_of(node, self.traced).name, self.index[found.source]
         for operation in rearranged(name, found.steps):
             last = self._append(replace(operation, inputs=(last,)), self.tensors[last])
+        if len(found.shape) == 2:
+            self.signals.add(last)
         return last
 
     def _shape_of(self, node: fx.Node) -> Shape | None:
-        return self.tensors[self.index[node]].shape if node in self.index else None
+        """The shape that a tensor has in the network."""
+        if node not in self.index:
+            return None
+        shape = self.tensors[self.index[node]].shape
+        return (shape[0], shape[2]) if self.index[node] in self.signals else shape
 
     def _moved(self, node: fx.Node) -> int:
         source = self._source(node.args[0])
-        operation = move(group_of(node, self.traced), (source,), self.tensors[source])
+        group = replace(group_of(node, self.traced), signals=source in self.signals)
+        operation = move(group, (source,), self.tensors[source])
         return source if operation is None else self._append(operation, self.tensors[source])
 
     def _source(self, value: Any) -> int:
@@ -157,6 +170,8 @@ class _Lowering:
         sources = [self.tensors[source].shape for source in operation.inputs]
         self.tensors.append(replace(result, shape=operation.result_shape(sources)))
         self.operations.append(operation)
+        if operation.inputs[0] in self.signals and not isinstance(operation, (Flatten, Reshape)):
+            self.signals.add(len(self.operations))
         return len(self.operations)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from nas.lowering.groups import Group, pair
-from nas.lowering.pooling import max_pool
+from nas.lowering.pooling import MAXIMA, max_pool
 from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Shape, TensorType
@@ -21,16 +21,25 @@ def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation
         UnsupportedError: if it is called in a way that has no integer form.
     """
     module = group.module
-    if isinstance(module, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
+    if isinstance(module, MAXIMA):
         return max_pool(group, inputs, source)
     if isinstance(module, Select):
         return Gather(group.name, inputs, module.indices.numpy().astype(np.int32))
     if isinstance(module, nn.Upsample):
+        if group.signals:
+            raise UnsupportedError(
+                f"{group.name!r} must enlarge images [C, H, W], not signals [C, L]"
+            )
         return Upsample(group.name, inputs, upsampling(module, group.name, source.shape))
-    if isinstance(module, nn.ConstantPad2d):
+    if isinstance(module, (nn.ConstantPad1d, nn.ConstantPad2d)):
         rows, columns = margins(module, group.name)
         return Pad(group.name, inputs, rows, columns) if any(rows + columns) else None
     return None
+
+
+def held_shape(shape: Shape) -> Shape:
+    """The shape that a program has a tensor in: a signal is an image of one row."""
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
 
 
 def rearranged(name: str, steps: Sequence[Step]) -> list[Operation]:
@@ -40,7 +49,7 @@ def rearranged(name: str, steps: Sequence[Step]) -> list[Operation]:
         if isinstance(step, Entries)
         else Flatten(name, (0,))
         if len(step.shape) == 1
-        else Reshape(name, (0,), step.shape)
+        else Reshape(name, (0,), held_shape(step.shape))
         for step in steps
     ]
 
@@ -66,7 +75,7 @@ def upsampling(module: nn.Upsample, name: str, shape: Shape) -> int:
     return int(factors[0])
 
 
-def margins(module: nn.ConstantPad2d, name: str) -> tuple[Pair, Pair]:
+def margins(module: nn.ConstantPad1d | nn.ConstantPad2d, name: str) -> tuple[Pair, Pair]:
     """The rows above and below, and the columns left and right, that a padding adds.
 
     Raises:
@@ -74,7 +83,7 @@ def margins(module: nn.ConstantPad2d, name: str) -> tuple[Pair, Pair]:
     """
     if module.value != 0:
         raise UnsupportedError(f"{name!r} must pad with zeros, but is {module}")
-    left, right, top, bottom = module.padding
+    left, right, top, bottom = (*module.padding, 0, 0)[:4]
     if min(module.padding) < 0:
         raise UnsupportedError(
             f"{name!r} must pad by 0 or more, (left, right, top, bottom), but by {tuple(module.padding)}"

@@ -6,28 +6,36 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from nas.lowering.groups import Group, pair
+from nas.lowering.groups import Group, pair, plane
 from nas.lowering.scalings import scaling
 from nas.program.operations import AvgPool, EdgeAvgPool, EdgeMaxPool, MaxPool, Operation
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Shape, Signature, TensorType
 from nas.quantize import UnsupportedError
 
+MAXIMA = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+"""The modules that a maximum pooling is of."""
+
+_ADAPTIVE = (
+    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+    *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d),
+)
+
 Windows = tuple[Pair, Pair, Pair, Pair]
 """Kernel, stride, padding, and how much further windows reach below and to the right."""
 
 
 def max_pool(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation:
-    """The operation of an nn.MaxPool2d or nn.AdaptiveMaxPool2d.
+    """The operation of a maximum pooling.
 
     Raises:
         UnsupportedError: if its windows have another form than those of the program.
     """
     module = group.module
-    assert isinstance(module, (nn.MaxPool2d, nn.AdaptiveMaxPool2d))
+    assert isinstance(module, MAXIMA)
     if module.return_indices:
         raise UnsupportedError(f"{group.name!r} must give maxima alone, but is {module}")
-    if isinstance(module, nn.MaxPool2d) and pair(module.dilation) != (1, 1):
+    if getattr(module, "dilation", 1) not in (1, (1,), (1, 1)):
         raise UnsupportedError(f"{group.name!r} must pool without dilation, but is {module}")
     *windows, extra = pool_windows(module, group.name, source.shape)
     if any(extra):
@@ -76,7 +84,7 @@ def counts_edges(module: Any, padding: Pair, extra: Pair, name: str) -> bool:
 
 
 def pool_windows(module: Any, name: str, shape: Shape) -> Windows:
-    """The windows of a pooling of images [C, H, W].
+    """The windows of a pooling of images [C, H, W], or of signals as images of one row.
 
     Raises:
         UnsupportedError: if an adaptive pooling has windows of several sizes.
@@ -84,11 +92,11 @@ def pool_windows(module: Any, name: str, shape: Shape) -> Windows:
     if len(shape) != 3:
         raise UnsupportedError(f"{name!r} must pool images [C, H, W], but its input is {shape}")
     size = shape[1], shape[2]
-    if isinstance(module, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
-        kernel = _adaptive_kernel(module.output_size, name, size)
+    if isinstance(module, _ADAPTIVE):
+        kernel = _adaptive_kernel(plane(module.output_size, module, size[0]), name, size)
         return kernel, kernel, (0, 0), (0, 0)
-    kernel, padding = pair(module.kernel_size), pair(module.padding)
-    stride = pair(module.stride)
+    kernel, stride = plane(module.kernel_size, module, 1), plane(module.stride, module, 1)
+    padding = plane(module.padding, module, 0)
     extra = (0, 0)
     if module.ceil_mode:
         extra = pair([_extra(*axis) for axis in zip(size, kernel, stride, padding, strict=True)])

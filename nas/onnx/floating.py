@@ -122,9 +122,9 @@ def _called(node: fx.Node, traced: fx.GraphModule) -> Any:
         return plain
     norm: Any = module_of(next(iter(node.users)), traced)
     return (
-        fuse_conv_bn_eval(plain, norm)
-        if isinstance(plain, nn.Conv2d)
-        else fuse_linear_bn_eval(plain, norm)
+        fuse_linear_bn_eval(plain, norm)
+        if isinstance(plain, nn.Linear)
+        else fuse_conv_bn_eval(plain, norm)
     )
 
 

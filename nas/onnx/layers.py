@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from nas.lowering.groups import pair
 from nas.lowering.layers import channel_affine, conv_margins
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer, windows
@@ -102,11 +101,12 @@ def float_layer(graph: Graph, call: FloatCall) -> str:
     if isinstance(module, nn.Linear):
         return graph.node("Gemm", [*call.inputs, *constants], name, {"transB": 1})
     (top, bottom), (left, right) = conv_margins(module, name)
+    signals = isinstance(module, nn.Conv1d)
     attributes: Attributes = {
-        "kernel_shape": pair(module.kernel_size),
-        "strides": pair(module.stride),
-        "pads": (top, left, bottom, right),
-        "dilations": pair(module.dilation),
+        "kernel_shape": module.kernel_size,
+        "strides": module.stride,
+        "pads": (left, right) if signals else (top, left, bottom, right),
+        "dilations": module.dilation,
         "group": module.groups,
     }
     return graph.node("Conv", [*call.inputs, *constants], name, attributes)

@@ -6,6 +6,7 @@ import numpy as np
 from torch import fx, nn
 
 from nas.lowering.moves import margins, upsampling
+from nas.lowering.pooling import MAXIMA
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Graph, Writer
 from nas.onnx.pooling import float_max_pool
@@ -105,6 +106,8 @@ def _float_select(graph: Graph, call: FloatCall) -> str:
 
 
 def _float_upsample(graph: Graph, call: FloatCall) -> str:
+    if len(call.shape) != 4:
+        raise UnsupportedError(f"{call.name!r} must enlarge images [C, H, W], not signals [C, L]")
     factor = upsampling(call.function, call.name, call.sources[0][1:])
     return _enlarged(graph, call.inputs, call.name, factor)
 
@@ -113,7 +116,12 @@ def _float_pad(graph: Graph, call: FloatCall) -> str:
     rows, columns = margins(call.function, call.name)
     if not any(rows + columns):
         return call.inputs[0]
-    return _padded(graph, [*call.inputs, graph.number(_LEAST_FLOAT)], call.name, rows, columns)
+    least = graph.number(_LEAST_FLOAT)
+    if len(call.shape) == 4:
+        return _padded(graph, [*call.inputs, least], call.name, rows, columns)
+    pads = np.array([0, 0, columns[0], 0, 0, columns[1]], np.int64)
+    stored = graph.constant(pads, f"{call.name}.pads")
+    return graph.node("Pad", [*call.inputs, stored, least], call.name)
 
 
 def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequence[Step]) -> str:
@@ -134,9 +142,9 @@ def _same(_: Graph, call: FloatCall) -> str:
 
 
 _MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
-    **dict.fromkeys((nn.MaxPool2d, nn.AdaptiveMaxPool2d), float_max_pool),
+    **dict.fromkeys(MAXIMA, float_max_pool),
     Select: _float_select,
     **dict.fromkeys((nn.Upsample, nn.UpsamplingNearest2d), _float_upsample),
-    **dict.fromkeys((nn.ConstantPad2d, nn.ZeroPad2d), _float_pad),
+    **dict.fromkeys((nn.ConstantPad1d, nn.ZeroPad1d, nn.ConstantPad2d, nn.ZeroPad2d), _float_pad),
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d), _same),
 }

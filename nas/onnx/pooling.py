@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nas.lowering.moves import held_shape
 from nas.lowering.pooling import counts_edges, pool_windows
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer
@@ -81,8 +82,7 @@ def float_max_pool(graph: Graph, call: FloatCall) -> str:
     Raises:
         UnsupportedError: if it is an adaptive one whose windows have different sizes.
     """
-    window = _window(call)
-    return graph.node("MaxPool", call.inputs, call.name, _spans(window))
+    return graph.node("MaxPool", call.inputs, call.name, _float_spans(call))
 
 
 def float_mean(graph: Graph, call: FloatCall) -> str:
@@ -92,12 +92,12 @@ def float_mean(graph: Graph, call: FloatCall) -> str:
         UnsupportedError: if its windows have different sizes.
     """
     module, name, window = call.function, call.name, _window(call)
-    if window.kernel == call.sources[0][2:] and not any(window.padding + window.ends):
+    if window.kernel == _image(call)[1:] and not any(window.padding + window.ends):
         mean = graph.node("GlobalAveragePool", call.inputs, name)
     else:
         edges = counts_edges(module, window.padding, window.extra, name)
         counted: Attributes = {"count_include_pad": int(not edges)}
-        mean = graph.node("AveragePool", call.inputs, name, {**_spans(window), **counted})
+        mean = graph.node("AveragePool", call.inputs, name, {**_float_spans(call), **counted})
     divisor = getattr(module, "divisor_override", None)
     if divisor is None:
         return mean
@@ -106,5 +106,21 @@ def float_mean(graph: Graph, call: FloatCall) -> str:
 
 
 def _window(call: FloatCall) -> Window:
-    kernel, stride, padding, extra = pool_windows(call.function, call.name, call.sources[0][1:])
+    kernel, stride, padding, extra = pool_windows(call.function, call.name, _image(call))
     return Window(kernel, stride, padding, extra=extra)
+
+
+def _image(call: FloatCall) -> tuple[int, ...]:
+    return held_shape(call.sources[0][1:])
+
+
+def _float_spans(call: FloatCall) -> Attributes:
+    """The attributes of a pooling; those along signals alone where it reads such."""
+    window = _window(call)
+    if len(call.shape) == 4:
+        return _spans(window)
+    return {
+        "kernel_shape": window.kernel[1:],
+        "strides": window.stride[1:],
+        "pads": (window.padding[1], window.ends[1]),
+    }

@@ -19,6 +19,7 @@ from nas.quantize.learned_quantizers import (
 )
 from nas.quantize.positive_norm import negate_channels, with_positive_gains
 from nas.quantize.quantized_layers import (
+    QuantizedConv1d,
     QuantizedConv2d,
     QuantizedLinear,
     integer_layer,
@@ -26,7 +27,7 @@ from nas.quantize.quantized_layers import (
 )
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.quantize.shared_layers import SharedConv2d, SharedLinear, shared_layer
+from nas.quantize.shared_layers import SharedConv1d, SharedConv2d, SharedLinear, shared_layer
 from nas.quantize.statistics import match_statistics
 from nas.quantize.weight_levels import weight_levels
 from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
@@ -42,10 +43,12 @@ __all__ = [
     "IntegerLayer",
     "LsqQuantizer",
     "PactQuantizer",
+    "QuantizedConv1d",
     "QuantizedConv2d",
     "QuantizedLinear",
     "Role",
     "Select",
+    "SharedConv1d",
     "SharedConv2d",
     "SharedLinear",
     "UnsupportedError",

@@ -54,9 +54,9 @@ def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
                     nn.Parameter(torch.zeros(norm.num_features)),
                 )
             fused = (
-                fuse_conv_bn_eval(layer, norm)
-                if isinstance(layer, nn.Conv2d)
-                else fuse_linear_bn_eval(layer, norm)
+                fuse_linear_bn_eval(layer, norm)
+                if isinstance(layer, nn.Linear)
+                else fuse_conv_bn_eval(layer, norm)
             )
             if (mask := mask_of(fused)) is not None:
                 assert isinstance(fused.weight, nn.Parameter)

@@ -85,7 +85,8 @@ def _reduce(node: fx.Node, kinds: Mapping[int, type[nn.Module]], traced: fx.Grap
     found = tuple(sorted(dims)) if isinstance(dims, (list, tuple)) else (dims,)
     if found not in _SPACE:
         raise UnsupportedError(
-            f"{node.name!r} must reduce all pixels of images, dim=(2, 3), but got {node.args[1:]}, {dict(node.kwargs)}"
+            f"{node.name!r} must reduce all pixels of images, dim=(2, 3), or signals, dim=2, but got "
+            f"{node.args[1:]}, {dict(node.kwargs)}"
         )
     _replace(node, kinds[len(found)](1), traced)
     if not given.get("keepdim", False):
@@ -97,7 +98,7 @@ def _reduce(node: fx.Node, kinds: Mapping[int, type[nn.Module]], traced: fx.Grap
             user.replace_input_with(node, flat)
 
 
-_SPACE = ((2, 3), (-2, -1))
+_SPACE = ((2, 3), (-2, -1), (2,), (-1,))
 
 
 def without_last_softmax(traced: fx.GraphModule) -> None:
@@ -187,7 +188,11 @@ _DROPOUT = ("p", "training", "inplace")
 
 _FORMS: Mapping[object, _Form] = {
     **dict.fromkeys((functional.max_pool2d, torch.max_pool2d), _Form(_MAX, nn.MaxPool2d)),
+    **dict.fromkeys((functional.max_pool1d, torch.max_pool1d), _Form(_MAX, nn.MaxPool1d)),
+    functional.avg_pool1d: _Form(_MEAN[:-1], nn.AvgPool1d),
     functional.avg_pool2d: _Form(_MEAN, nn.AvgPool2d),
+    functional.adaptive_avg_pool1d: _Form(("output_size",), nn.AdaptiveAvgPool1d),
+    functional.adaptive_max_pool1d: _Form(("output_size", "return_indices"), nn.AdaptiveMaxPool1d),
     functional.adaptive_avg_pool2d: _Form(("output_size",), nn.AdaptiveAvgPool2d),
     functional.adaptive_max_pool2d: _Form(("output_size", "return_indices"), nn.AdaptiveMaxPool2d),
     functional.pad: _Form(("pad", "mode", "value"), _pad),
@@ -215,8 +220,8 @@ _FORMS: Mapping[object, _Form] = {
 }
 """The form of each function, and of each method by its name."""
 
-_MEANS = {2: nn.AdaptiveAvgPool2d}
-_MAXIMA = {2: nn.AdaptiveMaxPool2d}
+_MEANS = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d}
+_MAXIMA = {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d}
 
 _REDUCTIONS: Mapping[object, Mapping[int, type[nn.Module]]] = {
     **dict.fromkeys((torch.mean, "mean"), _MEANS),

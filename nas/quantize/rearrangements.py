@@ -57,9 +57,10 @@ Step = Entries | Reshaped
 
 @dataclass(frozen=True)
 class Rearrangement:
-    """What a node makes of the tensor `source`: the steps, one after the other."""
+    """What a node makes of the tensor `source`: the steps, one after the other, to a shape."""
 
     source: fx.Node
+    shape: Shape
     steps: tuple[Step, ...]
 
 
@@ -115,7 +116,7 @@ def rearrangement(
         raise UnsupportedError(
             f"{node.name!r} must give samples [F], [C, L] or [C, H, W] where it is read, but gives {list(found.shape[1:])}"
         )
-    return Rearrangement(source, _steps(found[0].numpy(), shape))
+    return Rearrangement(source, tuple(found.shape[1:]), _steps(found[0].numpy(), shape))
 
 
 def _steps(order: NDArray[np.int64], shape: Shape) -> tuple[Step, ...]:

@@ -38,7 +38,10 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
     (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
     (Role.UNARY, (ScalarAffine,)),
     (Role.AFFINE, (ChannelAffine,)),
-    (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
+    (
+        Role.MEAN,
+        (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+    ),
     (
         Role.UNARY,
         (
@@ -63,8 +66,7 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
     (
         Role.KEEP,
         (
-            nn.MaxPool2d,
-            nn.AdaptiveMaxPool2d,
+            *(nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d),
             *rearrangements.MODULES,
             nn.Identity,
             nn.Dropout,
@@ -72,6 +74,8 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.Dropout2d,
             nn.Upsample,
             nn.UpsamplingNearest2d,
+            nn.ConstantPad1d,
+            nn.ZeroPad1d,
             nn.ConstantPad2d,
             nn.ZeroPad2d,
             Select,
