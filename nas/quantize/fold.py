@@ -17,7 +17,7 @@ from nas.tracing import UnsupportedError, check_same_outputs, independent_copy
 def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """A traced copy of a network with the same outputs, in evaluation mode, without the batch
     normalization that follows a layer which is called once and which nothing else reads; each layer
-    has parameters of its own.
+    has parameters of its own. A softmax at the end is left out.
 
     The outputs are compared on `example`, a batch [N, …], where it is given.
 

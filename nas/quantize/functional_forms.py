@@ -38,6 +38,8 @@ def with_modules(traced: fx.GraphModule) -> None:
         elif node.op == "call_method" and node.target == "view":
             node.target = "reshape"  # which also reads tensors whose channels are last
     with_affine_modules(traced, _replace)
+    traced.graph.eliminate_dead_code()
+    traced.delete_all_unused_submodules()
     traced.recompile()
 
 
