@@ -13,7 +13,7 @@ from nas.quantize.positive_norm import PositiveNorm
 from nas.quantize.rearrangements import is_size
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError, check_same_outputs, trace
+from nas.tracing import UnsupportedError, check_same_outputs, outputs, trace
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
 _LEAVES = (ChannelAffine, IntegerLayer, PositiveNorm, Select)
@@ -36,6 +36,7 @@ def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphM
     traced = trace(model, None, _LEAVES)
     with_modules(traced)
     if example is not None:
+        outputs(model, example[:2])
         try:
             check_same_outputs(model, traced, example, "traced by torch.fx")
         except RuntimeError as error:

@@ -31,7 +31,7 @@ INSTEAD: Mapping[str, str] = {
         "one at the very end of the network, which is left out because the class stays, or a sigmoid",
     ),
     **dict.fromkeys(
-        ("UpsamplingBilinear2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d"),
+        ("ReflectionPad2d", "ReplicationPad2d", "CircularPad2d"),
         "nn.UpsamplingNearest2d or nn.ZeroPad2d",
     ),
     **dict.fromkeys(("Bilinear", "bilinear"), "nn.Linear"),

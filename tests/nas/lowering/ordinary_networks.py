@@ -263,6 +263,12 @@ def rearrangements() -> dict[str, Case]:
             head=nn.Linear(196, 3),
         )
 
+    def several(net: Wired, x: Tensor) -> Tensor:
+        """As in the C2f blocks of YOLOv8."""
+        parts = list(net["a"](x).chunk(2, 1))
+        parts.extend(net[name](parts[-1]) for name in ("b", "c"))
+        return net["flat"](torch.cat(parts, 1))
+
     flat: dict[str, nn.Module] = {
         "view by size": head(lambda x: x.view(x.size(0), -1)),
         "view by features": head(lambda x: x.view(-1, 196)),
@@ -301,6 +307,16 @@ def rearrangements() -> dict[str, Case]:
         "halves": (
             Wired(halves, a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(2, 2, 3, padding=1), flat=FLAT),
             (Conv, Gather, Gather, Conv, Add, Conv, Concat, Flatten),
+        ),
+        "parts in a list": (
+            Wired(
+                several,
+                a=nn.Conv2d(3, 4, 3),
+                b=nn.Conv2d(2, 2, 3, padding=1),
+                c=nn.Conv2d(2, 2, 1),
+                flat=FLAT,
+            ),
+            (Conv, Gather, Gather, Conv, Conv, Concat, Flatten),
         ),
         "slices": (
             called(lambda x: torch.cat([x[:, ::2], x[:, :1] + x[:, 3:], x[:, [1]]], 1)),
