@@ -9,10 +9,12 @@ from torch import Tensor, fx, nn
 
 from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
 from nas.lowering.joins import add, concat, mul
-from nas.lowering.layers import channel_affine, layer, margin, rescaled, rescaled_by
+from nas.lowering.layers import layer
+from nas.lowering.margins import margin
 from nas.lowering.moves import held_shape, move, rearranged
 from nas.lowering.pointwise import function
 from nas.lowering.pooling import mean
+from nas.lowering.rescaled import channel_affine, rescaled, rescaled_by
 from nas.program.dead_channels import without_dead_channels
 from nas.program.operations import Flatten, Operation, Reshape
 from nas.program.program import Program
@@ -119,6 +121,7 @@ class _Lowering:
         found = role(group.node, self.traced)
         assert found is not None
         inputs = tuple(self._source(value) for value in _arguments(group.node, found))
+        group = replace(group, signals=inputs[0] in self.signals)
         if found in (Role.NORM, Role.AFFINE) and len(self.tensors[inputs[0]].shape) == 1:
             return self._rescaled_features(group, inputs[0], result)
         if (padding := margin(group, inputs)) is not None:
@@ -132,7 +135,7 @@ class _Lowering:
         image = Reshape(f"{group.name}.image", (source,), (*features.shape, 1, 1))
         inputs = (self._append(image, features),)
         signature = Signature([self.tensors[inputs[0]]], result)
-        found = channel_affine(group.module, features.shape)
+        found = channel_affine(group.module, group.name, features.shape)
         done = self._append(rescaled_by(found, group, inputs, signature), result)
         return self._append(Flatten(f"{group.name}.features", (done,)), result)
 

@@ -6,7 +6,8 @@ from torch import fx, nn
 
 from nas.layers import WeightLayer
 from nas.lowering.groups import Group, Norm, fused_group, quantizer_of
-from nas.lowering.layers import Affine, affine, channel_affine, double, integers, rescaling
+from nas.lowering.layers import Affine, affine, double, integers
+from nas.lowering.rescaled import channel_affine, rescaling
 from nas.program.biases import bias_units
 from nas.quantize import ActivationQuantizer, ChannelAffine, Role, integer_layer, role
 
@@ -89,7 +90,7 @@ def _snap_affine(module: nn.Module | None, source: float, levels: tuple[float, i
     else:
         assert isinstance(module, Norm)
         gain, offset, channels = module.weight, module.bias, module.num_features
-        found = channel_affine(module, (channels,))
+        found = channel_affine(module, "", (channels,))
     if gain is None or offset is None or channels == 0:
         return
     scaling, weights, biases = rescaling(found, (source, result), zero, (0, 0))
@@ -102,5 +103,5 @@ def _snap_affine(module: nn.Module | None, source: float, levels: tuple[float, i
         if isinstance(module, ChannelAffine):
             offset.copy_(torch.from_numpy(offsets).view_as(offset))
         else:
-            shift = channel_affine(module, (channels,)).offsets - double(offset)
+            shift = channel_affine(module, "", (channels,)).offsets - double(offset)
             offset.copy_(torch.from_numpy(offsets - shift))

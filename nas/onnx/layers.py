@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from nas.lowering.layers import channel_affine, conv_margins
+from nas.lowering.margins import conv_margins
+from nas.lowering.rescaled import channel_affine
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer, windows
 from nas.onnx.requantized import integers
@@ -116,7 +117,7 @@ def float_affine(graph: Graph, call: FloatCall) -> str:
     """Adds a normalization without a layer, or constants, of a float network, and returns the name
     of its result.
     """
-    found = channel_affine(call.function, call.shape[1:])
+    found = channel_affine(call.function, call.name, call.shape[1:])
     by_channel = -1, *[1] * (len(call.shape) - 2)
     gains, offsets = (
         graph.constant(values.astype(np.float32).reshape(by_channel), f"{call.name}.{part}")

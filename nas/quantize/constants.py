@@ -38,8 +38,9 @@ class ChannelAffine(nn.Module):
         """Whether a gain or an offset is a parameter."""
         return any(True for _ in self.parameters())
 
-    def of_channels(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Gains and offsets of the channels of a tensor [C, …], [C] each, in 64-bit floats.
+    def of_channels(self, name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Gains and offsets of the channels of a tensor [C, …], [C] each, in 64-bit floats; `name` is
+        for errors.
 
         Raises:
             UnsupportedError: if they differ within a channel.
@@ -52,11 +53,12 @@ class ChannelAffine(nn.Module):
                 )
             except RuntimeError as error:
                 raise UnsupportedError(
-                    f"constants must broadcast to {list(shape)}, but have the shape {list(value.shape)}"
+                    f"the constants of {name!r} must broadcast to {list(shape)}, but have the shape {list(value.shape)}"
                 ) from error
             if bool((whole != whole[:, :1]).any()):
                 raise UnsupportedError(
-                    f"constants must be one number or one for each channel of {list(shape)}, but have the shape {list(value.shape)}"
+                    f"the constants of {name!r} must be one number or one for each channel of {list(shape)}, but have the "
+                    f"shape {list(value.shape)}"
                 )
             found.append(whole[:, 0])
         return found[0], found[1]

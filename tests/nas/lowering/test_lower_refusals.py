@@ -88,7 +88,7 @@ from tests.networks import Wired
         ),
         (
             Wired(lambda net, x: x * net.tensor("a"), a=nn.Parameter(torch.arange(8.0))),
-            r"constants must be one number or one for each channel of \[4, 8, 8\], but have the shape \[8\]",
+            r"the constants of 'mul' must be one number or one for each channel of \[4, 8, 8\], but have the shape \[8\]",
         ),
         (Wired(lambda net, x: torch.cat([x, x], 2)), "'cat' must join channels, dim=1"),
         (
