@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nas.layers import WeightLayer
+from nas.layers import Convolution, WeightLayer
 
 Method = Literal["spatial", "tucker"]
 """How a convolution is factorized: into columns and rows, or into a smaller convolution between two
@@ -17,7 +17,7 @@ of 1x1.
 Rank = Callable[[Tensor], int]
 """From singular values, in falling order, to how many of them are kept."""
 
-Factor = TypeVar("Factor", nn.Conv2d, nn.Linear)
+Factor = TypeVar("Factor", nn.Conv1d, nn.Conv2d, nn.Linear)
 
 
 def by_ratio(ratio: Hashable) -> Rank:
@@ -52,7 +52,7 @@ def by_energy(energy: float) -> Rank:
 
 def is_grouped(layer: nn.Module) -> bool:
     """Whether a layer is a convolution in groups, which has no rank of its own."""
-    return isinstance(layer, nn.Conv2d) and layer.groups > 1
+    return isinstance(layer, Convolution) and layer.groups > 1
 
 
 def factorized(layer: nn.Module, rank: Rank, method: Method = "spatial") -> nn.Module:
@@ -62,7 +62,8 @@ def factorized(layer: nn.Module, rank: Rank, method: Method = "spatial") -> nn.M
     A linear layer becomes two, by its singular values. A convolution becomes one of columns and one
     of rows ("spatial", Jaderberg et al., 2014), or a reduction of its input channels, a smaller
     convolution and an expansion ("tucker", Kim et al., 2016). A convolution of 1x1 is factorized
-    like a linear layer by either method.
+    like a linear layer by either method, and one of signals into one of the same windows and one of
+    single elements.
 
     Raises:
         ValueError: if the layer is neither linear nor a convolution, or is a convolution in groups
@@ -79,6 +80,8 @@ def factorized(layer: nn.Module, rank: Rank, method: Method = "spatial") -> nn.M
         raise ValueError(
             f"a convolution must have one group to be factorized, but has {layer.groups}: its channels share no rank; leave it out"
         )
+    elif isinstance(layer, nn.Conv1d):
+        factors = _of_signals(layer, rank)
     elif method == "tucker" and layer.kernel_size != (1, 1):
         factors = _tucker(layer, rank)
     else:
@@ -104,6 +107,25 @@ def _linear(layer: nn.Linear, rank: Rank) -> list[nn.Linear]:
     first = nn.Linear(layer.in_features, len(into), bias=False, device="meta")
     second = nn.Linear(len(into), layer.out_features, bias=layer.bias is not None, device="meta")
     return [_with_weights(first, into, None), _with_weights(second, out, layer.bias)]
+
+
+def _of_signals(layer: nn.Conv1d, rank: Rank) -> list[nn.Conv1d]:
+    out, into = _halves(layer.weight.flatten(1), rank)
+    geometry = layer.kernel_size, layer.stride, layer.padding, layer.dilation
+    first = nn.Conv1d(
+        layer.in_channels,
+        len(into),
+        *geometry,  # type: ignore[arg-type]
+        bias=False,
+        padding_mode=layer.padding_mode,
+        device="meta",
+    )
+    bias = layer.bias is not None
+    second = nn.Conv1d(len(into), layer.out_channels, 1, bias=bias, device="meta")
+    return [
+        _with_weights(first, into.view(len(into), *layer.weight.shape[1:]), None),
+        _with_weights(second, out[..., None], layer.bias),
+    ]
 
 
 def _spatial(layer: nn.Conv2d, rank: Rank) -> list[nn.Conv2d]:

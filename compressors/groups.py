@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors.criteria import Importances, PruningCriterion, Side
-from nas.layers import WeightLayer
+from nas.layers import Convolution, WeightLayer
 
 Unstated = Literal["refuse", "follow"]
 """What to do with a group if only some of its layers have a pruning ratio: refuse it, or let all of
@@ -43,7 +43,8 @@ class Group:
 def is_depthwise(layer: nn.Module) -> bool:
     """Whether a layer is a depthwise convolution: its channels are those of the layer before it."""
     return (
-        isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
+        isinstance(layer, Convolution)
+        and layer.groups == layer.in_channels == layer.out_channels > 1
     )
 
 
@@ -129,7 +130,7 @@ def _check_group(
             f"layers whose channels are tied must have one width, but got {widths}: a sum ties one to a part of another"
         )
     for layer in group:
-        if isinstance(layer, nn.Conv2d) and layer.groups > 1 and not is_depthwise(layer):
+        if isinstance(layer, Convolution) and layer.groups > 1 and not is_depthwise(layer):
             raise ValueError(
                 f"channels at a grouped convolution cannot be pruned unless it is depthwise, "
                 f"but {names[layer]!r} has {layer.groups} groups of {layer.in_channels} channels; leave {list(wanted)} out"

@@ -10,6 +10,7 @@ from compressors.segments import segments
 from nas.quantize import match_statistics
 from nas.seeds import derive
 from nas.training.fit import AfterStep
+from nas.training.memory_format import to_fastest_format
 
 BATCH = 64
 FORWARD_BATCH = 256
@@ -80,9 +81,8 @@ def reconstruct(
     match_statistics(made, original, images[:STATISTICS])
     if steps == 0:
         return made
-    # Convolutions are a quarter faster with channels last.
     for network in (made, original):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        to_fastest_format(network, images[:2])
     answers, matched = _outputs(original, images), copy.deepcopy(made.state_dict())
     before = _error(made, images, answers, _divergence)
     given = wanted = images[:PART_IMAGES]

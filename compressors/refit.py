@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from compressors.groups import Group
-from nas.layers import WeightLayer, forward_hooks
+from nas.layers import Convolution, WeightLayer, forward_hooks
 
 ROWS_PER_COLUMN = 16
 RIDGE = 1e-4
@@ -106,14 +106,16 @@ def _rows(
     return rows, targets
 
 
-def _unfolded(layer: nn.Conv2d, inputs: Tensor) -> Tensor:
+def _unfolded(layer: Convolution, inputs: Tensor) -> Tensor:
     """The inputs of each output position, [N, columns, positions]."""
     around = layer._reversed_padding_repeated_twice
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     padded = nn.functional.pad(inputs, around, mode)
-    unfolded: Tensor = nn.functional.unfold(
-        padded, layer.kernel_size, layer.dilation, 0, layer.stride
-    )
+    windows = [layer.kernel_size, layer.dilation, layer.stride]
+    if isinstance(layer, nn.Conv1d):  # a signal is an image of one row
+        padded, windows = padded[:, :, None], [(1, *given) for given in windows]
+    kernel, dilation, stride = windows
+    unfolded: Tensor = nn.functional.unfold(padded, kernel, dilation, 0, stride)
     return unfolded
 
 

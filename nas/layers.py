@@ -6,7 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-WeightLayer = nn.Conv2d | nn.Linear
+Convolution = nn.Conv1d | nn.Conv2d
+"""A convolution of signals [N, C, L] or images [N, C, H, W]."""
+
+WeightLayer = Convolution | nn.Linear
 """A layer whose weights are compressed, [out, in, …]."""
 
 ForwardHook = Callable[[nn.Module, tuple[Any, ...], Any], Tensor | None]

@@ -106,7 +106,7 @@ def allocate(
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if not given:
         raise ValueError(f"an allocation needs a limit, one of {tuple(limits)}, but got none")
-    model, method = prepared(model), method or Quantization()
+    model, method = prepared(model, images), method or Quantization()
     choices = choices or joint_choices(model, images[:2], ratios=RATIOS, bits=BITS)
     problem = problem or measured(model, images, choices, method)
     wanted = log_probabilities(model, images)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from nas.program import Program
 from nas.quantize import IntegerLayer
 from nas.space import Choices
 from nas.tracing import independent_copy
+from nas.training.memory_format import to_fastest_format
 
 # Neither multiply-accumulates nor memory depend on the bits of weights.
 BITS = 8
@@ -28,7 +28,7 @@ def measured(model: nn.Module, images: Tensor, choices: Choices, method: Quantiz
     Raises:
         ValueError: if layers are quantized already, or a pruning choice covers several groups.
     """
-    model = prepared(model)
+    model = prepared(model, images)
     program = _program(model, images, method)
     groups = group_options(model, images, choices)
     layers, options = named_layers(model), layer_options(model, images, choices, method)
@@ -46,8 +46,8 @@ def measured(model: nn.Module, images: Tensor, choices: Choices, method: Quantiz
     )
 
 
-def prepared(model: nn.Module) -> nn.Module:
-    """A copy of a network to measure and to compress.
+def prepared(model: nn.Module, images: Tensor) -> nn.Module:
+    """A copy of a network to measure and to compress on `images`, [N, …].
 
     Raises:
         ValueError: if layers are quantized already.
@@ -58,8 +58,8 @@ def prepared(model: nn.Module) -> nn.Module:
         raise ValueError(
             f"a network must have plain layers to be allocated bits, but has {quantized}"
         )
-    # Convolutions are a quarter faster with channels last.
-    copied: nn.Module = independent_copy(model).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    copied = independent_copy(model).eval()
+    to_fastest_format(copied, images[:2])
     return copied
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from nas.program.tensors import TensorType
 from nas.quantize import ActivationQuantizer, Role, role
+from nas.quantize.functional_forms import FUNCTIONS
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -17,18 +18,22 @@ class Group:
     """A node, and the batch normalization and the clamps fused into its operation.
 
     `module` is what the node calls; None where it calls a function or a method. `clamps` are the
-    upper limits of the clamps, infinity for a ReLU; all have the lower limit 0.
+    upper limits of the clamps, infinity for a ReLU; all have the lower limit 0. The tensors of a group
+    of signals [C, L] are images of one row, [C, 1, L], in the program.
     """
 
     node: fx.Node
     module: nn.Module | None
     norm: Norm | None = None
     clamps: tuple[float, ...] = ()
+    signals: bool = False
 
     @property
     def name(self) -> str:
         """The name of the module, or of the node where there is none."""
-        return self.node.name if self.module is None else str(self.node.target)
+        if self.module is None:
+            return self.node.name
+        return str(self.node.target).removeprefix(f"{FUNCTIONS}.")
 
     def argument(self, index: int, name: str, default: Any) -> Any:
         """A positional or keyword argument of the call."""
@@ -81,6 +86,23 @@ def quantizer_of(node: fx.Node, traced: fx.GraphModule) -> ActivationQuantizer |
 def module_of(node: fx.Node, traced: fx.GraphModule) -> nn.Module | None:
     """The module that a node calls; None where it calls a function or a method."""
     return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def plane(value: Any, module: nn.Module, across: int) -> tuple[Any, Any]:
+    """A number for both directions of an image, or one for each; `across` rows for a module of
+    signals.
+    """
+    if not isinstance(module, SIGNALS):
+        return pair(value)
+    (along,) = value if isinstance(value, (tuple, list)) else (value,)
+    return across, along
+
+
+SIGNALS = (
+    *(nn.Conv1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d),
+    nn.ConstantPad1d,
+)
+"""Modules whose windows have one dimension."""
 
 
 def pair(value: Any) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ def mul(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operatio
 
 
 def _check_plain(group: Group) -> None:
-    if group.node.kwargs:
+    if group.node.kwargs.keys() - {"other"} and dict(group.node.kwargs) != {"alpha": 1}:
         raise UnsupportedError(
             f"{group.name!r} must have no further arguments, but got {dict(group.node.kwargs)}"
         )
@@ -46,7 +46,8 @@ def concat(group: Group, inputs: tuple[int, ...], signature: Signature) -> Opera
     Raises:
         UnsupportedError: if it does not join channels.
     """
-    if group.argument(1, "dim", 0) != 1:
+    dim, rank = group.argument(1, "dim", 0), len(signature.source.shape) + 1 - group.signals
+    if dim % rank != 1:
         raise UnsupportedError(
             f"{group.name!r} must join channels, dim=1, but got {group.node.args[1:]}, {dict(group.node.kwargs)}"
         )

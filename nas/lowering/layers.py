@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.layers import WeightLayer
-from nas.lowering.groups import Group, Norm, pair
+from nas.lowering.groups import Group, Norm, plane
+from nas.lowering.margins import conv_margins
 from nas.lowering.scalings import scaling, within_reach
 from nas.mask import mask_of
 from nas.program.biases import least_factor, with_biases
@@ -35,12 +36,15 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     arrays = integers(module, group.norm, scales, result.zero, group.limits(result))
     if isinstance(module, nn.Linear):
         return Linear(group.name, inputs, *arrays)
-    if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise UnsupportedError(
-            f"{group.name!r} must pad with a number of zeros, but has {module.padding_mode!r}, {module.padding!r}"
-        )
-    stride, padding, dilation = pair(module.stride), pair(module.padding), pair(module.dilation)
-    return Conv(group.name, inputs, *arrays, stride, padding, dilation, module.groups)
+    if isinstance(module, nn.Conv1d):
+        weights = arrays[1]
+        arrays = arrays[0], weights.with_rows(), arrays[2]
+    # Margins of which one is wider are zeros that another operation adds before.
+    (top, bottom), (left, right) = conv_margins(module, group.name)
+    padding = (top, left) if (top, left) == (bottom, right) else (0, 0)
+    stride, dilation = (plane(each, module, 1) for each in (module.stride, module.dilation))
+    geometry = stride, padding, dilation, module.groups
+    return Conv(group.name, inputs, *arrays, *geometry)
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ def affine(layer: WeightLayer, norm: Norm | None, scales: Tensor) -> Affine:
     gains = double(scales)
     offsets = np.zeros(len(gains)) if layer.bias is None else double(layer.bias)
     if norm is not None:
-        slope = _slope(norm)
-        gains, offsets = gains * slope, (offsets - double(norm.running_mean)) * slope
+        steepness = slope(norm)
+        gains = gains * steepness
+        offsets = (offsets - double(norm.running_mean)) * steepness
         offsets = offsets if norm.bias is None else offsets + double(norm.bias)
     return Affine(gains, offsets)
 
@@ -114,9 +119,10 @@ def _kept(layer: nn.Module) -> NDArray[np.bool_] | None:
     return None if mask is None else mask.kept.numpy()
 
 
-def _slope(norm: Norm) -> Factors:
-    slope: Factors = 1.0 / np.sqrt(double(norm.running_var) + norm.eps)
-    return slope if norm.weight is None else slope * double(norm.weight)
+def slope(norm: Norm) -> Factors:
+    """What a batch normalization multiplies each channel by, [C]."""
+    found: Factors = 1.0 / np.sqrt(double(norm.running_var) + norm.eps)
+    return found if norm.weight is None else found * double(norm.weight)
 
 
 def double(tensor: Tensor | None) -> Factors:

@@ -10,11 +10,13 @@ from torch import Tensor, fx, nn
 from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
 from nas.lowering.joins import add, concat, mul
 from nas.lowering.layers import layer
-from nas.lowering.moves import move
+from nas.lowering.margins import margin
+from nas.lowering.moves import held_shape, move, rearranged
 from nas.lowering.pointwise import function
 from nas.lowering.pooling import mean
+from nas.lowering.rescaled import channel_affine, rescaled, rescaled_by
 from nas.program.dead_channels import without_dead_channels
-from nas.program.operations import Operation
+from nas.program.operations import Flatten, Operation, Reshape
 from nas.program.program import Program
 from nas.program.tensors import Shape, Signature, TensorType
 from nas.quantize import (
@@ -26,10 +28,13 @@ from nas.quantize import (
     role,
 )
 from nas.quantize.calibrate import RangeEstimator, minmax
+from nas.quantize.rearrangements import is_read, is_rearrangement, is_size, rearrangement
 from nas.tracing import independent_copy
 
 _LOWERED: Mapping[Role, Callable[[Group, tuple[int, ...], Signature], Operation]] = {
     Role.LAYER: layer,
+    Role.NORM: rescaled,  # a normalization that follows no layer of its own
+    Role.AFFINE: rescaled,
     Role.SUM: add,
     Role.PRODUCT: mul,
     Role.CONCAT: concat,
@@ -89,10 +94,16 @@ class _Lowering:
         self.tensors: list[TensorType] = []
         self.operations: list[Operation] = []
         self.index: dict[fx.Node, int] = {}
+        # Tensors that are signals in the network, and images of one row in the program.
+        self.signals = set[int]()
 
     def visit(self, node: fx.Node) -> None:
         if (quantizer := quantizer_of(node, self.traced)) is not None:
             self.index[node] = self._quantized(node.all_input_nodes[0], quantizer)
+        elif is_rearrangement(node, self.traced):
+            # Those that others alone read, such as the first of two views, become one with them.
+            if not is_size(node) and is_read(node, self.traced):
+                self.index[node] = self._rearranged(node)
         elif role(node, self.traced) is Role.KEEP:
             self.index[node] = self._moved(node)
 
@@ -101,17 +112,54 @@ class _Lowering:
         result = TensorType((1,), *quantizer.levels(), quantizer.bits)
         if end.op == "placeholder":
             self.tensors.append(replace(result, shape=self.shape))
-            return 0
+            if len(self.shape) != 2:
+                return 0
+            row = self._append(Reshape(f"{end.name}.row", (0,), held_shape(self.shape)), result)
+            self.signals.add(row)
+            return row
         group = fused_group(end, self.traced)
         found = role(group.node, self.traced)
         assert found is not None
         inputs = tuple(self._source(value) for value in _arguments(group.node, found))
+        group = replace(group, signals=inputs[0] in self.signals)
+        if found in (Role.NORM, Role.AFFINE) and len(self.tensors[inputs[0]].shape) == 1:
+            return self._rescaled_features(group, inputs[0], result)
+        if (padding := margin(group, inputs)) is not None:
+            inputs = (self._append(padding, self.tensors[inputs[0]]),)
         signature = Signature([self.tensors[source] for source in inputs], result)
         return self._append(_LOWERED[found](group, inputs, signature), result)
 
+    def _rescaled_features(self, group: Group, source: int, result: TensorType) -> int:
+        """The index of a vector whose features are rescaled: a convolution of images of one pixel."""
+        features = self.tensors[source]
+        image = Reshape(f"{group.name}.image", (source,), (*features.shape, 1, 1))
+        inputs = (self._append(image, features),)
+        signature = Signature([self.tensors[inputs[0]]], result)
+        found = channel_affine(group.module, group.name, features.shape)
+        done = self._append(rescaled_by(found, group, inputs, signature), result)
+        return self._append(Flatten(f"{group.name}.features", (done,)), result)
+
+    def _rearranged(self, node: fx.Node) -> int:
+        """The index of the tensor that rearrangements up to a node make."""
+        found = rearrangement(node, self.traced, self._shape_of)
+        name, last = group_of(node, self.traced).name, self.index[found.source]
+        for operation in rearranged(name, found.steps):
+            last = self._append(replace(operation, inputs=(last,)), self.tensors[last])
+        if len(found.shape) == 2:
+            self.signals.add(last)
+        return last
+
+    def _shape_of(self, node: fx.Node) -> Shape | None:
+        """The shape that a tensor has in the network."""
+        if node not in self.index:
+            return None
+        shape = self.tensors[self.index[node]].shape
+        return (shape[0], shape[2]) if self.index[node] in self.signals else shape
+
     def _moved(self, node: fx.Node) -> int:
         source = self._source(node.args[0])
-        operation = move(group_of(node, self.traced), (source,), self.tensors[source])
+        group = replace(group_of(node, self.traced), signals=source in self.signals)
+        operation = move(group, (source,), self.tensors[source])
         return source if operation is None else self._append(operation, self.tensors[source])
 
     def _source(self, value: Any) -> int:
@@ -125,6 +173,8 @@ class _Lowering:
         sources = [self.tensors[source].shape for source in operation.inputs]
         self.tensors.append(replace(result, shape=operation.result_shape(sources)))
         self.operations.append(operation)
+        if operation.inputs[0] in self.signals and not isinstance(operation, (Flatten, Reshape)):
+            self.signals.add(len(self.operations))
         return len(self.operations)
 
 

@@ -1,15 +1,17 @@
 """Operations that move integers, and layers that do nothing at inference."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import nn
-from torch.nn import functional
 
 from nas.lowering.groups import Group, pair
-from nas.lowering.pooling import max_pool
-from nas.program.operations import Flatten, Gather, Operation, Pad, Upsample
+from nas.lowering.pooling import MAXIMA, max_pool
+from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
-from nas.program.tensors import TensorType
+from nas.program.tensors import Shape, TensorType
 from nas.quantize import Select, UnsupportedError
+from nas.quantize.rearrangements import Entries, Step
 
 
 def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation | None:
@@ -19,59 +21,71 @@ def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation
         UnsupportedError: if it is called in a way that has no integer form.
     """
     module = group.module
-    if isinstance(module, nn.MaxPool2d):
-        return max_pool(group, inputs)
+    if isinstance(module, MAXIMA):
+        return max_pool(group, inputs, source)
     if isinstance(module, Select):
         return Gather(group.name, inputs, module.indices.numpy().astype(np.int32))
-    if isinstance(module, nn.UpsamplingNearest2d):
-        return _upsample(group, inputs, module)
-    if isinstance(module, nn.ZeroPad2d) or group.node.target is functional.pad:
-        rows, columns = margins(group)
+    if isinstance(module, nn.Upsample):
+        if group.signals:
+            raise UnsupportedError(
+                f"{group.name!r} must enlarge images [C, H, W], not signals [C, L]"
+            )
+        return Upsample(group.name, inputs, upsampling(module, group.name, source.shape))
+    if isinstance(module, (nn.ConstantPad1d, nn.ConstantPad2d)):
+        rows, columns = margins(module, group.name)
         return Pad(group.name, inputs, rows, columns) if any(rows + columns) else None
-    if module is None or isinstance(module, nn.Flatten):
-        return _flatten(group, inputs, source)
     return None
 
 
-def _upsample(group: Group, inputs: tuple[int, ...], module: nn.UpsamplingNearest2d) -> Operation:
-    rows, columns = pair(module.scale_factor)
-    if rows is None or rows != columns or rows != int(rows):
+def held_shape(shape: Shape) -> Shape:
+    """The shape that a program has a tensor in: a signal is an image of one row."""
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
+
+
+def rearranged(name: str, steps: Sequence[Step]) -> list[Operation]:
+    """The operations of a rearrangement, one for each step, whose sources do not count."""
+    return [
+        Gather(name, (0,), step.indices.astype(np.int32))
+        if isinstance(step, Entries)
+        else Flatten(name, (0,))
+        if len(step.shape) == 1
+        else Reshape(name, (0,), held_shape(step.shape))
+        for step in steps
+    ]
+
+
+def upsampling(module: nn.Upsample, name: str, shape: Shape) -> int:
+    """How often each pixel of images [C, H, W] is repeated in both directions.
+
+    Raises:
+        UnsupportedError: if it is not the same whole number in both.
+    """
+    factors = pair(module.scale_factor)
+    if module.size is not None:
+        factors = pair([n / size for n, size in zip(pair(module.size), shape[1:], strict=False)])
+    if (
+        module.mode != "nearest"
+        or None in factors
+        or factors[0] != factors[1]
+        or factors[0] != int(factors[0])
+    ):
         raise UnsupportedError(
-            f"{group.name!r} must enlarge by a whole scale_factor, but is {module}"
+            f"{name!r} must enlarge by a whole scale_factor, mode 'nearest', but is {module}"
         )
-    return Upsample(group.name, inputs, int(rows))
+    return int(factors[0])
 
 
-def _flatten(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation | None:
-    if group.node.target is functional.max_pool2d:
-        raise UnsupportedError(f"{group.name!r} must be a module, nn.MaxPool2d, but is a function")
-    module = group.module
-    start = (
-        module.start_dim if isinstance(module, nn.Flatten) else group.argument(1, "start_dim", 0)
-    )
-    if start != 1:
-        raise UnsupportedError(f"{group.name!r} must flatten from dimension 1, but from {start}")
-    return Flatten(group.name, inputs) if len(source.shape) == 3 else None
-
-
-def margins(group: Group) -> tuple[Pair, Pair]:
+def margins(module: nn.ConstantPad1d | nn.ConstantPad2d, name: str) -> tuple[Pair, Pair]:
     """The rows above and below, and the columns left and right, that a padding adds.
 
     Raises:
-        UnsupportedError: if it adds something other than zeros, or does not add to images alone.
+        UnsupportedError: if it adds something other than zeros, or takes away.
     """
-    if isinstance(group.module, nn.ZeroPad2d):
-        given, mode, value = group.module.padding, "constant", None
-    else:
-        given = group.argument(1, "pad", ())
-        mode, value = group.argument(2, "mode", "constant"), group.argument(3, "value", None)
-    if mode != "constant" or value not in (None, 0):
+    if module.value != 0:
+        raise UnsupportedError(f"{name!r} must pad with zeros, but is {module}")
+    left, right, top, bottom = (*module.padding, 0, 0)[:4]
+    if min(module.padding) < 0:
         raise UnsupportedError(
-            f"{group.name!r} must pad with zeros, mode 'constant' and value 0, but has {mode!r}, {value!r}"
+            f"{name!r} must pad by 0 or more, (left, right, top, bottom), but by {tuple(module.padding)}"
         )
-    if len(given) != 4 or min(given) < 0:
-        raise UnsupportedError(
-            f"{group.name!r} must pad by 0 or more, (left, right, top, bottom), but by {tuple(given)}"
-        )
-    left, right, top, bottom = given
     return (top, bottom), (left, right)

@@ -14,8 +14,8 @@ from nas.lowering.groups import module_of
 from nas.onnx.float_call import FloatCall, shape_of
 from nas.onnx.graph import INPUT, Graph
 from nas.onnx.joins import float_add, float_concat, float_mul
-from nas.onnx.layers import float_layer
-from nas.onnx.moves import float_move
+from nas.onnx.layers import float_affine, float_layer
+from nas.onnx.moves import float_move, float_rearrangement
 from nas.onnx.pointwise import float_function
 from nas.onnx.pooling import float_mean
 from nas.quantize import (
@@ -26,6 +26,7 @@ from nas.quantize import (
     insert_quantizers,
     role,
 )
+from nas.quantize.rearrangements import is_read, is_rearrangement, is_size, rearrangement
 from nas.tracing import independent_copy
 
 _JOINS = (Role.SUM, Role.PRODUCT, Role.CONCAT)
@@ -37,7 +38,8 @@ def _first(_: Graph, call: FloatCall) -> str:
 
 _WRITERS: Mapping[Role | None, Callable[[Graph, FloatCall], str]] = {
     Role.LAYER: float_layer,
-    Role.NORM: _first,  # folded into its layer
+    Role.NORM: float_affine,  # where it is folded into no layer
+    Role.AFFINE: float_affine,
     Role.SUM: float_add,
     Role.PRODUCT: float_mul,
     Role.CONCAT: float_concat,
@@ -72,13 +74,26 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
         for node in traced.graph.nodes:
             if node.op == "placeholder":
                 names[node] = INPUT
-            elif node.op != "output":
+            elif node.op in ("output", "get_attr") or is_size(node):
+                continue
+            elif role(node, traced) is Role.NORM and _folded(node.all_input_nodes[0], traced):
+                names[node] = names[node.all_input_nodes[0]]
+            elif is_rearrangement(node, traced):
+                if is_read(node, traced):
+                    found = rearrangement(node, traced, _shapes(names))
+                    names[node] = float_rearrangement(graph, node, names[found.source], found.steps)
+            else:
                 sources = _inputs(node, traced)
                 inputs, shapes = [names[source] for source in sources], map(shape_of, sources)
                 call = FloatCall(node, _called(node, traced), inputs, tuple(shapes))
                 names[node] = _WRITERS[role(node, traced)](graph, call)
     (end,) = _inputs(next(iter(reversed(traced.graph.nodes))), traced)
     return graph.model(names[end], "network", tuple(example.shape[1:]), shape_of(end)[1])
+
+
+def _shapes(names: Mapping[fx.Node, str]) -> Callable[[fx.Node], tuple[int, ...] | None]:
+    """The shapes, without the batch, of the nodes that have a name."""
+    return lambda node: shape_of(node)[1:] if node in names else None
 
 
 def _inputs(node: fx.Node, traced: fx.GraphModule) -> list[fx.Node]:
@@ -102,12 +117,20 @@ def _called(node: fx.Node, traced: fx.GraphModule) -> Any:
     module = module_of(node, traced)
     if not isinstance(module, WeightLayer):
         return node.target if module is None else module
-    plain, user = dense(module), next(iter(node.users))
-    if role(user, traced) is not Role.NORM:
+    plain = dense(module)
+    if not _folded(node, traced):
         return plain
-    norm: Any = module_of(user, traced)
+    norm: Any = module_of(next(iter(node.users)), traced)
     return (
-        fuse_conv_bn_eval(plain, norm)
-        if isinstance(plain, nn.Conv2d)
-        else fuse_linear_bn_eval(plain, norm)
+        fuse_linear_bn_eval(plain, norm)
+        if isinstance(plain, nn.Linear)
+        else fuse_conv_bn_eval(plain, norm)
+    )
+
+
+def _folded(node: fx.Node, traced: fx.GraphModule) -> bool:
+    """Whether a node is a layer with a batch normalization behind it that nothing else precedes."""
+    users = list(node.users)
+    return (
+        role(node, traced) is Role.LAYER and len(users) == 1 and role(users[0], traced) is Role.NORM
     )

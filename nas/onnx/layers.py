@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from nas.lowering.groups import pair
+from nas.lowering.margins import conv_margins
+from nas.lowering.rescaled import channel_affine
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer, windows
 from nas.onnx.requantized import integers
@@ -100,10 +101,27 @@ def float_layer(graph: Graph, call: FloatCall) -> str:
     ]
     if isinstance(module, nn.Linear):
         return graph.node("Gemm", [*call.inputs, *constants], name, {"transB": 1})
-    if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise UnsupportedError(
-            f"{name!r} must pad with a number of zeros, but has {module.padding_mode!r}, {module.padding!r}"
-        )
-    spans = windows(pair(module.kernel_size), pair(module.stride), pair(module.padding))
-    attributes = {**spans, "dilations": pair(module.dilation), "group": module.groups}
+    (top, bottom), (left, right) = conv_margins(module, name)
+    signals = isinstance(module, nn.Conv1d)
+    attributes: Attributes = {
+        "kernel_shape": module.kernel_size,
+        "strides": module.stride,
+        "pads": (left, right) if signals else (top, left, bottom, right),
+        "dilations": module.dilation,
+        "group": module.groups,
+    }
     return graph.node("Conv", [*call.inputs, *constants], name, attributes)
+
+
+def float_affine(graph: Graph, call: FloatCall) -> str:
+    """Adds a normalization without a layer, or constants, of a float network, and returns the name
+    of its result.
+    """
+    found = channel_affine(call.function, call.name, call.shape[1:])
+    by_channel = -1, *[1] * (len(call.shape) - 2)
+    gains, offsets = (
+        graph.constant(values.astype(np.float32).reshape(by_channel), f"{call.name}.{part}")
+        for values, part in ((found.gains, "gains"), (found.offsets, "offsets"))
+    )
+    scaled = graph.node("Mul", [*call.inputs, gains], f"{call.name}.scaled")
+    return graph.node("Add", [scaled, offsets], call.name)

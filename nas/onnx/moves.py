@@ -1,26 +1,20 @@
 """Operations that move numbers: those of the integer program, and those of float networks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional
+from torch import fx, nn
 
-from nas.lowering.groups import Group, pair
-from nas.lowering.moves import margins
+from nas.lowering.moves import margins, upsampling
+from nas.lowering.pooling import MAXIMA
 from nas.onnx.float_call import FloatCall
-from nas.onnx.graph import Attributes, Graph, Writer, windows
-from nas.program.operations import Flatten, Gather, MaxPool, Operation, Pad, Upsample
+from nas.onnx.graph import Graph, Writer
+from nas.onnx.pooling import float_max_pool
+from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Signature
 from nas.quantize import Select, UnsupportedError
-
-
-def _max_pool(graph: Graph, pool: MaxPool, inputs: Sequence[str], _: Signature) -> str:
-    spans = windows(pool.kernel, pool.stride, pool.padding)
-    return graph.node("MaxPool", inputs, pool.name, spans)
+from nas.quantize.rearrangements import Entries, Step
 
 
 def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -> str:
@@ -30,6 +24,17 @@ def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -
 
 def _flatten(graph: Graph, flatten: Flatten, inputs: Sequence[str], _: Signature) -> str:
     return graph.node("Flatten", inputs, flatten.name)
+
+
+def _reshape(graph: Graph, reshape: Reshape, inputs: Sequence[str], _: Signature) -> str:
+    return reshaped(graph, inputs, reshape.name, reshape.shape)
+
+
+def reshaped(graph: Graph, inputs: Sequence[str], name: str, shape: Sequence[int]) -> str:
+    """[N, …] as [N, *shape]."""
+    # 0 keeps the dimension, here that of the batch.
+    stored = graph.constant(np.array([0, *shape], np.int64), f"{name}.shape")
+    return graph.node("Reshape", [*inputs, stored], name)
 
 
 def _upsample(graph: Graph, upsample: Upsample, inputs: Sequence[str], _: Signature) -> str:
@@ -71,9 +76,9 @@ def _padded(graph: Graph, inputs: Sequence[str], name: str, rows: Pair, columns:
 
 
 WRITERS: Mapping[type[Operation], Writer] = {
-    MaxPool: _max_pool,
     Gather: _gather,
     Flatten: _flatten,
+    Reshape: _reshape,
     Upsample: _upsample,
     Pad: _pad,
 }
@@ -95,49 +100,41 @@ def float_move(graph: Graph, call: FloatCall) -> str:
     return _MOVES[kind](graph, call)
 
 
-def _float_max_pool(graph: Graph, call: FloatCall) -> str:
-    module = call.function
-    if module is functional.max_pool2d:
-        raise UnsupportedError(f"{call.name!r} must be a module, nn.MaxPool2d, but is a function")
-    spans = windows(pair(module.kernel_size), pair(module.stride), pair(module.padding))
-    attributes: Attributes = {
-        **spans,
-        "dilations": pair(module.dilation),
-        "ceil_mode": int(module.ceil_mode),
-    }
-    return graph.node("MaxPool", call.inputs, call.name, attributes)
-
-
 def _float_select(graph: Graph, call: FloatCall) -> str:
     indices = graph.constant(call.function.indices.numpy(), f"{call.name}.indices")
     return graph.node("Gather", [*call.inputs, indices], call.name, {"axis": 1})
 
 
 def _float_upsample(graph: Graph, call: FloatCall) -> str:
-    size, result = call.sources[0][2:], call.shape[2:]
-    factor = result[0] // size[0]
-    if result != (factor * size[0], factor * size[1]):
-        raise UnsupportedError(
-            f"{call.name!r} must enlarge by a whole scale_factor, but is {call.function}"
-        )
+    if len(call.shape) != 4:
+        raise UnsupportedError(f"{call.name!r} must enlarge images [C, H, W], not signals [C, L]")
+    factor = upsampling(call.function, call.name, call.sources[0][1:])
     return _enlarged(graph, call.inputs, call.name, factor)
 
 
 def _float_pad(graph: Graph, call: FloatCall) -> str:
-    module = call.function if isinstance(call.function, nn.Module) else None
-    rows, columns = margins(Group(call.node, module))
+    rows, columns = margins(call.function, call.name)
     if not any(rows + columns):
         return call.inputs[0]
-    return _padded(graph, [*call.inputs, graph.number(_LEAST_FLOAT)], call.name, rows, columns)
+    least = graph.number(_LEAST_FLOAT)
+    if len(call.shape) == 4:
+        return _padded(graph, [*call.inputs, least], call.name, rows, columns)
+    pads = np.array([0, 0, columns[0], 0, 0, columns[1]], np.int64)
+    stored = graph.constant(pads, f"{call.name}.pads")
+    return graph.node("Pad", [*call.inputs, stored, least], call.name)
 
 
-def _float_flatten(graph: Graph, call: FloatCall) -> str:
-    first, *others = call.sources[0]
-    if call.shape != (first, prod(others)):
-        raise UnsupportedError(
-            f"{call.name!r} must flatten [N, …] to [N, F], but gives {list(call.shape)}: flatten from dimension 1 to the last"
-        )
-    return call.inputs[0] if not others[1:] else graph.node("Flatten", call.inputs, call.name)
+def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequence[Step]) -> str:
+    """Adds the steps of a rearrangement in a float network, and returns the name of its result."""
+    for step in steps:
+        if isinstance(step, Entries):
+            indices = graph.constant(step.indices, f"{node.name}.indices")
+            source = graph.node("Gather", [source, indices], node.name, {"axis": 1})
+        elif len(step.shape) == 1:
+            source = graph.node("Flatten", [source], node.name)
+        else:
+            source = reshaped(graph, [source], node.name, step.shape)
+    return source
 
 
 def _same(_: Graph, call: FloatCall) -> str:
@@ -145,10 +142,9 @@ def _same(_: Graph, call: FloatCall) -> str:
 
 
 _MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
-    **dict.fromkeys((nn.MaxPool2d, functional.max_pool2d), _float_max_pool),
+    **dict.fromkeys(MAXIMA, float_max_pool),
     Select: _float_select,
-    nn.UpsamplingNearest2d: _float_upsample,
-    **dict.fromkeys((nn.ZeroPad2d, functional.pad), _float_pad),
-    **dict.fromkeys((nn.Flatten, torch.flatten, "flatten"), _float_flatten),
-    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout2d), _same),
+    **dict.fromkeys((nn.Upsample, nn.UpsamplingNearest2d), _float_upsample),
+    **dict.fromkeys((nn.ConstantPad1d, nn.ZeroPad1d, nn.ConstantPad2d, nn.ZeroPad2d), _float_pad),
+    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d), _same),
 }

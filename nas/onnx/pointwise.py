@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer
+from nas.onnx.layers import float_affine
 from nas.onnx.requantized import integers, reals, scales
 from nas.program.operations import Lut, Operation, PRelu
 from nas.program.tensors import Signature
 from nas.quantize import FusedReLU, UnsupportedError
+from nas.quantize.constants import ScalarAffine
 
 
 def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
@@ -62,7 +64,12 @@ def float_function(graph: Graph, call: FloatCall) -> str:
 
 
 _PLAIN: Mapping[object, tuple[str, Attributes]] = {
-    **dict.fromkeys((nn.ReLU, FusedReLU, torch.relu, functional.relu, "relu"), ("Relu", {})),
+    **dict.fromkeys(
+        (nn.ReLU, FusedReLU, torch.relu, torch.relu_, functional.relu, "relu", "relu_"),
+        ("Relu", {}),
+    ),
+    nn.SELU: ("Selu", {}),
+    nn.Softsign: ("Softsign", {}),
     **dict.fromkeys((nn.Sigmoid, torch.sigmoid, "sigmoid"), ("Sigmoid", {})),
     **dict.fromkeys((nn.Tanh, torch.tanh, "tanh"), ("Tanh", {})),
     **dict.fromkeys((nn.Hardswish, functional.hardswish), ("HardSwish", {})),
@@ -77,6 +84,31 @@ def _leaky_relu(graph: Graph, call: FloatCall) -> str:
 
 def _elu(graph: Graph, call: FloatCall) -> str:
     return graph.node("Elu", call.inputs, call.name, {"alpha": call.function.alpha})
+
+
+def _celu(graph: Graph, call: FloatCall) -> str:
+    return graph.node("Celu", call.inputs, call.name, {"alpha": call.function.alpha})
+
+
+def _softplus(graph: Graph, call: FloatCall) -> str:
+    beta, name = call.function.beta, call.name
+    if beta == 1:
+        return graph.node("Softplus", call.inputs, name)
+    wide = graph.node("Mul", [*call.inputs, graph.number(beta)], f"{name}.wide")
+    soft = graph.node("Softplus", [wide], f"{name}.soft")
+    return graph.node("Div", [soft, graph.number(beta)], name)
+
+
+def _log_sigmoid(graph: Graph, call: FloatCall) -> str:
+    negative = graph.node("Neg", call.inputs, f"{call.name}.negative")
+    soft = graph.node("Softplus", [negative], f"{call.name}.soft")
+    return graph.node("Neg", [soft], call.name)
+
+
+def _mish(graph: Graph, call: FloatCall) -> str:
+    soft = graph.node("Softplus", call.inputs, f"{call.name}.soft")
+    gate = graph.node("Tanh", [soft], f"{call.name}.gate")
+    return graph.node("Mul", [*call.inputs, gate], call.name)
 
 
 def _relu6(graph: Graph, call: FloatCall) -> str:
@@ -116,6 +148,11 @@ def _float_prelu(graph: Graph, call: FloatCall) -> str:
 _COMPOSED: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     nn.LeakyReLU: _leaky_relu,
     nn.ELU: _elu,
+    ScalarAffine: float_affine,
+    nn.CELU: _celu,
+    nn.Softplus: _softplus,
+    nn.LogSigmoid: _log_sigmoid,
+    **dict.fromkeys((nn.Mish, functional.mish), _mish),
     nn.PReLU: _float_prelu,
     **dict.fromkeys((nn.ReLU6, functional.relu6), _relu6),
     nn.Hardtanh: _hardtanh,

@@ -13,7 +13,7 @@ of the version says that the names of the classes follow the operations.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
                 · names, if the top bit of the version is set · uint32 CRC-32 (the one of zlib) of all bytes before it
-    input       byte rank, 1 or 3 · rank varints, the shape [F] or [C, H, W] · type
+    input       byte rank, 1 or 3, or since version 6 also 2 · rank varints, the shape [F], [C, H, W] or [C, L] · type
     type        float32 scale · byte zero point · byte bits
     operation   byte kind · sources · the fields of the kind, which nas.packed.records specifies
 
@@ -56,6 +56,9 @@ NAMED = 128
 """The bit of the version that says that class names follow the operations."""
 AFFINE = 8
 """Added, modulo 16, to the bits of weights with zero points in their record."""
+
+SIGNALS = 6
+"""The first version whose input may have two dimensions."""
 
 MAX_OPERATIONS = 2**12
 MAX_INPUT = 2**24

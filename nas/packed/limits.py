@@ -18,10 +18,11 @@ def check_sizes(operation: Operation, signature: Signature) -> None:
         window, source = operation.window, signature.source.shape
         at_most(
             "kernel, stride, padding and dilation",
-            max(*window.kernel, *window.stride, *window.padding, *window.dilation),
+            max(*window.kernel, *window.stride, *window.ends, *window.dilation),
             MAX_WINDOW,
         )
         padded = source[0] * prod(
-            size + 2 * padding for size, padding in zip(source[1:], window.padding, strict=True)
+            size + padding + end
+            for size, padding, end in zip(source[1:], window.padding, window.ends, strict=True)
         )
         at_most("the elements of a padded tensor", padded, MAX_ELEMENTS)

@@ -12,6 +12,7 @@ from nas.packed.layout import (
     MAX_INPUT,
     MAX_OPERATIONS,
     MAX_WEIGHTS,
+    SIGNALS,
     ArtifactError,
     at_most,
 )
@@ -35,7 +36,7 @@ def pack(program: Program, newest: int = NEWEST) -> bytes:
             operation needs a later version than `newest`.
     """
     _check(program, newest)
-    parts, versions = [], [FIRST_WRITTEN]
+    parts, versions = [], [_input_version(program)]
     for index, (operation, signature) in enumerate(program.steps):
         code, record = _BY_KIND[type(operation)]
         written = record.write(operation, signature, newest)
@@ -71,6 +72,7 @@ def _check(program: Program, newest: int) -> None:
         )
     at_most("the operations of a program", len(program.operations), MAX_OPERATIONS)
     at_most("the elements of the input", program.tensors[0].size, MAX_INPUT)
+    at_most("the version that the input needs", _input_version(program), newest)
     weights = 0
     for index, (operation, signature) in enumerate(program.steps):
         try:
@@ -84,6 +86,10 @@ def _check(program: Program, newest: int) -> None:
                 f"operation {index}, {type(operation).__name__} {operation.name!r}: {error}"
             ) from error
     at_most("the weights of a program", weights, MAX_WEIGHTS)
+
+
+def _input_version(program: Program) -> int:
+    return SIGNALS if len(program.tensors[0].shape) == 2 else FIRST_WRITTEN
 
 
 def _head(program: Program, version: int) -> bytes:

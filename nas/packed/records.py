@@ -17,8 +17,13 @@ one. nas.packed.layout specifies what is not below: numbers, sources, types, sca
     10 Lut                                                                    type · byte width · table
     11 PRelu, since version 3                                                 type · scaling · byte width · multipliers · slopes
     12 Pad       pairs (top, bottom), (left, right); since version 4
+    13 EdgeMaxPool, since version 6
+                 pairs kernel, stride, padding, extra
+    14 EdgeAvgPool, since version 6
+                 pairs kernel, stride, padding, extra · varint count          type · scaling · multipliers
+    15 Reshape   byte rank, 1 to 3 · rank varints; since version 6
 
-    multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, else one
+    multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, `count` of EdgeAvgPool, else one
     biases       `out` numbers packed at the bias width, which is 0 if all are 0; nas.program.operations defines their unit.
                  In version 1 they are 256ths of a step of the result.
     zero points  if the record says so: byte, the least of them · byte width · the differences of all `out` to it, packed.
@@ -56,6 +61,8 @@ from nas.program.operations import (
     Add,
     AvgPool,
     Concat,
+    EdgeAvgPool,
+    EdgeMaxPool,
     Flatten,
     Gather,
     Join,
@@ -65,6 +72,7 @@ from nas.program.operations import (
     Pad,
     Pool,
     PRelu,
+    Reshape,
     Upsample,
 )
 from nas.program.tensors import Signature, TensorType
@@ -115,6 +123,32 @@ def _read_avg_pool(cursor: Cursor, inputs: Inputs, _: TensorType) -> tuple[AvgPo
     kernel, stride, padding = (cursor.pair() for _ in range(3))
     result, scaling = read_scaled(cursor, 1)
     return AvgPool(cursor.layer, inputs, kernel, stride, padding, scaling), result
+
+
+def _write_edge_max_pool(pool: EdgeMaxPool, _: Signature) -> bytes:
+    return _windows(pool) + pair(pool.extra)
+
+
+def _read_edge_max_pool(
+    cursor: Cursor, inputs: Inputs, source: TensorType
+) -> tuple[EdgeMaxPool, TensorType]:
+    kernel, stride, padding, extra = (cursor.pair() for _ in range(4))
+    cursor.enter("structure")
+    return EdgeMaxPool(cursor.layer, inputs, kernel, stride, padding, extra), source
+
+
+def _write_edge_avg_pool(pool: EdgeAvgPool, signature: Signature) -> bytes:
+    count = varint(len(pool.scaling.multipliers))
+    scaled = write_scaled(signature.result, pool.scaling)
+    return _windows(pool) + pair(pool.extra) + count + scaled
+
+
+def _read_edge_avg_pool(
+    cursor: Cursor, inputs: Inputs, _: TensorType
+) -> tuple[EdgeAvgPool, TensorType]:
+    kernel, stride, padding, extra = (cursor.pair() for _ in range(4))
+    result, scaling = read_scaled(cursor, cursor.varint())
+    return EdgeAvgPool(cursor.layer, inputs, kernel, stride, padding, scaling, extra), result
 
 
 def _write_gather(gather: Gather, signature: Signature) -> bytes:
@@ -213,6 +247,18 @@ def _read_pad(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Pad, 
     return Pad(cursor.layer, inputs, rows, columns), source
 
 
+def _write_reshape(reshape: Reshape, _: Signature) -> bytes:
+    return bytes([len(reshape.shape)]) + b"".join(map(varint, reshape.shape))
+
+
+def _read_reshape(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Reshape, TensorType]:
+    rank = cursor.byte()
+    at_most("the dimensions of a tensor", rank, 3)
+    shape = tuple(cursor.varint() for _ in range(rank))
+    cursor.enter("structure")
+    return Reshape(cursor.layer, inputs, shape), source
+
+
 # A multiplier and its sign.
 _SLOPE_BITS = 17
 
@@ -230,6 +276,9 @@ RECORDS: Mapping[int, Record[Any]] = {
     10: of_one_version(Lut, _write_lut, _read_lut, _lut_bytes),
     11: of_one_version(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
     12: of_one_version(Pad, _write_pad, _read_pad, version=4),
+    13: of_one_version(EdgeMaxPool, _write_edge_max_pool, _read_edge_max_pool, version=6),
+    14: of_one_version(EdgeAvgPool, _write_edge_avg_pool, _read_edge_avg_pool, version=6),
+    15: of_one_version(Reshape, _write_reshape, _read_reshape, version=6),
 }
 
 NEWEST = max(FIRST_WRITTEN, NEWEST_CODER, *(record.version for record in RECORDS.values()))

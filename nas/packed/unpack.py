@@ -20,6 +20,7 @@ from nas.packed.layout import (
     MAX_OPERATIONS,
     MAX_WEIGHTS,
     NAMED,
+    SIGNALS,
     ArtifactError,
     at_most,
 )
@@ -128,8 +129,11 @@ def _program(cursor: Cursor) -> Program:
 
 def _input(cursor: Cursor) -> TensorType:
     rank = cursor.byte()
-    if rank not in (1, 3):
-        raise ArtifactError(f"the input must have 1 or 3 dimensions, but has {rank}")
+    ranks = (1, 3) if cursor.version < SIGNALS else (1, 2, 3)
+    if rank not in ranks:
+        raise ArtifactError(
+            f"the input must have {', '.join(map(str, ranks[:-1]))} or {ranks[-1]} dimensions, but has {rank}"
+        )
     shape = tuple(cursor.varint() for _ in range(rank))
     at_most("the elements of the input", prod(shape), MAX_INPUT)
     tensor = replace(read_type(cursor), shape=shape)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nas.program.operations import Flatten, Operation
+from nas.program.operations import Flatten, Operation, Reshape
 from nas.program.tensors import ProgramError, Signature, TensorType, require
 
 
@@ -67,7 +67,7 @@ class Program:
         """The bytes of tensors alive while each operation runs."""
         memory = list(range(len(self.tensors)))
         for index, operation in enumerate(self.operations):
-            if isinstance(operation, Flatten):
+            if isinstance(operation, (Flatten, Reshape)):
                 memory[index + 1] = memory[operation.inputs[0]]  # a view
         last = {
             memory[source]: index

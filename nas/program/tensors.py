@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
-"""[F] or [C, H, W] of one sample, without the batch."""
+"""[F], [C, L] or [C, H, W] of one sample, without the batch."""
 
 ChannelMask = NDArray[np.bool_]
-"""One truth value for each channel of an image, or each feature of a vector."""
+"""One truth value for each channel of an image or a signal, or each feature of a vector."""
 
 
 class ProgramError(ValueError):
@@ -39,8 +39,8 @@ class TensorType:
 
     def __post_init__(self) -> None:
         require(
-            len(self.shape) in (1, 3) and min(self.shape) >= 1,
-            f"a tensor must be [F] or [C, H, W], but got {self.shape}",
+            1 <= len(self.shape) <= 3 and min(self.shape) >= 1,
+            f"a tensor must be [F], [C, L] or [C, H, W], but got {self.shape}",
         )
         require(1 <= self.bits <= 8, f"a tensor must have 1 to 8 bits, but got {self.bits}")
         require(

@@ -89,6 +89,11 @@ class IntegerWeights:
             f"zero points of weights of {self.bits} bits must lie in 0 … {top}, but one is {found}",
         )
 
+    def with_rows(self) -> "IntegerWeights":
+        """The same weights of signals, [out, in, k], as weights of images of one row, [out, in, 1, k]."""
+        kept = None if self.kept is None else self.kept[:, :, np.newaxis]
+        return replace(self, values=self.values[:, :, np.newaxis], kept=kept)
+
     def cleared(self, channels: ChannelMask) -> "IntegerWeights":
         """The same weights, but 0 in the given output channels, [out]."""
         rows = channels.reshape(-1, *[1] * (self.values.ndim - 1))

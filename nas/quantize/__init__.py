@@ -5,6 +5,7 @@ integers.
 from nas.quantize.activation_quantizers import ActivationQuantizer, FusedReLU
 from nas.quantize.calibrate import calibrate
 from nas.quantize.codebook import Codebook
+from nas.quantize.constants import ChannelAffine
 from nas.quantize.correct import channel_ends, correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
@@ -18,6 +19,7 @@ from nas.quantize.learned_quantizers import (
 )
 from nas.quantize.positive_norm import negate_channels, with_positive_gains
 from nas.quantize.quantized_layers import (
+    QuantizedConv1d,
     QuantizedConv2d,
     QuantizedLinear,
     integer_layer,
@@ -25,7 +27,7 @@ from nas.quantize.quantized_layers import (
 )
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.quantize.shared_layers import SharedConv2d, SharedLinear, shared_layer
+from nas.quantize.shared_layers import SharedConv1d, SharedConv2d, SharedLinear, shared_layer
 from nas.quantize.statistics import match_statistics
 from nas.quantize.weight_levels import weight_levels
 from nas.quantize.weight_quantizers import WeightQuantizer, weight_quantizer
@@ -34,16 +36,19 @@ from nas.tracing import UnsupportedError
 __all__ = [
     "ActivationMethod",
     "ActivationQuantizer",
+    "ChannelAffine",
     "Codebook",
     "DynamicQuantizer",
     "FusedReLU",
     "IntegerLayer",
     "LsqQuantizer",
     "PactQuantizer",
+    "QuantizedConv1d",
     "QuantizedConv2d",
     "QuantizedLinear",
     "Role",
     "Select",
+    "SharedConv1d",
     "SharedConv2d",
     "SharedLinear",
     "UnsupportedError",

@@ -47,7 +47,7 @@ def channel_ends(quantized: nn.Module) -> dict[str, str]:
     found = dict[str, str]()
     for node in quantized.graph.nodes:
         if role(node, quantized) is Role.LAYER:
-            behind = next(iter(node.users), None)
+            behind = next(iter(node.users)) if len(node.users) == 1 else None
             normed = behind is not None and role(behind, quantized) is Role.NORM
             found.setdefault(
                 str(node.target),

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from nas.layers import WeightLayer
 from nas.quantize.fold import folded
+from nas.quantize.insert import traced_network
 from nas.quantize.roles import Role, role
 from nas.quantize.weight_levels import channels
 from nas.tracing import check_same_outputs
@@ -33,7 +34,7 @@ _FUNCTIONS = (
 
 def equalized(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """A copy of a network with the same outputs whose weights suit one scale for a whole tensor;
-    batch normalization is folded.
+    batch normalization is folded, and a softmax at the end left out.
 
     Between two layers with nothing but ReLUs and pooling in between, each channel is divided by
     √(r1 · r2) / r2, where r1 is the largest weight that makes it and r2 the largest that reads it,
@@ -41,8 +42,8 @@ def equalized(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule
     [N, …], where it is given.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, normalization does not follow a layer
-            of its own, or the outputs differ.
+        UnsupportedError: if torch.fx cannot trace the network, weights with normalization behind them
+            share a codebook, or the outputs differ.
     """
     traced = folded(model, example)
     pairs = list(_pairs(traced))
@@ -51,7 +52,7 @@ def equalized(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule
             for first, second in pairs:
                 _equalize(first, second)
     if example is not None:
-        check_same_outputs(model, traced, example, "equalized")
+        check_same_outputs(traced_network(model), traced, example, "equalized")
     return traced
 
 

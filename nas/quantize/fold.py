@@ -15,14 +15,15 @@ from nas.tracing import UnsupportedError, check_same_outputs, independent_copy
 
 
 def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
-    """A traced copy of a network with the same outputs, in evaluation mode, without batch
-    normalization; each layer has parameters of its own.
+    """A traced copy of a network with the same outputs, in evaluation mode, without the batch
+    normalization that follows a layer which is called once and which nothing else reads; each layer
+    has parameters of its own. A softmax at the end is left out.
 
     The outputs are compared on `example`, a batch [N, …], where it is given.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, normalization does not follow a layer
-            of its own, whose weights share no codebook, or the outputs differ.
+        UnsupportedError: if torch.fx cannot trace the network, the weights of such a layer share a
+            codebook, or the outputs differ.
     """
     original = independent_copy(model).eval()
     traced = traced_network(copy.deepcopy(original), example)
@@ -36,10 +37,7 @@ def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
                 or len(before.users) > 1
                 or targets.count(before.target) > 1
             ):
-                raise UnsupportedError(
-                    "batch normalization must follow a convolution or linear layer that nothing else reads and that is called "
-                    f"once, but {str(node.target)!r} does not"
-                )
+                continue
             layer, norm = (
                 traced.get_submodule(str(before.target)),
                 traced.get_submodule(str(node.target)),
@@ -56,9 +54,9 @@ def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
                     nn.Parameter(torch.zeros(norm.num_features)),
                 )
             fused = (
-                fuse_conv_bn_eval(layer, norm)
-                if isinstance(layer, nn.Conv2d)
-                else fuse_linear_bn_eval(layer, norm)
+                fuse_linear_bn_eval(layer, norm)
+                if isinstance(layer, nn.Linear)
+                else fuse_conv_bn_eval(layer, norm)
             )
             if (mask := mask_of(fused)) is not None:
                 assert isinstance(fused.weight, nn.Parameter)
@@ -69,7 +67,7 @@ def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     traced.delete_all_unused_submodules()
     traced.recompile()
     if example is not None:
-        check_same_outputs(original, traced, example, "folded")
+        check_same_outputs(traced_network(original), traced, example, "folded")
     return traced
 
 

@@ -5,27 +5,46 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, fx, nn
 
 from nas.quantize.activation_quantizers import FusedReLU
+from nas.quantize.constants import ChannelAffine
+from nas.quantize.functional_forms import with_modules, without_last_softmax
 from nas.quantize.integer_layer import IntegerLayer
 from nas.quantize.learned_quantizers import ActivationMethod, activation_quantizer
 from nas.quantize.positive_norm import PositiveNorm
+from nas.quantize.rearrangements import is_size
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError, trace
+from nas.tracing import UnsupportedError, check_same_outputs, outputs, trace
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
-_LEAVES = (IntegerLayer, PositiveNorm, Select)
-_RESULTS = (Role.LAYER, Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY)
+_LEAVES = (ChannelAffine, IntegerLayer, PositiveNorm, Select)
+_RESULTS = (
+    *(Role.LAYER, Role.NORM, Role.AFFINE),
+    *(Role.SUM, Role.PRODUCT, Role.CONCAT, Role.MEAN, Role.UNARY),
+)
 
 
 def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """`model` traced as `nas.tracing.trace` does, down to its layers, quantized ones included; it
-    shares modules with `model`.
+    shares modules with `model`. Functions are modules where there is such a one, and a softmax at the
+    end is left out.
 
     Raises:
-        UnsupportedError: if torch.fx cannot trace the network, or it has no normal form; on `example`,
-            a batch [N, …], also if what was traced says something else.
+        UnsupportedError: if torch.fx cannot trace the network, it has no normal form, or a function is
+            called in a way that has no integer form; on `example`, a batch [N, …], also if what was
+            traced says something else.
     """
-    return trace(model, example, _LEAVES)
+    traced = trace(model, None, _LEAVES)
+    with_modules(traced)
+    if example is not None:
+        outputs(model, example[:2])
+        try:
+            check_same_outputs(model, traced, example, "traced by torch.fx")
+        except RuntimeError as error:
+            raise UnsupportedError(
+                f"a network must run on its inputs with modules for functions, but: {error}"
+            ) from error
+    without_last_softmax(traced)
+    return traced
 
 
 def insert_quantizers(
@@ -74,11 +93,6 @@ def _fused(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
         found = role(node, traced)
         if node in inner:
             continue
-        if found is Role.NORM:
-            raise UnsupportedError(
-                "batch normalization must follow a convolution or linear layer that nothing else reads, but "
-                f"{str(node.target)!r} does not"
-            )
         if node.op == "placeholder" or found in _RESULTS or found is Role.CLAMP:
             end = node
             while (following := _only_user(end)) is not None and role(
@@ -97,7 +111,7 @@ def _fusible(end: fx.Node, first: Role | None, traced: fx.GraphModule) -> tuple[
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:
-    users = list(node.users)
+    users = [user for user in node.users if not is_size(user)]
     return users[0] if len(users) == 1 and users[0].op != "output" else None
 
 

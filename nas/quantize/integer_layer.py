@@ -1,6 +1,7 @@
 """What the layers of an integer program have in common, whatever their weights are rounded by."""
 
 from abc import ABC, abstractmethod
+from typing import get_args
 
 from torch import Tensor, nn
 
@@ -46,7 +47,7 @@ class IntegerLayer(nn.Module, ABC):
 
 def dense(layer: WeightLayer) -> WeightLayer:
     """A plain layer of torch with the unrounded weights and the bias of `layer`, in its mode."""
-    kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.Linear
-    plain = kind(**constructor_arguments(layer))
+    (kind,) = (kind for kind in get_args(WeightLayer) if isinstance(layer, kind))
+    plain: WeightLayer = kind(**constructor_arguments(layer))
     plain.weight, plain.bias = nn.Parameter(layer.weight.detach()), layer.bias
     return plain.train(layer.training)

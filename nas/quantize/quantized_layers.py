@@ -50,6 +50,20 @@ class QuantizedLayer(IntegerLayer):
         self.quantizer.rescale(ratio)
 
 
+class QuantizedConv1d(QuantizedLayer, nn.Conv1d):
+    """A convolution of signals with quantized weights, sharing its parameters and mask with `layer`."""
+
+    def __init__(self, layer: nn.Conv1d, quantizer: WeightQuantizer) -> None:
+        super().__init__(**constructor_arguments(layer))
+        self.weight, self.bias, self.quantizer = layer.weight, layer.bias, quantizer
+        carry_mask(layer, self)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
+        """The convolution with the rounded weights."""
+        outputs: Tensor = self._conv_forward(input, self.rounded_weight(), self.bias)
+        return outputs
+
+
 class QuantizedConv2d(QuantizedLayer, nn.Conv2d):
     """A convolution with quantized weights, sharing its parameters and mask with `layer`."""
 
@@ -94,6 +108,8 @@ def quantized_layer(
         layer.codebook.bits, layer.codebook.affine = bits, method == "affine"
         return layer
     quantizer = weight_quantizer(layer.weight, bits, method, granularity)
+    if isinstance(layer, nn.Conv1d):
+        return QuantizedConv1d(layer, quantizer)
     if isinstance(layer, nn.Conv2d):
         return QuantizedConv2d(layer, quantizer)
     return QuantizedLinear(layer, quantizer)

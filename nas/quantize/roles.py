@@ -9,7 +9,10 @@ from torch import fx, nn
 from torch.nn import functional
 
 from nas.layers import WeightLayer
+from nas.quantize import rearrangements
 from nas.quantize.activation_quantizers import ActivationQuantizer
+from nas.quantize.constants import ChannelAffine, ScalarAffine
+from nas.quantize.refusals import advice
 from nas.quantize.select import Select
 from nas.tracing import UnsupportedError
 
@@ -18,7 +21,8 @@ class Role(Enum):
     """What becomes of a node in the integer program."""
 
     LAYER = auto()  # weights; its sums are rescaled to its result
-    NORM = auto()  # folded into the layer before it
+    NORM = auto()  # folded into the layer before it, or a layer of its own
+    AFFINE = auto()  # multiplies and adds constants of channels
     CLAMP = auto()  # fused into the operation before it
     SUM = auto()
     PRODUCT = auto()
@@ -32,7 +36,12 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
     (Role.LAYER, get_args(WeightLayer)),
     (Role.NORM, (nn.BatchNorm2d, nn.BatchNorm1d)),
     (Role.CLAMP, (nn.ReLU, nn.ReLU6)),
-    (Role.MEAN, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
+    (Role.UNARY, (ScalarAffine,)),
+    (Role.AFFINE, (ChannelAffine,)),
+    (
+        Role.MEAN,
+        (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+    ),
     (
         Role.UNARY,
         (
@@ -46,18 +55,28 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.LeakyReLU,
             nn.Mish,
             nn.Hardtanh,
+            nn.SELU,
+            nn.CELU,
+            nn.Softplus,
+            nn.Softsign,
+            nn.LogSigmoid,
             nn.PReLU,
         ),
     ),
     (
         Role.KEEP,
         (
-            nn.MaxPool2d,
-            nn.Flatten,
+            *(nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d),
+            *rearrangements.MODULES,
             nn.Identity,
             nn.Dropout,
+            nn.Dropout1d,
             nn.Dropout2d,
+            nn.Upsample,
             nn.UpsamplingNearest2d,
+            nn.ConstantPad1d,
+            nn.ZeroPad1d,
+            nn.ConstantPad2d,
             nn.ZeroPad2d,
             Select,
         ),
@@ -65,11 +84,10 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
 )
 
 _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
-    (Role.CLAMP, (torch.relu, functional.relu, functional.relu6, "relu")),
+    (Role.CLAMP, (torch.relu, torch.relu_, functional.relu, functional.relu6, "relu", "relu_")),
     (Role.SUM, (operator.add, operator.iadd, torch.add, "add")),
     (Role.PRODUCT, (operator.mul, operator.imul, torch.mul, "mul")),
     (Role.CONCAT, (torch.cat, torch.concat)),
-    (Role.MEAN, (functional.adaptive_avg_pool2d, functional.avg_pool2d)),
     (
         Role.UNARY,
         (
@@ -83,19 +101,22 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
         ),
     ),
     (Role.UNARY, ("sigmoid", "tanh")),
-    (Role.KEEP, (torch.flatten, functional.max_pool2d, functional.pad, "flatten")),
+    (Role.KEEP, rearrangements.FUNCTIONS),
 )
 
-SUPPORTED = ", ".join(sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds))
+_OURS = (ChannelAffine, ScalarAffine)
+SUPPORTED = ", ".join(
+    sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds if kind not in _OURS)
+)
 
 
 def role(node: fx.Node, model: nn.Module) -> Role | None:
-    """The role of a node; None for inputs, outputs and activation quantizers.
+    """The role of a node; None for inputs, outputs, constants, sizes and activation quantizers.
 
     Raises:
         UnsupportedError: if the operation has no integer form.
     """
-    if node.op in ("placeholder", "output"):
+    if node.op in ("placeholder", "output", "get_attr") or rearrangements.is_size(node):
         return None
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
@@ -106,7 +127,7 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
                 return found
         raise UnsupportedError(
             f"every operation must have an integer form, but {str(node.target)!r} is a {type(module).__name__}; "
-            f"these modules have one: {SUPPORTED}"
+            f"these modules have one: {SUPPORTED}{advice(type(module).__name__)}"
         )
     for found, functions in _FUNCTIONS:
         if node.target in functions:
@@ -117,5 +138,6 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         else getattr(node.target, "__name__", str(node.target))
     )
     raise UnsupportedError(
-        f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: {SUPPORTED}"
+        f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: "
+        f"{SUPPORTED}{advice(name)}"
     )

@@ -47,6 +47,26 @@ class CodebookLayer(IntegerLayer):
             self.codebook.values.mul_(ratio.max())
 
 
+class SharedConv1d(CodebookLayer, nn.Conv1d):
+    """A convolution of signals with the weights of a codebook, sharing its bias and mask with `layer`."""
+
+    def __init__(self, layer: nn.Conv1d, codebook: Codebook) -> None:
+        super().__init__(**constructor_arguments(layer))
+        del self._parameters["weight"]
+        self.bias, self.codebook = layer.bias, codebook
+        carry_mask(layer, self)
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """The weights before they are rounded."""
+        return self.codebook.unrounded()
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
+        """The convolution with the rounded weights."""
+        outputs: Tensor = self._conv_forward(input, self.rounded_weight(), self.bias)
+        return outputs
+
+
 class SharedConv2d(CodebookLayer, nn.Conv2d):
     """A convolution with the weights of a codebook, sharing its bias and mask with `layer`."""
 
@@ -86,8 +106,12 @@ class SharedLinear(CodebookLayer, nn.Linear):
         return nn.functional.linear(input, self.rounded_weight(), self.bias)
 
 
-def shared_layer(layer: WeightLayer, codebook: Codebook) -> SharedConv2d | SharedLinear:
+def shared_layer(
+    layer: WeightLayer, codebook: Codebook
+) -> SharedConv1d | SharedConv2d | SharedLinear:
     """The layer in the place of `layer` whose weights are those of `codebook`."""
+    if isinstance(layer, nn.Conv1d):
+        return SharedConv1d(layer, codebook)
     if isinstance(layer, nn.Conv2d):
         return SharedConv2d(layer, codebook)
     return SharedLinear(layer, codebook)

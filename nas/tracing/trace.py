@@ -2,7 +2,7 @@
 
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -60,6 +60,10 @@ def trace(
 class _Value(fx.Proxy):
     """A value of a traced network, of which `+=` and its like are known to change it."""
 
+    def __len__(self) -> int:
+        count = _parts(self.node)
+        return super().__len__() if count is None else count
+
     def __iadd__(self, other: Any) -> Any:
         return self._changed_by("iadd", other)
 
@@ -83,6 +87,12 @@ class _Tracer(fx.Tracer):
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Value(node, self)
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        """The parts of a tensor that is cut into a given number, as in `list(x.chunk(2, 1))`."""
+        if (count := _parts(obj.node)) is None:
+            return super().iter(obj)
+        return iter([obj[part] for part in range(count)])
 
     def create_args_for_root(
         self,
@@ -123,6 +133,15 @@ class _Tracer(fx.Tracer):
                 f"{module_qualified_name!r} has track_running_stats=False"
             )
         return is_plain(m) and not isinstance(m, nn.Sequential)
+
+
+def _parts(node: fx.Node) -> int | None:
+    """Into how many parts a node cuts a tensor; None if that does not follow from its arguments."""
+    name = getattr(node.target, "__name__", node.target)
+    given = node.args[1] if len(node.args) > 1 else None
+    if name in ("chunk", "tensor_split") and isinstance(given, int):
+        return given
+    return len(given) if name == "split" and isinstance(given, (list, tuple)) else None
 
 
 def _check_precision(model: nn.Module) -> None:

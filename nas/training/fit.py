@@ -12,6 +12,7 @@ from nas.data import Split, Task
 from nas.objective import Curve, Epoch
 from nas.training.augmentation import Augmentation
 from nas.training.averaging import WeightAverage
+from nas.training.memory_format import to_fastest_format
 from nas.training.recipe import Recipe
 from nas.training.smoothing import smoothed
 from nas.training.views import Views, shown
@@ -131,9 +132,8 @@ def fit(
     loss, views = viewed(loss, recipe.augmentation)
     show = shown(train.inputs, recipe.augmentation, views, generator)
     history: list[Epoch] = []
+    to_fastest_format(model, train.inputs[:2].clone())
     with attached(loss, model, train.inputs[:2].clone()) as extra:
-        # Convolutions are a quarter faster with channels last.
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(
             [*model.parameters(), *extra], lr=lr, weight_decay=recipe.weight_decay, fused=True
         )

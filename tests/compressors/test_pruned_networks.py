@@ -9,7 +9,7 @@ from torch import nn
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.compress import compress
-from nas.lowering import lower
+from nas.lowering import lower, lower_all_channels
 from nas.measure import costs
 from nas.program import Program
 from nas.quantize import UnsupportedError
@@ -44,7 +44,7 @@ def test_a_pruned_network_trains_on(case: Case) -> None:
 def program(model: nn.Module) -> Program | None:
     """The integer program; None if the network has none, whether it is pruned or not."""
     try:
-        return lower(model, IMAGES)
+        return lower_all_channels(model, IMAGES)
     except UnsupportedError:
         return None
 

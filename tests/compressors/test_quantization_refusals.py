@@ -9,7 +9,7 @@ from tests.compressors.quantization_networks import IMAGES, network
 
 
 def test_operations_without_an_integer_form_are_refused() -> None:
-    model = nn.Sequential(network(), nn.Softmax(1))
+    model = nn.Sequential(network(), nn.Softmax(1), nn.ReLU())
     with pytest.raises(
         UnsupportedError,
         match=r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d",

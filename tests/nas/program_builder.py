@@ -13,6 +13,8 @@ from nas.program.operations import (
     AvgPool,
     Concat,
     Conv,
+    EdgeAvgPool,
+    EdgeMaxPool,
     Flatten,
     Gather,
     Linear,
@@ -23,6 +25,7 @@ from nas.program.operations import (
     Pad,
     PRelu,
     Requantized,
+    Reshape,
     SameScale,
     Upsample,
 )
@@ -35,6 +38,9 @@ Numbers = Callable[[int, int, int], NDArray[np.int64]]
 
 
 Option = TypeVar("Option")
+
+
+Pair = tuple[int, int]
 
 
 LARGEST = 2000
@@ -52,7 +58,7 @@ class Builder:
 
     def program(self) -> Program:
         """The appended operations, and a Flatten if there are none or the last result is an image."""
-        if len(self.tensors[-1].shape) == 3 or not self.operations:
+        if len(self.tensors[-1].shape) > 1 or not self.operations:
             self.flatten(len(self.operations))
         return Program(tuple(self.tensors), tuple(self.operations))
 
@@ -60,7 +66,8 @@ class Builder:
         """Appends an operation of `kind` to a tensor that it can read, mostly the last; does nothing
         if there is none.
         """
-        rank = {Conv: 3, MaxPool: 3, AvgPool: 3, Upsample: 3, Pad: 3, Linear: 1}.get(kind)
+        images = (Conv, MaxPool, EdgeMaxPool, AvgPool, EdgeAvgPool, Upsample, Pad)
+        rank = {**dict.fromkeys(images, 3), Linear: 1}.get(kind)
         fitting = [
             i
             for i, tensor in enumerate(self.tensors)
@@ -145,6 +152,22 @@ class Builder:
     def avgpool(self, source: int) -> int:
         return self.append(AvgPool("avgpool", (source,), *self.windows(source), self.scaling(1)))
 
+    def edge_maxpool(self, source: int) -> int:
+        windows, extra = self.edge_windows(source)
+        return self.append(EdgeMaxPool("edgemaxpool", (source,), *windows, extra))
+
+    def edge_avgpool(self, source: int) -> int:
+        windows, extra = self.edge_windows(source)
+        one = EdgeAvgPool("edgeavgpool", (source,), *windows, self.scaling(1), extra)
+        count = len(np.unique(one.pixels(self.tensors[source].shape)))
+        return self.append(dataclasses.replace(one, scaling=self.scaling(count)))
+
+    def reshape(self, source: int) -> int:
+        """A vector, a signal or an image of the same elements."""
+        shape = self.tensors[source].shape
+        options = [(prod(shape),), (shape[0], prod(shape[1:])), (1, prod(shape), 1)]
+        return self.append(Reshape("reshape", (source,), self.choice(options)))
+
     def gather(self, source: int) -> int:
         indices = self.numbers(0, self.tensors[source].shape[0] - 1, self.one(1, 9))
         return self.append(Gather("gather", (source,), indices.astype(np.int32)))
@@ -222,6 +245,11 @@ class Builder:
         kernel = self.one(1, height), self.one(1, width)
         return kernel, self.pair(1, 3), (self.one(0, kernel[0] - 1), self.one(0, kernel[1] - 1))
 
+    def edge_windows(self, source: int) -> tuple[tuple[Pair, Pair, Pair], Pair]:
+        kernel, stride, padding = self.windows(source)
+        rows, columns = (self.one(0, k - 1 - p) for k, p in zip(kernel, padding, strict=True))
+        return (kernel, stride, padding), (rows, columns)
+
     def scale(self) -> float:
         return float(np.float32(self.one(1, 10**6) / 999_983))
 
@@ -244,6 +272,9 @@ APPEND: dict[type[Operation], Callable[[Builder, int], int]] = {
     Concat: Builder.concat,
     MaxPool: Builder.maxpool,
     AvgPool: Builder.avgpool,
+    EdgeMaxPool: Builder.edge_maxpool,
+    EdgeAvgPool: Builder.edge_avgpool,
+    Reshape: Builder.reshape,
     Gather: Builder.gather,
     Flatten: Builder.flatten,
     Upsample: Builder.upsample,

@@ -1,21 +1,21 @@
 """Operations that move integers and compute nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.program.operations.operation import Kernel, SameScale, image
+from nas.program.operations.operation import Kernel, SameScale, image, keep_together
 from nas.program.operations.windows import Pair
 from nas.program.tensors import ChannelMask, Shape, Signature, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Flatten", "Gather", "Pad", "Upsample"]
+__all__ = ["Flatten", "Gather", "Pad", "Reshape", "Upsample"]
 
 MAX_MARGIN = 2**16 - 1
 
@@ -79,6 +79,47 @@ class Flatten(SameScale):
     def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
         """All elements of dead channels."""
         return dead[0].repeat(signature.result.size // len(dead[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape(SameScale):
+    """The same integers in the same order as a tensor of another `shape`: [F], [C, L] or [C, H, W]."""
+
+    shape: Shape
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """`shape`."""
+        require(
+            1 <= len(self.shape) <= 3 and prod(self.shape) == prod(shapes[0]),
+            f"a shape must have 1 to 3 dimensions and the elements of {shapes[0]}, but is {self.shape}",
+        )
+        return self.shape
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """A view."""
+
+        def run(x: "Tensor") -> "Tensor":
+            return x.reshape(len(x), *self.shape)
+
+        return run
+
+    def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
+        """The channels of which all elements are those of dead ones."""
+        elements = dead[0].repeat(signature.source.size // len(dead[0]))
+        found: ChannelMask = elements.reshape(self.shape[0], -1).all(1)
+        return found
+
+    def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
+        """Channels are tied one by one; all stay where the result has another number of them."""
+        (source,) = sources
+        if len(source) == len(result):
+            keep_together(source, result)
+        else:
+            source[:] = result[:] = True
+
+    def narrowed(self, source: ChannelMask, result: ChannelMask) -> Self:
+        """The shape of the channels that are left."""
+        return replace(self, shape=(int(result.sum()), *self.shape[1:]))
 
 
 @dataclass(frozen=True, eq=False)

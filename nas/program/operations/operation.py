@@ -110,8 +110,11 @@ class Requantized(Operation):
 
     def _check_values(self, signature: Signature) -> None:
         count, found = self._multiplier_count(), len(self.scaling.multipliers)
-        top = signature.result.top
         require(found == count, f"it must have {count} multipliers, but has {found}")
+        self._check_clamp(signature.result)
+
+    def _check_clamp(self, result: TensorType) -> None:
+        top = result.top
         require(
             self.scaling.high <= top,
             f"it must clamp to at most {top}, but clamps to {self.scaling.high}",

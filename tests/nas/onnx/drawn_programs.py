@@ -13,6 +13,8 @@ from nas.program.operations import (
     AvgPool,
     Concat,
     Conv,
+    EdgeAvgPool,
+    EdgeMaxPool,
     Flatten,
     Gather,
     Linear,
@@ -22,6 +24,7 @@ from nas.program.operations import (
     Operation,
     Pad,
     PRelu,
+    Reshape,
     SameScale,
     Upsample,
 )
@@ -96,6 +99,15 @@ class Drawn:
             )
         if kind is MaxPool:
             return MaxPool(name, last, (3, 3), (2, 2), (1, 1))
+        if kind is EdgeMaxPool:
+            return EdgeMaxPool(name, last, (3, 3), (2, 2), (0, 1), (1, 0))
+        if kind is EdgeAvgPool:
+            windows = self.choice(((3, 3), (2, 2), (1, 1)), ((3, 2), (2, 3), (0, 0)))
+            pool = EdgeAvgPool(name, last, *windows, self.scaling(np.ones(1)), (1, 0))
+            pixels = np.unique(pool.pixels((6, 8, 8)))
+            return dataclasses.replace(pool, scaling=self.scaling(0.9 / pixels))
+        if kind is Reshape:
+            return Reshape(name, last, self.choice((6, 64), (24, 4, 4), (384,)))
         if kind is Gather:
             return Gather(name, last, self.indices(9))
         if kind is Upsample:

@@ -24,6 +24,8 @@ from nas.program.operations import (
     AvgPool,
     Concat,
     Conv,
+    EdgeAvgPool,
+    EdgeMaxPool,
     Flatten,
     Gather,
     Layer,
@@ -34,6 +36,7 @@ from nas.program.operations import (
     Operation,
     Pad,
     PRelu,
+    Reshape,
     SameScale,
     Upsample,
 )
@@ -220,6 +223,21 @@ def range_coder() -> Program:
     )
 
 
+def edges() -> Program:
+    """The kinds that version 6 adds, and an input of two dimensions."""
+    return program(
+        TensorType((2, 15), 1 / 256, 17, 6),
+        Reshape("reshape", (0,), (2, 3, 5)),
+        EdgeMaxPool("edgemaxpool", (1,), (3, 2), (2, 3), (0, 0), (2, 0)),
+        EdgeAvgPool("edgeavgpool", (1,), (2, 3), (1, 2), (0, 1), scaling(2), (0, 0)),
+        EdgeAvgPool("edgeavgpool", (1,), (2, 2), (2, 2), (0, 0), scaling(3), (1, 1)),
+        Concat("concat", (3, 3), scaling(2)),
+        Reshape("reshape", (5,), (24,)),
+        Reshape("reshape", (6,), (3, 8)),
+        Flatten("flatten", (7,)),
+    )
+
+
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
@@ -236,6 +254,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v3_prelu": prelu,
     "v4_pad": pad,
     "v5_range_coder": range_coder,
+    "v6_edges": edges,
 }
 
 
@@ -263,8 +282,8 @@ def test_a_file_has_the_lowest_version_that_it_needs(name: str) -> None:
 def test_what_needs_a_later_version_is_refused() -> None:
     with pytest.raises(ArtifactError, match="version that it needs must be at most 3, but got 4"):
         pack(pad(), newest=3)
-    for newest in (1, 6):
-        with pytest.raises(ArtifactError, match=f"versions 2 to 5, but got {newest}"):
+    for newest in (1, 7):
+        with pytest.raises(ArtifactError, match=f"versions 2 to 6, but got {newest}"):
             pack(pad(), newest=newest)
     assert pack(range_coder(), newest=3)[4] == 3
 

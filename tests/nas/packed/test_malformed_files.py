@@ -29,11 +29,11 @@ from tests.nas.packed.packed_programs import seal
             id="png",
         ),
         pytest.param(
-            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 5, but has 0$", id="no version"
+            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 6, but has 0$", id="no version"
         ),
         pytest.param(
-            seal(b"\x89NAS\x06"),
-            "byte 4: .* version from 1 to 5, but has 6: newer software wrote it",
+            seal(b"\x89NAS\x07"),
+            "byte 4: .* version from 1 to 6, but has 7: newer software wrote it",
             id="newer",
         ),
         pytest.param(

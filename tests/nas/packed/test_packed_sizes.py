@@ -114,7 +114,7 @@ def test_flash_holds_arrays_as_they_are(build: Build, monkeypatch: pytest.Monkey
 
     program = small(build)
     monkeypatch.setattr(importlib.import_module("nas.packed.layers"), "encode", raw)
-    shorter = {"tables", "biases", "slopes"}
+    shorter = {"tables", "biases", "slopes", "zero points"}
     others = sum(entry.bytes for entry in ledger(pack(program)) if entry.purpose not in shorter)
     tables = sum(
         len(operation.table) for operation in program.operations if isinstance(operation, Lut)
@@ -125,7 +125,12 @@ def test_flash_holds_arrays_as_they_are(build: Build, monkeypatch: pytest.Monkey
         if isinstance(operation, PRelu)
     )
     biases = sum(4 * len(layer.biases) for layer in layers(program))
-    assert flash_bytes(program) == others + tables + slopes + biases
+    zeros = sum(
+        2 + bits.packed_bytes(len(layer.biases), layer.weights.bits)
+        for layer in layers(program)
+        if layer.weights.zero_points is not None
+    )
+    assert flash_bytes(program) == others + tables + slopes + biases + zeros
 
 
 @pytest.mark.parametrize(

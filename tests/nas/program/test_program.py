@@ -225,7 +225,10 @@ def test_a_program_has_a_tensor_more_than_operations_and_ends_in_a_vector() -> N
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"shape": (2, 3)}, r"a tensor must be \[F\] or \[C, H, W\], but got \(2, 3\)"),
+        (
+            {"shape": (1, 2, 3, 4)},
+            r"a tensor must be \[F\], \[C, L\] or \[C, H, W\], but got \(1, 2, 3, 4\)",
+        ),
         ({"shape": (0,)}, "a tensor must be"),
         ({"scale": 0.0}, "a scale must be positive and finite, but got 0.0"),
         ({"scale": float("inf")}, "positive and finite"),

@@ -11,6 +11,8 @@ from nas.program.operations import (
     AvgPool,
     Concat,
     Conv,
+    EdgeAvgPool,
+    EdgeMaxPool,
     Flatten,
     Gather,
     Linear,
@@ -20,6 +22,7 @@ from nas.program.operations import (
     Operation,
     Pad,
     PRelu,
+    Reshape,
     Upsample,
 )
 from nas.program.program import Program
@@ -44,10 +47,16 @@ def requantized(
 
 
 def windows(
-    x: Whole, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], fill: int
+    x: Whole,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    fill: int,
+    extra: Sequence[int] = (0, 0),
 ) -> NDArray[Any]:
     """[C, H', W', kh, kw] of an image [C, H, W]."""
-    padded = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2), constant_values=fill)
+    rows, columns = ((p, p + more) for p, more in zip(padding, extra, strict=True))
+    padded = np.pad(x, ((0, 0), rows, columns), constant_values=fill)
     found = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), (1, 2))
     return found[:, :: stride[0], :: stride[1]]
 
@@ -112,18 +121,31 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
             )
         case Mul():
             return requantized(x * values[1], int(op.scaling.multipliers[0]), op.scaling, result)
+        case EdgeAvgPool():
+            spans = op.kernel, op.stride, op.padding
+            sums = windows(x, *spans, 0, op.extra).sum((3, 4))
+            pixels = windows(np.ones_like(x), *spans, 0, op.extra).sum((3, 4))
+            gains = op.scaling.multipliers.astype(np.int64)[
+                np.unique(pixels, return_inverse=True)[1].reshape(pixels.shape)
+            ]
+            return requantized(sums * gains, 1, op.scaling, result)
         case AvgPool():
             sums = windows(x, op.kernel, op.stride, op.padding, 0).sum((3, 4))
             return requantized(sums, int(op.scaling.multipliers[0]), op.scaling, result)
         case PRelu():
             slopes = op.slopes.astype(np.int64).reshape(-1, *[1] * (x.ndim - 1))
-            gains: Whole = np.where(x >= 0, np.int64(op.scaling.multipliers[0]), slopes)
+            gains = np.where(x >= 0, np.int64(op.scaling.multipliers[0]), slopes)
             return requantized(x * gains, 1, op.scaling, result)
+        case EdgeMaxPool():
+            seen = windows(raw, op.kernel, op.stride, op.padding, -1, op.extra)
+            return np.asarray(seen.max((3, 4)))
         case MaxPool():
             largest: Whole = windows(raw, op.kernel, op.stride, op.padding, -1).max((3, 4))
             return largest
         case Gather():
             return raw[op.indices]
+        case Reshape():
+            return raw.reshape(op.shape)
         case Flatten():
             return raw.reshape(-1)
         case Upsample():

@@ -153,11 +153,11 @@ def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
     ("model", "message"),
     [
         (
-            nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)),
+            nn.Sequential(nn.Linear(4, 4), nn.Softmax(1), nn.Linear(4, 4)),
             r"must have an integer form, but '1' is a Softmax; these modules have one: .*Conv2d, .*Tanh",
         ),
         (
-            Wired(lambda net, x: torch.softmax(net["a"](x), 1), a=linear()),
+            Wired(lambda net, x: x * torch.softmax(net["a"](x), 1), a=linear()),
             r"must have an integer form, but 'softmax' calls softmax; use one of these modules",
         ),
         (
@@ -165,8 +165,8 @@ def test_a_network_that_cannot_be_traced_is_refused(model: nn.Module) -> None:
             r"must have an integer form, but 'exp' calls exp; use one of .*ReLU6",
         ),
         (
-            Wired(lambda net, x: net["a"](x) - x, a=linear()),
-            r"must have an integer form, but 'sub' calls sub",
+            Wired(lambda net, x: torch.maximum(net["a"](x), x), a=linear()),
+            r"'maximum' calls maximum; .* use a sum, or nn.MaxPool2d instead",
         ),
     ],
 )
@@ -187,14 +187,14 @@ def test_an_operation_without_an_integer_form_is_refused_with_those_that_have_on
         ),  # another reads what lies before
     ],
 )
-def test_batch_normalization_that_cannot_fold_is_refused(
+def test_batch_normalization_that_cannot_fold_has_its_own_quantizer(
     run: Callable[[Wired, Tensor], Tensor],
 ) -> None:
-    with pytest.raises(
-        UnsupportedError,
-        match="batch normalization must follow a convolution or linear layer that nothing else reads, but 'norm' does not",
-    ):
-        insert_quantizers(Wired(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
+    traced = insert_quantizers(Wired(run, layer=linear(), norm=nn.BatchNorm1d(4)), 8)
+    (norm,) = (node for node in traced.graph.nodes if node.target == "norm")
+    (before,), (behind,) = norm.all_input_nodes, norm.users
+    for node in (before, behind):
+        assert isinstance(traced.get_submodule(str(node.target)), ActivationQuantizer)
 
 
 def rectified(model: nn.Module) -> list[str]:
