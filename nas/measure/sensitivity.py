@@ -56,11 +56,11 @@ def reference(model: nn.Module, layers: Sequence[str], inputs: Tensor) -> Refere
         made.setdefault(names[layer], statistics_of(output))
 
     with torch.no_grad(), forward_hooks((layer, record) for layer in names):
-        model.eval()(_some(inputs).clone())
+        model.eval()(matched_inputs(inputs).clone())
     return Reference(inputs, log_probabilities(model, inputs), read, made)
 
 
-def _some(inputs: Tensor) -> Tensor:
+def matched_inputs(inputs: Tensor) -> Tensor:
     """`MATCHED_ON` of the inputs, the same each time, because rows are often sorted."""
     if len(inputs) <= MATCHED_ON:
         return inputs

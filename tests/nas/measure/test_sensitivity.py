@@ -10,7 +10,7 @@ from nas.data import Split
 from nas.layers import forward_hooks
 from nas.lowering import lower_all_channels
 from nas.measure.divergence import divergence, log_probabilities
-from nas.measure.sensitivity import MATCHED_ON, bit_widths, sensitivity
+from nas.measure.sensitivity import MATCHED_ON, bit_widths, matched_inputs, sensitivity
 from nas.packed import pack
 from nas.quantize import quantized_layer
 from nas.seeds import seeded
@@ -50,7 +50,7 @@ def made(model: nn.Module, name: str) -> Tensor:
         seen.append(output)
 
     with torch.no_grad(), forward_hooks([(model.get_submodule(name), see)]):
-        model(INPUTS[:MATCHED_ON])
+        model(matched_inputs(INPUTS))
     return seen[0]
 
 
