@@ -43,8 +43,7 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     (top, bottom), (left, right) = conv_margins(module, group.name)
     padding = (top, left) if (top, left) == (bottom, right) else (0, 0)
     stride, dilation = (plane(each, module, 1) for each in (module.stride, module.dilation))
-    geometry = stride, padding, dilation, module.groups
-    return Conv(group.name, inputs, *arrays, *geometry)
+    return Conv(group.name, inputs, *arrays, stride, padding, dilation, module.groups)
 
 
 @dataclass(frozen=True)

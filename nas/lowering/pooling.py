@@ -37,10 +37,10 @@ def max_pool(group: Group, inputs: tuple[int, ...], source: TensorType) -> Opera
         raise UnsupportedError(f"{group.name!r} must give maxima alone, but is {module}")
     if getattr(module, "dilation", 1) not in (1, (1,), (1, 1)):
         raise UnsupportedError(f"{group.name!r} must pool without dilation, but is {module}")
-    *windows, extra = pool_windows(module, group.name, source.shape)
+    kernel, stride, padding, extra = pool_windows(module, group.name, source.shape)
     if any(extra):
-        return EdgeMaxPool(group.name, inputs, *windows, extra)
-    return MaxPool(group.name, inputs, *windows)
+        return EdgeMaxPool(group.name, inputs, kernel, stride, padding, extra)
+    return MaxPool(group.name, inputs, kernel, stride, padding)
 
 
 def mean(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operation:

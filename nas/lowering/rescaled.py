@@ -44,8 +44,8 @@ def channel_affine(module: nn.Module | None, name: str, shape: Shape) -> Affine:
         UnsupportedError: if constants differ within a channel.
     """
     if isinstance(module, ChannelAffine):
-        gains, offsets = module.of_channels(name, shape)
-        return Affine(gains.numpy(), offsets.numpy())
+        of_channels = module.of_channels(name, shape)
+        return Affine(*(values.numpy() for values in of_channels))
     assert isinstance(module, Norm)
     gain = slope(module)
     offsets = -double(module.running_mean) * gain

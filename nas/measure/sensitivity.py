@@ -176,8 +176,9 @@ def bit_widths(model: nn.Module) -> dict[str, int]:
     """The bits of the weights of each quantized layer, by its dotted name; layers with a codebook
     are left out.
     """
+    layers: Mapping[str, nn.Module] = named_layers(model)
     return {
         name: layer.bits
-        for name, layer in named_layers(model).items()
+        for name, layer in layers.items()
         if isinstance(layer, IntegerLayer) and layer.entries is None
     }

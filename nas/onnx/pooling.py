@@ -15,7 +15,6 @@ from nas.program.operations import (
     EdgeMaxPool,
     MaxPool,
     Operation,
-    Pool,
 )
 from nas.program.operations.windows import Window
 from nas.program.tensors import Signature
@@ -48,7 +47,7 @@ def _edge_avg_pool(
 
 
 def _mean(
-    graph: Graph, pool: Pool, inputs: Sequence[str], signature: Signature, scale: float
+    graph: Graph, pool: AvgPool, inputs: Sequence[str], signature: Signature, scale: float
 ) -> str:
     """The mean of each window, zeros around the image counted, such that its sum is that of the
     integers times `scale`.

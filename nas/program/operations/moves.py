@@ -106,8 +106,7 @@ class Reshape(SameScale):
     def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
         """The channels of which all elements are those of dead ones."""
         elements = dead[0].repeat(signature.source.size // len(dead[0]))
-        found: ChannelMask = elements.reshape(self.shape[0], -1).all(1)
-        return found
+        return np.asarray(elements.reshape(self.shape[0], -1).all(1), np.bool_)
 
     def keep_tied(self, sources: Sequence[ChannelMask], result: ChannelMask) -> None:
         """Channels are tied one by one; all stay where the result has another number of them."""

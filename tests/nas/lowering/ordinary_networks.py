@@ -325,7 +325,7 @@ def rearrangements() -> dict[str, Case]:
         "splits": (
             called(
                 lambda x: (
-                    x.split([1, 3], 1)[1]
+                    torch.split(x, [1, 3], 1)[1]
                     + torch.cat(
                         [torch.tensor_split(x, (2,), dim=1)[0], torch.split(x, 1, dim=1)[2]], dim=1
                     )

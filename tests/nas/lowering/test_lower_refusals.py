@@ -83,7 +83,7 @@ from tests.networks import Wired
             "'chunk' must give one tensor where it is read, but gives tuple: index it",
         ),
         (
-            Wired(lambda net, x: torch.relu(x.unflatten(1, (2, 2)))),
+            Wired(lambda net, x: torch.relu(torch.unflatten(x, 1, (2, 2)))),
             r"must give samples \[F\], \[C, L\] or \[C, H, W\] where it is read, but gives \[2, 2, 8, 8\]",
         ),
         (
@@ -101,7 +101,9 @@ from tests.networks import Wired
         ),
         (Wired(lambda net, x: x.mean(1)), r"'mean' must reduce all pixels of images, dim=\(2, 3\)"),
         (
-            Wired(lambda net, x: functional.leaky_relu(x, x.mean((2, 3)))),
+            Wired(
+                lambda net, x: functional.leaky_relu(x, x.mean((2, 3)))  # type: ignore[arg-type]
+            ),
             "'leaky_relu' must have constant arguments",
         ),
         (

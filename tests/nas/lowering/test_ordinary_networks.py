@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compressors.post_training import PostTraining
 from compressors.quantization import Quantization
 from nas.lowering import lower, snapped
 from nas.measure.host import run_onnx
@@ -78,3 +79,13 @@ def test_training_goes_through(name: str) -> None:
     model(inputs[:8]).square().mean().backward()
     gradients = [parameter.grad for parameter in model.parameters()]
     assert any(each is not None and bool(each.any()) for each in gradients)
+
+
+def test_equalized_networks_say_the_same(name: str) -> None:
+    network, _, inputs = NETWORKS[name]
+    model = PostTraining().apply(copy.deepcopy(network).eval(), {"": 8}, inputs)
+    program = lower(snapped(model), inputs)
+    with torch.no_grad():
+        said = model(inputs)
+    found = Interpreter(program)(inputs)
+    assert (found - said).abs().max() <= 1.01 * program.tensors[-1].scale

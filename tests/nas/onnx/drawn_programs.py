@@ -103,7 +103,9 @@ class Drawn:
             return EdgeMaxPool(name, last, (3, 3), (2, 2), (0, 1), (1, 0))
         if kind is EdgeAvgPool:
             windows = self.choice(((3, 3), (2, 2), (1, 1)), ((3, 2), (2, 3), (0, 0)))
-            pool = EdgeAvgPool(name, last, *windows, self.scaling(np.ones(1)), (1, 0))
+            kernel, stride, padding = windows
+            one = self.scaling(np.ones(1))
+            pool = EdgeAvgPool(name, last, kernel, stride, padding, one, (1, 0))
             pixels = np.unique(pool.pixels((6, 8, 8)))
             return dataclasses.replace(pool, scaling=self.scaling(0.9 / pixels))
         if kind is Reshape:
