@@ -26,7 +26,7 @@ class ChannelAffine(nn.Module):
     def __init__(self, gains: Constant, offsets: Constant) -> None:
         super().__init__()
         given = {"gains": torch.as_tensor(gains), "offsets": torch.as_tensor(offsets)}
-        shape = torch.broadcast_tensors(*given.values())[0].shape
+        shape = (given["gains"] + given["offsets"]).shape
         for name, value in given.items():
             if isinstance(value, nn.Parameter):
                 self.register_parameter(name, value)

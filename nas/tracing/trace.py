@@ -92,7 +92,7 @@ class _Tracer(fx.Tracer):
         """The parts of a tensor that is cut into a given number, as in `list(x.chunk(2, 1))`."""
         if (count := _parts(obj.node)) is None:
             return super().iter(obj)
-        return iter([operator.getitem(obj, part) for part in range(count)])  # type: ignore[call-overload] # a proxy
+        return iter([operator.getitem(obj, part) for part in range(count)])
 
     def create_args_for_root(
         self,
