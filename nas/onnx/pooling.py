@@ -107,7 +107,7 @@ def _float_spans(call: FloatCall) -> Attributes:
     """The attributes of a pooling; those along signals alone where it reads such."""
     window = _window(call)
     if len(call.shape) == 4:
-        return _spans(window)
+        return spans_of(window)
     return {
         "kernel_shape": window.kernel[1:],
         "strides": window.stride[1:],
