@@ -57,10 +57,10 @@ class Program:
 
     @property
     def peak_memory(self) -> int:
-        """The most bytes of tensors alive at once, one byte an element, when each is freed after its
-        last reader.
+        """The most bytes of tensors alive at once, their elements packed at their bits, when each is
+        freed after its last reader.
         """
-        return max(self.tensors[0].size, *self.live_memory)
+        return max(self.tensors[0].bytes, *self.live_memory)
 
     @property
     def live_memory(self) -> list[int]:
@@ -74,9 +74,9 @@ class Program:
             for index, operation in enumerate(self.operations)
             for source in operation.inputs
         }
-        alive, live = {0: self.tensors[0].size}, list[int]()
+        alive, live = {0: self.tensors[0].bytes}, list[int]()
         for index in range(len(self.operations)):
-            alive[memory[index + 1]] = self.tensors[index + 1].size
+            alive[memory[index + 1]] = self.tensors[index + 1].bytes
             live.append(sum(alive.values()))
             alive = {tensor: size for tensor, size in alive.items() if last.get(tensor, -1) > index}
         return live

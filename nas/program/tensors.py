@@ -61,6 +61,11 @@ class TensorType:
         """The number of elements."""
         return prod(self.shape)
 
+    @property
+    def bytes(self) -> int:
+        """What the elements take if they are packed at their bits."""
+        return (self.size * self.bits + 7) // 8
+
 
 @dataclass(frozen=True)
 class Signature:
