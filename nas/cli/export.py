@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
 from nas.cli.metrics import format_metrics
-from nas.data.load import load_test_split
+from nas.data.scored import load_scored
+from nas.program.program import Program
+from nas.runs.directory import read_class_names
 from nas.runs.export import export
 from nas.runs.formats import FORMATS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nas.measure.parity import Parity
 
 
@@ -50,7 +54,12 @@ def main(arguments: Sequence[str]) -> None:
     )
     options, experiment = parse_with_experiment(parser, arguments, "retrain")
     data: str | None = options.compare_on
-    samples = None if data is None else lambda shape: load_test_split(data, shape).inputs
+
+    def samples(program: Program) -> "Tensor":
+        assert data is not None
+        shape, classes = program.tensors[0].shape, program.tensors[-1].size
+        return load_scored(data, shape, classes, read_class_names(options.directory)).split.inputs
+
     exported = export(
         options.directory,
         options.id,
@@ -58,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
         options.out,
         experiment,
         options.class_names,
-        samples,
+        None if data is None else samples,
     )
     evaluation = exported.evaluation
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")

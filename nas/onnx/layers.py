@@ -13,7 +13,7 @@ from nas.onnx.exact import floored
 from nas.onnx.float_call import FloatCall
 from nas.onnx.fused_layers import fused_with, operator
 from nas.onnx.fused_scales import exact_scales
-from nas.onnx.graph import Graph, Writer
+from nas.onnx.graph import Attributes, Graph, Writer
 from nas.program.operations import Conv, Layer, Linear, Operation
 from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.tensors import Signature

@@ -10,7 +10,6 @@ import numpy as np
 from nas.objective import Evaluation, Status, best
 from nas.packed import unpack, with_class_names
 from nas.program.program import Program
-from nas.program.tensors import Shape
 from nas.runs.directory import (
     FINAL_FOLDER,
     RETRAINED_FOLDER,
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from nas.experiment import Experiment
     from nas.measure.parity import Parity
 
-Samples = Callable[[Shape], "Tensor"]
-"""Gives inputs, float32 [N, …], for the shape of one."""
+Samples = Callable[[Program], "Tensor"]
+"""Gives inputs, float32 [N, …], for a program."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ def export(
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
     trained it, or trained again by `experiment` if one is given: its metrics then have
     `test_accuracy`. With `class_names` a packed file has the names of the classes, and is longer by
-    them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives
-    for the shape of one, else the experiment's validation samples, else random ones, which a seed
+    them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives,
+    else the experiment's validation samples, else random ones, which a seed
     of 0 draws from the range of the program's input.
 
     Raises:
@@ -97,7 +96,7 @@ def _inputs(program: Program, experiment: "Experiment | None", samples: Samples 
 
     shape = program.tensors[0].shape
     if samples is not None:
-        inputs = samples(shape)
+        inputs = samples(program)
     elif experiment is not None:
         inputs = experiment.task.validation.inputs
     else:

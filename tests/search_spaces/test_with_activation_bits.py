@@ -17,7 +17,7 @@ def test_the_example_is_correct() -> None:
 
 def test_the_space_keeps_its_contract() -> None:
     space = WithActivationBits(ConvBlocks(widths=((4,), (4, 6)), stages=(1, 2)), (8, 4))
-    compressors = [Quantization(), ActivationBits()]
+    compressors = (Quantization(), ActivationBits())
     check_space(space, torch.rand(4, 1, 8, 8), 3, np.random.default_rng(0), compressors)
     bits = [choice for choice in space.choices if choice.kind == "bits"]
     added = [choice for choice in space.choices if choice.kind == "activation_bits"]

@@ -80,7 +80,7 @@ def test_what_is_called_exact_is_so_for_every_sum(bits: int) -> None:
         assert isinstance(operation, Linear)
         found += exact_scales(operation, Signature(tensors[:1], tensors[1])) is not None
         pairs = np.indices((256, 52)).reshape(2, -1).T.astype(np.float32)
-        assert_exact(program, pairs * np.float32([1, 5]))
+        assert_exact(program, pairs * np.array([1, 5], np.float32))
     assert found
 
 
