@@ -6,7 +6,7 @@ import numpy as np
 
 from nas.onnx.graph import Attributes, Graph, Writer
 from nas.onnx.requantized import integers, reals, scales
-from nas.program.operations import AvgPool, EdgeAvgPool, Operation, Pool
+from nas.program.operations import AvgPool, EdgeAvgPool, Operation
 from nas.program.operations.windows import Window
 from nas.program.tensors import Signature
 
@@ -34,7 +34,7 @@ def _edge_avg_pool(
 
 
 def _mean(
-    graph: Graph, pool: Pool, inputs: Sequence[str], signature: Signature, scale: float
+    graph: Graph, pool: AvgPool, inputs: Sequence[str], signature: Signature, scale: float
 ) -> str:
     """The mean of each window, zeros around the image counted, such that its sum is that of the
     integers times `scale`.

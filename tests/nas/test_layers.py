@@ -137,15 +137,13 @@ def test_the_constructor_arguments_of_a_layer_describe_its_shape(layer: WeightLa
 def test_a_copy_at_a_site_shares_all_other_modules() -> None:
     model = network()
     copied = copied_at(model, "b.2")
-    before = model.state_dict()
     assert copied is not model
     assert copied.get_submodule("b.2") is not model.get_submodule("b.2")
     assert copied.get_submodule("b") is not model.get_submodule("b")
     for name in ("a", "b.0", "b2"):
         assert copied.get_submodule(name) is model.get_submodule(name)
     with torch.no_grad():
-        copied.get_submodule("b.2").weight.zero_()  # type: ignore[operator, union-attr]
+        copied.get_submodule("b.2").weight.zero_()  # type: ignore[operator]
     copied.set_submodule("b.2", nn.Identity())
     assert isinstance(model.get_submodule("b.2"), nn.Linear)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert bool(model.get_submodule("b.2").weight.any())  # type: ignore[operator, union-attr]
+    assert bool(model.get_submodule("b.2").weight.any())  # type: ignore[operator]
