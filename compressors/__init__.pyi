@@ -1,3 +1,4 @@
+from .activation_bits import ActivationBits as ActivationBits
 from .allocation.allocate import Allocation as Allocation
 from .allocation.allocate import allocate as allocate
 from .allocation.compress_to import CompressedNetwork as CompressedNetwork

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from torch import Tensor, nn
 
+from compressors.activation_bits import result_groups
 from compressors.blocks import BlockPruning, droppable
 from compressors.low_rank import LowRank, factorizable
 from compressors.pruning import prunable
@@ -45,6 +46,7 @@ def joint_choices(
     *,
     ratios: Sequence[float] = PRUNING_RATIOS,
     bits: Sequence[int] = BIT_WIDTHS,
+    activation_bits: Sequence[int] = (),
 ) -> Choices:
     """The choices of a joint compression of `model`, for `JOINT_COMPRESSORS` to apply.
 
@@ -55,7 +57,9 @@ def joint_choices(
     smaller.
 
     `example` is a batch of inputs, [N, …]; `ratios` are the pruning ratios and `bits` the bit-widths
-    to choose from.
+    to choose from. With `activation_bits`, from which the bits of tensors are chosen, there is also
+    one choice for the results of a layer, or of all layers that a sum or a concatenation joins; it
+    needs `ActivationBits()` behind `JOINT_COMPRESSORS`. The input and the output have no choice.
 
     >>> import torch
     >>> model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
@@ -83,4 +87,9 @@ def joint_choices(
                 for kind, options, bit_widths in _AT_BIT_WIDTHS
                 if bit_widths & set(bits)
             ]
+    if activation_bits:
+        choices += [
+            Choice(group[0], "activation_bits", tuple(activation_bits), kept(group[0]))
+            for group in result_groups(model)
+        ]
     return Choices(choices)

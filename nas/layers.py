@@ -1,5 +1,6 @@
 """Layers with weights: how to find, replace and observe them in any network."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -66,6 +67,18 @@ def replace_modules(model: nn.Module, replacements: Mapping[nn.Module, nn.Module
             model.set_submodule(name, replacements[module])
             replaced.append(name)
     return model
+
+
+def copied_at(model: nn.Module, site: str) -> nn.Module:
+    """A network that shares all modules with `model` but those at, below and around a site, which
+    are copies: to change one layer, in a fraction of the time that a whole copy takes.
+    """
+    shared = {
+        id(module): module
+        for name, module in model.named_modules(remove_duplicate=False)
+        if not _is_below(name, site) and not _is_below(site, name)
+    }
+    return copy.deepcopy(model, shared)
 
 
 @contextmanager

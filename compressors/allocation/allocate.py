@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from compressors.activation_bits import ActivationBits
 from compressors.allocation.measured import measured, prepared
 from compressors.allocation.problem import MACS, MEMORY, SIZE, Problem, Selected
 from compressors.joint import joint_choices
@@ -146,7 +147,8 @@ def _compressed(
     """
     design = _design(choices, selected)
     pruned = compress(model, design, (ReconstructionPruning(),), images)
-    compressed = compress(pruned, design, (LowRank(), WeightPruning(), method), images)
+    compressors = LowRank(), WeightPruning(), method, ActivationBits(method.ranges)
+    compressed = compress(pruned, design, compressors, images)
     match_statistics(compressed, pruned, images)
     program = lower_all_channels(compressed, images)
     costs = {SIZE: len(pack(program)), MACS: program.macs, MEMORY: program.peak_memory}

@@ -1,6 +1,5 @@
 """What each layer's bits, sparsity and rank do to the output of a trained network."""
 
-import copy
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 from compressors.low_rank import LowRank
 from compressors.quantization import Quantization
 from compressors.sparsity import WeightPruning
-from nas.layers import named_layers
+from nas.layers import copied_at, named_layers
 from nas.measure.sensitivity import layer_at_bits, reference
 from nas.space import Choice, Choices, Design
 
@@ -127,7 +126,7 @@ def _changed(
     model: nn.Module, images: Tensor, site: str, settings: Mapping[str, Hashable]
 ) -> nn.Module:
     """A copy of the network with another rank and sparsity of one layer."""
-    changed = copy.deepcopy(model)
+    changed = copied_at(model, site)
     for compressor in (LowRank(), WeightPruning()):
         if compressor.kind in settings:
             changed = compressor.apply(changed, {site: settings[compressor.kind]}, images)

@@ -64,7 +64,7 @@ def usage() -> str:
     """The usage of all commands."""
     # Here, because only the usage needs them.
     from nas.cli.command_parser import shipped_experiments
-    from nas.runs.export import FORMATS
+    from nas.runs.formats import FORMATS
 
     commands = "\n       ".join(
         f"nas {name} {command.arguments}\n           {command.help}"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nas.data import Split
 from nas.layers import (
     WeightLayer,
+    copied_at,
     forward_hooks,
     layers_at,
     named_layers,
@@ -165,7 +166,7 @@ def sensitivity(
     original = reference(model, layers, split.inputs)
 
     def measured(layer: str, width: int) -> Sensitivity:
-        found = layer_at_bits(copy.deepcopy(model), layer, width, original)
+        found = layer_at_bits(copied_at(model, layer), layer, width, original)
         right = found.log_probabilities.argmax(1) == split.labels
         return Sensitivity(found.size_bytes, found.divergence, int(right.sum()) / len(right))
 

@@ -23,7 +23,7 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[NodeProto] = []
         self._constants: dict[str, TensorProto] = {}
-        self._numbers: dict[tuple[type[np.generic], float], str] = {}
+        self._numbers: dict[tuple[type[np.generic], float, int | None], str] = {}
         self._names = {INPUT, OUTPUT}
 
     def node(
@@ -46,11 +46,17 @@ class Graph:
         self._constants[name] = numpy_helper.from_array(values, name)
         return name
 
-    def number(self, value: float, dtype: type[np.generic] = np.float32) -> str:
-        """The name of a scalar constant, which is stored once for all uses."""
-        if (dtype, value) not in self._numbers:
-            self._numbers[dtype, value] = self.constant(np.array(value, dtype), f"{value:.4g}")
-        return self._numbers[dtype, value]
+    def number(
+        self, value: float, dtype: type[np.generic] = np.float32, count: int | None = None
+    ) -> str:
+        """The name of a constant, which is stored once for all uses: a scalar, or a vector of
+        `count` times the same value.
+        """
+        key = dtype, value, count
+        if key not in self._numbers:
+            shape = () if count is None else (count,)
+            self._numbers[key] = self.constant(np.full(shape, value, dtype), f"{value:.4g}")
+        return self._numbers[key]
 
     def real(self, integers: str, name: str, scale: float, zero: int) -> str:
         """The real numbers that unsigned 8-bit integers stand for."""

@@ -1,42 +1,60 @@
 """Sums, products and concatenations: those of the integer program, and those of float networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.onnx.exact import floored, looked_up, truncated
 from nas.onnx.float_call import FloatCall
+from nas.onnx.fused import fused_add, only_moves
 from nas.onnx.graph import Graph, Writer
-from nas.onnx.requantized import integers, reals, scales
+from nas.onnx.requantized import reals
 from nas.program.operations import Add, Concat, Mul, Operation
 from nas.program.tensors import Signature
 from nas.quantize import UnsupportedError
 
 
 def _add(graph: Graph, add: Add, inputs: Sequence[str], signature: Signature) -> str:
-    summands = reals(graph, add, inputs, signature, scales(add, signature))
-    total = graph.node("Add" if len(summands) == 2 else "Sum", summands, f"{add.name}.real")
-    return integers(graph, add, total, signature)
+    factors = add.scaling.factors
+    if (factors % 1 == 0).all():
+        return fused_add(graph, add, inputs, signature)
+    tables = [
+        (np.arange(source.top + 1) - source.zero) * factor
+        for source, factor in zip(signature.sources, factors, strict=True)
+    ]
+    tables[0] += 0.5 + signature.result.zero
+    total, *others = (
+        looked_up(graph, value, table, f"{add.name}.steps")
+        for value, table in zip(inputs, tables, strict=True)
+    )
+    for other in others:
+        total = graph.node("Add", [total, other], f"{add.name}.sum")
+    return truncated(graph, add, total)
 
 
 def _mul(graph: Graph, mul: Mul, inputs: Sequence[str], signature: Signature) -> str:
-    (scale,), first = scales(mul, signature), signature.source.scale
-    factors = reals(graph, mul, inputs, signature, [first, scale / first])
-    return integers(graph, mul, graph.node("Mul", factors, f"{mul.name}.real"), signature)
+    factors = reals(graph, mul, inputs, signature, [1.0, 1.0])
+    products = graph.node("Mul", factors, f"{mul.name}.product")
+    return floored(graph, mul, products, signature, mul.scaling.factors)
 
 
 def _concat(graph: Graph, concat: Concat, inputs: Sequence[str], signature: Signature) -> str:
-    if _only_moves(concat, signature):
-        return graph.node("Concat", inputs, concat.name, {"axis": 1})
-    parts = reals(graph, concat, inputs, signature, scales(concat, signature))
-    joined = graph.node("Concat", parts, f"{concat.name}.real", {"axis": 1})
-    return integers(graph, concat, joined, signature)
+    if not only_moves(concat, signature):
+        inputs = [
+            looked_up(graph, value, table, f"{concat.name}.part")
+            for value, table in zip(inputs, _tables(concat, signature), strict=True)
+        ]
+    return graph.node("Concat", inputs, concat.name, {"axis": 1})
 
 
-def _only_moves(concat: Concat, signature: Signature) -> bool:
-    """Whether every integer stays the same."""
-    same = all(
-        source.zero == signature.result.zero and source.top <= concat.scaling.high
-        for source in signature.sources
-    )
-    return same and concat.scaling.low == 0 and bool((concat.scaling.factors == 1).all())
+def _tables(concat: Concat, signature: Signature) -> Iterator[NDArray[np.uint8]]:
+    """For each source the integer of the result for each of its own."""
+    scaling, zero = concat.scaling, signature.result.zero
+    for source, factor in zip(signature.sources, scaling.factors, strict=True):
+        steps = (np.arange(source.top + 1) - source.zero) * factor
+        rounded = np.floor(steps + 0.5) + zero
+        yield rounded.clip(scaling.low, scaling.high).astype(np.uint8)
 
 
 WRITERS: Mapping[type[Operation], Writer] = {Add: _add, Mul: _mul, Concat: _concat}

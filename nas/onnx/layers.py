@@ -1,87 +1,73 @@
 """Convolutions and matrix products: those of the integer program, and those of float networks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 from torch import nn
 
 from nas.lowering.margins import conv_margins
 from nas.lowering.rescaled import channel_affine
+from nas.onnx.exact import floored
 from nas.onnx.float_call import FloatCall
-from nas.onnx.graph import Attributes, Graph, Writer, windows
-from nas.onnx.requantized import integers
-from nas.program.biases import bias_shift
+from nas.onnx.fused_layers import fused_with, operator
+from nas.onnx.fused_scales import exact_scales
+from nas.onnx.graph import Attributes, Graph, Writer
 from nas.program.operations import Conv, Layer, Linear, Operation
+from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.tensors import Signature
-from nas.quantize import UnsupportedError
-
-LARGEST_SUM = 2**30 - 1
 
 
 def _layer(graph: Graph, operation: Layer, inputs: Sequence[str], signature: Signature) -> str:
-    name, source, result = operation.name, signature.source, signature.result
-    levels, units = _shifted_up(operation)
-    weights, zero = _in_8_bits(levels, name)
-    scales = (units * (result.scale / source.scale)).astype(np.float32)
-    # Without zero points ONNX Runtime would fuse no products. It rewrites constants, so that none
-    # may be shared.
-    stored: dict[str, NDArray[Any]] = {
-        "levels": weights,
-        "scale": scales,
-        "zero": np.full(len(scales), zero, weights.dtype),
-    }
-    constants = [graph.constant(values, f"{name}.{part}") for part, values in stored.items()]
-    real = graph.real(inputs[0], f"{name}.source", source.scale, source.zero)
-    dequantized = graph.node("DequantizeLinear", constants, f"{name}.weight", {"axis": 0})
-    offsets = (operation.offsets * result.scale).astype(np.float32)
-    biases = graph.constant(offsets, f"{name}.bias")
-    kind, attributes = _operator(operation)
-    total = graph.node(kind, [real, dequantized, biases], f"{name}.sum", attributes)
-    return integers(graph, operation, total, signature)
-
-
-def _operator(operation: Layer) -> tuple[str, Attributes]:
-    if not isinstance(operation, Conv):
-        return "Gemm", {"transB": 1}
-    spans = windows(operation.window.kernel, operation.stride, operation.padding)
-    return "Conv", {**spans, "dilations": operation.dilation, "group": operation.groups}
-
-
-def _shifted_up(operation: Layer) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Levels of weights shifted up to 7 bits, and the unit of the sums of each channel in steps of
-    the result.
-
-    The unit is then that of the biases, except in a layer so large that its sums would not fit 32
-    bits.
+    """A layer that rounds as the program does on every processor: in a kernel of 8-bit integers if
+    one does for every sum, and else with sums in 32-bit floats, or integers, that hold them all.
     """
-    weights = operation.weights
-    rows = weights.levels.reshape(len(weights.values), -1).astype(np.float64)
-    largest = 255 * float(np.abs(rows).sum(1).max())
-    finer = max(1, min(2 ** bias_shift(weights.level_bits), int(LARGEST_SUM / max(largest, 1.0))))
-    gains = operation.scaling.factors
-    # A channel with a multiplier of 0 needs a unit for its bias all the same, with which 32 bits
-    # hold it.
-    least = np.maximum(np.abs(operation.offsets), 1.0) / LARGEST_SUM
-    units = np.maximum(gains / finer, least)
-    levels = np.rint(rows * (gains / units)[:, np.newaxis]).astype(np.int16)
-    return levels.reshape(weights.shape), units
+    scales = exact_scales(operation, signature)
+    if scales is not None:
+        return fused_with(graph, operation, inputs, signature, scales)
+    source, levels = signature.source, operation.weights.levels
+    rows = np.abs(levels.reshape(len(levels), -1)).sum(1, dtype=np.int64)
+    fits = int(rows.max()) * max(source.zero, source.top - source.zero) < EXACT_FLOAT32
+    sums = (_float_sums if fits else _integer_sums)(graph, operation, inputs[0], source.zero)
+    return floored(graph, operation, sums, signature, operation.scaling.factors, operation.offsets)
 
 
-def _in_8_bits(levels: NDArray[np.int16], name: str) -> tuple[NDArray[Any], int]:
-    """Levels as signed integers, or as unsigned ones with a zero point, of which ONNX Runtime takes
-    one for all channels.
+def _float_sums(graph: Graph, operation: Layer, source: str, zero: int) -> str:
+    """Sums of products in 32-bit floats."""
+    name, levels = operation.name, operation.weights.levels
+    narrow = levels.astype(np.int8)
+    stored = graph.constant(narrow if (narrow == levels).all() else levels, f"{name}.levels")
+    real = graph.real(source, f"{name}.source", 1.0, zero)
+    weights = graph.node("Cast", [stored], f"{name}.weight", {"to": TensorProto.FLOAT})
+    kind, attributes = operator(operation)
+    return graph.node(kind, [real, weights], f"{name}.sum", attributes)
+
+
+def _integer_sums(graph: Graph, operation: Layer, source: str, zero: int) -> str:
+    """Sums of products in 32-bit integers, of unsigned weights, whose products never saturate.
+
+    Levels of 9 bits are the sums of two weights.
     """
-    low, high = int(levels.min(initial=0)), int(levels.max(initial=0))
-    if low >= -128 and high <= 127:
-        return levels.astype(np.int8), 0
-    if high - low > 255:
-        raise UnsupportedError(
-            f"{name!r} must have weights that one zero point brings to 0 … 255 in all channels, but their levels lie in "
-            f"{low} … {high}: use 7 bits, symmetric weights, or weight_scales='tensor' without negative gains behind the layer"
-        )
-    return (levels - low).astype(np.uint8), -low
+    name, levels = operation.name, operation.weights.levels
+    first = levels.clip(-128, 127)
+    parts = [part for part in (first, levels - first) if part.any()] or [first]
+    sums = [_integer_sum(graph, operation, source, zero, part) for part in parts]
+    return sums[0] if len(sums) == 1 else graph.node("Add", sums, f"{name}.sum")
+
+
+def _integer_sum(
+    graph: Graph, operation: Layer, source: str, zero: int, levels: NDArray[np.int16]
+) -> str:
+    name, attributes = operation.name, operator(operation)[1]
+    convolves = isinstance(operation, Conv)
+    unsigned = (levels + 128).astype(np.uint8)
+    weights = graph.constant(unsigned if convolves else unsigned.T.copy(), f"{name}.levels")
+    zeros = [graph.number(zero, np.uint8), graph.number(128, np.uint8)]
+    kind = "ConvInteger" if convolves else "MatMulInteger"
+    return graph.node(
+        kind, [source, weights, *zeros], f"{name}.sum", attributes if convolves else None
+    )
 
 
 WRITERS: Mapping[type[Operation], Writer] = {Conv: _layer, Linear: _layer}

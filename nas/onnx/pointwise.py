@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from onnx import TensorProto
 from torch import nn
 from torch.nn import functional
 
+from nas.onnx.exact import looked_up
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Attributes, Graph, Writer
 from nas.onnx.layers import float_affine
-from nas.onnx.requantized import integers, reals, scales
+from nas.onnx.per_channel import per_channel
 from nas.program.operations import Lut, Operation, PRelu
 from nas.program.tensors import Signature
 from nas.quantize import FusedReLU, UnsupportedError
@@ -21,21 +20,19 @@ from nas.quantize.constants import ScalarAffine
 
 
 def _lut(graph: Graph, lut: Lut, inputs: Sequence[str], _: Signature) -> str:
-    index = graph.node("Cast", inputs, f"{lut.name}.index", {"to": TensorProto.INT32})
-    return graph.node("Gather", [graph.constant(lut.table, f"{lut.name}.table"), index], lut.name)
+    return looked_up(graph, inputs[0], lut.table, lut.name)
 
 
 def _prelu(graph: Graph, prelu: PRelu, inputs: Sequence[str], signature: Signature) -> str:
-    (factor,), rank = prelu.scaling.factors.tolist(), len(signature.source.shape)
-    (real,) = reals(graph, prelu, inputs, signature, scales(prelu, signature))
-    slopes = graph.constant(_per_channel(prelu.slope_factors / factor, rank), f"{prelu.name}.slope")
-    rectified = graph.node("PRelu", [real, slopes], f"{prelu.name}.real")
-    return integers(graph, prelu, rectified, signature)
-
-
-def _per_channel(values: NDArray[np.float64], rank: int) -> NDArray[np.float32]:
-    """Values [C] in a shape that broadcasts to [N, C] or [N, C, H, W]; `rank` is without N."""
-    return values.astype(np.float32).reshape(-1, *[1] * (rank - 1))
+    source, scaling, count = signature.source, prelu.scaling, len(prelu.slopes)
+    integers = np.arange(source.top + 1) - source.zero
+    steps = integers.clip(min=0) * scaling.factors + np.outer(
+        prelu.slope_factors, integers.clip(max=0)
+    )
+    rounded = np.floor(steps + 0.5) + signature.result.zero
+    table = rounded.clip(scaling.low, scaling.high).astype(np.uint8)
+    starts = (np.arange(count) * len(integers)).reshape(-1, *[1] * (len(source.shape) - 1))
+    return looked_up(graph, inputs[0], table.ravel(), prelu.name, starts)
 
 
 WRITERS: Mapping[type[Operation], Writer] = {Lut: _lut, PRelu: _prelu}
@@ -141,7 +138,7 @@ def _gelu(graph: Graph, call: FloatCall) -> str:
 
 def _float_prelu(graph: Graph, call: FloatCall) -> str:
     slopes = call.function.weight.detach().double().numpy()
-    stored = graph.constant(_per_channel(slopes, len(call.shape) - 1), f"{call.name}.slope")
+    stored = graph.constant(per_channel(slopes, len(call.shape) - 1), f"{call.name}.slope")
     return graph.node("PRelu", [*call.inputs, stored], call.name)
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from onnx import TensorProto
 
 from nas.lowering.moves import held_shape
 from nas.lowering.pooling import counts_edges, pool_windows
+from nas.onnx.exact import floored, truncated
 from nas.onnx.float_call import FloatCall
+from nas.onnx.fused_pooling import spans_of
 from nas.onnx.graph import Attributes, Graph, Writer
-from nas.onnx.requantized import integers, reals, scales
+from nas.onnx.requantized import reals
 from nas.program.operations import (
     AvgPool,
     EdgeAvgPool,
@@ -19,52 +22,39 @@ from nas.program.operations import (
 from nas.program.operations.windows import Window
 from nas.program.tensors import Signature
 
-SMALLEST_MEAN = 2.0**-31
-
 
 def _max_pool(graph: Graph, pool: MaxPool, inputs: Sequence[str], _: Signature) -> str:
-    return graph.node("MaxPool", inputs, pool.name, _spans(pool.window))
+    return graph.node("MaxPool", inputs, pool.name, spans_of(pool.window))
 
 
 def _avg_pool(graph: Graph, pool: AvgPool, inputs: Sequence[str], signature: Signature) -> str:
-    # ONNX Runtime refuses smaller multipliers; such a one gives the zero point for any window.
-    scale = max(*scales(pool, signature), SMALLEST_MEAN * signature.result.scale)
-    mean = _mean(graph, pool, inputs, signature, scale)
-    return integers(graph, pool, mean, signature)
+    sums = _sums(graph, pool, inputs, signature)
+    return floored(graph, pool, sums, signature, pool.scaling.factors)
 
 
 def _edge_avg_pool(
     graph: Graph, pool: EdgeAvgPool, inputs: Sequence[str], signature: Signature
 ) -> str:
     # Windows that leave the image have fewer pixels, whose sum has a larger factor.
-    factors = pool.window_factors(signature.source.shape)
-    least = max(float(factors.min()), SMALLEST_MEAN)
-    mean = _mean(graph, pool, inputs, signature, least * signature.result.scale)
-    ratios = (factors / least).astype(np.float32)[np.newaxis, np.newaxis]
-    stored = graph.constant(ratios, f"{pool.name}.ratios")
-    scaled = graph.node("Mul", [mean, stored], f"{pool.name}.real")
-    return integers(graph, pool, scaled, signature)
+    factors = pool.window_factors(signature.source.shape)[np.newaxis, np.newaxis]
+    sums = _sums(graph, pool, inputs, signature)
+    wide = graph.node("Cast", [sums], f"{pool.name}.wide", {"to": TensorProto.DOUBLE})
+    stored = graph.constant(factors.astype(np.float64), f"{pool.name}.factors")
+    scaled = graph.node("Mul", [wide, stored], f"{pool.name}.scaled")
+    half = graph.number(0.5 + signature.result.zero, np.float64)
+    steps = graph.node("Add", [scaled, half], f"{pool.name}.steps")
+    return truncated(graph, pool, steps)
 
 
-def _mean(
-    graph: Graph, pool: AvgPool, inputs: Sequence[str], signature: Signature, scale: float
-) -> str:
-    """The mean of each window, zeros around the image counted, such that its sum is that of the
-    integers times `scale`.
-    """
-    name, pixels = f"{pool.name}.real", pool.kernel[0] * pool.kernel[1]
-    source = reals(graph, pool, inputs, signature, [scale * pixels])
-    if pool.kernel == signature.source.shape[1:] and not any(pool.padding + pool.window.ends):
-        return graph.node("GlobalAveragePool", source, name)
-    return graph.node("AveragePool", source, name, {**_spans(pool.window), "count_include_pad": 1})
-
-
-def _spans(window: Window) -> Attributes:
-    return {
-        "kernel_shape": window.kernel,
-        "strides": window.stride,
-        "pads": (*window.padding, *window.ends),
-    }
+def _sums(graph: Graph, pool: AvgPool, inputs: Sequence[str], signature: Signature) -> str:
+    """The sum of each window, zeros around the image counted; a mean would have been rounded."""
+    channels, *size = signature.source.shape
+    source, name = reals(graph, pool, inputs, signature, [1.0]), f"{pool.name}.sum"
+    if pool.kernel == tuple(size) and not any(pool.padding + pool.window.ends):
+        axes = graph.constant(np.array([2, 3], np.int64), f"{pool.name}.axes")
+        return graph.node("ReduceSum", [*source, axes], name)
+    ones = graph.constant(np.ones((channels, 1, *pool.kernel), np.float32), f"{pool.name}.ones")
+    return graph.node("Conv", [*source, ones], name, {**spans_of(pool.window), "group": channels})
 
 
 WRITERS: Mapping[type[Operation], Writer] = {
@@ -117,7 +107,7 @@ def _float_spans(call: FloatCall) -> Attributes:
     """The attributes of a pooling; those along signals alone where it reads such."""
     window = _window(call)
     if len(call.shape) == 4:
-        return _spans(window)
+        return spans_of(window)
     return {
         "kernel_shape": window.kernel[1:],
         "strides": window.stride[1:],

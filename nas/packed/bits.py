@@ -23,12 +23,32 @@ def pack(values: Unsigned, width: int) -> bytes:
     """`values` in `width` bits each, 0 to 32; higher bits are dropped."""
     if width == 0:
         return b""
+    if width <= 8:
+        return _pack_narrow(values.astype(np.uint8, copy=False), width)
     parts = []
     for start in range(0, len(values), _BLOCK):
         block = values[start : start + _BLOCK].astype(_lane(width))
         columns = np.unpackbits(block.view(np.uint8)).reshape(len(block), -1)[:, -width:]
         parts.append(np.packbits(columns).tobytes())
     return b"".join(parts)
+
+
+def _pack_narrow(values: NDArray[np.uint8], width: int) -> bytes:
+    """Up to 8 bits each: eight numbers are `width` bytes of one word."""
+    if width == 1:
+        return np.packbits(values & np.uint8(1)).tobytes()
+    if width == 8:
+        return values.tobytes()
+    mask, parts = np.uint8(2**width - 1), []
+    for start in range(0, len(values), _BLOCK):
+        block = values[start : start + _BLOCK] & mask
+        whole = np.append(block, np.zeros(-len(block) % 8, np.uint8)).reshape(-1, 8)
+        words = np.zeros(len(whole), np.uint64)
+        for column in whole.T:
+            words = words << np.uint64(width) | column
+        lanes = words.astype(">u8").view(np.uint8).reshape(-1, 8)
+        parts.append(lanes[:, -width:].tobytes())
+    return b"".join(parts)[: packed_bytes(len(values), width)]
 
 
 def unpack(data: bytes | memoryview, count: int, width: int) -> Unsigned:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -19,12 +20,16 @@ class Coder:
     """`write` encodes symbols of a width of 1 to 8 bits, or returns None where it cannot; `read`
     decodes a number of symbols of a width.
 
+    `least` is a bound that `write` never falls below, in bytes, for the number of symbols, of those
+    that are not 0, and a width.
+
     `estimate` is nearly the length that `write` would take, in bytes, where it takes long to tell;
     None where it does not. `version` is the first version of the format with this coder.
     """
 
     write: Callable[[Symbols, int], bytes | None]
     read: Callable[[Cursor, int, int], Symbols]
+    least: Callable[[int, int, int], int]
     estimate: Callable[[Symbols, int], float] | None = None
     version: int = 1
 
@@ -121,6 +126,22 @@ def _read_huffman(cursor: Cursor, count: int, width: int) -> Symbols:
     return upper << np.uint8(split) | lower.astype(np.uint8, copy=False)
 
 
+def _raw_bytes(count: int, _: int, width: int) -> int:
+    return bits.packed_bytes(count, width)
+
+
+def _mask_bytes(count: int, kept: int, width: int) -> int:
+    return bits.packed_bytes(count, 1) + bits.packed_bytes(kept, width)
+
+
+def _least_gap_bytes(_: int, kept: int, width: int) -> int:
+    return len(varint(kept)) + 1 + bits.packed_bytes(kept, 1) + bits.packed_bytes(kept, width)
+
+
+def _no_bytes(*_: int) -> int:
+    return 0
+
+
 def _parts(symbols: Symbols, width: int) -> tuple[Symbols, int]:
     """The upper bits that are range coded, and how many lower ones are not."""
     split = max(width - range_coder.WIDEST, 0)
@@ -145,16 +166,18 @@ def _read_range(cursor: Cursor, count: int, width: int) -> Symbols:
 
 
 def _range_bytes(symbols: Symbols, width: int) -> float:
+    if len(symbols) > range_coder.LONGEST:
+        return inf  # which it cannot write
     upper, split = _parts(symbols, width)
     return bits.packed_bytes(len(symbols), split) + code_bytes(upper, width - split)
 
 
 CODERS: tuple[Coder, ...] = (
-    Coder(_write_raw, _read_raw),
-    Coder(_write_mask, _read_mask),
-    Coder(_write_gaps, _read_gaps),
-    Coder(_write_huffman, _read_huffman),
-    Coder(_write_range, _read_range, _range_bytes, version=5),
+    Coder(_write_raw, _read_raw, _raw_bytes),
+    Coder(_write_mask, _read_mask, _mask_bytes),
+    Coder(_write_gaps, _read_gaps, _least_gap_bytes),
+    Coder(_write_huffman, _read_huffman, _no_bytes),
+    Coder(_write_range, _read_range, _no_bytes, _range_bytes, version=5),
 )
 
 
@@ -165,7 +188,7 @@ def most_bytes(count: int, kept: int, width: int) -> int:
     raw = bits.packed_bytes(count, width)
     if kept == count:
         return raw
-    mask = bits.packed_bytes(count, 1) + bits.packed_bytes(kept, width)
+    mask = _mask_bytes(count, kept, width)
     # Each zero symbol that fills a gap stands for 2^gap_width other zeros, wherever those are.
     filled = (
         bits.packed_bytes(kept + (count - kept >> gap_width), gap_width + width)

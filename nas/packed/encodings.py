@@ -36,11 +36,12 @@ class Encoded:
 
 @dataclass(frozen=True)
 class _Spelling:
-    """Weights as symbols of an alphabet, what stands before their code, and what its number has
-    added.
+    """Weights as symbols of an alphabet, how many of them are not 0, what stands before their code,
+    and what its number has added.
     """
 
     symbols: NDArray[np.uint8]
+    kept: int
     width: int
     codebook: bytes
     flag: int
@@ -51,7 +52,8 @@ def encode(weights: Weights, bits: int, newest: int = NEWEST_CODER) -> Encoded:
 
     `newest` is the last version of the format whose coders are tried.
     """
-    values = np.unique(weights.ravel().view(np.uint8)).view(np.int8)
+    counts = np.bincount(weights.ravel().view(np.uint8), minlength=256)
+    values = counts.nonzero()[0].astype(np.uint8).view(np.int8)
     spellings = [_spelling(weights, _levels(bits), b"", 0)]
     # A codebook that does not shorten the symbols cannot pay off.
     if _width(values) < bits:
@@ -73,7 +75,7 @@ def _spelling(
     symbol_of = np.zeros(256, np.uint8)
     symbol_of[alphabet.view(np.uint8)] = np.arange(len(alphabet))
     symbols = _translate(weights.ravel().view(np.uint8), symbol_of)
-    return _Spelling(symbols, _width(alphabet), codebook, flag)
+    return _Spelling(symbols, int(np.count_nonzero(symbols)), _width(alphabet), codebook, flag)
 
 
 def _shorter(
@@ -81,9 +83,13 @@ def _shorter(
 ) -> Encoded | None:
     """What the coder makes of the weights if it is shorter than `best`, or as short and simpler."""
     symbols, width, codebook = spelling.symbols, spelling.width, spelling.codebook
+    if best is not None:
+        least = coder.least(len(symbols), spelling.kept, width)
+        if least + len(codebook) > len(best.data):
+            return best
     if best is not None and coder.estimate is not None and len(symbols) > _FEW:
-        least = (1 - _ESTIMATE_ERROR) * coder.estimate(symbols, width) + len(codebook)
-        if least > len(best.data):
+        nearly = (1 - _ESTIMATE_ERROR) * coder.estimate(symbols, width) + len(codebook)
+        if nearly > len(best.data):
             return best
     data = coder.write(symbols, width)
     if data is None:

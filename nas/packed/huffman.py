@@ -17,6 +17,7 @@ LONGEST = 15
 
 Symbols = NDArray[np.uint8]
 Lengths = NDArray[np.uint8]
+Words = NDArray[np.uint64]
 
 _ENCODE_BLOCK = 2**16
 _DECODE_BLOCK = 2**15
@@ -63,17 +64,33 @@ def _ordered(lengths: Lengths) -> tuple[Symbols, NDArray[np.int64]]:
 def encode(symbols: Symbols, lengths: Lengths) -> bytes:
     """The codes of `symbols`, each of which must have a length, one after the other."""
     order, shares = _ordered(lengths)
-    codes = np.cumsum(shares) - shares
-    columns = np.arange(LONGEST)
-    rows = np.full((len(lengths), LONGEST), 2, np.uint8)
-    rows[order] = np.where(
-        columns < lengths[order, None], codes[:, None] >> (LONGEST - 1 - columns) & 1, 2
-    )
-    parts = []
+    code_of, length_of = np.zeros(len(lengths), np.uint64), lengths.astype(np.uint64)
+    code_of[order] = (np.cumsum(shares) - shares).astype(np.uint64) >> (LONGEST - length_of[order])
+    total = int(np.bincount(symbols, minlength=len(lengths)) @ lengths.astype(np.int64))
+    words, first = np.zeros(total // 64 + 2, np.uint64), 0
     for start in range(0, len(symbols), _ENCODE_BLOCK):
-        block = rows[symbols[start : start + _ENCODE_BLOCK]]
-        parts.append(block[block < 2])
-    return np.packbits(np.concatenate(parts)).tobytes()
+        block = symbols[start : start + _ENCODE_BLOCK]
+        first = _write_codes(words, first, code_of[block], length_of[block])
+    return words.astype(">u8").tobytes()[: (total + 7) // 8]
+
+
+def _write_codes(words: Words, first: int, codes: Words, lengths: Words) -> int:
+    """Writes codes from bit `first` of the words on, and returns the bit behind them."""
+    for _ in range(2):  # Four codes are at most 60 bits.
+        if len(codes) % 2:
+            codes, lengths = np.append(codes, np.uint64(0)), np.append(lengths, np.uint64(0))
+        codes = codes[::2] << lengths[1::2] | codes[1::2]
+        lengths = lengths[::2] + lengths[1::2]
+    ends = np.cumsum(lengths) + np.uint64(first)
+    starts = ends - lengths
+    at, offsets = starts >> np.uint64(6), starts & np.uint64(63)
+    left = codes << (np.uint64(64) - lengths)  # lengths are 1 or more
+    begins = np.append(0, np.nonzero(np.diff(at))[0] + 1)
+    # No two codes share a bit, so that sums are unions.
+    words[at[begins]] |= np.add.reduceat(left >> offsets, begins)
+    over = offsets + lengths > np.uint64(64)
+    words[at[over] + np.uint64(1)] |= left[over] << (np.uint64(64) - offsets[over])
+    return int(ends[-1])
 
 
 def decode(data: memoryview, count: int, lengths: Lengths) -> tuple[Symbols, int]:

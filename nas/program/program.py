@@ -57,8 +57,8 @@ class Program:
 
     @property
     def peak_memory(self) -> int:
-        """The most bytes of tensors alive at once, one byte an element, when each is freed after its
-        last reader.
+        """The most bytes of tensors alive at once, one byte an element whatever its bits, when each is
+        freed after its last reader.
         """
         return max(self.tensors[0].size, *self.live_memory)
 

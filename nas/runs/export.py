@@ -1,17 +1,15 @@
 """Candidates of a run as files to ship."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nas import durable
 from nas.objective import Evaluation, Status, best
 from nas.packed import unpack, with_class_names
+from nas.program.program import Program
 from nas.runs.directory import (
     FINAL_FOLDER,
     RETRAINED_FOLDER,
@@ -21,60 +19,28 @@ from nas.runs.directory import (
 )
 from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_retrained
+from nas.runs.formats import FORMATS, ExportedCandidate
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import evaluation_to_json, objective_of
+from nas.runs.journal_format import objective_of
 
-# Imports that are slow are made where they are needed: the help of the command line reads FORMATS.
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nas.experiment import Experiment
+    from nas.measure.parity import Parity
+
+Samples = Callable[[Program], "Tensor"]
+"""Gives inputs, float32 [N, …], for a program."""
 
 
 @dataclass(frozen=True)
-class ExportedCandidate:
-    """A trained candidate: its evaluation, the bytes of its packed file, and its weights by name."""
+class Exported:
+    """The evaluation of the exported candidate, and how its file agrees with the packed one; None
+    where the file alone does not make a network.
+    """
 
     evaluation: Evaluation
-    packed: bytes
-    weights: Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class ExportFormat:
-    """A format of exported files: a phrase for the help text, and what writes a candidate to a path."""
-
-    help: str
-    write: Callable[[ExportedCandidate, Path], None]
-
-
-def _write_packed(candidate: ExportedCandidate, target: Path) -> None:
-    durable.write(target, candidate.packed)
-
-
-def _write_onnx(candidate: ExportedCandidate, target: Path) -> None:
-    from nas.onnx import to_onnx
-
-    durable.write(target, to_onnx(unpack(candidate.packed)).SerializeToString())
-
-
-def _write_torch(candidate: ExportedCandidate, target: Path) -> None:
-    """Weights as safetensors, and the design and the metrics as JSON beside them."""
-    from safetensors.numpy import save
-
-    durable.write(target, save(dict(candidate.weights)))
-    evaluation = evaluation_to_json(candidate.evaluation)
-    description = {name: evaluation[name] for name in ("design", "genotype", "metrics")}
-    beside = target.with_name(target.name + ".json")
-    durable.write(beside, json.dumps(description, indent=2).encode())
-
-
-FORMATS: Mapping[str, ExportFormat] = {
-    "packed": ExportFormat("the packed file", _write_packed),
-    "onnx": ExportFormat("the same program as ONNX", _write_onnx),
-    "torch": ExportFormat(
-        "weights as safetensors, and the design and the metrics in FILE.json", _write_torch
-    ),
-}
-"""All formats, by their name on the command line; the first is the default."""
+    parity: "Parity | None"
 
 
 def export(
@@ -84,22 +50,27 @@ def export(
     target: Path,
     experiment: "Experiment | None" = None,
     class_names: bool = False,
-) -> Evaluation:
-    """Writes a candidate of a run to the file `target`, in the format `to`, and returns its
-    evaluation.
+    samples: Samples | None = None,
+) -> Exported:
+    """Writes a candidate of a run to the file `target`, in the format `to`, and compares what the
+    file says with what the packed one does.
 
     `id` is as in `find_candidate`, "retrained" for the best of those that the run trained again, or
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
     trained it, or trained again by `experiment` if one is given: its metrics then have
     `test_accuracy`. With `class_names` a packed file has the names of the classes, and is longer by
-    them than `size_bytes`.
+    them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives,
+    else the experiment's validation samples, else random ones, which a seed
+    of 0 draws from the range of the program's input.
 
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
-            or the format is not "packed", the final network failed or is over the
-            budget, or the experiment is not the run's.
+            or the format is not "packed", the final network failed or is over the budget, the
+            experiment is not the run's, or samples have another shape.
         OSError: if a file cannot be read or written.
     """
+    from nas.measure.parity import parity
+
     if to not in FORMATS:
         raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
     names = _class_names(out, to, experiment) if class_names else None
@@ -109,11 +80,30 @@ def export(
         if experiment is None
         else _retrained(out, evaluation, experiment)
     )
-    unpack(candidate.packed)  # checks that it is undamaged
+    program = unpack(candidate.packed)  # checks that it is undamaged
     if names is not None:
         candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
-    FORMATS[to].write(candidate, target)
-    return candidate.evaluation
+    inputs = _inputs(program, experiment, samples)
+    chosen_format = FORMATS[to]
+    chosen_format.write(candidate, target)
+    said = None if chosen_format.said is None else chosen_format.said(candidate, target, inputs)
+    return Exported(candidate.evaluation, None if said is None else parity(program, inputs, said))
+
+
+def _inputs(program: Program, experiment: "Experiment | None", samples: Samples | None) -> "Tensor":
+    """The inputs on which files are compared, float32 [N, …]."""
+    from nas.measure.parity import SAMPLES, random_inputs
+
+    shape = program.tensors[0].shape
+    if samples is not None:
+        inputs = samples(program)
+    elif experiment is not None:
+        inputs = experiment.task.validation.inputs
+    else:
+        return random_inputs(program)
+    if tuple(inputs.shape[1:]) != shape:
+        raise ValueError(f"samples must be {shape}, but are {tuple(inputs.shape[1:])}")
+    return inputs[:SAMPLES]
 
 
 def _class_names(out: Path, to: str, experiment: "Experiment | None") -> tuple[str, ...]:
@@ -196,4 +186,4 @@ def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> E
     again = replace(again, metrics={**again.metrics, "test_accuracy": tested})
     # Copied, because safetensors refuses views.
     weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}
-    return ExportedCandidate(again, trained.packed, weights)
+    return ExportedCandidate(again, trained.packed, weights, trained.model)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from nas.layers import (
     WeightLayer,
     constructor_arguments,
+    copied_at,
     forward_hooks,
     layers_at,
     named_layers,
@@ -131,3 +132,18 @@ def test_the_constructor_arguments_of_a_layer_describe_its_shape(layer: WeightLa
     made = type(layer)(**constructor_arguments(layer))
     assert repr(made) == repr(layer)
     assert made.weight.device.type == "meta"
+
+
+def test_a_copy_at_a_site_shares_all_other_modules() -> None:
+    model = network()
+    copied = copied_at(model, "b.2")
+    assert copied is not model
+    assert copied.get_submodule("b.2") is not model.get_submodule("b.2")
+    assert copied.get_submodule("b") is not model.get_submodule("b")
+    for name in ("a", "b.0", "b2"):
+        assert copied.get_submodule(name) is model.get_submodule(name)
+    with torch.no_grad():
+        copied.get_submodule("b.2").weight.zero_()  # type: ignore[operator]
+    copied.set_submodule("b.2", nn.Identity())
+    assert isinstance(model.get_submodule("b.2"), nn.Linear)
+    assert bool(model.get_submodule("b.2").weight.any())  # type: ignore[operator]

@@ -74,7 +74,8 @@ def test_export_trains_a_candidate_again_by_its_own_recipe(
     evaluations = read_journal(tmp_path)[1]
     assert len({e.design["recipe.lr"] for e in evaluations}) == 2
     for evaluation in evaluations:
-        again = export(tmp_path, str(evaluation.id), "packed", tmp_path / "a.nas", experiment)
+        path = tmp_path / "a.nas"
+        again = export(tmp_path, str(evaluation.id), "packed", path, experiment).evaluation
         assert untimed(again).history == evaluation.history
         assert again.metrics.keys() - evaluation.metrics.keys() == {"test_accuracy"}
         assert again.metrics.items() >= evaluation.metrics.items()

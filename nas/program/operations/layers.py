@@ -86,9 +86,12 @@ class Layer(Requantized):
     def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
         """The channels whose least and largest possible sums both end at the zero point."""
         source, result = signature.source, signature.result
-        levels = self.weights.levels.astype(np.int64)
-        levels = (levels * self._multiplied(~dead[0])).reshape(len(levels), -1)
-        up, down = levels.clip(min=0).sum(1), levels.clip(max=0).sum(1)
+        levels = self.weights.levels
+        if dead[0].any():
+            levels = levels * self._multiplied(~dead[0])
+        rows = levels.reshape(len(levels), -1)
+        up = np.maximum(rows, 0).sum(1, dtype=np.int64)
+        down = rows.sum(1, dtype=np.int64) - up
         furthest = source.top - source.zero
         ends = [up * furthest - down * source.zero, down * furthest - up * source.zero]
         reached = [

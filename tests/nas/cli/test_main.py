@@ -16,7 +16,7 @@ from nas.packed import pack
 from nas.program.operations import Flatten
 from nas.program.program import Program
 from nas.program.tensors import TensorType
-from nas.runs.export import FORMATS
+from nas.runs.formats import FORMATS
 from nas.runs.journal import read_journal
 from tests.nas.cli.commands import ROOT, start
 

@@ -83,7 +83,7 @@ def test_results_are_the_same_where_products_saturate(
 ) -> None:
     wanted = logits(program, INPUTS)
     monkeypatch.setattr(host, "products_saturate", lambda: True)
-    model = to_onnx(program)
+    model = to_onnx(program, fused=True)
     assert (
         inference_session(model)
         .get_session_options()

@@ -30,7 +30,9 @@ Build = Callable[..., Any]
 
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.__name__)
 def test_every_operation_gives_the_same_integers(kind: type[Operation]) -> None:
-    apart = [steps_apart(Drawn(seed).program(kind), seed) for seed in range(12)]
+    drawn = [Drawn(seed).program(kind) for seed in range(12)]
+    assert not any(steps_apart(program, seed).any() for seed, program in enumerate(drawn))
+    apart = [steps_apart(program, seed, fused=True) for seed, program in enumerate(drawn)]
     assert max(each.max() for each in apart) <= 1
     # Programs round half a step up, ONNX rounds it to even, and its reals have 32 bits only.
     assert np.mean([(each == 0).mean() for each in apart]) >= 0.9995
@@ -50,7 +52,9 @@ def test_random_programs_give_the_same_integers(build: Build) -> None:
                 AvgPool,
             ):  # the interpreter cannot pad more than half a window
                 builder.grow(OPERATIONS[kind])
-        apart = steps_apart(builder.program(), seed)
+        program = builder.program()
+        assert not steps_apart(program, seed).any()
+        apart = steps_apart(program, seed, fused=True)
         assert apart.max() <= 1
         same.append((apart == 0).mean())
     assert np.mean(same) >= 0.999
@@ -96,9 +100,11 @@ def largest(terms: int, channels: int) -> Scaling:
 
 def assert_same(program: Program) -> None:
     inputs = np.full((2, *program.tensors[0].shape), 255, np.float32)
-    np.testing.assert_array_equal(
-        run_onnx(to_onnx(program), inputs), logits(program, torch.from_numpy(inputs))
-    )
+    for fused in (False, True):
+        np.testing.assert_array_equal(
+            run_onnx(to_onnx(program, fused=fused), inputs, saturate=not fused),
+            logits(program, torch.from_numpy(inputs)),
+        )
 
 
 @pytest.mark.parametrize("bits", range(1, 9))

@@ -72,7 +72,7 @@ def test_weights_are_integers_that_sum_in_16_bits_where_they_can(
     program = builder.program()
     (stored,) = (
         onnx.numpy_helper.to_array(t)
-        for t in to_onnx(program).graph.initializer
+        for t in to_onnx(program, fused=True).graph.initializer
         if t.name == "conv.levels"
     )
     conv = program.operations[0]
@@ -87,7 +87,8 @@ def test_biases_are_whole_units_of_the_sums_that_a_kernel_adds_up() -> None:
         gains = Scaling(np.array([2**15, 54321], np.uint16), 17, 0, 255)
         weights = IntegerWeights(np.full((2, 4), largest, np.int8), bits)
         linear = Linear("layer", (0,), gains, weights, np.array([37, -41], np.int32))
-        model = to_onnx(Program((TensorType((4,), 0.5, 0), TensorType((2,), 0.25, 0)), (linear,)))
+        program = Program((TensorType((4,), 0.5, 0), TensorType((2,), 0.25, 0)), (linear,))
+        model = to_onnx(program, fused=True)
         constants = {
             tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
         }

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -83,7 +84,9 @@ def test_trained_networks_choose_the_same_class(
 ) -> None:
     program = trained(task, bits, weight_bits, method, scales)
     inputs = torch.cat([task.train.inputs, task.validation.inputs, task.test.inputs])
-    wanted, found = logits(program, inputs), run_onnx(to_onnx(program), inputs.numpy())
+    wanted = logits(program, inputs)
+    np.testing.assert_array_equal(run_onnx(to_onnx(program), inputs.numpy(), saturate=True), wanted)
+    found = run_onnx(to_onnx(program, fused=True), inputs.numpy())
     right = (
         wanted.argmax(1)
         == torch.cat([task.train.labels, task.validation.labels, task.test.labels]).numpy()

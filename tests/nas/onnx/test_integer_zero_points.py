@@ -25,7 +25,9 @@ from tests.nas.onnx.runtime_steps import flattened, steps_apart
 
 @pytest.mark.parametrize("kind", [Conv, Linear])
 def test_weights_with_zero_points_give_the_same_integers(kind: type[Operation]) -> None:
-    apart = [steps_apart(Drawn(seed, affine=True).program(kind), seed) for seed in range(20)]
+    drawn = [Drawn(seed, affine=True).program(kind) for seed in range(20)]
+    assert not any(steps_apart(program, seed).any() for seed, program in enumerate(drawn))
+    apart = [steps_apart(program, seed, fused=True) for seed, program in enumerate(drawn)]
     assert max(each.max() for each in apart) <= 1
     assert np.mean([(each == 0).mean() for each in apart]) >= 0.9995
 
@@ -75,9 +77,10 @@ def test_weights_with_zero_points_run_in_integer_kernels(bits: int, tmp_path: Pa
         if bits == 8 and len(set(zeros)) > 1:
             continue
         program = affine(bits, zeros)
-        assert steps_apart(program, 0).max() <= 1
-        assert (steps_apart(program, 0) == 0).mean() > 0.95
-        model = to_onnx(program)
+        assert not steps_apart(program, 0).any()
+        assert steps_apart(program, 0, fused=True).max() <= 1
+        assert (steps_apart(program, 0, fused=True) == 0).mean() > 0.95
+        model = to_onnx(program, fused=True)
         assert {"QLinearConv", "QGemm"} <= set(kernels_of(model, tmp_path))
         stored = {
             tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
@@ -91,17 +94,20 @@ def test_weights_with_zero_points_run_in_integer_kernels(bits: int, tmp_path: Pa
         assert stored["conv.zero"].tolist() == [zeros[0] if bits == 8 else 0] * 6
 
 
-def test_zero_points_of_8_bits_that_no_common_one_serves_are_refused() -> None:
+def test_zero_points_of_8_bits_that_no_common_one_serves_are_refused_by_fused_kernels_alone() -> (
+    None
+):
     for zeros in ([127, 129], [0, 255], [10, 11]):
+        assert not steps_apart(affine(8, zeros), 0).any()
         with pytest.raises(
             UnsupportedError,
             match=r"'conv' must have weights that one zero point .* use 7 bits, symmetric weights",
         ):
-            to_onnx(affine(8, zeros))
+            to_onnx(affine(8, zeros), fused=True)
     program = affine(8, [127, 129])
     conv = program.operations[0]
     assert isinstance(conv, Conv)
     # Narrower levels fit one common zero point.
     halves = dataclasses.replace(conv.weights, values=conv.weights.values // np.int8(2))
     narrow = dataclasses.replace(conv, weights=halves)
-    assert steps_apart(flattened(list(program.tensors[:2]), narrow), 0).max() <= 1
+    assert steps_apart(flattened(list(program.tensors[:2]), narrow), 0, fused=True).max() <= 1

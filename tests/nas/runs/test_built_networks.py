@@ -126,7 +126,8 @@ def test_a_candidate_is_not_trained_again_by_another_build(
 ) -> None:
     evaluated("", tiny, tmp_path / "run")
     target = tmp_path / "c.nas"
-    assert export(tmp_path / "run", "best", "packed", target, retrained("", 1)).metrics
+    again = export(tmp_path / "run", "best", "packed", target, retrained("", 1))
+    assert again.evaluation.metrics
     with pytest.raises(RunDirectoryError, match=re.escape("act was ReLU() and is ReLU6()")):
         export(tmp_path / "run", "best", "packed", target, retrained("activation", 1))
 

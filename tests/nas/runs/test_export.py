@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,8 +9,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import load_file
+from torch import Tensor
 
 from nas.cli.main import main
 from nas.cli.score import score_file
@@ -17,10 +20,12 @@ from nas.data import Split, Task
 from nas.data.scored import load_scored
 from nas.experiment import Experiment
 from nas.measure.host import run_onnx
+from nas.measure.parity import Parity
 from nas.packed import ArtifactError, ledger, unpack
 from nas.program import logits, score
 from nas.runs.directory import packed_path, weights_path
-from nas.runs.export import FORMATS, ExportedCandidate, ExportFormat, export, find_candidate
+from nas.runs.export import export, find_candidate
+from nas.runs.formats import FORMATS, ExportedCandidate, ExportFormat
 from nas.runs.journal import read_journal
 from nas.runs.retrain import restored
 from nas.runs.run import run
@@ -56,13 +61,13 @@ def test_every_trained_candidate_is_a_file_of_its_size_and_accuracy(
 
 def test_the_packed_file_of_any_candidate_is_exported(out: Path, tmp_path: Path) -> None:
     for id in (*map(str, trained(out)), "best"):
-        evaluation = export(out, id, "packed", tmp_path / "c.nas")
+        evaluation = export(out, id, "packed", tmp_path / "c.nas").evaluation
         assert (tmp_path / "c.nas").read_bytes() == packed_path(out, evaluation.id).read_bytes()
         assert id in (str(evaluation.id), "best")
 
 
 def test_the_weights_are_exported_with_their_design(out: Path, tmp_path: Path) -> None:
-    evaluation = export(out, "best", "torch", tmp_path / "c.safetensors")
+    evaluation = export(out, "best", "torch", tmp_path / "c.safetensors").evaluation
     description = json.loads((tmp_path / "c.safetensors.json").read_text())
     assert description["design"] == dict(evaluation.design)
     assert description["metrics"] == evaluation.metrics
@@ -74,7 +79,7 @@ def test_the_weights_are_exported_with_their_design(out: Path, tmp_path: Path) -
 def test_a_program_is_exported_as_onnx_that_says_the_same(
     out: Path, tmp_path: Path, tiny_task: Task
 ) -> None:
-    evaluation = export(out, "best", "onnx", tmp_path / "c.onnx")
+    evaluation = export(out, "best", "onnx", tmp_path / "c.onnx").evaluation
     said = run_onnx(onnx.load(tmp_path / "c.onnx"), tiny_task.validation.inputs.numpy()).argmax(1)
     np.testing.assert_array_equal(
         said,
@@ -103,11 +108,74 @@ def test_a_format_is_a_row_of_a_table(
         assert "how long the file is" in " ".join(capsys.readouterr().out.split())
 
 
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    """What an export says of how its file agrees with the packed one."""
+    return capsys.readouterr().out.splitlines()[-1].partition(": ")[2]
+
+
+@pytest.mark.parametrize("to", ["packed", "onnx"])
+def test_files_say_what_the_packed_file_says(
+    out: Path, tmp_path: Path, to: str, capsys: pytest.CaptureFixture[str], tiny_task: Task
+) -> None:
+    exported = export(out, "best", to, tmp_path / "c")
+    assert exported.parity == Parity(512, 0.0, 0.0, 0.0)
+    on_samples = export(out, "best", to, tmp_path / "c", samples=lambda _: tiny_task.test.inputs)
+    assert on_samples.parity == Parity(len(tiny_task.test.labels), 0.0, 0.0, 0.0)
+    main(["export", str(out), "--to", to, "--out", str(tmp_path / "c")])
+    assert told(capsys) == (
+        "compared with the packed file on 512 random inputs, 0.00% of logits differ, by 0 steps at most; "
+        "0.00% of classes differ"
+    )
+
+
+def test_weights_are_compared_by_the_network_that_an_experiment_builds(
+    tiny: Callable[..., Experiment], out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(out, "best", "torch", tmp_path / "c").parity is None
+    main(["export", str(out), "--to", "torch", "--out", str(tmp_path / "c")])
+    assert told(capsys).startswith("not compared with the packed file: weights need a network")
+    experiment = tiny({"size_bytes": 160.0})
+    found = export(out, "best", "torch", tmp_path / "c", experiment).parity
+    assert found is not None
+    assert found.samples == len(experiment.task.validation.labels)
+    assert found.steps <= 1.0
+
+
+def test_a_file_that_chooses_other_classes_is_said_to(
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    packed = FORMATS["packed"]
+    assert packed.said is not None
+
+    def said(candidate: ExportedCandidate, path: Path, inputs: Tensor) -> NDArray[np.float32]:
+        assert packed.said is not None
+        found = packed.said(candidate, path, inputs)
+        assert found is not None
+        return -found
+
+    monkeypatch.setitem(FORMATS, "packed", dataclasses.replace(packed, said=said))
+    main(["export", str(out), "--out", str(tmp_path / "c")])
+    assert told(capsys).endswith("of classes differ; NOT the same answers")
+
+
+def test_samples_of_another_shape_are_refused_before_anything_is_written(
+    out: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"samples must be \(1, 4, 4\), but are \(3,\)"):
+        export(out, "best", "packed", tmp_path / "c", samples=lambda _: torch.zeros(2, 3))
+    assert not (tmp_path / "c").exists()
+
+
 def test_retraining_with_the_run_s_experiment_gives_the_run_s_file(
     tiny: Callable[..., Experiment], out: Path, tmp_path: Path
 ) -> None:
     before = sorted(path.name for path in out.rglob("*"))
-    evaluation = export(out, "best", "packed", tmp_path / "c.nas", tiny({"size_bytes": 160.0}))
+    evaluation = export(
+        out, "best", "packed", tmp_path / "c.nas", tiny({"size_bytes": 160.0})
+    ).evaluation
     assert (tmp_path / "c.nas").read_bytes() == packed_path(out, evaluation.id).read_bytes()
     program, task = unpack((tmp_path / "c.nas").read_bytes()), tiny().task
     tested = {"test_accuracy": score(program, task.test)}
@@ -121,7 +189,7 @@ def test_retraining_follows_the_recipe_that_is_given(
     recipe = Recipe(epochs=3, finetune_epochs=2, batch_size=10, lr=0.03, finetune_lr=0.03)
     evaluation = export(
         out, "best", "torch", tmp_path / "c.st", tiny({"size_bytes": 160.0}, recipe=recipe)
-    )
+    ).evaluation
     known = find_candidate(out, "best")
     assert (evaluation.id, evaluation.design, len(evaluation.history)) == (
         known.id,
@@ -139,7 +207,7 @@ def test_retraining_takes_other_samples_of_the_task(
     tiny: Callable[..., Experiment], out: Path, tmp_path: Path, tiny_task: Task
 ) -> None:
     fewer = tiny({"size_bytes": 160.0}, task=tiny_task.first(30), final_epochs=4)
-    evaluation = export(out, "best", "packed", tmp_path / "c.nas", fewer)
+    evaluation = export(out, "best", "packed", tmp_path / "c.nas", fewer).evaluation
     known = find_candidate(out, "best")
     assert (evaluation.genotype, len(evaluation.history)) == (known.genotype, 4)
     program = unpack((tmp_path / "c.nas").read_bytes())

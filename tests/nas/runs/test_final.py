@@ -118,7 +118,7 @@ def test_it_is_told_and_exported_in_every_format(tiny: Make, tmp_path: Path) -> 
         f"{size:.0f} bytes, test accuracy {tested:.4f}\n" in shown(tmp_path)
     )
     for to in ("packed", "onnx", "torch"):
-        assert export(tmp_path, "final", to, tmp_path / f"a.{to}") == found
+        assert export(tmp_path, "final", to, tmp_path / f"a.{to}").evaluation == found
     program, test = unpack((tmp_path / "a.packed").read_bytes()), tiny().task.test
     assert score(program, test) == tested
     said = run_onnx(onnx.load(tmp_path / "a.onnx"), test.inputs.numpy()).argmax(1)
