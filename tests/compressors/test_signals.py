@@ -69,9 +69,10 @@ def test_pruning_removes_channels_and_sparsity_weights() -> None:
 
 def test_factors_of_full_rank_say_the_same() -> None:
     with seeded(0):
-        wide = nn.Sequential(nn.Conv1d(3, 16, 5, 2, 1), nn.Flatten())
+        conv = nn.Conv1d(3, 16, 5, 2, 1)
+        wide = nn.Sequential(conv, nn.Flatten())
     with torch.no_grad():
-        wide[0].weight[4:] = wide[0].weight[:4].repeat(3, 1, 1)  # of rank 4
+        conv.weight[4:] = conv.weight[:4].repeat(3, 1, 1)  # of rank 4
         signals = torch.randn(4, 3, 20, generator=torch.Generator().manual_seed(0))
         made = factorize(copy.deepcopy(wide), by_ratio(4 / 15))
         assert [len(layer.weight) for layer in named_layers(made).values()] == [4, 16]
