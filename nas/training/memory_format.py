@@ -16,7 +16,7 @@ def to_fastest_format(model: nn.Module, example: Tensor) -> None:
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     try:
         with evaluating(model), torch.no_grad():
-            model(example)
+            model(example.clone())  # which the network may change
     except RuntimeError:
         # One with another reason is raised again where the network runs.
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
