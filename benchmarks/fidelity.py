@@ -3,13 +3,15 @@
     python -m benchmarks.fidelity --candidates 10
 
 compresses the network of the handwritten digits in as many ways as there are candidates, drawn within
-the budget, and prints the validation accuracy of each file after no training, after one epoch and
-after all, and Spearman's rank correlation of each with the last.
+the budget, and prints the validation accuracy of each file after no training, after one epoch, after
+all but one that go on from that one, and after all, anew; and Spearman's rank correlation of each
+with all epochs anew by another seed.
 """
 
 import argparse
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +22,13 @@ from nas.compress import compress
 from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
 from nas.experiment import Experiment
 from nas.runs.teacher import loss_of
-from nas.seeds import generator
+from nas.seeds import candidate_seed, generator, seeded
 from nas.space import Choices, Genotype
 from nas.strategy import Proposal
 from nas.threads import one_thread
+from nas.training.fit import never
 
-UNMATCHED = "0, not matched"
+UNMATCHED, CONTINUED, AGAIN = "0, not matched", "1, then the others", "another seed"
 ATTEMPTS, CHANGES = 60, 4
 
 
@@ -61,6 +64,21 @@ def unmatched(experiment: Experiment, evaluator: Evaluator, genotype: Genotype) 
     return evaluator.measure(model, evaluator.facts(genotype).costs)[1]["accuracy"]
 
 
+def continued(experiment: Experiment, evaluator: Evaluator, genotype: Genotype) -> float:
+    """The accuracy of the file after one epoch, with its own annealed schedule, and then the others
+    with theirs.
+    """
+    design = experiment.space.choices.decode(genotype)
+    task, epochs = experiment.task, experiment.recipe.finetune_epochs
+    with seeded(candidate_seed(evaluator.seed, genotype)):
+        built = experiment.space.build(design, task.example, task.classes)
+        model = compress(built, design, experiment.compressors, evaluator.calibration)
+        training = evaluator.training(design, genotype)
+        training.finetune(model, 1, never)
+        training.finetune(model, epochs - 1, never)
+        return evaluator.measure(model, evaluator.facts(genotype).costs)[1]["accuracy"]
+
+
 def measured(
     experiment: Experiment, evaluator: Evaluator, genotype: Genotype, epochs: Mapping[str, int]
 ) -> tuple[float, dict[str, float], dict[str, float]]:
@@ -75,6 +93,10 @@ def measured(
         accuracies[name] = evaluation.metrics.get("accuracy", 0.0)
         size = evaluation.metrics.get("size_bytes", 0.0)
     accuracies[UNMATCHED] = unmatched(experiment, evaluator, genotype)
+    accuracies[CONTINUED] = continued(experiment, evaluator, genotype)
+    other = replace(evaluator, seed=evaluator.seed + 1)
+    again, _ = other(0, Proposal(genotype, max(epochs.values())))
+    accuracies[AGAIN] = again.metrics.get("accuracy", 0.0)
     return size, accuracies, seconds
 
 
@@ -93,7 +115,7 @@ def main() -> None:
     evaluator = experiment.evaluator(loss_of(experiment, Path()))
     full = experiment.recipe.finetune_epochs
     epochs = {"0": 0, "1": 1, str(full): full}
-    names = (UNMATCHED, *epochs)
+    names = (UNMATCHED, "0", "1", CONTINUED, str(full), AGAIN)
     print("| bytes | " + " | ".join(f"epochs: {name}" for name in names) + " |", flush=True)
     print("|---|" + "---|" * len(names), flush=True)
     rows, times = list[dict[str, float]](), list[dict[str, float]]()
@@ -105,12 +127,12 @@ def main() -> None:
         times.append(seconds)
         cells = " | ".join(f"{accuracies[name]:.4f}" for name in names)
         print(f"| {size:,.0f} | {cells} |", flush=True)
-    last = [row[str(full)] for row in rows]
+    last = [row[AGAIN] for row in rows]
     ranks = " | ".join(f"{spearmanr([row[name] for row in rows], last)[0]:.2f}" for name in names)
     print(f"| rank correlation | {ranks} |")
     total = {name: sum(row[name] for row in times) for name in epochs}
-    shares = " | ".join(f"{total[name] / total[str(full)]:.2f}" for name in epochs)
-    print(f"| processor time | | {shares} |")
+    shares = {name: f"{total[name] / total[str(full)]:.2f}" for name in epochs}
+    print(f"| processor time | {' | '.join(shares.get(name, '') for name in names)} |")
 
 
 if __name__ == "__main__":
