@@ -91,9 +91,10 @@ class Quantization:
             UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer
                 form.
         """
+        widths = _widths(model, settings)
         # Before anything is rounded, so that what is traced can be compared with the network.
         plain = traced_network(model, example)
-        _replace_quantized(plain, _widths(model, settings), self.weights, self.weight_scales)
+        _replace_quantized(plain, widths, self.weights, self.weight_scales)
         traced = insert_quantizers(plain, self.activation_bits, self.activations)
         calibrate(traced, example, RANGE_METHODS[self.ranges])
         return traced

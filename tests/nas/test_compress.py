@@ -62,7 +62,7 @@ def test_every_compressor_gets_the_choices_of_its_kind_in_turn() -> None:
         ("first", {"a": 2.0}),
         ("second", {"0.a": 3.0}),
     ]
-    assert all(example is EXAMPLE for _, _, example in calls)
+    assert all(torch.equal(example, EXAMPLE) for _, _, example in calls)
     # The second works on what the first returned.
     assert torch.allclose(
         compressed.get_parameter("0.0.a.weight"), (weight * 2.0 + 1.0) * 3.0 + 1.0
