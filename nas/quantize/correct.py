@@ -16,7 +16,7 @@ def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) ->
     `floating` is the network that was quantized, and has layers of the same names; `inputs` is a
     batch [N, …]. Layers are corrected in order, each after those before it: the mean error of a
     channel is subtracted from the bias of the layer, or of the normalization behind it (Nagel et
-    al., 2019).
+    al., 2019). Of a layer that is called again, the first call counts. Each network runs once.
 
     Raises:
         ValueError: if `quantized` is not traced, or `floating` lacks one of its layers.
@@ -28,9 +28,19 @@ def correct_biases(quantized: nn.Module, floating: nn.Module, inputs: Tensor) ->
             f"the float network must have the layers of the quantized one, but lacks {missing}"
         )
     wanted = _means(floating, [end for _, end in ends], inputs)
-    for layer, end in ends:
-        error = _means(quantized, [end], inputs)[end] - wanted[end]
-        _shift(quantized.get_submodule(layer), quantized.get_submodule(end), -error)
+    names = {quantized.get_submodule(end): (layer, end) for layer, end in ends}
+
+    def correct(module: nn.Module, _: object, output: Tensor) -> Tensor | None:
+        if module not in names:
+            return None
+        layer, end = names.pop(module)
+        error = _mean(output) - wanted[end]
+        _shift(quantized.get_submodule(layer), module, -error)
+        # What the layers behind it would read if the network ran again.
+        return output - error.view(-1, *[1] * (output.ndim - 2))
+
+    with torch.no_grad(), forward_hooks((module, correct) for module in list(names)):
+        quantized.eval()(inputs.clone())
 
 
 def channel_ends(quantized: nn.Module) -> dict[str, str]:
@@ -60,13 +70,17 @@ def _means(model: nn.Module, names: Sequence[str], inputs: Tensor) -> dict[str, 
     """The mean of each output channel of the named modules, [channels]."""
     found = dict[nn.Module, Tensor]()
 
-    def record(module: nn.Module, inputs: object, output: Tensor) -> None:  # noqa: ARG001 - torch's hook
-        found[module] = output.transpose(0, 1).flatten(1).mean(1)
+    def record(module: nn.Module, _: object, output: Tensor) -> None:
+        found.setdefault(module, _mean(output))
 
     modules = {name: model.get_submodule(name) for name in names}
     with torch.no_grad(), forward_hooks((module, record) for module in modules.values()):
         model.eval()(inputs.clone())
     return {name: found[module] for name, module in modules.items()}
+
+
+def _mean(output: Tensor) -> Tensor:
+    return output.transpose(0, 1).flatten(1).mean(1)
 
 
 def _shift(layer: nn.Module, end: nn.Module, by: Tensor) -> None:
