@@ -11,10 +11,13 @@ from rich.text import Text
 
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
 from nas.cli.metrics import format_metric, format_metrics
+from nas.cli.trials import print_trial, print_trials
 from nas.objective import Objective, Status
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import objective_of
 from nas.runs.summary import LayerSensitivities, sensitivities_of_best, summary
+
+MOST_REASONS = 5
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -23,12 +26,41 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("directory", type=Path, help="a run directory")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument(
+        "--trials",
+        action="store_true",
+        help="a line for each candidate, with the reason if it has no file",
+    )
+    parser.add_argument(
+        "--sort", metavar="METRIC", help="with --trials: the largest first, or seconds"
+    )
+    parser.add_argument(
+        "--status",
+        type=Status,
+        choices=tuple(Status),
+        metavar="STATUS",
+        help=f"with --trials: of these alone: {', '.join(Status)}",
+    )
+    parser.add_argument(
+        "--id",
+        type=int,
+        metavar="NUMBER",
+        help="one candidate: design, metrics, learning curve, file",
+    )
+    parser.add_argument(
         "--sensitivity",
         metavar=EXPERIMENT,
         help="the run's experiment, followed by its options: adds the bytes, the divergence and the "
         "accuracy of the best candidate when one layer has other bits",
     )
     options, experiment = parse_with_experiment(parser, arguments, "sensitivity")
+    if options.json and (options.trials or options.id is not None):
+        parser.error("--json is of the summary; the candidates are lines of JSON in journal.jsonl")
+    if options.trials or options.sort or options.status:
+        print_trials(options.directory, Console(), options.sort, options.status)
+        return
+    if options.id is not None:
+        print_trial(options.directory, Console(), options.id)
+        return
     layers = None if experiment is None else sensitivities_of_best(options.directory, experiment)
     if options.json:
         print_json(options.directory, layers)
@@ -47,6 +79,9 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # As Text, because rich would take names in brackets for markup.
     console.print(Text(f"{out}: {counts}"))
+    for reason in found.get("reasons", ())[:MOST_REASONS]:
+        times, status = reason["count"], reason["status"].value
+        console.print(Text(f"  {times} {status}, as number {reason['id']}: {reason['text']}"))
     if "size_prediction" in found:
         files, error = found["size_prediction"]["files"], found["size_prediction"]["error"]
         console.print(f"sizes of {files} files were predicted with an error of {error:.1%}")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_chosen_test_accuracy, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import evaluation_to_json, objective_of
+from nas.runs.reasons import reasons
 
 # Imports that need torch are made where they are needed: a summary does not.
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def summary(out: Path) -> dict[str, Any]:
     `search_accuracy`, and status and metrics of the second training. `chosen` is then the best by
     that (None: none met the budget), and `chosen_test_accuracy` its test accuracy. `final` is there
     if there is a final network: its `reason` and `epochs` too, and metrics with `test_accuracy`.
+    `reasons` is there if candidates failed, or were over budget once they were trained.
     `size_prediction` is there if sizes were predicted: for how many `files`, and the `error`, the root
     mean square of the logarithms of length over prediction.
 
@@ -93,6 +96,8 @@ def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[
         "hypervolume": hypervolume(evaluations, objective),
         "counts": {status.value: counts[status] for status in Status},
     }
+    if reasons_found := reasons(evaluations):
+        found["reasons"] = [asdict(reason) for reason in reasons_found]
     if lengths := [each.file_length for each in evaluations if each.file_length is not None]:
         found["size_prediction"] = {"files": len(lengths), "error": rms_error(lengths)}
     if leader is None:
