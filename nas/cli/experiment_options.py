@@ -1,11 +1,8 @@
 """Options of an experiment: the function that makes it, and a typed option for each parameter."""
 
 import argparse
-import difflib
 import importlib
 import inspect
-import re
-import sys
 import tomllib
 import types
 from collections.abc import Callable, Sequence
@@ -18,32 +15,32 @@ from jsonargparse import ArgumentParser
 
 from nas.byte_count import byte_count
 from nas.cli.command_parser import shipped_experiments
+from nas.cli.option_errors import did_you_mean, readable_error
 from nas.experiment import Experiment
 from nas.python_file import import_file
 
 _AFTER_SEARCH = "retrain", "final_epochs"
 """Fields of an experiment that are options of all; where one is not stated, the experiment's own holds."""
 
+_NOT_SHOWN = ("-h", "--print_shtab")
 _PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
 
 
 class ExperimentParser(ArgumentParser):
-    """A parser that takes no abbreviations, and suggests an option for a misspelled one."""
+    """A parser that takes no abbreviations, reads values as JSON, and says what is wrong in one line."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, allow_abbrev=False, parser_mode="json", **settings)
+        self.hints: dict[str, Any] = {}
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
-        """Prints the usage and the error, and ends the program with status 2."""
+        """Prints the error and where the options are listed, and ends the program with status 2."""
         known = [name for action in self._actions for name in action.option_strings]
-        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
-        if unknown is not None:
-            message = f"there is no option {unknown[1]}{did_you_mean(unknown[1], known)}"
-        self.print_usage(sys.stderr)
-        self.exit(2, f"error: {message}\n")
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """The end of an error message about an unknown name: a similar one, or all there are."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {close[0]}?" if close else f", only {', '.join(known)}"
+        shown = [name for name in known if name not in _NOT_SHOWN]
+        said = readable_error(message, self.hints, shown)
+        self.exit(
+            2, f"usage: {self.prog} [--option value …]; --help lists the options\nerror: {said}\n"
+        )
 
 
 def load_function(source: str) -> Callable[..., Experiment]:
@@ -104,9 +101,7 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
     """
     documentation = docstring_parser.parse(function.__doc__ or "")
     helps = {parameter.arg_name: parameter.description for parameter in documentation.params}
-    result = ExperimentParser(
-        prog=prog, description=documentation.short_description, allow_abbrev=False
-    )
+    result = ExperimentParser(prog=prog, description=documentation.short_description)
     result.add_argument(
         "--out",
         type=Path,
@@ -131,6 +126,7 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
         "them, or of the search, is then trained for as many on training and validation samples "
         "together, and is the final network",
     )
+    result.hints |= {"out": Path, "config": Path, **dict.fromkeys(_AFTER_SEARCH, int | None)}
     taken = [action.dest for action in result._actions]
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
@@ -144,6 +140,7 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
                 f"parameters of an experiment must not be called as options of all, {taken}, "
                 f"but {function.__name__} has {name!r}"
             )
+        result.hints[name] = hints[name]
         required = parameter.default is parameter.empty
         default = argparse.SUPPRESS if required else parameter.default
         option = "--" + name.replace("_", "-")
