@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from nas import __version__
+from nas.cli.option_errors import did_you_mean
 from nas.runs.directory import RunDirectoryError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def usage() -> str:
         f"nas {name} {command.arguments}\n           {command.help}"
         for name, command in COMMANDS.items()
     )
-    formats = "\n".join(f"       {name:<8} {kind.help}" for name, kind in FORMATS.items())
+    formats = "\n".join(f"       {name:<10} {kind.help}" for name, kind in FORMATS.items())
     return (
         f"usage: {commands}\n       nas --version\n\n"
         f"EXPERIMENT is FILE.py, FILE.py:FUNCTION or the name of one that ships: {', '.join(shipped_experiments())}\n\n"
@@ -93,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"compact-nas {__version__}")
         else:
             print(usage(), file=sys.stderr)
+            if name:
+                print(
+                    f"\nnas: there is no command {name}{did_you_mean(name, [*COMMANDS])}",
+                    file=sys.stderr,
+                )
             sys.exit(REFUSED)
 
 

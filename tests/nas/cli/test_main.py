@@ -119,7 +119,7 @@ def test_the_help_names_every_command_and_format(capsys: pytest.CaptureFixture[s
     for name, command in COMMANDS.items():
         assert f" nas {name} {command.arguments}\n" in text
     for name, kind in FORMATS.items():
-        assert f" {name:<8} {kind.help}\n" in f"{text}\n"
+        assert f" {name:<10} {kind.help}\n" in f"{text}\n"
     for name in COMMANDS.keys() - {"run"}:
         assert ended([name, "--help"]) == 0
         assert f"usage: nas {name} " in capsys.readouterr().out
@@ -141,6 +141,7 @@ def test_the_ledger_does_not_wait_for_torch(tmp_path: Path) -> None:
     [
         ([], "usage: nas run"),
         (["walk"], "usage: nas run"),
+        (["shw"], "there is no command shw: did you mean show?"),
         (["run"], "usage: nas run"),
         (["run", "none.py"], "an experiment must be a Python file"),
         (["show", "nowhere"], "a run directory must hold journal.jsonl, but nowhere does not"),

@@ -1,10 +1,12 @@
 """What is wrong with an option is said in one line, with what was perhaps meant."""
 
+import doctest
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from nas.cli import option_errors
 from nas.cli.experiment_options import experiment_parser
 from nas.experiment import Experiment
 
@@ -76,3 +78,7 @@ def test_values_are_json_and_not_yaml() -> None:
     values = vars(parser.parse_args(given))
     assert (values["label"], values["widths"], values["limit"]) == ("1:30", (1, 2), None)
     assert (values["rate"], values["path"]) == (1e-3, Path("a b"))
+
+
+def test_the_example_of_the_module() -> None:
+    assert doctest.testmod(option_errors) == (0, 1)

@@ -1,5 +1,7 @@
 """Layers of the user's own classes: kept where they compute what torch's do, refused by name else."""
 
+import doctest
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from compressors.low_rank import factorize
 from compressors.quantization import quantize
 from compressors.sharing import share
 from nas.lowering import lower
-from nas.tracing import UnsupportedError, is_plain, outputs
+from nas.tracing import UnsupportedError, is_plain, outputs, own_layers
 from nas.tracing.same_outputs import difference
 
 INPUTS = torch.randn(8, 3, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -118,3 +120,7 @@ def test_an_activation_with_a_forward_of_its_own_is_entered() -> None:
 def test_plain_is_what_torch_made() -> None:
     assert is_plain(nn.Linear(3, 2))
     assert not is_plain(Doubled())
+
+
+def test_the_examples_of_the_module() -> None:
+    assert doctest.testmod(own_layers) == (0, 3)
