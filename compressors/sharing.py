@@ -61,8 +61,9 @@ class Sharing:
                 sizes[layer] = size
         shared = {layer: size for layer, size in sizes.items() if size}
         model = make_gains_positive(model, shared.keys(), example if len(example) else None)
+        channels_last = any(map(_is_channels_last, model.parameters()))
         replacements: dict[nn.Module, nn.Module] = {
-            layer: _shared(layer, size) for layer, size in shared.items()
+            layer: _shared(layer, size, channels_last) for layer, size in shared.items()
         }
         return replace_modules(model, replacements)
 
@@ -130,7 +131,15 @@ def _check_layer(layer: WeightLayer, name: str, size: int) -> None:
         )
 
 
-def _shared(layer: WeightLayer, entries: int) -> nn.Module:
+def _is_channels_last(weights: Tensor) -> bool:
+    return (
+        weights.ndim == 4
+        and weights.is_contiguous(memory_format=torch.channels_last)
+        and not weights.is_contiguous()
+    )
+
+
+def _shared(layer: WeightLayer, entries: int, channels_last: bool) -> nn.Module:
     if (mask := mask_of(layer)) is not None:
         mask.after_step(1.0)  # weights that a schedule has yet to remove must not get entries
     weight = layer.weight.detach()
@@ -146,7 +155,11 @@ def _shared(layer: WeightLayer, entries: int) -> nn.Module:
     integer = integer_layer(layer)
     places = torch.from_numpy(assignments).view(weight.shape)
     codebook = Codebook(
-        torch.from_numpy(values).to(weight.dtype), places, integer.bits, integer.affine
+        torch.from_numpy(values).to(weight.dtype),
+        places,
+        integer.bits,
+        integer.affine,
+        channels_last,
     )
     return shared_layer(layer, codebook)
 
