@@ -1,6 +1,7 @@
 """Removal of channels, verified to give the outputs of the network with these channels at zero."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -10,14 +11,13 @@ from torch import Tensor, nn
 
 from compressors.criteria import PruningCriterion
 from compressors.groups import Group, Unstated, groups_of, is_depthwise, tied_to
-from nas.layers import forward_hooks, layers_at
+from nas.layers import WeightLayer, forward_hooks, layers_at
 from nas.mask import WeightMask
 from nas.tracing import outputs
 
 TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
 ADVICE = (
-    "the network reorders or mixes channels or maps 0 to another value, as shuffles, layer normalization and sigmoids do: "
-    "leave its sites out"
+    "the network reorders or mixes channels, as shuffles and layer normalization do: leave its sites out"
 )
 
 Selection = Callable[[Sequence[Group]], Sequence[Sequence[int]]]
@@ -80,7 +80,8 @@ def shrink(
             shrunk = model(probe.clone())
     except (IndexError, RuntimeError) as error:
         raise ValueError(
-            f"the network must run without the removed channels, but: {error}; {ADVICE}"
+            f"the network must run without the removed channels, but: {error}; {ADVICE}, or write no width into a view: "
+            "x.flatten(1) instead of x.view(-1, 320)"
         ) from error
     _check_same(masked, shrunk)
     for name, weights in model.named_parameters():
@@ -101,20 +102,33 @@ def _producers_at(model: nn.Module, site: str) -> list[nn.Module]:
 def _masked(
     model: nn.Module, graph: Any, cuts: Sequence[tuple[Group, Sequence[int]]], inputs: Tensor
 ) -> Tensor:
-    """The outputs with the channels set to zero where they are computed: the reference for their
-    removal.
+    """The outputs with the channels set to zero where they are computed and where they are read, as a
+    sigmoid in between makes of 0 another value: the reference for their removal.
     """
     modules = set(model.modules())
-    hooks = [
-        (dep.target.module, partial(_zero, torch.tensor(indices)))
+    tied = [
+        (dep, dep.target.module, torch.tensor(indices))
         for group, cut in cuts
         if cut
         for dep, indices in tied_to(graph, group.root, cut)
-        if graph.is_out_channel_pruning_fn(dep.handler) and dep.target.module in modules
+        if dep.target.module in modules
     ]
-    with forward_hooks(hooks), torch.no_grad():
+    made = [
+        (module, partial(_zero, indices))
+        for dep, module, indices in tied
+        if graph.is_out_channel_pruning_fn(dep.handler)
+    ]
+    with forward_hooks(made), ExitStack() as read, torch.no_grad():
+        for dep, module, indices in tied:
+            if graph.is_in_channel_pruning_fn(dep.handler) and isinstance(module, WeightLayer):
+                hook = module.register_forward_pre_hook(partial(_zero_read, indices))
+                read.callback(hook.remove)
         outputs: Tensor = model(inputs.clone())
     return outputs
+
+
+def _zero_read(indices: Tensor, layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (_zero(indices, layer, inputs, inputs[0]), *inputs[1:])
 
 
 def _zero(indices: Tensor, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's signature

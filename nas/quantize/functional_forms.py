@@ -8,7 +8,9 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from nas.quantize.channel_joins import with_joined_channels
 from nas.quantize.constants import with_affine_modules
+from nas.quantize.whole_poolings import with_whole_poolings
 from nas.tracing import UnsupportedError
 
 FUNCTIONS = "functions"
@@ -30,6 +32,8 @@ def with_modules(traced: fx.GraphModule) -> None:
     Raises:
         UnsupportedError: if a function is called in a way that no module is.
     """
+    with_joined_channels(traced)
+    with_whole_poolings(traced, _replace)
     for node in list(traced.graph.nodes):
         if node.op in ("call_function", "call_method") and node.target in _FORMS:
             _replace(node, _module(node, _FORMS[node.target]), traced)

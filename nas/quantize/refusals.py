@@ -42,6 +42,7 @@ INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(("matmul", "bmm", "einsum"), "nn.Linear, or an nn.Conv2d of one pixel"),
     **dict.fromkeys(("LPPool2d", "FractionalMaxPool2d"), "nn.AvgPool2d or nn.MaxPool2d"),
     **dict.fromkeys(("max", "min", "maximum", "minimum"), "a sum, or nn.MaxPool2d"),
+    "expand": "one value for each channel, [C, 1, 1], or a gate [N, C, 1, 1], which need none",
     "LocalResponseNorm": "nn.BatchNorm2d",
     "GLU": "a product with a sigmoid: x * torch.sigmoid(y)",
     "Dropout3d": "nn.Dropout",

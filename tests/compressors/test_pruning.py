@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from compressors.pruning import ChannelPruning
+from compressors.pruning import ChannelPruning, prunable, prune
 from tests.compressors.pruning_cases import CASES, IMAGES, Case, masked, seeded_network, widths
 from tests.compressors.pruning_networks import depthwise, headed, inverted, named, plain
 
@@ -40,6 +40,32 @@ def test_the_channels_of_smallest_norm_go_and_the_others_keep_their_order() -> N
     pruned = ChannelPruning().apply(model, {"a": 0.5}, torch.eye(2))
     assert pruned.get_parameter("a.weight").tolist() == [[3.0, 0.0], [-2.0, 1.0]]
     assert pruned.get_parameter("head.weight").tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize("between", [nn.Sigmoid(), nn.Softplus(), nn.LogSigmoid()])
+def test_channels_of_which_a_function_makes_another_value_than_0_are_removed(
+    between: nn.Module,
+) -> None:
+    layers = {"norm": nn.BatchNorm2d(8), "pool": nn.AvgPool2d(2), "flatten": nn.Flatten()}
+    model = seeded_network(
+        lambda: named(
+            **{"a": nn.Conv2d(3, 8, 3), "act": between, **layers},
+            **{"b": nn.Linear(72, 6), "again": between, "head": nn.Linear(6, 4)},
+        )
+    )
+    assert prunable(model, IMAGES) == [("a",), ("b",)]
+    pruned = prune(model, 0.5, IMAGES)
+    assert widths(pruned) == {"a": 4, "b": 3, "head": 4}
+    # What the rest reads of the removed channels is 0.
+    kept = [
+        torch.tensor([value in pruned.get_parameter(name).tolist() for value in biases.tolist()])
+        for name, biases in model.named_parameters()
+        if name in ("a.bias", "b.bias")
+    ]
+    with torch.no_grad():
+        model.get_parameter("b.weight").mul_(kept[0].repeat_interleave(9))
+        model.get_parameter("head.weight").mul_(kept[1])
+        torch.testing.assert_close(pruned(IMAGES), model(IMAGES))
 
 
 def test_the_norm_is_that_of_all_weights_of_a_channel() -> None:

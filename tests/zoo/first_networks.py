@@ -26,6 +26,20 @@ class LeNet5(nn.Module):
         return logits
 
 
+def sigmoid_lenet(classes: int = 10) -> nn.Module:
+    """LeNet-5 as Dive into Deep Learning has it: sigmoids and means (Zhang et al., 2023)."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 6, kernel_size=5, padding=2), nn.Sigmoid()),
+        nn.AvgPool2d(kernel_size=2, stride=2),
+        *(nn.Conv2d(6, 16, kernel_size=5), nn.Sigmoid()),
+        nn.AvgPool2d(kernel_size=2, stride=2),
+        nn.Flatten(),
+        *(nn.Linear(16 * 5 * 5, 32), nn.Sigmoid()),
+        *(nn.Linear(32, 20), nn.Sigmoid()),
+        nn.Linear(20, classes),
+    )
+
+
 class MnistNet(nn.Module):
     """The network of many a first tutorial."""
 

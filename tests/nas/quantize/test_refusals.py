@@ -76,6 +76,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "min": lambda x: torch.min(x, x),
     "maximum": lambda x: torch.maximum(x, x),
     "minimum": lambda x: torch.minimum(x, x),
+    "expand": lambda x: x.expand(2, 4),
     "stack": lambda x: torch.stack([x, x], 1),
 }
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrizations, weight_norm
 
 WIDTH = 4
 
@@ -24,6 +25,38 @@ class Scaled(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
         return 2.0 * super().forward(input)
+
+
+class Mixed(nn.Module):
+    """A convolution of its input besides some channels of it: parts of different widths."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.narrow, self.mix = nn.Conv2d(WIDTH, 1, 1), nn.Conv2d(WIDTH + 3, WIDTH, 1)
+        self.norm = nn.BatchNorm2d(WIDTH + 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = torch.cat([self.narrow(x), x, x[:, 1:3]], 1)
+        mixed: Tensor = self.mix(functional.relu(self.norm(joined)))
+        return mixed
+
+
+class Gained(nn.Module):
+    """Parameters and buffers of channels, and numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.randn(1, WIDTH, 1, 1))
+        self.register_buffer("mean", torch.randn(WIDTH, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) * self.gain / 0.7  # type: ignore[no-any-return] # a tensor
+
+
+def _hooked(hook: Callable[..., Tensor | None]) -> nn.Module:
+    conv = nn.Conv2d(WIDTH, WIDTH, 1)
+    conv.register_forward_hook(hook)
+    return conv
 
 
 def _normalization() -> nn.Module:
@@ -49,12 +82,40 @@ MODULES: Sequence[Callable[[], nn.Module]] = (
     lambda: nn.Dropout(0.5, inplace=True),
     lambda: nn.MaxPool2d(3, 1, 1),
     lambda: nn.AvgPool2d(3, 1, 1),
+    nn.PReLU,
+    lambda: nn.PReLU(WIDTH, init=-0.5),
+    lambda: nn.Sequential(nn.MaxPool2d(4, ceil_mode=True), nn.Upsample(scale_factor=3)),
+    lambda: nn.Sequential(
+        nn.AvgPool2d(4, ceil_mode=True, count_include_pad=False), nn.UpsamplingNearest2d(6)
+    ),
+    lambda: weight_norm(nn.Conv2d(WIDTH, WIDTH, 3, padding=1)),
+    lambda: parametrizations.weight_norm(nn.Conv2d(WIDTH, WIDTH, 1)),
+    lambda: _hooked(lambda module, inputs, output: None),
+    lambda: _hooked(lambda module, inputs, output: 2.0 * output),
+    Mixed,
+    Gained,
+    lambda: nn.ChannelShuffle(2),
 )
 
 
 def _added_in_place(x: Any, y: Tensor) -> Tensor:
     x += y
     return x  # type: ignore[no-any-return] # a tensor
+
+
+def _halves(x: Tensor, y: Tensor) -> Tensor:
+    first, second = x.chunk(2, 1)
+    return torch.cat([second, first + y[:, 1:3]], 1)
+
+
+def _half_in_place(x: Tensor, y: Tensor) -> Tensor:
+    first, second = torch.split(x, 2, dim=1)
+    return torch.cat([first.relu_(), second, x[:, :1]], 1)[:, 1:]
+
+
+def _shuffled(x: Tensor, y: Tensor) -> Tensor:
+    n, c, h, w = x.size()
+    return x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
 
 
 FUNCTIONS: Sequence[Callable[[Tensor, Tensor], Tensor]] = (
@@ -67,6 +128,31 @@ FUNCTIONS: Sequence[Callable[[Tensor, Tensor], Tensor]] = (
     lambda x, y: torch.cat([x, y], 1)[:, :WIDTH],
     lambda x, y: torch.cat([x, y], 1)[:, 2 : 2 + WIDTH],
     lambda x, y: x.view(len(x), -1).view(x.shape),
+    _halves,
+    _half_in_place,
+    _shuffled,
+    lambda x, y: torch.cat([x[:, :1], y, x[:, 2:]], 1)[:, 1 : 1 + WIDTH],
+    lambda x, y: torch.cat(list(x.split([1, 2, 1], 1))[::-1], 1),
+    lambda x, y: 1 - 0.5 * x,
+    lambda x, y: x.mul_(2).sub_(0.3),
+    lambda x, y: x - y,
+    lambda x, y: x * y,
+    lambda x, y: x * torch.sigmoid(y.mean((2, 3), keepdim=True)),
+    lambda x, y: functional.hardsigmoid(functional.adaptive_avg_pool2d(x, 1)) * y,
+    lambda x, y: x.transpose(2, 3),
+    lambda x, y: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2),
+    lambda x, y: x.transpose(-1, -2).flip(2),
+    lambda x, y: functional.dropout(x, 0.3, training=False, inplace=True),
+    lambda x, y: functional.dropout(functional.leaky_relu_(x, 0.2), training=False),
+    lambda x, y: functional.max_pool2d(x, 3, 1, 1, ceil_mode=True),
+    lambda x, y: functional.pad(x, (1, 0, 2, 1))[:, :, :6, :6],
+    lambda x, y: x.clamp_(0, 1),
+)
+
+# What comes last, which a rewritten network may leave out: done again, it says the same.
+ENDINGS: Sequence[Callable[[Tensor], Tensor]] = (
+    lambda logits: logits,
+    lambda logits: functional.log_softmax(logits, dim=1),
 )
 
 
@@ -89,13 +175,13 @@ STEPS = st.builds(
 
 class Drawn(nn.Module):
     """A network of `steps`, which read one of the last tensors each; the head reads the last but
-    `unused`, so that some steps may be of no use.
+    `unused`, so that some steps may be of no use; one of `ENDINGS` comes last.
     """
 
-    def __init__(self, steps: Sequence[Step], unused: int) -> None:
+    def __init__(self, steps: Sequence[Step], unused: int, ending: int) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.steps, self.unused = steps, unused
+        self.steps, self.unused, self.ending = steps, unused, ENDINGS[ending]
         self.stem = nn.Conv2d(3, WIDTH, 3, padding=1)
         self.layers = nn.ModuleList()
         self.calls = list[int | None]()
@@ -132,10 +218,12 @@ class Drawn(nn.Module):
             else:
                 tensors.append(self.layers[call](x))
         last = tensors[-1 - self.unused % len(tensors)]
-        logits: Tensor = self.head(self.flat(self.pool(last)))
-        return logits
+        return self.ending(self.head(self.flat(self.pool(last))))
 
 
 NETWORKS = st.builds(
-    Drawn, steps=st.lists(STEPS, min_size=1, max_size=7), unused=st.sampled_from([0, 0, 0, 1, 2])
+    Drawn,
+    steps=st.lists(STEPS, min_size=1, max_size=7),
+    unused=st.sampled_from([0, 0, 0, 1, 2]),
+    ending=st.sampled_from([0, 0, 1]),
 )
