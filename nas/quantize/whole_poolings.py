@@ -1,6 +1,6 @@
 """Poolings whose window has the size of their input: `F.avg_pool2d(x, x.size(3))`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ _KINDS: Mapping[object, tuple[int, type[nn.Module]]] = {
     **dict.fromkeys((functional.max_pool1d, torch.max_pool1d), (1, nn.AdaptiveMaxPool1d)),
     **dict.fromkeys((functional.max_pool2d, torch.max_pool2d), (2, nn.AdaptiveMaxPool2d)),
 }
+# What torch adds to a call, and changes nothing.
+_DEFAULTS = {"padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False}
 _SLICES = {1: (slice(2, None), slice(-1, None)), 2: (slice(2, None), slice(-2, None))}
 
 
@@ -31,18 +33,16 @@ def with_whole_poolings(
             given |= node.kwargs
             kernel = given.pop("kernel_size", None)
             kernels = kernel if isinstance(kernel, (tuple, list)) else (kernel,)
-            given.pop("stride", None)
-            if not given and len(node.args) <= 3 and all(_sizes(kernels, node, dimensions)):
+            given.pop("stride", None)  # of the only window
+            plain = len(node.args) <= 3 and given.items() <= _DEFAULTS.items()
+            if plain and all(_is_size(kernel, node.args[0], dimensions) for kernel in kernels):
                 replace(node, kind(1), traced)
 
 
-def _sizes(kernels: Any, node: fx.Node, dimensions: int) -> Iterator[bool]:
-    """For each part of a kernel's size, whether it is the size of pixels of what the node reads."""
-    for kernel in kernels:
-        yield isinstance(kernel, fx.Node) and _is_size(kernel, node.args[0], dimensions)
-
-
-def _is_size(size: fx.Node, source: Any, dimensions: int) -> bool:
+def _is_size(size: Any, source: Any, dimensions: int) -> bool:
+    """Whether a node gives the size, or the sizes, of the pixels of what the node `source` gives."""
+    if not isinstance(size, fx.Node):
+        return False
     pixels = range(2, 2 + dimensions)
     asked = (*pixels, *(at - 2 - dimensions for at in pixels))
     if size.target == "size" and len(size.args) == 2:

@@ -11,7 +11,7 @@ def table() -> str:
     ]
     for name, family in FAMILIES.items():
         if family.refused:
-            cells = [f"no: `{family.refused}`"] + 2 * ["no"]
+            cells = [f"no: {family.refused}"] + 2 * ["no"]
         else:
             cells = ["yes", "yes", f"{family.left} %" + (f"; {family.kept}" if family.kept else "")]
         rows.append(" | ".join([f"| {name}", "yes", *cells]) + " |")

@@ -114,6 +114,26 @@ def poolings() -> dict[str, Case]:
             called(lambda x: functional.pad(functional.pad(x, (1, 2)), (0, 1, 2, 0))),
             (Conv, Pad, Pad, Flatten),
         ),
+        "pad with channels": (
+            called(lambda x: functional.pad(x, (0, 0, 0, 0, 2, 1))),
+            (Conv, Gather, Lut, Gather, Lut, Concat, Flatten),
+        ),
+        "pad with channels behind, and rows": (
+            called(lambda x: functional.pad(x, (0, 0, 1, 0, 0, 3), "constant", 0.0)),
+            (Conv, Gather, Lut, Concat, Pad, Flatten),
+        ),
+        "mean over the size": (
+            called(lambda x: functional.avg_pool2d(x, x.size(3))),
+            (Conv, AvgPool, Flatten),
+        ),
+        "mean over the sizes": (
+            called(lambda x: functional.avg_pool2d(x, kernel_size=x.size()[2:])),
+            (Conv, AvgPool, Flatten),
+        ),
+        "maximum over the shape": (
+            called(lambda x: functional.max_pool2d(x, (x.shape[2], x.shape[-1]), stride=1)),
+            (Conv, MaxPool, Flatten),
+        ),
         "constant padding": (convolved(nn.ConstantPad2d((1, 0, 0, 2), 0.0)), (Conv, Pad, Flatten)),
         "same padding": (
             convolved(nn.Conv2d(4, 4, (3, 4), padding="same", dilation=(2, 1)), nn.ReLU()),
@@ -342,6 +362,7 @@ def rearrangements() -> dict[str, Case]:
             ),
             (Flatten, Linear, Flatten, Linear, Concat),
         ),
+        "cat of one tensor": (called(lambda x: torch.cat([x], 1)), (Conv, Flatten)),
         "pixel shuffle": (
             convolved(nn.PixelShuffle(2), nn.Conv2d(1, 2, 3)),
             (Conv, Flatten, Gather, Reshape, Conv, Flatten),

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compressors.sharing import share
 from nas.training.memory_format import to_fastest_format
 from tests.networks import Wired
 
@@ -40,3 +41,39 @@ def test_weights_have_channels_last_where_the_network_runs_so(
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
     model(IMAGES).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("conv", "fast"),
+    [
+        (nn.Conv2d(4, 6, 1, stride=2), False),
+        (nn.Conv2d(4, 6, 1, stride=(1, 3), padding=1), False),
+        (nn.Conv2d(4, 6, 1), True),
+        (nn.Conv2d(4, 6, 3, stride=2), True),
+        (nn.Conv2d(16, 6, 1, stride=2), True),
+        (nn.Conv2d(4, 4, 1, stride=2, groups=2), True),
+    ],
+)
+def test_strided_pixels_of_few_channels_keep_torchs_order(conv: nn.Conv2d, fast: bool) -> None:
+    """The gradient of such a convolution, channels-last, is written past its memory: see _overflows."""
+    model = nn.Sequential(nn.Conv2d(3, conv.in_channels, 3), conv)
+    to_fastest_format(model, IMAGES)
+    weight = model.get_parameter("0.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last) is fast
+    model(IMAGES).sum().backward()
+
+
+def test_shared_weights_have_the_order_of_the_network() -> None:
+    model = Wired(
+        lambda net, x: net["head"](net["conv"](x).view(len(x), -1)),
+        conv=nn.Conv2d(3, 5, 3),
+        head=nn.Linear(80, 2),
+    )
+    shared = share(model, 4, IMAGES)
+    assert shared(IMAGES).shape == (4, 2)
+    to_fastest_format(shared, IMAGES)
+    assert shared(IMAGES).shape == (4, 2)
+    fast = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 6, 3))
+    to_fastest_format(fast, IMAGES)
+    layer = share(fast, 4, IMAGES)[1]  # type: ignore[index] # layers in order
+    assert layer.rounded_weight().is_contiguous(memory_format=torch.channels_last)
