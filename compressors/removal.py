@@ -16,9 +16,7 @@ from nas.mask import WeightMask
 from nas.tracing import outputs
 
 TOLERANCE_OF_RESPONSE, TOLERANCE_OF_OUTPUT = 1e-3, 1e-6
-ADVICE = (
-    "the network reorders or mixes channels, as shuffles and layer normalization do: leave its sites out"
-)
+ADVICE = "the network reorders or mixes channels, as shuffles and layer normalization do: leave its sites out"
 
 Selection = Callable[[Sequence[Group]], Sequence[Sequence[int]]]
 """From groups to the channels of each that are removed."""

@@ -49,8 +49,12 @@ def test_channels_of_which_a_function_makes_another_value_than_0_are_removed(
     layers = {"norm": nn.BatchNorm2d(8), "pool": nn.AvgPool2d(2), "flatten": nn.Flatten()}
     model = seeded_network(
         lambda: named(
-            **{"a": nn.Conv2d(3, 8, 3), "act": between, **layers},
-            **{"b": nn.Linear(72, 6), "again": between, "head": nn.Linear(6, 4)},
+            a=nn.Conv2d(3, 8, 3),
+            act=between,
+            **layers,
+            b=nn.Linear(72, 6),
+            again=between,
+            head=nn.Linear(6, 4),
         )
     )
     assert prunable(model, IMAGES) == [("a",), ("b",)]

@@ -55,7 +55,10 @@ FAMILIES: Mapping[str, Family] = {
     "ResNet for CIFAR": Family(CifarResNet, (3, 16, 16), 52, "shortcuts are padded with channels"),
     "pre-activation ResNet": Family(PreActResNet, (3, 16, 16), 27),
     "ResNeXt": Family(
-        lambda: ResNet(Bottleneck, [1, 1, 1, 1], groups=2), (3, 32, 32), 62, "convolutions have groups"
+        lambda: ResNet(Bottleneck, [1, 1, 1, 1], groups=2),
+        (3, 32, 32),
+        62,
+        "convolutions have groups",
     ),
     "DenseNet": Family(DenseNet, (3, 16, 16), 30),
     "Inception": Family(GoogLeNet, (3, 16, 16), 49, "the auxiliary head gives no logits"),

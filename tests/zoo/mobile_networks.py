@@ -137,7 +137,10 @@ class MobileNetV3Block(nn.Module):
         activation = nn.Hardswish if hs else nn.ReLU
         layers: list[nn.Module] = []
         padding = (kernel - 1) // 2
-        for arguments in ((inp, expanded, 1, 1, 0, 1), (expanded, expanded, kernel, stride, padding, expanded)):
+        for arguments in (
+            (inp, expanded, 1, 1, 0, 1),
+            (expanded, expanded, kernel, stride, padding, expanded),
+        ):
             i, o, k, s, p, g = arguments
             layers.append(
                 nn.Sequential(

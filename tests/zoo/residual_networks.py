@@ -8,9 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - as everyone writes it
 
 
 def conv3x3(in_planes: int, out_planes: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(
-        in_planes, out_planes, 3, stride=stride, padding=1, groups=groups, bias=False
-    )
+    return nn.Conv2d(in_planes, out_planes, 3, stride=stride, padding=1, groups=groups, bias=False)
 
 
 def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
@@ -41,8 +39,7 @@ class BasicBlock(nn.Module):
         if self.downsample is not None:
             identity = self.downsample(x)
         out += identity
-        out = self.relu(out)
-        return out  # type: ignore[no-any-return] # a tensor
+        return self.relu(out)  # type: ignore[no-any-return] # a tensor
 
 
 class Bottleneck(nn.Module):

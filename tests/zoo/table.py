@@ -6,7 +6,7 @@ from tests.zoo.families import FAMILIES
 def table() -> str:
     """A row for each family: whether it goes the whole way, and what pruning leaves."""
     rows = [
-        "| family | trained in floats | 8, 4 and 2 bits, trained on, packed, ONNX | sparse, shared, factorized | pruned by half: left |",
+        "| family | trained | quantized, trained on, packed, ONNX | sparse, shared, factorized | pruned: what is left |",
         "|---|---|---|---|---|",
     ]
     for name, family in FAMILIES.items():

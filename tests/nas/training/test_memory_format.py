@@ -65,7 +65,7 @@ def test_strided_pixels_of_few_channels_keep_torchs_order(conv: nn.Conv2d, fast:
 
 def test_shared_weights_have_the_order_of_the_network() -> None:
     model = Wired(
-        lambda net, x: net["head"](net["conv"](x).view(len(x), -1)),
+        lambda net, x: net["head"](net["conv"](x).view(x.size(0), -1)),
         conv=nn.Conv2d(3, 5, 3),
         head=nn.Linear(80, 2),
     )
