@@ -17,7 +17,7 @@ def with_joined_channels(traced: fx.GraphModule) -> None:
             _join(node, traced)
         elif node.target in (torch.cat, torch.concat):
             parts = node.args[0] if node.args else node.kwargs["tensors"]
-            if len(parts) == 1:
+            if not isinstance(parts, fx.Node) and len(parts) == 1:
                 node.replace_all_uses_with(parts[0])
                 traced.graph.erase_node(node)
 

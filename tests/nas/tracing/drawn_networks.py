@@ -115,7 +115,8 @@ def _half_in_place(x: Tensor, y: Tensor) -> Tensor:
 
 def _shuffled(x: Tensor, y: Tensor) -> Tensor:
     n, c, h, w = x.size()
-    return x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
+    parts = x.reshape(n, 2, c // 2, h, w).transpose(1, 2)
+    return parts.contiguous().view(n, c, h, w)
 
 
 FUNCTIONS: Sequence[Callable[[Tensor, Tensor], Tensor]] = (
@@ -127,7 +128,7 @@ FUNCTIONS: Sequence[Callable[[Tensor, Tensor], Tensor]] = (
     lambda x, y: functional.relu(x),
     lambda x, y: torch.cat([x, y], 1)[:, :WIDTH],
     lambda x, y: torch.cat([x, y], 1)[:, 2 : 2 + WIDTH],
-    lambda x, y: x.view(len(x), -1).view(x.shape),
+    lambda x, y: x.contiguous().view(x.size(0), -1).view(x.shape),
     _halves,
     _half_in_place,
     _shuffled,
