@@ -24,8 +24,8 @@ class LocalProcesses:
 
     Whatever a request does to its process is its own failure: it ends within its time limit, with all
     that it has started, and a new process takes its place. They end with this process, however it ends.
-    What they print is dropped. They are spawned, so a script must start a search below
-    `if __name__ == "__main__":`.
+    What they print is dropped. They import the script that was started, so it must start a search
+    below `if __name__ == "__main__":`.
 
     Raises:
         ValueError: if `workers` is below 1.
@@ -45,7 +45,8 @@ class LocalProcesses:
             ValueError: if `setup` cannot be sent to them.
         """
         sent = portable(setup)
-        pool = _Pool([WorkerProcess(sent) for _ in range(self.workers)])
+        modules = (type(setup).__module__, getattr(setup, "__module__", ""))
+        pool = _Pool([WorkerProcess(sent, modules) for _ in range(self.workers)])
         try:
             yield pool
         finally:

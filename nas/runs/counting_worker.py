@@ -37,9 +37,12 @@ class CountingWorker:
 
     def built(self, genotype: Genotype) -> Mapping[str, Any]:
         """As `built_network`."""
+        if genotype in self._unbuildable:
+            return {}
         try:
             found: Mapping[str, Any] = json.loads(self._ask(built_request(genotype)))
         except UnansweredError:
+            self._unbuildable.add(genotype)
             return {}
         return found
 
