@@ -1,6 +1,7 @@
 """Requests answered by processes of this machine."""
 
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from queue import SimpleQueue
 
 from nas.executors.executor import Limit, Setup, Task, Workers, portable
 from nas.executors.worker_process import WorkerProcess
+
+PACKAGES = "nas", "compressors", "search_spaces", "strategies", "experiments"
 
 
 def cores() -> int:
@@ -24,8 +27,8 @@ class LocalProcesses:
 
     Whatever a request does to its process is its own failure: it ends within its time limit, with all
     that it has started, and a new process takes its place. They end with this process, however it ends.
-    What they print is dropped. They import the script that was started, so it must start a search
-    below `if __name__ == "__main__":`.
+    What they print is dropped. They import the script that was started, so it must start a search below
+    `if __name__ == "__main__":`.
 
     Raises:
         ValueError: if `workers` is below 1.
@@ -45,7 +48,8 @@ class LocalProcesses:
             ValueError: if `setup` cannot be sent to them.
         """
         sent = portable(setup)
-        modules = (type(setup).__module__, getattr(setup, "__module__", ""))
+        # Ours alone: another module may do something when it is imported.
+        modules = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
         pool = _Pool([WorkerProcess(sent, modules) for _ in range(self.workers)])
         try:
             yield pool

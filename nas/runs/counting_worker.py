@@ -14,15 +14,16 @@ from nas.runs.candidate_requests import built_request, facts_request, kinds_requ
 from nas.space import Genotype
 from nas.strategy import Facts
 
-SECONDS = 300.0
-"""What an answer may take."""
+SECONDS = 120.0
+"""What an answer may take, if a trial has no shorter time."""
 
 
 @dataclass(frozen=True)
 class CountingWorker:
-    """Asks `workers`, of which one is enough."""
+    """Asks `workers`, of which one is enough; an answer may take `seconds`."""
 
     workers: Workers
+    seconds: float = SECONDS
     _unbuildable: set[Genotype] = field(default_factory=set)
 
     def facts(self, genotype: Genotype, prediction: SizePrediction) -> Facts:
@@ -61,4 +62,4 @@ class CountingWorker:
             raise RuntimeError(problem) if of_build else ValueError(problem)
 
     def _ask(self, request: bytes) -> bytes:
-        return self.workers.submit(request, lambda: SECONDS).result()
+        return self.workers.submit(request, lambda: self.seconds).result()

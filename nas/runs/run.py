@@ -15,7 +15,7 @@ from nas.packed import ArtifactError, unpack
 from nas.program import score
 from nas.runs.built_networks import BuiltNetworks
 from nas.runs.candidate_worker import CandidateSetup, Given
-from nas.runs.counting_worker import CountingWorker
+from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
     packed_path,
     read_test_accuracy,
@@ -102,7 +102,7 @@ def run(
     setup = CandidateSetup(source or Given(experiment), cross_entropy, experiment.describe())
     counter = executor if isinstance(executor, InProcess) else LocalProcesses(1)
     with noticed_signals() as check_signals, counter.open(setup) as counters:
-        counting = CountingWorker(counters)
+        counting = CountingWorker(counters, min(SECONDS, 60.0 * (trial_minutes or SECONDS)))
         counting.check_kinds()
         networks = BuiltNetworks(experiment, counting.built)
         with (
