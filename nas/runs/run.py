@@ -29,7 +29,7 @@ from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
 from nas.runs.teacher import loss_of
 from nas.runs.tensorboard import TensorBoardLog
-from nas.runs.time_limits import CandidateLimit, OutOfTimeError, SearchLimit
+from nas.runs.time_limits import CandidateLimit, OutOfTimeError, SearchLimit, check_minutes
 from nas.runs.training_progress import WatchTraining, unwatched
 from nas.search_loop import search
 from nas.seeds import generator
@@ -96,6 +96,7 @@ def run(
     """
     executor = executor or InProcess()
     search_limit = SearchLimit(minutes)
+    check_minutes("a trial", trial_minutes)
     window = window_of(out)
     experiment = experiment if window is None else replace(experiment, window=window)
     objective = experiment.objective

@@ -24,17 +24,11 @@ class CandidateLimit:
     as none is known.
 
     `recipe` is that of the candidates.
-
-    Raises:
-        ValueError: if the minutes are not above 0.
     """
 
     minutes: float | None
     evaluations: Sequence[Evaluation]
     recipe: Recipe
-
-    def __post_init__(self) -> None:
-        check_minutes("a trial", self.minutes)
 
     def seconds(self, proposal: Proposal) -> float:
         """The seconds that a proposal may take."""
