@@ -18,8 +18,10 @@ READY, GOES_ON, SPENT, FAILED = range(4)
 """What follows is nothing, an answer, the last answer of this process, or an error message."""
 
 
-def serve(pipe: Connection) -> None:
-    """Reads a setup, and then requests, from `pipe`, and answers them."""
+def serve(pipe: Connection, file: str = __file__) -> None:
+    """Reads a setup, and then requests, from `pipe`, and answers them. `file` is this module of the
+    process that asks.
+    """
     # A group of its own: signals of the terminal are for the coordinator, which ends all that a
     # candidate has started with the group.
     os.setsid()
@@ -31,6 +33,8 @@ def serve(pipe: Connection) -> None:
         os.dup2(silence, stream)
     number = 0
     try:
+        if file != __file__:  # a server does not look for modules where a script has said
+            raise RuntimeError(f"it must import {file}, but imports {__file__}: set PYTHONPATH")
         handler = pickle.loads(pipe.recv_bytes())()  # noqa: S301 - from the process that started this
         pipe.send_bytes(FRAME.pack(number, READY))
         while True:

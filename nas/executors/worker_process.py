@@ -14,6 +14,7 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from nas.executors import worker_main
 from nas.executors.executor import Limit, UnansweredError
 from nas.executors.worker_main import FAILED, FRAME, READY, SPENT, serve
 
@@ -76,7 +77,7 @@ class WorkerProcess:
         context = get_context("forkserver")
         context.set_forkserver_preload([*self._preload])
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs,))
+        process = context.Process(target=serve, args=(theirs, worker_main.__file__))
         with self._lock:
             self._check_open()
             resource_tracker.ensure_running()  # which would undo the mask

@@ -29,6 +29,10 @@ def _sleep(_: Tensor) -> None:
     ctypes.CDLL(None).sleep(600)
 
 
+def _zero_samples() -> None:
+    TASK.train.inputs.zero_()
+
+
 def _loop(_: Tensor) -> None:
     while True:
         time.sleep(0.01)
@@ -45,7 +49,7 @@ HARMS: Mapping[str, Callable[[Tensor], Any]] = {
     "dtype": lambda _: torch.set_default_dtype(torch.float64),
     "grad": lambda _: torch.set_grad_enabled(False),
     "threads": lambda _: torch.set_num_threads(3),
-    "samples": lambda _: TASK.train.inputs.zero_(),
+    "samples": lambda _: _zero_samples(),
     "warning": lambda _: warnings.warn("a remark", stacklevel=1),
 }
 

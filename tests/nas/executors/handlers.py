@@ -53,25 +53,32 @@ REQUESTS: Mapping[bytes, Callable[[], bytes]] = {
     b"exit": lambda: os._exit(0),
     b"abort": lambda: os.abort(),
     b"segfault": lambda: ctypes.string_at(0),
-    b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL) or b"",
+    b"killed": lambda: _signal(signal.SIGKILL),
     b"sys.exit": lambda: sys.exit(0),
     b"interrupt": lambda: _raise(KeyboardInterrupt()),
     b"untellable": lambda: _raise(UntellableError()),
     b"long": lambda: _raise(ValueError("x" * 10**7)),
     b"memory": _out_of_memory,
     b"loop": _loop,
-    b"stopped": lambda: os.kill(os.getpid(), signal.SIGSTOP) or b"",
+    b"stopped": lambda: _signal(signal.SIGSTOP),
     b"grandchild": _grandchild,
     b"flood": _flood,
-    b"sleep": lambda: time.sleep(0.2) or b"slept",
-    b"junk": lambda: [os.write(fd, b"\0\0\0\3abc") for fd in _sockets()] and b"",
+    b"junk": lambda: _junk(),
     b"spent": lambda: str(os.getpid()).encode(),
 }
 
 
-def _sockets() -> list[int]:
-    """The pipes of the worker."""
-    return [int(each.name) for each in Path("/proc/self/fd").iterdir() if _is_socket(each)]
+def _signal(number: signal.Signals) -> bytes:
+    os.kill(os.getpid(), number)
+    return b""
+
+
+def _junk() -> bytes:
+    """Writes what is no answer to the pipes of the worker."""
+    for each in [*Path("/proc/self/fd").iterdir()]:
+        if _is_socket(each):
+            os.write(int(each.name), b"\0\0\0\3abc")
+    return b""
 
 
 def _is_socket(path: Path) -> bool:
