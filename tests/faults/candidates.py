@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,8 +57,8 @@ HARMS: Mapping[str, Callable[[Tensor], Any]] = {
 class Harmful:
     """A linear network; `build` does the harm that a design names."""
 
-    def __init__(self, *harms: str) -> None:
-        self.choices = Choices([Choice("", "harm", harms), Choice("head", "bits", (4, 8))])
+    def __init__(self, harms: Sequence[str], bits: Sequence[int]) -> None:
+        self.choices = Choices([Choice("", "harm", (*harms,)), Choice("head", "bits", (*bits,))])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         HARMS[str(design["harm"])](example)
@@ -79,16 +79,15 @@ TASK = Task(
 )
 
 
-def harmful(*harms: str, window: int = 4) -> Experiment:
+def harmful(*harms: str, bits: Sequence[int] = (4, 8)) -> Experiment:
     """A search through all candidates with these harms, in order."""
     return Experiment(
-        space=Harmful(*harms),
+        space=Harmful(harms, bits),
         compressors=(Quantization(),),
         task=TASK,
         recipe=Recipe(epochs=1, finetune_epochs=1, batch_size=16),
         objective=Objective(budget=Budget({"size_bytes": 1000.0})),
         strategy=Grid,
-        trials=2 * len(harms),
+        trials=len(harms) * len(bits),
         seed=0,
-        window=window,
     )
