@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test slow check bench beat clean
+.PHONY: setup demo test slow faults check bench beat clean
 
 setup: .venv/installed
 
@@ -21,6 +21,10 @@ test: setup
 # The tests that take ten seconds or more.
 slow: setup
 	$(BIN)/pytest -n 2 -m slow
+
+# What the system promises whatever candidates, signals and storage do.
+faults: setup
+	$(BIN)/pytest -v tests/faults tests/nas/executors
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -240,15 +240,17 @@ def prior(problem: Problem, correlation: float) -> Callable[[Genotype], float]:
 
 
 def incumbents(
-    problem: Problem, make: StrategyFactory, points: Sequence[int], seed: int
+    problem: Problem, make: StrategyFactory, points: Sequence[int], seed: int, window: int = 1
 ) -> list[float]:
     """The true accuracy of the incumbent, selected by observed accuracy, after each of `points`
-    queries.
+    queries, of which `window` are outstanding at a time.
     """
     objective = Objective(budget=Budget({"macs": problem.limit}))
     strategy = make(problem.choices, generator(seed, "strategy"))
     best, true = (-1.0, 0.0), []
-    for evaluation in search(strategy, problem.submit, objective, max(points), facts=problem.facts):
+    for evaluation in search(
+        strategy, problem.submit, objective, max(points), window, facts=problem.facts
+    ):
         if evaluation.status is Status.OK:
             best = max(
                 best, (evaluation.metrics["accuracy"], problem.accuracy(evaluation.genotype))

@@ -1,4 +1,5 @@
 from . import data as data
+from . import executors as executors
 from . import seeds as seeds
 from .compress import Compressor as Compressor
 from .data.task import Split as Split

@@ -40,8 +40,9 @@ class Experiment:
     and a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is
     the seed of everything random.
 
-    `window` is how many proposals are outstanding at a time: candidate i is proposed, and its
-    training compared by `stop`, knowing candidates 0 to i - `window`. `patience` ends a search
+    `window` is how many proposals are outstanding at a time, and so how many workers have something to
+    do: candidate i is proposed, and its training compared by `stop`, knowing candidates 0 to
+    i - `window`. Results depend on it, but not on workers, and a run keeps its own. `patience` ends a search
     after that many proposals in a row that trained nothing new.
 
     What comes after the search: the best `retrain` candidates are trained again, with another seed.
@@ -67,7 +68,7 @@ class Experiment:
     seed: int
     teacher: Teacher | None = None
     device: Device | None = None
-    window: int = 1
+    window: int = 4
     patience: int = 1000
     stop: StoppingRule | None = None
     retrain: int = 0

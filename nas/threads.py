@@ -7,6 +7,15 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 
 
+def keep_one_thread() -> None:
+    """Has torch and the BLAS and OpenMP libraries run on one thread from now on: in workers, which do
+    nothing else.
+    """
+    threadpool_limits(limits=1)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Runs torch and the BLAS and OpenMP libraries, as far as they are loaded, on one thread, and

@@ -89,9 +89,18 @@ def _check_type(hint: Any, name: str) -> None:
         )
 
 
-def experiment_parser(function: Callable[..., Experiment], prog: str) -> ExperimentParser:
-    """A parser with an option for each parameter of `function`, and those of every experiment:
-    `--out`, `--config`, `--retrain` and `--final-epochs`.
+AddOptions = Callable[[ExperimentParser], None]
+
+
+def no_more(parser: ExperimentParser) -> None:
+    """Adds no options."""
+
+
+def experiment_parser(
+    function: Callable[..., Experiment], prog: str, add_options: AddOptions = no_more
+) -> ExperimentParser:
+    """A parser with an option for each parameter of `function`, those of every experiment: `--out`,
+    `--config`, `--retrain` and `--final-epochs`, and those that `add_options` adds.
 
     The help text comes from the docstring of the function.
 
@@ -127,6 +136,7 @@ def experiment_parser(function: Callable[..., Experiment], prog: str) -> Experim
         "together, and is the final network",
     )
     result.hints |= {"out": Path, "config": Path, **dict.fromkeys(_AFTER_SEARCH, int | None)}
+    add_options(result)
     taken = [action.dest for action in result._actions]
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
@@ -175,13 +185,17 @@ def _bytes_or_null(value: str | int | None) -> int | None:
 
 
 def parse_experiment(
-    function: Callable[..., Experiment], arguments: Sequence[str], prog: str
-) -> tuple[Experiment, Path]:
-    """The experiment that the arguments describe, and its run directory.
+    function: Callable[..., Experiment],
+    arguments: Sequence[str],
+    prog: str,
+    add_options: AddOptions = no_more,
+) -> tuple[Experiment, Path, dict[str, Any]]:
+    """The experiment that the arguments describe, its run directory, and the values of the options
+    that `add_options` adds.
 
     Ends the program with status 2 if they are wrong.
     """
-    parser = experiment_parser(function, prog)
+    parser = experiment_parser(function, prog, add_options)
     values = vars(parser.parse_args(arguments))
     if values["config"] is not None:
         base = _read_config(values["config"], parser)
@@ -189,9 +203,11 @@ def parse_experiment(
     out = values.pop("out")
     del values["config"]
     after = {name: values.pop(name) for name in _AFTER_SEARCH}
+    own = inspect.signature(function).parameters
+    added = {name: values.pop(name) for name in [*values] if name not in own}
     experiment = function(**values)
     stated = {name: value for name, value in after.items() if value is not None}
-    return replace(experiment, **stated) if stated else experiment, out
+    return replace(experiment, **stated) if stated else experiment, out, added
 
 
 def _read_config(path: Path, parser: ExperimentParser) -> Any:

@@ -1,5 +1,6 @@
 """The command line: which command runs, and with which status the program ends."""
 
+import inspect
 import os
 import signal
 import sys
@@ -106,8 +107,9 @@ def run_script(function: "Callable[..., Experiment]") -> None:
     """`nas run` for the script that defines `function`, to be called at its end."""
     from nas.cli.run import run_function
 
+    source = f"{inspect.getfile(function)}:{function.__name__}"
     with _sigterm_unwinds(), _errors_become_messages():
-        run_function(function, sys.argv[1:], f"python {sys.argv[0]}")
+        run_function(function, source, sys.argv[1:], f"python {sys.argv[0]}")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     options, rest = parser.parse_known_args(arguments)
     function = load_function(options.experiment)
-    experiment, _ = parse_experiment(function, rest, f"nas profile {options.experiment}")
+    experiment, _, _ = parse_experiment(function, rest, f"nas profile {options.experiment}")
     table = profile_designs(experiment, options.designs)
     write_latency_table(table, options.table)
     print(

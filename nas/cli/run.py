@@ -2,18 +2,21 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from nas.cli.budget_table import check_budget
+from nas.cli.execution_options import CommandLine, add_execution_options, executor_of
 from nas.cli.experiment_options import load_function, parse_experiment
+from nas.cli.kept import kept
 from nas.cli.main import REFUSED, STOPPED, usage
 from nas.cli.progress import ProgressLine
 from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
 from nas.experiment import Experiment
 from nas.objective import Status
-from nas.runs.journal import JOURNAL_NAME
+from nas.runs.journal import JOURNAL_NAME, window_of
 from nas.runs.run import run
 
 
@@ -22,22 +25,52 @@ def main(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0].startswith("-"):
         print(usage(), file=sys.stderr)
         sys.exit(REFUSED)
-    run_function(load_function(arguments[0]), arguments[1:], f"nas run {arguments[0]}")
+    source, rest = arguments[0], arguments[1:]
+    run_function(load_function(source), source, rest, f"nas run {source}")
 
 
-def run_function(function: Callable[..., Experiment], arguments: Sequence[str], prog: str) -> None:
-    """Runs the experiment that `function` makes of the arguments, and prints what was found."""
-    experiment, out = parse_experiment(function, arguments, prog)
+def run_function(
+    function: Callable[..., Experiment], source: str, arguments: Sequence[str], prog: str
+) -> None:
+    """Runs the experiment that `function`, which `source` names, makes of the arguments, and prints
+    what was found.
+    """
+    experiment, out, values = parse_experiment(function, arguments, prog, add_execution_options)
+    executor, remark = executor_of(values, window_of(out) or experiment.window)
     console = Console()
+    if remark:
+        console.print(remark, highlight=False, soft_wrap=True)
+    if (found := kept(out, experiment.trials)) is not None:
+        console.print(f"resumes {out}: {found}", highlight=False, soft_wrap=True)
     # Candidates of a network that comes trained are counted by their files, which takes seconds.
     if (
         weights_known(experiment.space, experiment.recipe, experiment.narrowing)
         and not (out / JOURNAL_NAME).exists()
     ):
         check_budget(experiment, console)
-    with ProgressLine(experiment.trials, experiment.objective, console) as line:
-        result = run(experiment, out, line.update, line.train)
+    try:
+        with ProgressLine(experiment.trials, experiment.objective, console) as line:
+            result = run(
+                experiment,
+                out,
+                line.update,
+                line.train,
+                executor=executor,
+                source=CommandLine(source, (*arguments,), prog, Path.cwd()),
+                trial_minutes=values["trial_minutes"],
+                minutes=values["minutes"],
+            )
+    except (KeyboardInterrupt, SystemExit):
+        found = kept(out, experiment.trials) or "nothing kept"
+        console.print(f"{found}; the same command resumes", highlight=False, soft_wrap=True)
+        raise
     print_summary(out, console)
+    done = sum(evaluation.is_trial for evaluation in result.evaluations)
+    if values["minutes"] is not None and done < experiment.trials:
+        console.print(
+            f"{done} of {experiment.trials} trials done; the same command continues",
+            highlight=False,
+        )
     console.print(f"curves: tensorboard --logdir {out / 'tb'}", highlight=False, soft_wrap=True)
     if result.best is None:
         sys.exit(REFUSED)

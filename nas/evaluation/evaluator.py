@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.data.stratified import stratified_order
+from nas.error_text import described
 from nas.evaluation.candidate_training import CandidateTraining
 from nas.evaluation.coded_size import Parts, SizePrediction, compare
 from nas.evaluation.counting import SizeRule, count, count_packed, count_predicted, size_rule
@@ -259,4 +260,4 @@ def _reason(error: Exception) -> str:
     """
     frames = traceback.extract_tb(error.__traceback__)
     place = next(frame for frame in reversed(frames) if frame.filename != inspect.getfile(Design))
-    return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
+    return f"{described(error)} ({place.name}, line {place.lineno})"

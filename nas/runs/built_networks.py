@@ -4,7 +4,7 @@ The header of a run describes its space by name, and the code of `build` may hav
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,12 @@ Description = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class BuiltNetworks:
-    """The networks that the space of an experiment builds."""
+    """The networks that the space of an experiment builds; `built` gives one as `built_network` does
+    (None: in this process).
+    """
 
     experiment: Experiment
+    built: Callable[[Genotype], Mapping[str, Any]] | None = None
 
     def describe(self) -> list[Description]:
         """Some candidates, for the header of a run; those that cannot be built are left out, and what
@@ -69,24 +72,28 @@ class BuiltNetworks:
                     f"{listed}: undo the change, or begin a new run in another directory"
                 )
 
-    def _built(self, genotype: Genotype) -> dict[str, Any]:
-        """The layers of a network and what it gives; without what raises."""
-        experiment, found = self.experiment, dict[str, Any]()
-        task, design = experiment.task, experiment.space.choices.decode(genotype)
-        with seeded(candidate_seed(experiment.seed, genotype)), torch.no_grad():
-            try:
-                model = experiment.space.build(design, task.example, task.classes)
-                found["layers"] = {
-                    name: repr(module)
-                    for name, module in model.named_modules()
-                    if not any(module.children())
-                }
-                given = model.eval()(task.example)
-            except Exception:  # the evaluation of a candidate gives the reason
-                return found
-        if isinstance(given, Tensor) and bool(given.isfinite().all()):
-            found["outputs"] = given.flatten()[:MOST_OUTPUTS].tolist()
-        return found
+    def _built(self, genotype: Genotype) -> Mapping[str, Any]:
+        return self.built(genotype) if self.built else built_network(self.experiment, genotype)
+
+
+def built_network(experiment: Experiment, genotype: Genotype) -> dict[str, Any]:
+    """The layers of a network and what it gives; without what raises."""
+    found = dict[str, Any]()
+    task, design = experiment.task, experiment.space.choices.decode(genotype)
+    with seeded(candidate_seed(experiment.seed, genotype)), torch.no_grad():
+        try:
+            model = experiment.space.build(design, task.example, task.classes)
+            found["layers"] = {
+                name: repr(module)
+                for name, module in model.named_modules()
+                if not any(module.children())
+            }
+            given = model.eval()(task.example)
+        except Exception:  # the evaluation of a candidate gives the reason
+            return found
+    if isinstance(given, Tensor) and bool(given.isfinite().all()):
+        found["outputs"] = given.flatten()[:MOST_OUTPUTS].tolist()
+    return found
 
 
 def _changes(was: Description, given: Description, outputs: bool) -> list[str]:

@@ -4,6 +4,7 @@ One process writes it, and others may read it meanwhile. A line is on disk befor
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,18 @@ def read_journal(out: Path) -> tuple[Header, list[Evaluation]]:
             f"{path} must begin with a header, but is empty: run the experiment again"
         )
     return header, evaluations
+
+
+def window_of(out: Path) -> int | None:
+    """The window of the run that the directory `out` holds; None if it holds none that can be read,
+    which `open_journal` then says.
+    """
+    try:
+        with (out / JOURNAL_NAME).open("rb") as file:
+            window = json.loads(file.readline())["record"]["experiment"]["window"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return window if type(window) is int and window >= 1 else None
 
 
 @dataclass

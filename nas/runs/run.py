@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.evaluation.coded_size import ANY_SIZE, learnt
 from nas.evaluation.evaluator import Evaluator
-from nas.evaluation.kinds import check_kinds
+from nas.executors import Executor, InProcess, LocalProcesses
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
 from nas.program import score
 from nas.runs.built_networks import BuiltNetworks
+from nas.runs.candidate_worker import CandidateSetup, Given
+from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
     packed_path,
     read_test_accuracy,
@@ -21,15 +24,18 @@ from nas.runs.directory import (
 )
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
-from nas.runs.journal import open_journal
+from nas.runs.journal import open_journal, window_of
 from nas.runs.resume import ResumableEvaluations, save_candidate
+from nas.runs.signals import noticed_signals
 from nas.runs.teacher import loss_of
 from nas.runs.tensorboard import TensorBoardLog
+from nas.runs.time_limits import CandidateLimit, OutOfTimeError, SearchLimit, check_minutes
 from nas.runs.training_progress import WatchTraining, unwatched
 from nas.search_loop import search
 from nas.seeds import generator
 from nas.strategy import Proposal
 from nas.threads import one_thread
+from nas.training.fit import cross_entropy
 
 FAILURES_IN_A_ROW = 10
 
@@ -58,6 +64,11 @@ def run(
     out: Path,
     watch: Callable[[Sequence[Evaluation]], None] = lambda _: None,
     watch_training: WatchTraining = unwatched,
+    *,
+    executor: Executor | None = None,
+    source: Callable[[], Experiment] | None = None,
+    trial_minutes: float | None = None,
+    minutes: float | None = None,
 ) -> RunResult:
     """Runs an experiment in the directory `out`, from where an earlier run of it ended, and scores
     the best candidate on test data. If the experiment says so, the best few are then trained again,
@@ -65,55 +76,99 @@ def run(
 
     `watch` is called with all evaluations so far after each new one, and `watch_training` before
     each epoch of the trainings after the search. The run writes the journal, the weights and packed
-    file of every trained candidate, the names of the classes and TensorBoard logs to `out`. It uses one thread, so that
-    results do not depend on the cores of the machine.
+    file of every trained candidate, the names of the classes and TensorBoard logs to `out`. It uses one thread for
+    a candidate, so that results do not depend on the cores of the machine. A run that is resumed keeps its window.
+
+    `executor` says where candidates are evaluated (None: `InProcess()`, here, one after the other); results
+    are the same whichever it is. Where that is in other processes, `source` makes the experiment there, a
+    picklable function without arguments, such as a `functools.partial` of one at the top of a module
+    (None: the experiment is sent, and must be picklable). A candidate that takes more than
+    `trial_minutes` has failed (None: as `CandidateLimit` says). After `minutes`, no further candidate
+    begins, and the search ends as after its last trial (None: it has all the time); the same call continues it.
 
     Raises:
-        ValueError: if no part of the experiment uses one of the space's kinds of choice.
+        ValueError: if no part of the experiment uses one of the space's kinds of choice, the experiment
+            cannot be sent to other processes, or minutes are not above 0.
         RunDirectoryError: if `out` belongs to another experiment, or one whose `build` was another,
             is in use or damaged.
         SearchStoppedError: after ten failed candidates in a row.
         OSError: if a file in `out` cannot be written.
     """
-    space, objective = experiment.space, experiment.objective
-    compressors = (*experiment.narrowing, *experiment.compressors)
-    check_kinds(space, compressors, experiment.task, generator(experiment.seed, "kinds"))
-    with (
-        open_journal(out, experiment.describe(), BuiltNetworks(experiment)) as journal,
-        TensorBoardLog(out / "tb", space.choices) as tensorboard,
-    ):
-        if experiment.task.class_names is not None:
-            write_class_names(out, experiment.task.class_names)
-        evaluator = experiment.evaluator(loss_of(experiment, out))
-        strategy = experiment.strategy(space.choices, generator(experiment.seed, "strategy"))
-        resumable = ResumableEvaluations(
-            evaluator, journal, out, experiment.window, experiment.stop
-        )
-        evaluations: list[Evaluation] = []
-        for evaluation in search(
-            strategy,
-            resumable.submit,
-            objective,
-            experiment.trials,
-            experiment.window,
-            experiment.patience,
-            # What strategies know of sizes follows from what they were told.
-            lambda genotype: evaluator.facts(genotype, learnt(evaluations)),
+    executor = executor or InProcess()
+    search_limit = SearchLimit(minutes)
+    check_minutes("a trial", trial_minutes)
+    window = window_of(out)
+    experiment = experiment if window is None else replace(experiment, window=window)
+    objective = experiment.objective
+    setup = CandidateSetup(source or Given(experiment), cross_entropy, experiment.describe())
+    counter = executor if isinstance(executor, InProcess) else LocalProcesses(1)
+    with noticed_signals() as check_signals, counter.open(setup) as counters:
+        counting = CountingWorker(counters, min(SECONDS, 60.0 * (trial_minutes or SECONDS)))
+        counting.check_kinds()
+        networks = BuiltNetworks(experiment, counting.built)
+        with (
+            open_journal(out, setup.header, networks) as journal,
+            TensorBoardLog(out / "tb", experiment.space.choices) as tensorboard,
         ):
+            if experiment.task.class_names is not None:
+                write_class_names(out, experiment.task.class_names)
+            loss = loss_of(experiment, out)
+            with executor.open(replace(setup, loss=loss)) as workers:
+                resumable = ResumableEvaluations(
+                    choices=experiment.space.choices,
+                    workers=workers,
+                    journal=journal,
+                    out=out,
+                    window=experiment.window,
+                    curves=experiment.stop is not None,
+                    trial_limit=CandidateLimit(
+                        trial_minutes, journal.evaluations, experiment.recipe
+                    ),
+                    search_limit=search_limit,
+                    check_signals=check_signals,
+                )
+                evaluations = _searched(experiment, resumable, counting, tensorboard, watch)
+            leader = best(evaluations, objective)
+            evaluator = experiment.evaluator(loss)
+            test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
+            tensorboard.finish(evaluations, objective)
+            epochs = experiment.final_epochs
+            retrained = retrain_best(experiment, evaluations, out, watch_training)
+            choice = chosen(retrained, objective) if experiment.retrain else leader
+            final = None
+            if epochs is not None and choice is not None:
+                final = train_final(experiment, choice, epochs, out, watch_training)
+    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final)
+
+
+def _searched(
+    experiment: Experiment,
+    resumable: ResumableEvaluations,
+    counting: CountingWorker,
+    tensorboard: TensorBoardLog,
+    watch: Callable[[Sequence[Evaluation]], None],
+) -> list[Evaluation]:
+    """All evaluations of a search, in order."""
+    choices, objective = experiment.space.choices, experiment.objective
+    strategy = experiment.strategy(choices, generator(experiment.seed, "strategy"))
+    evaluations: list[Evaluation] = []
+    found = search(
+        strategy,
+        resumable.submit,
+        objective,
+        experiment.trials,
+        experiment.window,
+        experiment.patience,
+        # What strategies know of sizes follows from what they were told.
+        lambda genotype: counting.facts(genotype, learnt(evaluations)),
+    )
+    with suppress(OutOfTimeError):
+        for evaluation in found:
             evaluations.append(evaluation)
             tensorboard.add(evaluations, objective, strategy)
             watch(evaluations)
             _check_failures(evaluations)
-        leader = best(evaluations, objective)
-        test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
-        tensorboard.finish(evaluations, objective)
-        epochs = experiment.final_epochs
-        retrained = retrain_best(experiment, evaluations, out, watch_training)
-        choice = chosen(retrained, objective) if experiment.retrain else leader
-        final = None
-        if epochs is not None and choice is not None:
-            final = train_final(experiment, choice, epochs, out, watch_training)
-    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final)
+    return evaluations
 
 
 def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float:

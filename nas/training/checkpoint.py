@@ -12,19 +12,24 @@ from torch import Tensor, nn
 from nas import durable
 
 
-def save(model: nn.Module, path: Path) -> None:
-    """Writes the state of `model` as a NumPy archive, an uncompressed .npz file, atomically.
-
-    Raises:
-        OSError: if the disk is full or refuses.
-    """
+def encoded(model: nn.Module) -> bytes:
+    """The state of `model` as a NumPy archive, an uncompressed .npz file."""
     buffer = io.BytesIO()
     # Like numpy.savez, which would mistake some names of tensors for its own arguments.
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, tensor in model.state_dict().items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 npy.write_array(file, tensor.numpy(), allow_pickle=False)
-    durable.write(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def save(model: nn.Module, path: Path) -> None:
+    """Writes the state of `model` as `encoded`, atomically.
+
+    Raises:
+        OSError: if the disk is full or refuses.
+    """
+    durable.write(path, encoded(model))
 
 
 def load(model: nn.Module, path: Path) -> bool:

@@ -75,10 +75,23 @@ def test_a_run_shows_the_table_once_and_begins_nothing_that_cannot_succeed(
     file, out = tmp_path / "script.py", tmp_path / "run"
     file.write_text(SCRIPT)
     with pytest.raises(SystemExit) as end:
-        main(["run", str(file), "--size-bytes", "0.1kB", "--out", str(out)])
+        main(
+            [
+                "run",
+                str(file),
+                "--executor",
+                "in-process",
+                "--size-bytes",
+                "0.1kB",
+                "--out",
+                str(out),
+            ]
+        )
     assert end.value.code == 2
     assert not out.exists()
     assert "but may be 100" in capsys.readouterr().err
     for shown in (1, 0):
-        main(["run", str(file), "--size-bytes", "2kB", "--out", str(out)])
+        main(
+            ["run", str(file), "--executor", "in-process", "--size-bytes", "2kB", "--out", str(out)]
+        )
         assert capsys.readouterr().out.count("can be met") == shown

@@ -35,7 +35,7 @@ def search(
 
 
 def values(*arguments: str) -> dict[str, Any]:
-    _, out = parse_experiment(search, arguments, "nas run search.py")
+    _, out, _ = parse_experiment(search, arguments, "nas run search.py")
     return {**received, "out": out}
 
 
@@ -167,7 +167,7 @@ def test_every_experiment_can_train_its_best_again(tiny: Callable[..., Experimen
         (["--retrain", "0", "--final-epochs", "60"], (0, 60)),
         (["--final-epochs", "5"], (2, 5)),
     ):
-        experiment, _ = parse_experiment(own, arguments, "nas run own.py")
+        experiment, _, _ = parse_experiment(own, arguments, "nas run own.py")
         assert (experiment.retrain, experiment.final_epochs) == expected
 
 

@@ -22,6 +22,8 @@ from tests.nas.cli.commands import ROOT, start
 
 FAST = ("--space", "mlp", "--epochs", "1", "--finetune-epochs", "1")
 
+HERE = ("--executor", "in-process")
+
 
 def ended(arguments: list[str]) -> int | str | None:
     with pytest.raises(SystemExit) as end:
@@ -79,7 +81,7 @@ def test_show_tells_the_sensitivity_of_the_layers_of_the_best(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, out = str(ROOT / "experiments" / "digits.py"), str(tmp_path / "a")
-    main(["run", file, *FAST, "--trials", "1", "--out", out])
+    main(["run", file, *FAST, *HERE, "--trials", "1", "--out", out])
     capsys.readouterr()
     main(["show", out, "--json", "--sensitivity", file, *FAST])
     shown = json.loads(capsys.readouterr().out)
@@ -165,7 +167,8 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(
         "def impossible() -> Experiment:\n"
         "    return replace(digits('random', 'mlp', size_bytes=100), patience=40)\n"
     )
-    assert ended(["run", str(tmp_path / "impossible.py"), "--out", str(tmp_path / "out")]) == 2
+    command = ["run", str(tmp_path / "impossible.py"), "--out", str(tmp_path / "out"), *HERE]
+    assert ended(command) == 2
     sizes = [e.metrics["size_bytes"] for e in read_journal(tmp_path / "out")[1]]
     assert (
         f"nothing meets the budget; nearest: number {sizes.index(min(sizes))}, size_bytes {min(sizes):.0f}"

@@ -41,7 +41,18 @@ def test_a_run_ends_with_a_file_to_ship(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, shipped = tmp_path / "out", tmp_path / "a.nas"
-    command = ["run", file, "--retrain", "2", "--final-epochs", "4", "--out", str(out)]
+    command = [
+        "run",
+        file,
+        "--executor",
+        "in-process",
+        "--retrain",
+        "2",
+        "--final-epochs",
+        "4",
+        "--out",
+        str(out),
+    ]
     main(command)
     text, final = capsys.readouterr().out, read_final(out)
     assert final is not None
@@ -72,7 +83,7 @@ def test_the_design_is_trained_on_more_data_and_its_test_accuracy_is_printed(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, shipped = str(tmp_path / "out"), tmp_path / "a.nas"
-    main(["run", file, "--samples", "30", "--out", out])
+    main(["run", file, "--executor", "in-process", "--samples", "30", "--out", out])
     capsys.readouterr()
     main(["export", out, "--out", str(shipped), "--retrain", file, "--final-epochs", "3"])
     tested = score(unpack(shipped.read_bytes()), blobs(30, 2))
@@ -83,13 +94,39 @@ def test_without_a_candidate_to_train_there_is_no_final_network(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    main(["run", file, "--retrain", "1", "--final-epochs", "2", "--out", str(out)])
+    main(
+        [
+            "run",
+            file,
+            "--executor",
+            "in-process",
+            "--retrain",
+            "1",
+            "--final-epochs",
+            "2",
+            "--out",
+            str(out),
+        ]
+    )
     (stored,) = read_retrained(out)
     path = out / "retrained" / f"{stored.id:05d}.json"
     write_evaluation(path, dataclasses.replace(stored, status=Status.FAILED, metrics={}))
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
-        main(["run", file, "--retrain", "1", "--final-epochs", "2", "--out", str(out)])
+        main(
+            [
+                "run",
+                file,
+                "--executor",
+                "in-process",
+                "--retrain",
+                "1",
+                "--final-epochs",
+                "2",
+                "--out",
+                str(out),
+            ]
+        )
     assert end.value.code == 1
     text = " ".join(capsys.readouterr().out.split())
     assert "no final network: none that was trained again meets the budget" in text

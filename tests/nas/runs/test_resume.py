@@ -69,8 +69,8 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
         """)
     )
 
-    def start(out: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(script), "--out", str(tmp_path / out)]
+    def start(out: str, *options: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(script), "--out", str(tmp_path / out), *options]
         return subprocess.Popen(
             command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
         )
@@ -79,15 +79,15 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
         journal = tmp_path / out / "journal.jsonl"
         return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
-    assert start("whole").wait() == 0
-    for acknowledged in (3, 8):
-        process = start("killed")
+    assert start("whole", "--executor", "in-process").wait() == 0
+    for acknowledged, workers in ((3, "2"), (8, "4")):
+        process = start("killed", "--workers", workers)
         while lines("killed") < acknowledged and process.poll() is None:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert lines("killed") >= acknowledged
-    assert start("killed").wait() == 0
+    assert start("killed", "--workers", "1").wait() == 0
     assert facts(read_journal(tmp_path / "killed")[1]) == facts(read_journal(tmp_path / "whole")[1])
 
 
