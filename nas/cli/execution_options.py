@@ -31,6 +31,8 @@ class CommandLine:
 
 def add_execution_options(parser: ExperimentParser) -> None:
     """Adds the options to a parser."""
+    parser.hints |= {"executor": Literal["local", "in-process"], "workers": int | None}
+    parser.hints |= dict.fromkeys(("trial_minutes", "minutes"), float | None)
     parser.add_argument(
         "--executor",
         type=Literal["local", "in-process"],
