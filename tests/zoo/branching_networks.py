@@ -91,7 +91,7 @@ class Conv(nn.Module):
         self.act = self.default_act if act is True else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.bn(self.conv(x)))
+        return self.act(self.bn(self.conv(x)))  # type: ignore[no-any-return]
 
 
 class YoloBottleneck(nn.Module):

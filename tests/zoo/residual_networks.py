@@ -242,7 +242,7 @@ class DenseLayer(nn.Module):
         x = self.conv2(self.relu2(self.norm2(x)))
         if self.drop_rate > 0:
             x = F.dropout(x, p=self.drop_rate, training=self.training)
-        return x
+        return x  # type: ignore[no-any-return] # a tensor
 
 
 class DenseBlock(nn.ModuleDict):

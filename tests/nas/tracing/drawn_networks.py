@@ -44,13 +44,15 @@ class Mixed(nn.Module):
 class Gained(nn.Module):
     """Parameters and buffers of channels, and numbers."""
 
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.gain = nn.Parameter(torch.randn(1, WIDTH, 1, 1))
         self.register_buffer("mean", torch.randn(WIDTH, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) * self.gain / 0.7  # type: ignore[no-any-return] # a tensor
+        return (x - self.mean) * self.gain / 0.7
 
 
 def _hooked(hook: Callable[..., Tensor | None]) -> nn.Module:
@@ -133,7 +135,7 @@ FUNCTIONS: Sequence[Callable[[Tensor, Tensor], Tensor]] = (
     _half_in_place,
     _shuffled,
     lambda x, y: torch.cat([x[:, :1], y, x[:, 2:]], 1)[:, 1 : 1 + WIDTH],
-    lambda x, y: torch.cat(list(x.split([1, 2, 1], 1))[::-1], 1),
+    lambda x, y: torch.cat(list(torch.split(x, [1, 2, 1], 1))[::-1], 1),
     lambda x, y: 1 - 0.5 * x,
     lambda x, y: x.mul_(2).sub_(0.3),
     lambda x, y: x - y,
