@@ -13,6 +13,9 @@ from nas.executors.worker_process import WorkerProcess
 
 PACKAGES = "nas", "compressors", "search_spaces", "strategies", "experiments"
 
+FIRST_STEP = "torch._dynamo"
+"""What torch imports at the first step of an optimizer, in two seconds."""
+
 
 def cores() -> int:
     """How many cores this process may use."""
@@ -50,6 +53,8 @@ class LocalProcesses:
         sent = portable(setup)
         # Ours alone: another module may do something when it is imported.
         modules = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
+        if "torch" in sys.modules:
+            modules.append(FIRST_STEP)
         pool = _Pool([WorkerProcess(sent, modules) for _ in range(self.workers)])
         try:
             yield pool
