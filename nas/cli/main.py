@@ -41,6 +41,16 @@ COMMANDS: Mapping[str, Command] = {
         "shows what a run has found, and what other bits in each layer of the best would do",
         "nas.cli.show",
     ),
+    "report": Command(
+        "DIRECTORY… [--out FILE.html]",
+        "writes a page about runs: what they found, how, and why candidates failed",
+        "nas.cli.report",
+    ),
+    "board": Command(
+        "DIRECTORY [--port PORT]",
+        "opens TensorBoard on the curves of a run, for this machine alone",
+        "nas.cli.board",
+    ),
     "export": Command(
         f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--retrain {_EXPERIMENT}]",
         "writes a candidate as a file to ship, trained again if wanted",

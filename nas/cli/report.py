@@ -10,7 +10,9 @@ from nas.report import write_report
 def main(arguments: Sequence[str]) -> None:
     """Runs `nas report`."""
     parser = command_parser("report", "Writes one HTML file about runs, which needs no network.")
-    parser.add_argument("directories", type=Path, nargs="+", metavar="DIRECTORY", help="run directories")
+    parser.add_argument(
+        "directories", type=Path, nargs="+", metavar="DIRECTORY", help="run directories"
+    )
     parser.add_argument(
         "--out",
         type=Path,

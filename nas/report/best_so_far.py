@@ -40,7 +40,9 @@ def first_metric(objective: Objective) -> str:
 def best_so_far(runs: Sequence[ReportedRun]) -> list[Chart]:
     """A picture for each metric that ranks candidates of these runs, of all runs that it ranks."""
     names = dict.fromkeys(first_metric(run.objective) for run in runs)
-    return [_chart([run for run in runs if first_metric(run.objective) == name], name) for name in names]
+    return [
+        _chart([run for run in runs if first_metric(run.objective) == name], name) for name in names
+    ]
 
 
 def _chart(runs: Sequence[ReportedRun], name: str) -> Chart:
@@ -51,7 +53,12 @@ def _chart(runs: Sequence[ReportedRun], name: str) -> Chart:
         points = [[step.trial, step.evaluation.metrics[name], step.evaluation.id] for step in steps]
         series.append({"name": run.name, "points": points, "trials": trials})
         rows += [
-            [run.name, str(step.trial), str(step.evaluation.id), number(step.evaluation.metrics[name])]
+            [
+                run.name,
+                str(step.trial),
+                str(step.evaluation.id),
+                number(step.evaluation.metrics[name]),
+            ]
             for step in steps
         ]
     label = f"{name} of the best candidate so far, after each trial"

@@ -1,5 +1,7 @@
 """The trials by their choices: parallel coordinates, and how much each choice matters."""
 
+from collections.abc import Sequence
+
 from nas.report.best_so_far import first_metric
 from nas.report.chart import Chart
 from nas.report.figures import number, option_text, percent
@@ -12,10 +14,18 @@ from nas.report.tables import table
 MOST_AXES = 10
 
 
-def parallel_coordinates(run: ReportedRun, shown: ShownTrials) -> Chart:
+def importances_of(run: ReportedRun) -> list[Importance]:
+    """How much each choice matters to the metric that ranks candidates first."""
+    metric = first_metric(run.objective)
+    return importances(run.trained, metric, metric not in run.objective.minimize)
+
+
+def parallel_coordinates(
+    run: ReportedRun, shown: ShownTrials, found: Sequence[Importance]
+) -> Chart:
     """A line for each trial across the choices that matter most."""
     metric = first_metric(run.objective)
-    names = [each.choice for each in _importances(run, metric)] or [*shown.choices]
+    names = [each.choice for each in found] or [*shown.choices]
     used = names[:MOST_AXES]
     data = {
         "run": run.index,
@@ -24,7 +34,9 @@ def parallel_coordinates(run: ReportedRun, shown: ShownTrials) -> Chart:
         "low": metric in run.objective.minimize,
     }
     left = len(shown.choices) - len(used)
-    label = f"{metric} and choices of each trial" + (f", without the {left} that matter least or are the same in all" if left > 0 else "")
+    label = f"{metric} and choices of each trial" + (
+        f", without the {left} that matter least or are the same in all" if left > 0 else ""
+    )
     rows = [
         [
             str(each.id),
@@ -33,13 +45,14 @@ def parallel_coordinates(run: ReportedRun, shown: ShownTrials) -> Chart:
         ]
         for each in shown.evaluations
     ]
-    return Chart("parallel", data, label, table("trials and their choices", ("number", metric, *used), rows))
+    return Chart(
+        "parallel", data, label, table("trials and their choices", ("number", metric, *used), rows)
+    )
 
 
-def importance_table(run: ReportedRun) -> list[Markup]:
+def importance_table(run: ReportedRun, found: Sequence[Importance]) -> list[Markup]:
     """A table of all choices, and how it was made."""
     metric = first_metric(run.objective)
-    found = _importances(run, metric)
     if not found:
         said = f"Needs {LEAST_TRIALS} trained trials that differ in {metric}; there are {len(run.trained)}."
         return [element("p", said)]
@@ -59,9 +72,11 @@ def importance_table(run: ReportedRun) -> list[Markup]:
         "1935). The search chose options together, so shares overlap and need not sum to 100 %; they say what "
         "went together, not what caused it."
     )
-    head = ("choice", "share explained", "options tried", "best option on average", f"its average {metric}")
+    head = (
+        "choice",
+        "share explained",
+        "options tried",
+        "best option on average",
+        f"its average {metric}",
+    )
     return [element("p", method), table("importance of choices", head, rows)]
-
-
-def _importances(run: ReportedRun, metric: str) -> list[Importance]:
-    return importances(run.trained, metric, metric not in run.objective.minimize)

@@ -11,7 +11,20 @@ from nas.report.tables import table
 
 def comparison(runs: Sequence[ReportedRun]) -> Markup:
     """A table with a row for each run."""
-    head = ("run", "strategy", "seed", "trials", "failed", "time", "best", "accuracy", "bytes", "test accuracy", "hypervolume", "budget")
+    head = (
+        "run",
+        "strategy",
+        "seed",
+        "trials",
+        "failed",
+        "time",
+        "best",
+        "accuracy",
+        "bytes",
+        "test accuracy",
+        "hypervolume",
+        "budget",
+    )
     return table("the runs", head, [_row(run) for run in runs])
 
 

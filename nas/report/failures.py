@@ -12,7 +12,9 @@ def failures(run: ReportedRun) -> Markup:
     """The reasons, counted, the most frequent first."""
     found = reasons(run.evaluations)
     if not found:
-        return element("p", "No candidate failed, and none was over the budget once it was trained.")
+        return element(
+            "p", "No candidate failed, and none was over the budget once it was trained."
+        )
     rows = [
         [each.status.value, f"{each.count:,}", str(each.id), element("code", each.text)]
         for each in found

@@ -8,6 +8,7 @@ together, so that shares of different choices overlap and need not sum to 1.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import fsum
 from statistics import fmean
 
 from nas.objective import Evaluation
@@ -30,7 +31,9 @@ class Importance:
     average: float
 
 
-def importances(trials: Sequence[Evaluation], metric: str, largest: bool = True) -> list[Importance]:
+def importances(
+    trials: Sequence[Evaluation], metric: str, largest: bool = True
+) -> list[Importance]:
     """The importance of each choice that differs among these trials, the largest first.
 
     With `largest` the best option is that of the largest average, else of the smallest. Gives
@@ -56,10 +59,16 @@ def importances(trials: Sequence[Evaluation], metric: str, largest: bool = True)
 
 def explained(groups: Sequence[Sequence[float]]) -> float | None:
     """Epsilon squared of groups that are not all equal, at least 0; None if each has one value."""
-    values = [value for group in groups for value in group]
-    mean, free = fmean(values), len(values) - len(groups)
+    count = sum(map(len, groups))
+    free = count - len(groups)
     if free == 0:
         return None
-    total = sum((value - mean) ** 2 for value in values)
-    within = sum((value - fmean(group)) ** 2 for group in groups for value in group)
-    return max(0.0, 1.0 - (within / free) / (total / (len(values) - 1)))
+    within = sum(map(_squares, groups)) / free
+    total = _squares([value for group in groups for value in group]) / (count - 1)
+    return max(0.0, 1.0 - within / total)
+
+
+def _squares(values: Sequence[float]) -> float:
+    """The sum of the squared differences from the mean."""
+    mean = fmean(values)
+    return fsum((value - mean) ** 2 for value in values)

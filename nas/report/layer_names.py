@@ -45,7 +45,9 @@ def _rows(array: NDArray[Any]) -> NDArray[np.float64] | None:
     return array.reshape(len(array), -1).astype(np.float64)
 
 
-def _most_alike(levels: NDArray[np.float64], trained: Mapping[str, NDArray[np.float64]]) -> str | None:
+def _most_alike(
+    levels: NDArray[np.float64], trained: Mapping[str, NDArray[np.float64]]
+) -> str | None:
     likeness = {
         name: _likeness(levels, weights)
         for name, weights in trained.items()

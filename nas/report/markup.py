@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
+
 class Markup(str):
     """HTML, which `element` takes as it is; any other string is text."""
 

@@ -29,7 +29,8 @@ def diagram(network: Network, file: DrawnFile) -> Markup:
     most = max((layer.total for layer in file.layers), default=0) or 1
     boxes = [element("li", element("b", "input"), " ", _shape(file.input))]
     boxes += [
-        _box(network, file, index, layer, layer.total / most) for index, layer in enumerate(file.layers)
+        _box(network, file, index, layer, layer.total / most)
+        for index, layer in enumerate(file.layers)
     ]
     return element("ol", *boxes, attributes={"class": "network"})
 
@@ -48,9 +49,9 @@ def _box(network: Network, file: DrawnFile, index: int, layer: DrawnLayer, share
         element("span", layer.operator, attributes={"class": "operator"}),
         " ",
         _shape(layer.result),
-        element("br"),
+        Markup("<br>"),
         facts,
-        element("br") if said or from_afar else "",
+        Markup("<br>") if said or from_afar else "",
         element("small", f"chosen: {said}" if said else "", "; " if said and from_afar else ""),
         element("small", f"reads {' and '.join(names)}") if from_afar else "",
         element("span", attributes={"class": "bar", "style": f"width:{share:.1%}"}),

@@ -8,7 +8,7 @@ from pathlib import Path
 from nas import durable
 from nas.report.best_so_far import best_so_far
 from nas.report.chart import Chart, figure
-from nas.report.choices import importance_table, parallel_coordinates
+from nas.report.choices import importance_table, importances_of, parallel_coordinates
 from nas.report.comparison import comparison
 from nas.report.failures import failures
 from nas.report.markup import Markup, element, joined
@@ -22,7 +22,7 @@ from nas.report.verdict import verdict
 
 MOST_BYTES = 1_000_000
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """The browser refuses whatever a page would load, should anything ever ask for it."""
 
 Section = tuple[str, Sequence["Markup | Chart"]]
@@ -56,17 +56,22 @@ def write_report(directories: Sequence[Path], target: Path) -> int:
 def report_page(runs: Sequence[ReportedRun]) -> str:
     """The page as HTML."""
     trials = [shown_trials(run, len(runs)) for run in runs]
-    sections = list[Section]()
+    sections, entries = list[Section](), list[tuple[str, int]]()
     if len(runs) > 1:
-        sections += [("Comparison", [comparison(runs), *best_so_far(runs)])]
+        sections.append(("Comparison", [comparison(runs), *best_so_far(runs)]))
+        entries.append(("Comparison", 0))
     for run, shown in zip(runs, trials, strict=True):
-        prefix = f"{run.name}: " if len(runs) > 1 else ""
-        sections += [(prefix + title, parts) for title, parts in _sections(run, shown, len(runs) == 1)]
+        of_run, first = _sections(run, shown, len(runs) == 1), len(sections)
+        if len(runs) == 1:
+            sections += of_run
+            entries += [(title, index) for index, (title, _) in enumerate(of_run)]
+        else:
+            sections += [(f"{run.name}: {title}", parts) for title, parts in of_run]
+            entries.append((run.name, first))
     charts = list[Chart]()
     body = [_section(index, section, charts) for index, section in enumerate(sections)]
     links = [
-        element("a", title, attributes={"href": f"#section-{index}"})
-        for index, (title, _) in enumerate(sections)
+        element("a", text, attributes={"href": f"#section-{index}"}) for text, index in entries
     ]
     data = {
         "charts": [{"kind": chart.kind, **chart.data} for chart in charts],
@@ -77,14 +82,15 @@ def report_page(runs: Sequence[ReportedRun]) -> str:
 
 def _sections(run: ReportedRun, shown: ShownTrials, alone: bool) -> list[Section]:
     """What is told of one run; the picture of its rise is that of the comparison if it is not alone."""
-    coordinates = [parallel_coordinates(run, shown)] if shown.evaluations else []
+    found = importances_of(run)
+    coordinates = [parallel_coordinates(run, shown, found)] if shown.evaluations else []
     nothing = element("p", "No candidate was trained to its end.")
     return [
         ("Summary", verdict(run)),
         *([("Best so far", best_so_far([run]))] if alone else []),
         ("Trade-offs", trade_offs(run) or [nothing]),
         ("Network", network_parts(run)),
-        ("Importance of choices", importance_table(run)),
+        ("Importance of choices", importance_table(run, found)),
         ("Trials", coordinates or [nothing]),
         ("Timeline", [timeline(run)]),
         ("Failures", [failures(run)]),

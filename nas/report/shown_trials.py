@@ -31,7 +31,10 @@ class ShownTrials:
         rows = [
             [
                 each.id,
-                [_short(each.metrics[name]) if name in each.metrics else None for name in self.metrics],
+                [
+                    _short(each.metrics[name]) if name in each.metrics else None
+                    for name in self.metrics
+                ],
                 [
                     place[hashable(each.design[name])] if name in each.design else -1
                     for name, place in zip(self.choices, places, strict=True)

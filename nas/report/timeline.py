@@ -18,7 +18,9 @@ def timeline(run: ReportedRun) -> Chart:
     for each in run.evaluations:
         place = each.id // width, each.status
         sums[place] = sums.get(place, 0.0) + each.seconds
-    bars = [[bar * width, status.value, round(seconds, 3)] for (bar, status), seconds in sums.items()]
+    bars = [
+        [bar * width, status.value, round(seconds, 3)] for (bar, status), seconds in sums.items()
+    ]
     rows = [_row(status, [e for e in run.evaluations if e.status is status]) for status in Status]
     of = "each candidate" if width == 1 else f"each {width} candidates"
     head = ("status", "candidates", "time", "median of one", "longest")

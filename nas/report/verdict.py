@@ -9,24 +9,37 @@ from nas.report.tables import table
 
 def verdict(run: ReportedRun) -> list[Markup]:
     """One sentence, the counts, and tables of the recommended network's figures and its design."""
-    counts = ", ".join(f"{count:,} {status}" for status, count in run.found["counts"].items() if count)
-    searched = f"{len(run.evaluations):,} candidates in {duration(run.seconds)}: {counts or 'none yet'}."
+    counts = ", ".join(
+        f"{count:,} {status}" for status, count in run.found["counts"].items() if count
+    )
+    searched = (
+        f"{len(run.evaluations):,} candidates in {duration(run.seconds)}: {counts or 'none yet'}."
+    )
     network = run.network
     if network is None:
         return [_flag(False, _nothing(run)), element("p", searched)]
     within = run.objective.budget.excess(network.evaluation.metrics) == 0
     limits = run.objective.budget.limits
     budget = ", ".join(
-        f"{name} {number(network.evaluation.metrics[name])} of {number(limit)}" for name, limit in limits.items()
+        f"{name} {number(network.evaluation.metrics[name])} of {number(limit)}"
+        for name, limit in limits.items()
     )
-    meets = ("within the budget: " if within else "over the budget: ") + budget if limits else "there is no budget"
+    meets = (
+        ("within the budget: " if within else "over the budget: ") + budget
+        if limits
+        else "there is no budget"
+    )
     sentence = f"Found {network.what}: {metrics_text(_told(network.evaluation))}; {meets}."
     design = [[name, option_text(option)] for name, option in network.evaluation.design.items()]
     return [
         _flag(within, sentence),
         element("p", searched),
         table("before and after", ("", "value"), before_and_after(run, network)),
-        element("details", element("summary", "its design"), table("design", ("choice", "option"), design)),
+        element(
+            "details",
+            element("summary", "its design"),
+            table("design", ("choice", "option"), design),
+        ),
     ]
 
 
@@ -34,11 +47,26 @@ def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
     """What is known of the network before it was compressed, as a packed file, and on test data."""
     metrics, searched = network.evaluation.metrics, _in_search(run, network.evaluation.id)
     rows = list[tuple[str, float | None]]()
-    rows.append(("validation accuracy after training in floats, before quantization", before_compression(run, network.evaluation)))
-    rows.append(("validation accuracy of the trained, quantized network in PyTorch", metrics.get("accuracy_fake_quant")))
+    rows.append(
+        (
+            "validation accuracy after the first phase of training, before the compressors",
+            before_compression(run, network.evaluation),
+        )
+    )
+    rows.append(
+        (
+            "validation accuracy of the trained, quantized network in PyTorch",
+            metrics.get("accuracy_fake_quant"),
+        )
+    )
     rows.append(("validation accuracy of the packed file", metrics.get("accuracy")))
     if searched is not None and searched is not network.evaluation:
-        rows.append(("validation accuracy of the same design in the search", searched.metrics.get("accuracy")))
+        rows.append(
+            (
+                "validation accuracy of the same design in the search",
+                searched.metrics.get("accuracy"),
+            )
+        )
     rows.append(("test accuracy", _test_accuracy(run, network)))
     if "params" in metrics:
         rows.append(("bytes of its parameters as 32-bit floats", 4 * metrics["params"]))
@@ -53,7 +81,10 @@ def before_compression(run: ReportedRun, evaluation: Evaluation) -> float | None
     not say which epoch that was.
     """
     recipe = run.header["experiment"].get("recipe")
-    first, second = (recipe.get(name) if isinstance(recipe, dict) else None for name in ("epochs", "finetune_epochs"))
+    first, second = (
+        recipe.get(name) if isinstance(recipe, dict) else None
+        for name in ("epochs", "finetune_epochs")
+    )
     if not isinstance(first, int) or not isinstance(second, int) or not 0 < first:
         return None
     if len(evaluation.history) != first + second or "epochs" in evaluation.design:
