@@ -41,8 +41,8 @@ def start_board(out: Path, port: int = 0) -> str:
             f"a run must have TensorBoard's logs to be shown, but {folder} is missing: nas run writes them"
         )
     # Here, because only a refusal should not wait for it.
-    from tensorboard.program import TensorBoard, TensorBoardServerException
     from tensorboard.default import get_plugins
+    from tensorboard.program import TensorBoard, TensorBoardServerException
 
     board = TensorBoard(get_plugins())
     given = ["nas board", "--logdir", str(folder), "--host", HOST, "--port", str(port)]

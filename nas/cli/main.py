@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "export": Command(
         f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--retrain {_EXPERIMENT}]",
-        "writes a candidate as a file to ship, trained again if wanted",
+        "writes a candidate as a file to ship, trained again if wanted, or all for other tools",
         "nas.cli.export",
     ),
     "score": Command(
@@ -77,16 +77,20 @@ def usage() -> str:
     # Here, because only the usage needs them.
     from nas.cli.command_parser import shipped_experiments
     from nas.runs.formats import FORMATS
+    from nas.runs.run_formats import RUN_FORMATS
 
     commands = "\n       ".join(
         f"nas {name} {command.arguments}\n           {command.help}"
         for name, command in COMMANDS.items()
     )
-    formats = "\n".join(f"       {name:<10} {kind.help}" for name, kind in FORMATS.items())
+    formats, run_formats = (
+        "\n".join(f"       {name:<10} {kind.help}" for name, kind in listed.items())
+        for listed in (FORMATS, RUN_FORMATS)
+    )
     return (
         f"usage: {commands}\n       nas --version\n\n"
         f"EXPERIMENT is FILE.py, FILE.py:FUNCTION or the name of one that ships: {', '.join(shipped_experiments())}\n\n"
-        f"FORMAT is one of\n{formats}"
+        f"FORMAT is, of a candidate, one of\n{formats}\nof the whole run, one of\n{run_formats}"
     )
 
 

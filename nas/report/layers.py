@@ -103,7 +103,7 @@ def operator(operation: Operation) -> str:
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(operation).__name__).lower()
     if not isinstance(operation, Conv):
         return kind
-    out, inputs, *kernel = operation.weights.shape
+    inputs, *kernel = operation.weights.shape[1:]
     if operation.groups > 1:
         kind = "depthwise conv" if inputs == 1 else f"conv in {operation.groups} groups"
     stride = f", stride {max(operation.stride)}" if max(operation.stride) > 1 else ""

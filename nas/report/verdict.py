@@ -85,7 +85,7 @@ def before_compression(run: ReportedRun, evaluation: Evaluation) -> float | None
         recipe.get(name) if isinstance(recipe, dict) else None
         for name in ("epochs", "finetune_epochs")
     )
-    if not isinstance(first, int) or not isinstance(second, int) or not 0 < first:
+    if not isinstance(first, int) or not isinstance(second, int) or not first > 0:
         return None
     if len(evaluation.history) != first + second or "epochs" in evaluation.design:
         return None

@@ -20,6 +20,7 @@ MODULES = (
     "nas.cli.main",
     "nas.cli.show",
     "nas.cli.ledger",
+    "nas.cli.export",
     "nas.cli.report",
     "nas.cli.board",
     "strategies.random_search",

@@ -30,9 +30,7 @@ def network() -> nn.Sequential:
 @pytest.mark.parametrize("bits", [1, 2, 8])
 def test_layers_have_the_names_of_the_network(tmp_path: Path, bits: int) -> None:
     model, images = network(), torch.rand(16, 4, 6, 6)
-    quantized = quantize(
-        model, {name: bits for name in ("stem", "first", "second", "head")}, images
-    )
+    quantized = quantize(model, dict.fromkeys(("stem", "first", "second", "head"), bits), images)
     packed = pack(lower(quantized, images))
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     np.savez(tmp_path / "w.npz", allow_pickle=False, **dict(reversed(weights.items())))
