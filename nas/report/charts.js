@@ -26,7 +26,7 @@
         color: {type: "categorical", domain: series.map((run) => run.name), legend: many},
         marks: [
           Plot.line([...points, ...ends], {x: "trial", y: "value", stroke: "run", curve: "step-after", strokeWidth: 2}),
-          Plot.dot(points, {x: "trial", y: "value", fill: "run", r: 3.5, tip: true, title: (d) => `${many ? d.run + "\n" : ""}number ${d.id}, after ${d.trial} trials\n${y} ${text(d.value)}`}),
+          Plot.dot(points, {x: "trial", y: "value", fill: "run", r: 3.5, tip: true, title: (d) => `${many ? d.run + "\n" : ""}trial ${d.trial}, number ${d.id}\n${y} ${text(d.value)}`}),
         ],
       }));
     },

@@ -38,6 +38,20 @@ def metrics_text(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in metrics.items())
 
 
+def shortened(text: str, longest: int) -> str:
+    """A text of at most so many characters, with an ellipsis where some are left out.
+
+    >>> shortened("abcdef", 4)
+    'abc…'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def design_text(design: Mapping[str, Hashable]) -> str:
+    """Choices and their options on one line."""
+    return "; ".join(f"{name} {option_text(option)}" for name, option in design.items())
+
+
 def option_text(option: Hashable) -> str:
     """An option of a choice as a journal holds it."""
     return option if isinstance(option, str) else str(option)

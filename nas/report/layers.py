@@ -1,7 +1,7 @@
 """The layers of a packed file: what each computes, and what its bytes are for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from nas.runs.directory import packed_path, weights_path
 class DrawnLayer:
     """One operation of a program.
 
-    `name` is that of the user's layer where it is known, else the index and the kind, and `operator`
-    says what is computed. `sources` are the indices of the tensors that are read, 0 the input.
-    `channels` are those of the result, and `weight_bits` those of the weights (None: it has none).
-    `bytes` has what they are for.
+    `name` is that of the user's layer where it is known, else the index and the kind; `label` has the
+    index too, so that no other layer has the same. `operator` says what is computed. `sources` are
+    the indices of the tensors that are read, 0 the input. `channels` are those of the result, and
+    `weight_bits` those of the weights (None: it has none). `bytes` has what they are for.
     """
 
     name: str
+    label: str
     operator: str
     sources: tuple[int, ...]
     result: Shape
@@ -80,6 +81,7 @@ def read_layers(packed: bytes, weights: Path) -> DrawnFile:
     layers = tuple(
         DrawnLayer(
             name=names.get(index, operation.name),
+            label=f"{index} {names[index]}" if index in names else operation.name,
             operator=operator(operation),
             sources=operation.inputs,
             result=signature.result.shape,
@@ -111,7 +113,7 @@ def operator(operation: Operation) -> str:
     return f"{kind} {'×'.join(map(str, kernel))}{stride}{dilation}"
 
 
-def choices_at(evaluation: Evaluation, name: str) -> dict[str, object]:
+def choices_at(evaluation: Evaluation, name: str) -> dict[str, Hashable]:
     """The chosen options at the site that is the module `name` or the innermost that contains it."""
     sites = {choice.rpartition(".")[0] for choice in evaluation.design}
     within = [site for site in sites if site and (name == site or name.startswith(f"{site}."))]

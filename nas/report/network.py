@@ -2,9 +2,9 @@
 
 from nas.packed import ArtifactError
 from nas.report.chart import Chart
-from nas.report.figures import option_text, percent
+from nas.report.figures import design_text, percent
 from nas.report.layers import DrawnFile, DrawnLayer, choices_at, drawn_file
-from nas.report.markup import Markup, element, joined
+from nas.report.markup import Markup, element
 from nas.report.reported_run import Network, ReportedRun
 from nas.report.tables import table
 
@@ -39,7 +39,7 @@ def _box(network: Network, file: DrawnFile, index: int, layer: DrawnLayer, share
     bits = "" if layer.weight_bits is None else f", weights of {layer.weight_bits} bits"
     facts = f"{layer.channels} channels kept{bits}, activations of {layer.activation_bits} bits, {layer.total:,} bytes"
     chosen = choices_at(network.evaluation, layer.name)
-    said = ", ".join(f"{kind} {option_text(str(option))}" for kind, option in chosen.items())
+    said = design_text(chosen)
     from_afar = layer.sources != (index,)
     names = ["input" if s == 0 else file.layers[s - 1].name for s in layer.sources]
     return element(
@@ -63,14 +63,13 @@ def _shape(shape: tuple[int, ...]) -> Markup:
 
 
 def _ledger(file: DrawnFile) -> Chart:
-    total, bars, rows = file.total, list[object](), list[list[Markup | str]]()
-    for index, layer in enumerate(file.layers):
-        bars += [[f"{index} {layer.name}", purpose, size] for purpose, size in layer.bytes.items()]
+    total, bars, rows = file.total, list[object](), list[list[str]]()
+    for layer in file.layers:
+        bars += [[layer.label, purpose, size] for purpose, size in layer.bytes.items()]
         weights = "–" if layer.weight_bits is None else str(layer.weight_bits)
         purposes = ", ".join(f"{purpose} {size:,}" for purpose, size in layer.bytes.items())
-        name = joined(f"{index} ", layer.name)
         share = percent(layer.total / total)
-        rows.append([name, layer.operator, weights, f"{layer.total:,}", share, purposes])
+        rows.append([layer.label, layer.operator, weights, f"{layer.total:,}", share, purposes])
     rest = sum(file.rest.values())
     bars += [["file", purpose, size] for purpose, size in file.rest.items()]
     purposes = ", ".join(f"{purpose} {size:,}" for purpose, size in file.rest.items())

@@ -35,7 +35,7 @@ def write_report(directories: Sequence[Path], target: Path) -> int:
     Pareto front and an even choice of the other trials, and tables their first rows.
 
     Raises:
-        ValueError: if there are no runs, one is named twice, or they are too many for one page.
+        ValueError: if there are no runs, one is named twice, or their page would be longer.
         RunDirectoryError: if a directory holds no run, or a damaged one.
         OSError: if a file cannot be read or written.
     """
@@ -47,7 +47,7 @@ def write_report(directories: Sequence[Path], target: Path) -> int:
     if len(page) > MOST_BYTES:
         raise ValueError(
             f"a report must be at most {MOST_BYTES:,} bytes long, but that of these runs has {len(page):,}: "
-            "report fewer of them at a time"
+            "report fewer runs at a time"
         )
     durable.write(target, page)
     return len(page)

@@ -61,7 +61,9 @@ class ReportedRun:
         """
         final = read_final(self.out)
         if final is not None and final.status is Status.OK:
-            what = f"the final network, number {final.id} of the search trained in full"
+            what = (
+                f"the final network, number {final.id} trained on training and validation samples"
+            )
             return Network(what, final, self.out / FINAL_FOLDER)
         choice = chosen(read_retrained(self.out), self.objective)
         if choice is not None:

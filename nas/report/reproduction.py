@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas import __version__
+from nas.report.figures import shortened
 from nas.report.markup import Markup, element
 from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
@@ -28,7 +29,10 @@ def reproduction(run: ReportedRun) -> list[Markup]:
         "versions give equal results. Versions are not recorded; this page was written by "
         f"compact-nas {__version__} with Python {platform.python_version()} on {platform.system()} {platform.machine()}."
     )
-    rows = [[name, _shortened(value)] for name, value in _settings("", run.header["experiment"])]
+    rows = [
+        [name, shortened(value, LONGEST_VALUE)]
+        for name, value in _settings("", run.header["experiment"])
+    ]
     settings = table("settings of the run", ("setting", "value"), rows)
     return [
         element("pre", "\n".join(commands), attributes={"tabindex": "0"}),
@@ -46,7 +50,3 @@ def _settings(prefix: str, value: Any) -> list[tuple[str, str]]:
         for name, part in value.items()
         for row in _settings(f"{prefix}.{name}" if prefix else str(name), part)
     ]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from nas.objective import Objective, pareto_front
 from nas.report.chart import Chart
-from nas.report.figures import number, option_text
+from nas.report.figures import design_text, number, shortened
 from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
+
+LONGEST_DESIGN = 1000
 
 
 def axes(objective: Objective) -> list[tuple[str, str]]:
@@ -42,7 +44,7 @@ def _chart(run: ReportedRun, x: str, y: str) -> Chart:
         [
             str(each.id),
             *(number(each.metrics[name]) for name in names),
-            "; ".join(f"{name} {option_text(option)}" for name, option in each.design.items()),
+            shortened(design_text(each.design), LONGEST_DESIGN),
         ]
         for each in front
     ]

@@ -45,34 +45,21 @@ def verdict(run: ReportedRun) -> list[Markup]:
 
 def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
     """What is known of the network before it was compressed, as a packed file, and on test data."""
-    metrics, searched = network.evaluation.metrics, _in_search(run, network.evaluation.id)
-    rows = list[tuple[str, float | None]]()
-    rows.append(
-        (
-            "validation accuracy after the first phase of training, before the compressors",
-            before_compression(run, network.evaluation),
-        )
-    )
-    rows.append(
-        (
-            "validation accuracy of the trained, quantized network in PyTorch",
-            metrics.get("accuracy_fake_quant"),
-        )
-    )
-    rows.append(("validation accuracy of the packed file", metrics.get("accuracy")))
-    if searched is not None and searched is not network.evaluation:
-        rows.append(
-            (
-                "validation accuracy of the same design in the search",
-                searched.metrics.get("accuracy"),
-            )
-        )
-    rows.append(("test accuracy", _test_accuracy(run, network)))
-    if "params" in metrics:
-        rows.append(("bytes of its parameters as 32-bit floats", 4 * metrics["params"]))
-    rows.append(("bytes of the packed file", metrics.get("size_bytes")))
-    others = {"accuracy", "accuracy_fake_quant", "test_accuracy", "size_bytes"}
-    rows += [(name, value) for name, value in metrics.items() if name not in others]
+    metrics, searched = network.evaluation.metrics, run.evaluations[network.evaluation.id]
+    before = before_compression(run, network.evaluation)
+    again = None if searched is network.evaluation else searched.metrics.get("accuracy")
+    floats = 4 * metrics["params"] if "params" in metrics else None
+    rows = [
+        ("validation accuracy after the first phase of training, before the compressors", before),
+        ("validation accuracy after training, in PyTorch", metrics.get("accuracy_fake_quant")),
+        ("validation accuracy of the packed file", metrics.get("accuracy")),
+        ("validation accuracy of the same design in the search", again),
+        ("test accuracy of the packed file", _test_accuracy(run, network)),
+        ("bytes of its parameters as 32-bit floats", floats),
+        ("bytes of the packed file", metrics.get("size_bytes")),
+    ]
+    told = {"accuracy", "accuracy_fake_quant", "test_accuracy", "size_bytes"}
+    rows += [(name, value) for name, value in metrics.items() if name not in told]
     return [[name, number(value)] for name, value in rows if value is not None]
 
 
@@ -102,10 +89,6 @@ def _test_accuracy(run: ReportedRun, network: Network) -> float | None:
         tested: float | None = run.found.get("test_accuracy")
         return tested
     return network.evaluation.metrics.get("test_accuracy", run.found.get("chosen_test_accuracy"))
-
-
-def _in_search(run: ReportedRun, id: int) -> Evaluation | None:
-    return run.evaluations[id] if id < len(run.evaluations) else None
 
 
 def _nothing(run: ReportedRun) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from nas.objective import Budget, Objective, Status, best
 from nas.report import write_report
 from nas.report.page import MOST_BYTES
-from nas.runs.directory import RunDirectoryError, packed_path
+from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER, RunDirectoryError, packed_path
+from nas.runs.evaluation_file import write_evaluation
+from nas.runs.final import FINAL_FILE
 from tests.nas.report.runs import HOSTILE, OBJECTIVE, add_file, search, trial, write
 
 SECTIONS = [
@@ -134,6 +137,23 @@ def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
     assert "url(" not in style
     assert "@import" not in style
     assert not re.search(r"\bfetch\(|XMLHttpRequest|\bimport\(", page.said("script"))
+
+
+def test_the_network_to_ship_comes_before_that_of_the_search(tmp_path: Path) -> None:
+    evaluations = [trial(0, accuracy=0.75), trial(1, accuracy=0.5)]
+    run = write(tmp_path / "run", evaluations)
+    assert "Found number 0, the best of the search: accuracy 0.7500" in page_of(run).said()
+    (run / RETRAINED_FOLDER).mkdir()
+    write_evaluation(run / RETRAINED_FOLDER / "00001.json", trial(1, accuracy=0.625))
+    page = page_of(run)
+    assert "Found number 1, the best when trained again: accuracy 0.6250" in page.said()
+    assert "validation accuracy of the same design in the search0.5000" in page.said("table")
+    (run / FINAL_FOLDER).mkdir()
+    final = replace(trial(1), metrics={"size_bytes": 900.0, "test_accuracy": 0.875}, history=())
+    write_evaluation(run / FINAL_FOLDER / FINAL_FILE, final)
+    page = page_of(run)
+    assert "Found the final network, number 1 trained on" in page.said()
+    assert "test accuracy of the packed file0.8750" in page.said("table")
 
 
 def test_a_run_without_candidates(tmp_path: Path) -> None:
