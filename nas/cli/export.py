@@ -1,16 +1,17 @@
-"""`nas export`: writes a candidate of a run as a file to ship."""
+"""`nas export`: writes a candidate of a run as a file to ship, or all of them for other tools."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
 from nas.cli.metrics import format_metrics
-from nas.data.scored import load_scored
 from nas.program.program import Program
 from nas.runs.directory import read_class_names
 from nas.runs.export import export
 from nas.runs.formats import FORMATS
+from nas.runs.run_formats import RUN_FORMATS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,19 +21,24 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> None:
     """Runs `nas export`."""
-    parser = command_parser("export", "Writes a trained candidate of a run as a file to ship.")
+    parser = command_parser(
+        "export",
+        "Writes a trained candidate of a run as a file to ship, or all candidates for other tools.",
+    )
     parser.add_argument("directory", type=Path, help="a run directory")
     parser.add_argument(
         "--id",
-        default="best",
-        help="the number of a candidate; best; retrained, the best of those that the run trained again; "
+        help="the number of a candidate; best, the default; retrained, the best of those that the run trained again; "
         "or final, its final network",
     )
     parser.add_argument(
         "--to",
-        choices=tuple(FORMATS),
+        choices=(*FORMATS, *RUN_FORMATS),
         default=next(iter(FORMATS)),
-        help="; ".join(f"{name}: {kind.help}" for name, kind in FORMATS.items()),
+        help="of a candidate: "
+        + "; ".join(f"{name}: {kind.help}" for name, kind in FORMATS.items())
+        + ". Of the run: "
+        + "; ".join(f"{name}: {kind.help}" for name, kind in RUN_FORMATS.items()),
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument(
@@ -54,15 +60,23 @@ def main(arguments: Sequence[str]) -> None:
     )
     options, experiment = parse_with_experiment(parser, arguments, "retrain")
     data: str | None = options.compare_on
+    if options.to in RUN_FORMATS:
+        _refuse_options_of_a_candidate(parser, options)
+        count = RUN_FORMATS[options.to].write(options.directory, options.out)
+        print(f"{options.out}: {count:,} candidates of {options.directory}")
+        return
 
     def samples(program: Program) -> "Tensor":
+        # Here, because what reads data needs torch, and most exports do not.
+        from nas.data.scored import load_scored
+
         assert data is not None
         shape, classes = program.tensors[0].shape, program.tensors[-1].size
         return load_scored(data, shape, classes, read_class_names(options.directory)).split.inputs
 
     exported = export(
         options.directory,
-        options.id,
+        options.id or "best",
         options.to,
         options.out,
         experiment,
@@ -74,6 +88,22 @@ def main(arguments: Sequence[str]) -> None:
     on = "random inputs" if experiment is None else "validation samples"
     on = on if data is None else f"test samples of {data}"
     print(f"{options.out}: {_agreement(exported.parity, on)}")
+
+
+def _refuse_options_of_a_candidate(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    stated = {
+        "--id": options.id is not None,
+        "--class-names": options.class_names,
+        "--retrain": options.retrain is not None,
+        "--compare-on": options.compare_on is not None,
+    }
+    if given := [option for option, is_stated in stated.items() if is_stated]:
+        parser.error(
+            f"--to {options.to} writes the whole run, but of one candidate alone are {', '.join(given)}: "
+            f"leave them out, or choose one of {', '.join(FORMATS)}"
+        )
 
 
 def _agreement(parity: "Parity | None", on: str) -> str:

@@ -41,9 +41,19 @@ COMMANDS: Mapping[str, Command] = {
         "shows what a run has found, and what other bits in each layer of the best would do",
         "nas.cli.show",
     ),
+    "report": Command(
+        "DIRECTORY… [--out FILE.html]",
+        "writes a page about runs: what they found, how, and why candidates failed",
+        "nas.cli.report",
+    ),
+    "board": Command(
+        "DIRECTORY [--port PORT]",
+        "opens TensorBoard on the curves of a run, for this machine alone",
+        "nas.cli.board",
+    ),
     "export": Command(
         f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--retrain {_EXPERIMENT}]",
-        "writes a candidate as a file to ship, trained again if wanted",
+        "writes a candidate as a file to ship, trained again if wanted, or all for other tools",
         "nas.cli.export",
     ),
     "score": Command(
@@ -67,16 +77,20 @@ def usage() -> str:
     # Here, because only the usage needs them.
     from nas.cli.command_parser import shipped_experiments
     from nas.runs.formats import FORMATS
+    from nas.runs.run_formats import RUN_FORMATS
 
     commands = "\n       ".join(
         f"nas {name} {command.arguments}\n           {command.help}"
         for name, command in COMMANDS.items()
     )
-    formats = "\n".join(f"       {name:<10} {kind.help}" for name, kind in FORMATS.items())
+    formats, run_formats = (
+        "\n".join(f"       {name:<10} {kind.help}" for name, kind in listed.items())
+        for listed in (FORMATS, RUN_FORMATS)
+    )
     return (
         f"usage: {commands}\n       nas --version\n\n"
         f"EXPERIMENT is FILE.py, FILE.py:FUNCTION or the name of one that ships: {', '.join(shipped_experiments())}\n\n"
-        f"FORMAT is one of\n{formats}"
+        f"FORMAT is, of a candidate, one of\n{formats}\nof the whole run, one of\n{run_formats}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The formats of files to ship."""
+"""The formats of files to ship, each of one candidate; `nas.runs.run_formats` has those of a run."""
 
 import json
 from collections.abc import Callable, Mapping

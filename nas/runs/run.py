@@ -25,6 +25,7 @@ from nas.runs.directory import (
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal, window_of
+from nas.runs.result_text import result_line, result_table
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
 from nas.runs.teacher import loss_of
@@ -44,7 +45,7 @@ class SearchStoppedError(RuntimeError):
     """Candidate after candidate failed, so the experiment itself is likely wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """What a run found: all evaluations in order, the best one (None: none met the budget), its
     test accuracy, the evaluations of the candidates that were trained again, and that of the final
@@ -56,6 +57,14 @@ class RunResult:
     test_accuracy: float | None
     retrained: tuple[Evaluation, ...] = ()
     final: Evaluation | None = None
+
+    def __repr__(self) -> str:
+        # Evaluations hold whole learning curves.
+        return f"RunResult({result_line(self.evaluations, self.best, self.test_accuracy)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return result_table(self.evaluations, self.best, self.test_accuracy)
 
 
 @one_thread()

@@ -1,0 +1,49 @@
+"""Several runs, side by side."""
+
+from collections.abc import Sequence
+
+from nas.objective import Status
+from nas.report.figures import duration, number
+from nas.report.markup import Markup
+from nas.report.reported_run import ReportedRun
+from nas.report.tables import table
+
+
+def comparison(runs: Sequence[ReportedRun]) -> Markup:
+    """A table with a row for each run."""
+    head = (
+        "run",
+        "strategy",
+        "seed",
+        "trials",
+        "failed",
+        "time",
+        "best",
+        "accuracy",
+        "bytes",
+        "test accuracy",
+        "hypervolume",
+        "budget",
+    )
+    return table("the runs", head, [_row(run) for run in runs])
+
+
+def _row(run: ReportedRun) -> list[str]:
+    experiment = run.header["experiment"]
+    metrics = {} if run.best is None else run.best.metrics
+    tested = run.found.get("test_accuracy")
+    strategy = experiment.get("strategy", "–")
+    limits = run.objective.budget.limits
+    return [
+        run.name,
+        str(strategy.get("name", "–") if isinstance(strategy, dict) else strategy),
+        str(experiment.get("seed", "–")),
+        f"{sum(each.is_trial for each in run.evaluations):,}",
+        f"{sum(each.status is Status.FAILED for each in run.evaluations):,}",
+        duration(run.seconds),
+        "–" if run.best is None else f"number {run.best.id}",
+        *(number(metrics[name]) if name in metrics else "–" for name in ("accuracy", "size_bytes")),
+        "–" if tested is None else number(tested),
+        number(run.found["hypervolume"]),
+        ", ".join(f"{name} ≤ {number(limit)}" for name, limit in limits.items()) or "none",
+    ]

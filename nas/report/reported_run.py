@@ -1,0 +1,101 @@
+"""What a report tells of a run: all that its directory holds, read once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nas.objective import Evaluation, Objective, Status, best
+from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER
+from nas.runs.final import read_final
+from nas.runs.finalists import chosen, read_retrained
+from nas.runs.journal import read_journal
+from nas.runs.journal_format import Header, objective_of
+from nas.runs.summary import summary
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network that a run recommends: a phrase for how it came about, its evaluation, and the
+    folder with its files.
+    """
+
+    what: str
+    evaluation: Evaluation
+    folder: Path
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A run: the `index` among those of the report, the `name` that tells it from the others, its
+    directory, what `nas.runs.summary` finds, and the journal.
+    """
+
+    index: int
+    name: str
+    out: Path
+    found: Mapping[str, Any]
+    header: Header
+    objective: Objective
+    evaluations: Sequence[Evaluation]
+
+    @cached_property
+    def best(self) -> Evaluation | None:
+        """The best candidate of the search; None if none is within the budget."""
+        return best(self.evaluations, self.objective)
+
+    @cached_property
+    def trained(self) -> list[Evaluation]:
+        """The candidates with a file and an accuracy, of the highest fidelity among them: others
+        cannot be compared.
+        """
+        done = [each for each in self.evaluations if each.status is Status.OK]
+        most = max((_epochs(each) for each in done), default=0.0)
+        return [each for each in done if _epochs(each) == most]
+
+    @cached_property
+    def network(self) -> Network | None:
+        """The final network, else the best of those that were trained again, else the best of the
+        search; None if there is none within the budget.
+        """
+        final = read_final(self.out)
+        if final is not None and final.status is Status.OK:
+            what = (
+                f"the final network, number {final.id} trained on training and validation samples"
+            )
+            return Network(what, final, self.out / FINAL_FOLDER)
+        choice = chosen(read_retrained(self.out), self.objective)
+        if choice is not None:
+            what = f"number {choice.id}, the best when trained again"
+            return Network(what, choice, self.out / RETRAINED_FOLDER)
+        if self.best is not None:
+            return Network(f"number {self.best.id}, the best of the search", self.best, self.out)
+        return None
+
+    @property
+    def seconds(self) -> float:
+        """How long all evaluations took together."""
+        return sum(each.seconds for each in self.evaluations)
+
+
+def _epochs(evaluation: Evaluation) -> float:
+    return float("inf") if evaluation.epochs is None else evaluation.epochs
+
+
+def read_runs(directories: Sequence[Path]) -> list[ReportedRun]:
+    """The runs in these directories, named by the last part of their paths, or the whole where two
+    have the same.
+
+    Raises:
+        RunDirectoryError: if a directory holds no run, or a damaged one.
+    """
+    lasts = [path.resolve().name for path in directories]
+    runs = []
+    for index, (path, last) in enumerate(zip(directories, lasts, strict=True)):
+        found = summary(path)
+        header, evaluations = read_journal(path)
+        name = last if lasts.count(last) == 1 else str(path)
+        objective = objective_of(header)
+        runs.append(ReportedRun(index, name, path, found, header, objective, evaluations))
+    return runs

@@ -1,0 +1,107 @@
+"""What was found, and whether it is what was asked for."""
+
+from nas.objective import Evaluation, Status, nearest_to_budget
+from nas.report.figures import duration, metrics_text, number, option_text
+from nas.report.markup import Markup, element
+from nas.report.reported_run import Network, ReportedRun
+from nas.report.tables import table
+
+
+def verdict(run: ReportedRun) -> list[Markup]:
+    """One sentence, the counts, and tables of the recommended network's figures and its design."""
+    counts = ", ".join(
+        f"{count:,} {status}" for status, count in run.found["counts"].items() if count
+    )
+    searched = (
+        f"{len(run.evaluations):,} candidates in {duration(run.seconds)}: {counts or 'none yet'}."
+    )
+    network = run.network
+    if network is None:
+        return [_flag(False, _nothing(run)), element("p", searched)]
+    within = run.objective.budget.excess(network.evaluation.metrics) == 0
+    limits = run.objective.budget.limits
+    budget = ", ".join(
+        f"{name} {number(network.evaluation.metrics[name])} of {number(limit)}"
+        for name, limit in limits.items()
+    )
+    meets = (
+        ("within the budget: " if within else "over the budget: ") + budget
+        if limits
+        else "there is no budget"
+    )
+    sentence = f"Found {network.what}: {metrics_text(_told(network.evaluation))}; {meets}."
+    design = [[name, option_text(option)] for name, option in network.evaluation.design.items()]
+    return [
+        _flag(within, sentence),
+        element("p", searched),
+        table("before and after", ("", "value"), before_and_after(run, network)),
+        element(
+            "details",
+            element("summary", "its design"),
+            table("design", ("choice", "option"), design),
+        ),
+    ]
+
+
+def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
+    """What is known of the network before it was compressed, as a packed file, and on test data."""
+    metrics, searched = network.evaluation.metrics, run.evaluations[network.evaluation.id]
+    before = before_compression(run, network.evaluation)
+    again = None if searched is network.evaluation else searched.metrics.get("accuracy")
+    floats = 4 * metrics["params"] if "params" in metrics else None
+    rows = [
+        ("validation accuracy after the first phase of training, before the compressors", before),
+        ("validation accuracy after training, in PyTorch", metrics.get("accuracy_fake_quant")),
+        ("validation accuracy of the packed file", metrics.get("accuracy")),
+        ("validation accuracy of the same design in the search", again),
+        ("test accuracy of the packed file", _test_accuracy(run, network)),
+        ("bytes of its parameters as 32-bit floats", floats),
+        ("bytes of the packed file", metrics.get("size_bytes")),
+    ]
+    told = {"accuracy", "accuracy_fake_quant", "test_accuracy", "size_bytes"}
+    rows += [(name, value) for name, value in metrics.items() if name not in told]
+    return [[name, number(value)] for name, value in rows if value is not None]
+
+
+def before_compression(run: ReportedRun, evaluation: Evaluation) -> float | None:
+    """The accuracy at the end of the first of the recipe's two phases; None where the journal does
+    not say which epoch that was.
+    """
+    recipe = run.header["experiment"].get("recipe")
+    first, second = (
+        recipe.get(name) if isinstance(recipe, dict) else None
+        for name in ("epochs", "finetune_epochs")
+    )
+    if not isinstance(first, int) or not isinstance(second, int) or not first > 0:
+        return None
+    if len(evaluation.history) != first + second or "epochs" in evaluation.design:
+        return None
+    return evaluation.history[first - 1].accuracy
+
+
+def _told(evaluation: Evaluation) -> dict[str, float]:
+    names = ("accuracy", "test_accuracy", "size_bytes")
+    return {name: evaluation.metrics[name] for name in names if name in evaluation.metrics}
+
+
+def _test_accuracy(run: ReportedRun, network: Network) -> float | None:
+    if network.folder == run.out:
+        tested: float | None = run.found.get("test_accuracy")
+        return tested
+    return network.evaluation.metrics.get("test_accuracy", run.found.get("chosen_test_accuracy"))
+
+
+def _nothing(run: ReportedRun) -> str:
+    if not run.evaluations:
+        return "Nothing has been evaluated yet."
+    if not any(each.status is not Status.FAILED for each in run.evaluations):
+        return "Every candidate failed; the reasons are below."
+    nearest = nearest_to_budget(run.evaluations, run.objective)
+    if nearest is None or not run.objective.budget.excess(nearest.metrics):
+        return "No candidate was trained to its end."
+    over = run.objective.budget.broken(nearest.metrics)
+    return f"Nothing meets the budget; nearest is number {nearest.id}: {over}."
+
+
+def _flag(good: bool, sentence: str) -> Markup:
+    return element("p", sentence, attributes={"class": "verdict good" if good else "verdict bad"})
