@@ -20,7 +20,8 @@ class Improvement:
 
 def improvements(evaluations: Sequence[Evaluation], objective: Objective) -> list[Improvement]:
     """When the best candidate of the search so far changed, by the order of `nas.objective.best`."""
-    found, standing, trial = list[Improvement](), (-1.0, (-1.0,)), 0
+    found, trial = list[Improvement](), 0
+    standing: tuple[float, tuple[float, ...]] = (-1.0, (-1.0,))
     for each in evaluations:
         trial += each.is_trial
         if each.status is Status.OK and objective.budget.excess(each.metrics) == 0:

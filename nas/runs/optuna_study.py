@@ -37,6 +37,7 @@ def write_study(out: Path, target: Path) -> int:
     """
     try:
         import optuna
+        from optuna.study import StudyDirection
     except ImportError as error:
         raise ValueError(
             "a study is written by Optuna, which must be installed: pip install 'compact-nas[optuna]'"
@@ -53,8 +54,10 @@ def write_study(out: Path, target: Path) -> int:
             study = optuna.create_study(
                 storage=storage,
                 study_name=out.resolve().name,
-                directions=["maximize"] * len(objective.maximize)
-                + ["minimize"] * len(objective.minimize),
+                directions=[
+                    *(StudyDirection.MAXIMIZE for _ in objective.maximize),
+                    *(StudyDirection.MINIMIZE for _ in objective.minimize),
+                ],
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -132,7 +135,7 @@ def _distributions(evaluations: Sequence[Evaluation]) -> "Mapping[str, BaseDistr
 def _ordered(options: list[Option]) -> list[Option]:
     """Numbers by size, others as they came."""
     numbers = [option for option in options if isinstance(option, (int, float))]
-    return sorted(numbers) if len(numbers) == len(options) else options
+    return [*sorted(numbers)] if len(numbers) == len(options) else options
 
 
 def _option(option: Hashable) -> Option:

@@ -1,6 +1,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,7 @@ RUN = [
 ]
 
 
-def study_of(
-    out: Path, evaluations: list[Evaluation], objective: Objective = OBJECTIVE
-) -> "optuna.Study":
+def study_of(out: Path, evaluations: list[Evaluation], objective: Objective = OBJECTIVE) -> Any:
     with open_journal(out, {"objective": objective.to_json()}) as journal:
         for each in evaluations:
             journal.append(each)
