@@ -73,10 +73,10 @@ def copied_at(model: nn.Module, site: str) -> nn.Module:
     """A network that shares all modules with `model` but those at, below and around a site, which
     are copies: to change one layer, in a fraction of the time that a whole copy takes.
     """
+    # By modules and not by names, of which a layer that is used twice may have several.
+    changed = set(model.get_submodule(site).modules())
     shared = {
-        id(module): module
-        for name, module in model.named_modules(remove_duplicate=False)
-        if not _is_below(name, site) and not _is_below(site, name)
+        id(module): module for module in model.modules() if changed.isdisjoint(module.modules())
     }
     return copy.deepcopy(model, shared)
 

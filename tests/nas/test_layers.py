@@ -147,3 +147,11 @@ def test_a_copy_at_a_site_shares_all_other_modules() -> None:
     copied.set_submodule("b.2", nn.Identity())
     assert isinstance(model.get_submodule("b.2"), nn.Linear)
     assert bool(model.get_submodule("b.2").weight.any())  # type: ignore[operator]
+
+
+def test_a_copy_at_a_site_copies_it_under_all_its_names() -> None:
+    mix = nn.Linear(2, 2)
+    model = nn.ModuleDict({"mix": mix, "tail": nn.Sequential(mix), "other": nn.Linear(2, 2)})
+    copied = copied_at(model, "mix")
+    assert copied.get_submodule("mix") is copied.get_submodule("tail.0") is not mix
+    assert copied.get_submodule("other") is model["other"]

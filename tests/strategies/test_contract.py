@@ -85,7 +85,7 @@ def test_every_strategy_keeps_the_contract(make: StrategyFactory) -> None:
         "halving",
         "hyperband",
         "reinforce",
-        "surrogate",
+        pytest.param("surrogate", marks=pytest.mark.slow),
     ],
 )
 def test_the_contract_holds_in_other_spaces(name: str, choices: Choices) -> None:

@@ -60,6 +60,7 @@ def test_allocated_bits_are_within_the_budget(model: nn.Module, tiny_task: Task)
     assert 250 < len(file) <= 450
 
 
+@pytest.mark.slow
 def test_random_designs_are_within_the_budget_and_of_their_seed(
     model: nn.Module, tiny_task: Task
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_row_says_what_is_lost_or_why_there_is_none(tiny_task: Task) -> None:
     assert table.floats("floats", 10, 120.0) == "| floats | 40 | 0.9000 |  | 2.00 | 0.50 |"
 
 
+@pytest.mark.slow
 def test_a_budget_that_nothing_meets_is_a_row_too(subject: Subject) -> None:
     table = Table(subject.task, 0.9, 60.0)
     subject = replace(subject, sizes=(20,), trials=1)

@@ -176,7 +176,10 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(
     )
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_signals_end_a_run_that_can_be_resumed(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

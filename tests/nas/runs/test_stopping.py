@@ -60,7 +60,8 @@ def test_a_candidate_is_compared_with_candidates_of_as_many_epochs(
         return False
 
     recipe = Recipe(epochs=2, finetune_epochs=2, batch_size=10)
-    found = run(tiny(stop=rule, recipe=recipe, trials=7, strategy=Alternating), tmp_path)
+    experiment = tiny(stop=rule, recipe=recipe, trials=7, strategy=Alternating, window=1)
+    found = run(experiment, tmp_path)
     lengths = {2.0: 2, None: 4, 3.0: 3}
     assert [len(e.history) for e in found.evaluations] == [
         lengths[e.epochs] for e in found.evaluations
