@@ -18,10 +18,14 @@ def warn_of_left_alone(function: str, model: nn.Module, unchanged: Iterable[str]
         name: type(module).__name__
         for name, module in model.named_modules()
         if not isinstance(module, WeightLayer)
-        and any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+        and any(map(_is_matrix, module.parameters(recurse=False)))
     }
     left = [*unchanged, *(f"{name} ({kind})" for name, kind in others.items())]
     if left:
         warnings.warn(
             f"{function} leaves these layers as they are: {', '.join(left)}", stacklevel=3
         )
+
+
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    return sum(size > 1 for size in parameter.shape) > 1
