@@ -41,9 +41,8 @@ def make_gains_positive(
         for tied in _tied(traced)
         if not layers.isdisjoint(tied.layers) and _can_be_positive(tied, traced)
     ]
-    original = None
-    if any(_is_negative(norm) for tied in all_tied for norm in tied.norms):
-        original = copy.deepcopy(model)
+    turned = any(_is_negative(norm) for tied in all_tied for norm in tied.norms)
+    original = copy.deepcopy(model) if turned and example is not None else None
     replacements: dict[nn.Module, nn.Module] = {}
     for tied in all_tied:
         signs = torch.where(next(iter(tied.norms)).weight < 0, -1.0, 1.0)
