@@ -65,6 +65,7 @@ def load_function(source: str) -> Callable[..., Experiment]:
         name: function
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
+        and not name.startswith("_")
         and get_type_hints(function).get("return") is Experiment
     }
     if wanted in found:

@@ -221,3 +221,8 @@ def test_a_missing_experiment_is_refused(tmp_path: Path) -> None:
     for source in (str(tmp_path / "none.py"), str(tmp_path), "experiments.digits"):
         with pytest.raises(ValueError, match="an experiment must be a Python file"):
             load_function(source)
+
+
+@pytest.mark.parametrize("name", shipped_experiments())
+def test_every_experiment_that_ships_is_found_by_its_name(name: str) -> None:
+    assert load_function(name).__name__ == name
