@@ -1,12 +1,16 @@
 """Running an integer program on batches, exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.data.task import Split, check_split
+from nas.program.operations import Operation, Requantized
 from nas.program.program import Program
+from nas.program.rounding import Rounding, check_rounding
 
 # Sums are scaled as 64-bit floats, twice the bytes of a network in floats: larger batches no longer
 # fit the caches.
@@ -14,16 +18,23 @@ BATCH = 64
 
 
 class Interpreter:
-    """A program compiled to run; results do not depend on the batch, the order of sums or the number
-    of threads.
+    """A program compiled to run, as runtimes that round by `rounding` run it; results do not depend on
+    the batch, the order of sums or the number of threads.
 
     Tensors are held as q - zero in floats, which represent such integers, and the sums of their
     products, exactly.
+
+    Raises:
+        ValueError: if there is no such rounding.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, rounding: Rounding = "single") -> None:
+        check_rounding(rounding)
         self._program = program
-        self._kernels = [operation.compiled(signature) for operation, signature in program.steps]
+        self._kernels = [
+            _rounding(operation, rounding).compiled(signature)
+            for operation, signature in program.steps
+        ]
         self._last = {
             source: index
             for index, operation in enumerate(program.operations)
@@ -52,16 +63,29 @@ class Interpreter:
         return (self.integers(inputs) - output.zero).to(torch.float32) * output.scale
 
 
-def logits(program: Program, inputs: Tensor, batch: int = BATCH) -> NDArray[np.float32]:
-    """The logits of all inputs, float32 [N, classes]."""
-    run = Interpreter(program)
+def _rounding(operation: Operation, rounding: Rounding) -> Operation:
+    if not isinstance(operation, Requantized):
+        return operation
+    return replace(operation, scaling=replace(operation.scaling, rounding=rounding))
+
+
+def logits(
+    program: Program, inputs: Tensor, batch: int = BATCH, rounding: Rounding = "single"
+) -> NDArray[np.float32]:
+    """The logits of all inputs, float32 [N, classes], under a rule of rounding."""
+    run = Interpreter(program, rounding)
     with torch.inference_mode():
         return torch.cat([run(part) for part in torch.split(inputs, batch)]).numpy()
 
 
-def score(program: Program, split: Split, subject: str = "the samples to score") -> float:
-    """The share of samples, 0 to 1, whose highest logit is that of their label; `subject` names the
-    samples in messages.
+def score(
+    program: Program,
+    split: Split,
+    subject: str = "the samples to score",
+    rounding: Rounding = "single",
+) -> float:
+    """The share of samples, 0 to 1, whose highest logit is that of their label, under a rule of
+    rounding; `subject` names the samples in messages.
 
     Raises:
         ValueError: if inputs are not finite or of another shape than the program's, or a label is
@@ -71,5 +95,5 @@ def score(program: Program, split: Split, subject: str = "the samples to score")
     if found != shape:
         raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
     check_split(subject, split, program.tensors[-1].size)
-    right = logits(program, split.inputs).argmax(1) == split.labels.numpy()
+    right = logits(program, split.inputs, rounding=rounding).argmax(1) == split.labels.numpy()
     return int(right.sum()) / len(split.labels)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.program.rounding import Rounding
 from nas.program.tensors import require
 
 MIN_SHIFT, MAX_SHIFT = 8, 47
@@ -16,7 +17,8 @@ class Scaling:
     """How sums become integers of the result: multiplied by m / 2^shift, rounded, and clamped to
     `low` … `high`, both included.
 
-    `multipliers` is uint16, one for each channel of a layer or each source of a sum.
+    `multipliers` is uint16, one for each channel of a layer or each source of a sum. `rounding` is
+    how a runtime rounds; packed files do not store it.
 
     Raises:
         ProgramError: if multipliers, shift or limits are out of range.
@@ -26,6 +28,7 @@ class Scaling:
     shift: int
     low: int
     high: int
+    rounding: Rounding = "single"
 
     def __post_init__(self) -> None:
         require(

@@ -46,12 +46,13 @@ class Add(Join):
     def compiled(self, signature: Signature) -> Kernel:
         """Sums in 64-bit floats, each summand in steps of the result."""
         first, *others = self.scaling.factors.tolist()
+        unit = 0.5**self.scaling.shift
 
         def run(x: "Tensor", *summands: "Tensor") -> "Tensor":
             total = x.double() * first
             for summand, factor in zip(summands, others, strict=True):
                 total += summand * factor
-            return self._clamped(total.add_(0.5), signature.result)
+            return self._clamped(total.add_(0.5), signature.result, unit)
 
         return run
 
@@ -84,7 +85,8 @@ class Mul(Join):
         (factor,) = self.scaling.factors.tolist()
 
         def run(x: "Tensor", y: "Tensor") -> "Tensor":
-            return self._clamped((x.double() * y).mul_(factor).add_(0.5), signature.result)
+            scaled = (x.double() * y).mul_(factor).add_(0.5)
+            return self._clamped(scaled, signature.result, factor)
 
         return run
 

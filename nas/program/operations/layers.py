@@ -70,12 +70,13 @@ class Layer(Requantized):
         channels = (-1, *[1] * (len(signature.result.shape) - 1))
         factors = torch.from_numpy(self.scaling.factors).view(channels)
         halves = torch.from_numpy(self.offsets + 0.5).view(channels)
+        units = bias_units(self.scaling, self.weights.level_bits).reshape(channels)
 
         def run(x: "Tensor") -> "Tensor":
             sums = self._products(x.to(weights.dtype), weights)
             # 64-bit floats hold all of it: 31 bits of the sum, 16 of the multiplier, and the 5 by
             # which a bias may be finer.
-            return self._clamped((sums * factors).add_(halves), signature.result)
+            return self._clamped((sums * factors).add_(halves), signature.result, units)
 
         return run
 

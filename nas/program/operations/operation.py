@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from numpy.typing import ArrayLike
+
+from nas.program.rounding import rounded_twice
 from nas.program.scaling import Scaling
 from nas.program.tensors import ChannelMask, Shape, Signature, TensorType, require
 
@@ -120,10 +123,17 @@ class Requantized(Operation):
             f"it must clamp to at most {top}, but clamps to {self.scaling.high}",
         )
 
-    def _clamped(self, scaled: "Tensor", result: TensorType) -> "Tensor":
+    def _clamped(
+        self, scaled: "Tensor", result: TensorType, factors: ArrayLike | None = None
+    ) -> "Tensor":
         """The integers of the result less its zero point, float32, for sums in steps of the result
         to which a half was added; overwrites them.
+
+        `factors`, which broadcast to the sums, are what kernels multiply sums by where they may
+        round twice (None: they look results up, rounded once).
         """
+        if self.scaling.rounding == "double" and factors is not None:
+            scaled = rounded_twice(scaled.sub_(0.5), factors)
         limits = self.scaling.low - result.zero, self.scaling.high - result.zero
         # What 32-bit floats cannot hold lies far beyond the limits, on the same side of them.
         return scaled.floor_().float().clamp_(*limits)

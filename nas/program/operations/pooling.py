@@ -87,7 +87,7 @@ class AvgPool(Requantized, Pool):
         def run(x: "Tensor") -> "Tensor":
             padded = self._padded(x.double(), 0.0)
             sums = avg_pool2d(padded, self.kernel, self.stride, divisor_override=1)
-            return self._clamped((sums * factor).add_(0.5), signature.result)
+            return self._clamped((sums * factor).add_(0.5), signature.result, factor)
 
         return run
 
@@ -147,11 +147,12 @@ class EdgeAvgPool(AvgPool):
         import torch
         from torch.nn.functional import avg_pool2d
 
-        factors = torch.from_numpy(self.window_factors(signature.source.shape))
+        each = self.window_factors(signature.source.shape)
+        factors = torch.from_numpy(each)
 
         def run(x: "Tensor") -> "Tensor":
             padded = self._padded(x.double(), 0.0)
             sums = avg_pool2d(padded, self.kernel, self.stride, divisor_override=1)
-            return self._clamped((sums * factors).add_(0.5), signature.result)
+            return self._clamped((sums * factors).add_(0.5), signature.result, each)
 
         return run
