@@ -16,6 +16,7 @@ from nas.evaluation.counting import SizeRule, size_rule
 from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
 from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
+from nas.program.rounding import Rounding, check_rounding
 from nas.seeds import generator
 from nas.space import Choices, SearchSpace
 from nas.strategy import StrategyFactory
@@ -35,7 +36,8 @@ class Experiment:
     `task` is the data set. How a candidate is evaluated: it is trained by `recipe`, whose first
     phase comes before `compressors` and after those of `narrowing`, with soft labels of `teacher`
     (None: labels only), until `stop` gives it up (None: never); `device` gives its latency (None:
-    latency is not measured). Settings of the recipe may be choices of the space
+    latency is not measured), and `rounding` says how the runtime rounds that accuracies are those of:
+    "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Settings of the recipe may be choices of the space
     (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices
     and a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is
     the seed of everything random.
@@ -53,9 +55,9 @@ class Experiment:
 
     Raises:
         ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or
-            `retrain` below 0, there are `final_epochs` but none of the recipe, the objective names a
-            metric that is not measured, the space chooses settings that a recipe does not have, or
-            the task or the teacher does not go with an augmentation.
+            `retrain` below 0, there is no such rounding, there are `final_epochs` but none of the recipe,
+            the objective names a metric that is not measured, the space chooses settings that a recipe
+            does not have, or the task or the teacher does not go with an augmentation.
     """
 
     space: SearchSpace
@@ -75,6 +77,7 @@ class Experiment:
     final_epochs: int | None = None
     samples: int | None = None
     narrowing: tuple[Compressor, ...] = ()
+    rounding: Rounding = "single"
 
     def __post_init__(self) -> None:
         for name in ("trials", "window", "patience", "final_epochs", "samples"):
@@ -83,6 +86,7 @@ class Experiment:
         for name in ("seed", "retrain"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, but got {getattr(self, name)}")
+        check_rounding(self.rounding)
         self.recipe.phases(self.final_epochs)  # refuses final epochs of a recipe without epochs
         measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
         soft_target = self.objective.soft_target
@@ -122,6 +126,7 @@ class Experiment:
             loss=loss,
             seed=self.seed,
             narrowing=self.narrowing,
+            rounding=self.rounding,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -147,6 +152,7 @@ class Experiment:
             "strategy": _describe(self.strategy),
             "teacher": _describe(self.teacher),
             "device": _describe(self.device),
+            **({} if self.rounding == "single" else {"rounding": self.rounding}),
             "seed": self.seed,
             "window": self.window,
             "stop": _describe(self.stop),

@@ -10,7 +10,7 @@ from nas.cli.metrics import format_metrics
 from nas.program.program import Program
 from nas.runs.directory import read_class_names
 from nas.runs.export import export
-from nas.runs.formats import FORMATS
+from nas.runs.formats import FORMATS, ExportFormat
 from nas.runs.run_formats import RUN_FORMATS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")
     on = "random inputs" if experiment is None else "validation samples"
     on = on if data is None else f"test samples of {data}"
-    print(f"{options.out}: {_agreement(exported.parity, on)}")
+    print(f"{options.out}: {_agreement(exported.parity, on, FORMATS[options.to])}")
 
 
 def _refuse_options_of_a_candidate(
@@ -106,10 +106,11 @@ def _refuse_options_of_a_candidate(
         )
 
 
-def _agreement(parity: "Parity | None", on: str) -> str:
+def _agreement(parity: "Parity | None", on: str, to: ExportFormat) -> str:
     if parity is None:
-        return "not compared with the packed file: weights need a network, which --retrain builds"
-    against = f"compared with the packed file on {parity.samples} {on}"
+        return f"not compared with the packed file: that needs {to.unsaid}"
+    rounded = ", whose sums are rounded twice," if to.rounding == "double" else ""
+    against = f"compared with the packed file{rounded} on {parity.samples} {on}"
     figures = (
         f"{parity.differing:.2%} of logits differ, by {parity.steps:.3g} steps at most; "
         f"{parity.classes:.2%} of classes differ"

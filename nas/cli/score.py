@@ -11,6 +11,7 @@ from nas.cli.command_parser import command_parser
 from nas.data.scored import held_out, load_scored
 from nas.packed import class_names, unpack
 from nas.program import Program, score
+from nas.program.rounding import ROUNDINGS, Rounding
 from nas.runs.directory import read_class_names
 from nas.runs.journal import JOURNAL_NAME, read_journal
 
@@ -37,9 +38,15 @@ def main(arguments: Sequence[str]) -> None:
         "classes are those of folders of images, and of data without a test part the part is scored "
         "that the search held out",
     )
+    parser.add_argument(
+        "--rounding",
+        choices=ROUNDINGS,
+        help="how the runtime rounds: single, as LiteRT and ONNX Runtime, or double, as TensorFlow Lite "
+        "Micro and CMSIS-NN; by default as the run's candidates were scored, or single",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options = parser.parse_args(arguments)
-    found = score_file(options.file, options.data, options.run)
+    found = score_file(options.file, options.data, options.run, options.rounding)
     if options.json:
         print(json.dumps(found))
     else:
@@ -53,13 +60,15 @@ def main(arguments: Sequence[str]) -> None:
             )
 
 
-def score_file(file: Path, data: str, run: Path | None = None) -> Mapping[str, Any]:
+def score_file(
+    file: Path, data: str, run: Path | None = None, rounding: Rounding | None = None
+) -> Mapping[str, Any]:
     """`bytes`, `accuracy` and the number of `samples` of a packed file on the test part of `data`, and
     a phrase for what was `scored`. `clipped` is the share of values, 0 to 1, outside of the range that the
     program was calibrated on.
 
     `run` is the directory of the run that the file comes from (None: the one in which it lies, if it
-    lies in one).
+    lies in one), and `rounding` how the runtime rounds (None: as for the run's candidates, or once).
 
     Raises:
         ArtifactError: if the file is damaged.
@@ -77,11 +86,13 @@ def score_file(file: Path, data: str, run: Path | None = None) -> Mapping[str, A
         )
     found = None
     if out is not None:
-        found = held_out(data, read_journal(out)[0]["experiment"]["task"]["digest"])
+        experiment = read_journal(out)[0]["experiment"]
+        rounding = rounding or experiment.get("rounding")
+        found = held_out(data, experiment["task"]["digest"])
     if found is None:
         found = load_scored(data, shape, classes, names)
     split = found.split
-    accuracy = score(program, split, f"the samples of {data}")
+    accuracy = score(program, split, f"the samples of {data}", rounding or "single")
     return {
         "bytes": len(packed),
         "accuracy": accuracy,

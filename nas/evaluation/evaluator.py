@@ -25,6 +25,7 @@ from nas.lowering import lower_all_channels
 from nas.measure import Device, MeasuringDevice
 from nas.objective import Budget, Epoch, Evaluation, Status
 from nas.program import Program
+from nas.program.rounding import Rounding
 from nas.seeds import candidate_seed, generator, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
@@ -53,7 +54,8 @@ class Evaluator:
     A file that is too long once it is trained is repaired, a predicted one if it has at most
     `REPAIRABLE` times the limit. Ranges of activations are calibrated on `CALIBRATION_SAMPLES` of the
     training samples, drawn by class. `device` gives the latency (None: latency is not measured). `seed` is
-    the seed of the run, from which that of each candidate is derived.
+    the seed of the run, from which that of each candidate is derived. The accuracy is that of runtimes
+    that round by `rounding`.
     """
 
     space: SearchSpace
@@ -65,6 +67,7 @@ class Evaluator:
     loss: Loss
     seed: int
     narrowing: Sequence[Compressor] = ()
+    rounding: Rounding = "single"
 
     def __call__(
         self,
@@ -201,7 +204,9 @@ class Evaluator:
     ) -> tuple[TrainedCandidate, dict[str, float]]:
         """The packed file of a trained network, and its metrics; see `nas.evaluation.measuring`."""
         others = self._drawn[CALIBRATION_SAMPLES:]
-        return measure(model, counted, self.task.validation, self.calibration, others)
+        return measure(
+            model, counted, self.task.validation, self.calibration, others, self.rounding
+        )
 
     @property
     def calibration(self) -> Tensor:

@@ -9,6 +9,7 @@ from nas.data import Split
 from nas.lowering import lower, snapped
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import score
+from nas.program.rounding import Rounding
 from nas.quantize.coverage import calibration_coverage
 from nas.training.fit import accuracy
 
@@ -27,12 +28,14 @@ def measure(
     validation: Split,
     calibration: Tensor,
     others: Tensor | None = None,
+    rounding: Rounding = "single",
 ) -> tuple[TrainedCandidate, dict[str, float]]:
     """Lowers and packs a trained network; its metrics are those of the packed file, loaded again,
     and the costs that were `counted` before training.
 
     With `others`, training inputs beside those of `calibration`, there is `calibration_coverage`: the
     share of values on them that the ranges of activations hold, for the tensor with the smallest.
+    `accuracy` is that of runtimes that round by `rounding`.
 
     Raises:
         ValueError: if a cost is above the one counted before training.
@@ -57,7 +60,7 @@ def measure(
     if others is not None and len(others):
         covered["calibration_coverage"] = calibration_coverage(model, others)
     return TrainedCandidate(model, packed), {
-        "accuracy": score(unpack(packed), validation),
+        "accuracy": score(unpack(packed), validation, rounding=rounding),
         "accuracy_fake_quant": accuracy(model, validation),
         **covered,
         **counted,

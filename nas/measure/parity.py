@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nas.program.interpreter import logits
 from nas.program.program import Program
+from nas.program.rounding import Rounding
 
 SAMPLES = 512
 
@@ -25,9 +26,16 @@ class Parity:
     classes: float
 
 
-def parity(program: Program, inputs: Tensor, found: NDArray[np.float32]) -> Parity:
-    """How logits `found`, [N, classes], agree with the program's for inputs, float32 [N, …]."""
-    wanted = logits(program, inputs)
+def parity(
+    program: Program,
+    inputs: Tensor,
+    found: NDArray[np.float32],
+    rounding: Rounding = "single",
+) -> Parity:
+    """How logits `found`, [N, classes], agree with the program's for inputs, float32 [N, …], under a
+    rule of rounding.
+    """
+    wanted = logits(program, inputs, rounding=rounding)
     steps = np.abs(found.astype(np.float64) - wanted) / program.tensors[-1].scale
     changed = found.argmax(1) != wanted.argmax(1)
     return Parity(

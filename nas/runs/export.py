@@ -35,8 +35,8 @@ Samples = Callable[[Program], "Tensor"]
 
 @dataclass(frozen=True)
 class Exported:
-    """The evaluation of the exported candidate, and how its file agrees with the packed one; None
-    where the file alone does not make a network.
+    """The evaluation of the exported candidate, and how its file agrees with the packed one under the
+    rounding of its runtime; None where the file alone does not make a network, or that is missing.
     """
 
     evaluation: Evaluation
@@ -84,10 +84,10 @@ def export(
     if names is not None:
         candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
     inputs = _inputs(program, experiment, samples)
-    chosen_format = FORMATS[to]
-    chosen_format.write(candidate, target)
-    said = None if chosen_format.said is None else chosen_format.said(candidate, target, inputs)
-    return Exported(candidate.evaluation, None if said is None else parity(program, inputs, said))
+    kind = FORMATS[to]
+    kind.write(candidate, target)
+    said = None if kind.said is None else kind.said(candidate, target, inputs)
+    return Exported(candidate.evaluation, None if said is None else parity(program, inputs, said, kind.rounding))
 
 
 def _inputs(program: Program, experiment: "Experiment | None", samples: Samples | None) -> "Tensor":
@@ -182,7 +182,9 @@ def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> E
     from nas.runs.retrain import retrained
 
     again, trained = retrained(experiment, out, evaluation)
-    tested = score(unpack(trained.packed), experiment.task.test)
+    tested = score(
+        unpack(trained.packed), experiment.task.test, rounding=experiment.rounding
+    )
     again = replace(again, metrics={**again.metrics, "test_accuracy": tested})
     # Copied, because safetensors refuses views.
     weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from nas import durable
 from nas.objective import Evaluation
 from nas.packed import unpack
+from nas.program.rounding import Rounding
 from nas.runs.journal_format import evaluation_to_json
 
 # Imports that are slow are made where they are needed: the help of the command line reads FORMATS.
@@ -34,14 +36,18 @@ class ExportedCandidate:
 @dataclass(frozen=True)
 class ExportFormat:
     """A format of exported files: a phrase for the help text, what writes a candidate to a path, and
-    the logits that the written file gives for inputs, float32 [N, classes].
+    the logits that the written file gives for inputs, float32 [N, classes], in a runtime that rounds
+    by `rounding`.
 
-    `said` is None, or returns None, where the file alone does not make a network.
+    `said` is None, or returns None, where the file alone does not make a network, or its runtime is
+    missing: `unsaid` is what is needed then.
     """
 
     help: str
     write: Callable[[ExportedCandidate, Path], None]
     said: "Callable[[ExportedCandidate, Path, Tensor], NDArray[np.float32] | None] | None" = None
+    unsaid: str = ""
+    rounding: Rounding = "single"
 
 
 def _write_packed(candidate: ExportedCandidate, target: Path) -> None:
@@ -78,6 +84,49 @@ def _said_by_onnx(_: ExportedCandidate, target: Path, inputs: "Tensor") -> NDArr
     return run_onnx(onnx.load(target), inputs.numpy(), saturate=True)
 
 
+def _write_tflite(candidate: ExportedCandidate, target: Path) -> None:
+    _write_rounding(candidate, target, "single")
+
+
+def _write_micro(candidate: ExportedCandidate, target: Path) -> None:
+    _write_rounding(candidate, target, "double")
+
+
+def _write_rounding(candidate: ExportedCandidate, target: Path, rounding: Rounding) -> None:
+    _check_installed("flatbuffers", "tflite")
+    from nas.tflite import to_tflite
+
+    durable.write(target, to_tflite(unpack(candidate.packed), rounding=rounding))
+
+
+def _check_installed(*modules: str) -> None:
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise ValueError(
+            f"a .tflite file must be written with {' and '.join(missing)}, but there is no such "
+            "package: pip install 'compact-nas[tflite]'"
+        )
+
+
+def _said_by_litert(
+    _: ExportedCandidate, target: Path, inputs: "Tensor"
+) -> NDArray[np.float32] | None:
+    if find_spec("ai_edge_litert") is None:
+        return None
+    from nas.tflite.runtimes import run_litert
+
+    return run_litert(target.read_bytes(), inputs.numpy())
+
+
+def _said_by_micro(
+    _: ExportedCandidate, target: Path, inputs: "Tensor"
+) -> NDArray[np.float32] | None:
+    if find_spec("tflite_micro") is None:
+        return None
+    from nas.tflite.runtimes import run_micro
+
+    return run_micro(target.read_bytes(), inputs.numpy())
+
+
 def _write_torch(candidate: ExportedCandidate, target: Path) -> None:
     """Weights as safetensors, and the design and the metrics as JSON beside them."""
     from safetensors.numpy import save
@@ -108,10 +157,24 @@ FORMATS: Mapping[str, ExportFormat] = {
     "onnx-fused": ExportFormat(
         "the program for integer kernels, which round otherwise", _write_fused_onnx, _said_by_onnx
     ),
+    "tflite": ExportFormat(
+        "the same program for LiteRT, which rounds once",
+        _write_tflite,
+        _said_by_litert,
+        "ai-edge-litert, which runs it: pip install 'compact-nas[tflite-test]'",
+    ),
+    "tflite-micro": ExportFormat(
+        "the program for TensorFlow Lite Micro, which rounds twice",
+        _write_micro,
+        _said_by_micro,
+        "tflite-micro, which runs it: pip install 'compact-nas[tflite-test]'",
+        "double",
+    ),
     "torch": ExportFormat(
         "weights as safetensors, and the design and the metrics in FILE.json",
         _write_torch,
         _said_by_torch,
+        "a network, which --retrain builds",
     ),
 }
 """All formats, by their name on the command line; the first is the default."""

@@ -199,7 +199,7 @@ def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float
             ) from None
         save_candidate(trained, out, leader.id)
         program = unpack(trained.packed)
-    accuracy = score(program, evaluator.task.test)
+    accuracy = score(program, evaluator.task.test, rounding=evaluator.rounding)
     write_test_accuracy(out, leader.id, accuracy)
     return accuracy
 

@@ -149,8 +149,10 @@ def _exact(
     centred = graph.tensor(f"{name}.centred", value.shape, FLOAT32)
     number = graph.constant(np.full((1, 1, 1, 1), zero + value.offset, FLOAT32), f"{name}.zero")
     graph.add("SUB", [real, number], centred, "SubOptions")
-    weights, _ = _laid_out((sums.levels // sums.apart).astype(FLOAT32), kind)
-    stored = graph.constant(weights, f"{name}.weights")
+    weights, _ = _laid_out((sums.levels // sums.apart).astype(INT8), kind)
+    narrow = graph.constant(weights, f"{name}.weights", np.ones(1, np.float32))
+    stored = graph.tensor(f"{name}.levels", weights.shape, FLOAT32)
+    graph.add("DEQUANTIZE", [narrow], stored, "DequantizeOptions")
     biases = graph.constant(np.zeros(len(sums.levels), FLOAT32), f"{name}.biases")
     channels, *size = clamp.result.shape
     wide = Wide(graph, name, (1, *size, channels))
