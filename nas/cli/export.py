@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--class-names",
         action="store_true",
-        help="a packed file with the names of the classes, which make it longer",
+        help="a file with the names of the classes, which make it longer",
     )
     parser.add_argument(
         "--retrain",

@@ -58,14 +58,14 @@ def export(
     `id` is as in `find_candidate`, "retrained" for the best of those that the run trained again, or
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
     trained it, or trained again by `experiment` if one is given: its metrics then have
-    `test_accuracy`. With `class_names` a packed file has the names of the classes, and is longer by
-    them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives,
+    `test_accuracy`. With `class_names` the file has the names of the classes: a packed one is longer
+    by them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives,
     else the experiment's validation samples, else random ones, which a seed
     of 0 draws from the range of the program's input.
 
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
-            or the format is not "packed", the final network failed or is over the budget, the
+            or the format holds none, the final network failed or is over the budget, the
             experiment is not the run's, or samples have another shape.
         OSError: if a file cannot be read or written.
     """
@@ -107,8 +107,9 @@ def _inputs(program: Program, experiment: "Experiment | None", samples: Samples 
 
 
 def _class_names(out: Path, to: str, experiment: "Experiment | None") -> tuple[str, ...]:
-    if to != "packed":
-        raise ValueError(f"class names are written to the format 'packed', but got {to!r}")
+    if not FORMATS[to].holds_class_names:
+        named = ", ".join(repr(name) for name, kind in FORMATS.items() if kind.holds_class_names)
+        raise ValueError(f"class names are written to the formats {named}, but got {to!r}")
     names = read_class_names(out) if experiment is None else experiment.task.class_names
     if names is None:
         raise ValueError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nas import durable
 from nas.objective import Evaluation
-from nas.packed import unpack
+from nas.packed import class_names, unpack
 from nas.program.rounding import Rounding
 from nas.runs.journal_format import evaluation_to_json
 
@@ -40,7 +40,7 @@ class ExportFormat:
     by `rounding`.
 
     `said` is None, or returns None, where the file alone does not make a network, or its runtime is
-    missing: `unsaid` is what is needed then.
+    missing: `unsaid` is what is needed then. Names of classes are written if it `holds_class_names`.
     """
 
     help: str
@@ -48,6 +48,7 @@ class ExportFormat:
     said: "Callable[[ExportedCandidate, Path, Tensor], NDArray[np.float32] | None] | None" = None
     unsaid: str = ""
     rounding: Rounding = "single"
+    holds_class_names: bool = False
 
 
 def _write_packed(candidate: ExportedCandidate, target: Path) -> None:
@@ -96,7 +97,9 @@ def _write_rounding(candidate: ExportedCandidate, target: Path, rounding: Roundi
     _check_installed("flatbuffers", "tflite")
     from nas.tflite import to_tflite
 
-    durable.write(target, to_tflite(unpack(candidate.packed), rounding=rounding))
+    names = class_names(candidate.packed) or ()
+    model = to_tflite(unpack(candidate.packed), rounding=rounding, class_names=names)
+    durable.write(target, model)
 
 
 def _check_installed(*modules: str) -> None:
@@ -152,7 +155,9 @@ def _said_by_torch(
 
 
 FORMATS: Mapping[str, ExportFormat] = {
-    "packed": ExportFormat("the packed file", _write_packed, _said_by_packed),
+    "packed": ExportFormat(
+        "the packed file", _write_packed, _said_by_packed, holds_class_names=True
+    ),
     "onnx": ExportFormat("the same program as ONNX", _write_onnx, _said_by_onnx),
     "onnx-fused": ExportFormat(
         "the program for integer kernels, which round otherwise", _write_fused_onnx, _said_by_onnx
@@ -162,6 +167,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         _write_tflite,
         _said_by_litert,
         "ai-edge-litert, which runs it: pip install 'compact-nas[tflite-test]'",
+        holds_class_names=True,
     ),
     "tflite-micro": ExportFormat(
         "the program for TensorFlow Lite Micro, which rounds twice",
@@ -169,6 +175,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         _said_by_micro,
         "tflite-micro, which runs it: pip install 'compact-nas[tflite-test]'",
         "double",
+        holds_class_names=True,
     ),
     "torch": ExportFormat(
         "weights as safetensors, and the design and the metrics in FILE.json",

@@ -1,6 +1,7 @@
 """The integer program as a TensorFlow Lite model."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from nas.program.operations import Flatten, Linear, Operation
 from nas.program.program import Program
@@ -17,12 +18,15 @@ _WRITERS: Mapping[type[Operation], Writer] = {
 }
 
 
-def to_tflite(program: Program, *, rounding: Rounding = "single") -> bytes:
+def to_tflite(
+    program: Program, *, rounding: Rounding = "single", class_names: Sequence[str] = ()
+) -> bytes:
     """The program as a TensorFlow Lite model with signed 8-bit integers from "input" to "logits";
     equal programs give equal bytes.
 
     The model reads [1, H, W, C], or [1, L, C] or [1, F]: the program's input with its channels last,
     each integer less 128. It answers [1, classes]. Scales and zero points of both are the program's.
+    `class_names`, if any, are a JSON list in the metadata of that name.
 
     With `rounding` "single" the integers are the interpreter's on LiteRT with XNNPACK, whose kernels
     scale sums as 32-bit floats: a layer is left to such a kernel where that rises at the same sums as
@@ -45,7 +49,8 @@ def to_tflite(program: Program, *, rounding: Rounding = "single") -> bytes:
         else:
             value = _WRITERS[type(operation)](graph, operation, inputs, signature)
         values.append(value)
-    return graph.model(values[-1], program.tensors[-1], {})
+    metadata = {"class_names": json.dumps(list(class_names)).encode()} if class_names else {}
+    return graph.model(values[-1], program.tensors[-1], metadata)
 
 
 def _views(program: Program) -> set[int]:

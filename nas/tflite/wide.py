@@ -60,9 +60,10 @@ class Wide:
 
     def shifted(self, index: int, bits: int) -> int:
         """Divided by a power of two, rounded down."""
-        if bits == 0:
-            return index
-        return self.both("FLOOR_DIV", index, self.number(2**bits), "FloorDivOptions")
+        for part in (bits - 30, min(bits, 30)):  # 32 bits hold no larger power of two
+            if part > 0:
+                index = self.both("FLOOR_DIV", index, self.number(2**part), "FloorDivOptions")
+        return index
 
     def rounded(
         self, index: int, multipliers: NDArray[np.int64], shift: int, bound: int, clamp: Clamp
@@ -74,7 +75,9 @@ class Wide:
             UnsupportedError: if 32 bits do not hold what is added.
         """
         largest, half = int(multipliers.max()), 2 ** (shift - 1)
-        if bound * largest + half <= LARGEST:
+        if bound * largest < half:
+            steps = self.times(index, 0)
+        elif bound * largest + half <= LARGEST:
             steps = self.shifted(self.plus(self.times(index, multipliers), half), shift)
         else:
             rest, most = shift - LOWER, ((bound >> LOWER) + 1) * largest + 4 * largest

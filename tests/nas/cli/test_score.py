@@ -199,7 +199,7 @@ def test_a_run_scores_what_it_held_out_and_keeps_the_names(
         score_file(other, "digits", out)
     with pytest.raises(SystemExit):
         main(["export", str(out), "--class-names", "--to", "onnx", "--out", str(exported)])
-    assert "class names are written to the format 'packed'" in capsys.readouterr().err
+    assert "class names are written to the formats 'packed'" in capsys.readouterr().err
 
 
 def test_names_are_not_written_where_there_are_none(
