@@ -108,7 +108,7 @@ def _refuse_options_of_a_candidate(
 
 def _agreement(parity: "Parity | None", on: str, to: ExportFormat) -> str:
     if parity is None:
-        return f"not compared with the packed file: that needs {to.unsaid}"
+        return f"not compared with the packed file: {to.unsaid}"
     rounded = ", whose sums are rounded twice," if to.rounding == "double" else ""
     against = f"compared with the packed file{rounded} on {parity.samples} {on}"
     figures = (

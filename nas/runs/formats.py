@@ -40,7 +40,7 @@ class ExportFormat:
     by `rounding`.
 
     `said` is None, or returns None, where the file alone does not make a network, or its runtime is
-    missing: `unsaid` is what is needed then. Names of classes are written if it `holds_class_names`.
+    missing: `unsaid` says what is needed then. Names of classes are written if it `holds_class_names`.
     """
 
     help: str
@@ -166,14 +166,14 @@ FORMATS: Mapping[str, ExportFormat] = {
         "the same program for LiteRT, which rounds once",
         _write_tflite,
         _said_by_litert,
-        "ai-edge-litert, which runs it: pip install 'compact-nas[tflite-test]'",
+        "LiteRT must be installed: pip install 'compact-nas[tflite-test]'",
         holds_class_names=True,
     ),
     "tflite-micro": ExportFormat(
         "the program for TensorFlow Lite Micro, which rounds twice",
         _write_micro,
         _said_by_micro,
-        "tflite-micro, which runs it: pip install 'compact-nas[tflite-test]'",
+        "its runtime must be installed: pip install 'compact-nas[tflite-test]'",
         "double",
         holds_class_names=True,
     ),
@@ -181,7 +181,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         "weights as safetensors, and the design and the metrics in FILE.json",
         _write_torch,
         _said_by_torch,
-        "a network, which --retrain builds",
+        "weights need a network, which --retrain builds",
     ),
 }
 """All formats, by their name on the command line; the first is the default."""

@@ -23,6 +23,7 @@ Make = Callable[..., Experiment]
         ({"trials": 0}, "trials must be at least 1, but got 0"),
         ({"window": -1}, "window must be at least 1, but got -1"),
         ({"patience": 0}, "patience must be at least 1, but got 0"),
+        ({"rounding": "twice"}, r"a rounding must be one of .*, but got 'twice'"),
         ({"seed": -1}, "seed must be 0 or more, but got -1"),
         (
             {"objective": Objective(maximize=("speed",))},
@@ -78,6 +79,12 @@ def test_a_device_makes_latency_a_cost(tiny: Make) -> None:
 )
 def test_the_description_tells_experiments_apart(tiny: Make, change: dict[str, Any]) -> None:
     assert tiny().describe() != tiny(**change).describe()
+
+
+def test_the_rounding_is_described_unless_it_is_the_programs_own(tiny: Make) -> None:
+    assert tiny(rounding="double").describe()["rounding"] == "double"
+    assert tiny(rounding="single").describe() == tiny().describe()
+    assert "rounding" not in tiny().describe()
 
 
 def test_the_description_is_the_same_for_equal_experiments_and_any_number_of_trials(

@@ -209,3 +209,31 @@ def test_names_are_not_written_where_there_are_none(
     with pytest.raises(SystemExit):
         main(["export", str(tmp_path / "run"), "--class-names", "--out", str(tmp_path / "e.nas")])
     assert "must have class names for them to be written, but has none" in capsys.readouterr().err
+
+
+def test_a_file_is_scored_under_the_rounding_of_its_run_or_the_given_one(
+    tiny: Callable[..., Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment, out = tiny(trials=1, rounding="double"), tmp_path / "run"
+    measured, scored = list[str](), list[str]()
+
+    def recorded(found: list[str]) -> Callable[..., float]:
+        def scoring(*arguments: Any, rounding: str = "single") -> float:
+            found.append(arguments[3] if len(arguments) == 4 else rounding)
+            return 0.5
+
+        return scoring
+
+    monkeypatch.setattr("nas.evaluation.measuring.score", recorded(measured))
+    monkeypatch.setattr("nas.runs.run.score", recorded(measured))
+    run(experiment, out)
+    assert measured == ["double", "double"]  # validation samples, and test samples
+    monkeypatch.setattr("nas.cli.score.score", recorded(scored))
+    test, packed = experiment.task.test, packed_path(out, 0)
+    data = archive(tmp_path / "data.npz", test.inputs.numpy(), test.labels.tolist())
+    score_file(packed, str(data))
+    score_file(packed, str(data), rounding="single")
+    copied = tmp_path / "copied.nas"
+    copied.write_bytes(packed.read_bytes())
+    score_file(copied, str(data))
+    assert scored == ["double", "single", "single"]

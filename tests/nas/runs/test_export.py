@@ -23,6 +23,7 @@ from nas.measure.host import run_onnx
 from nas.measure.parity import Parity
 from nas.packed import ArtifactError, ledger, unpack
 from nas.program import logits, score
+from nas.runs import formats
 from nas.runs.directory import packed_path, weights_path
 from nas.runs.export import export, find_candidate
 from nas.runs.formats import FORMATS, ExportedCandidate, ExportFormat
@@ -113,19 +114,55 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.splitlines()[-1].partition(": ")[2]
 
 
-@pytest.mark.parametrize("to", ["packed", "onnx"])
+@pytest.mark.parametrize("to", ["packed", "onnx", "tflite", "tflite-micro"])
 def test_files_say_what_the_packed_file_says(
     out: Path, tmp_path: Path, to: str, capsys: pytest.CaptureFixture[str], tiny_task: Task
 ) -> None:
+    if to.startswith("tflite"):
+        pytest.importorskip("ai_edge_litert" if to == "tflite" else "tflite_micro")
     exported = export(out, "best", to, tmp_path / "c")
     assert exported.parity == Parity(512, 0.0, 0.0, 0.0)
     on_samples = export(out, "best", to, tmp_path / "c", samples=lambda _: tiny_task.test.inputs)
     assert on_samples.parity == Parity(len(tiny_task.test.labels), 0.0, 0.0, 0.0)
     main(["export", str(out), "--to", to, "--out", str(tmp_path / "c")])
+    rounded = ", whose sums are rounded twice," if to == "tflite-micro" else ""
     assert told(capsys) == (
-        "compared with the packed file on 512 random inputs, 0.00% of logits differ, by 0 steps at most; "
+        f"compared with the packed file{rounded} on 512 random inputs, 0.00% of logits differ, by 0 steps at most; "
         "0.00% of classes differ"
     )
+
+
+@pytest.mark.parametrize(
+    ("to", "missing", "message"),
+    [
+        ("tflite", "ai_edge_litert", "LiteRT must be installed: pip install"),
+        ("tflite-micro", "tflite_micro", "its runtime must be installed: pip install"),
+    ],
+)
+def test_a_file_whose_runtime_is_missing_is_not_compared(
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    to: str,
+    missing: str,
+    message: str,
+) -> None:
+    found = formats.find_spec
+    monkeypatch.setattr(formats, "find_spec", lambda name: name != missing and found(name) or None)
+    main(["export", str(out), "--to", to, "--out", str(tmp_path / "c")])
+    assert told(capsys).startswith(f"not compared with the packed file: {message}")
+    assert (tmp_path / "c").exists()
+
+
+def test_a_format_whose_writer_is_missing_is_refused(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        main(["export", str(out), "--to", "tflite", "--out", str(tmp_path / "c")])
+    assert "pip install 'compact-nas[tflite]'" in capsys.readouterr().err
+    assert not (tmp_path / "c").exists()
 
 
 def test_weights_are_compared_by_the_network_that_an_experiment_builds(
