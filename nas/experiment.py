@@ -37,8 +37,8 @@ class Experiment:
     phase comes before `compressors` and after those of `narrowing`, with soft labels of `teacher`
     (None: labels only), until `stop` gives it up (None: never); `device` gives its latency (None:
     latency is not measured), and `rounding` says how the runtime rounds that accuracies are those of:
-    "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Settings of the recipe may be choices of the space
-    (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices
+    "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Settings of
+    the recipe may be choices of the space (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices
     and a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is
     the seed of everything random.
 

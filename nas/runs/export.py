@@ -87,7 +87,9 @@ def export(
     kind = FORMATS[to]
     kind.write(candidate, target)
     said = None if kind.said is None else kind.said(candidate, target, inputs)
-    return Exported(candidate.evaluation, None if said is None else parity(program, inputs, said, kind.rounding))
+    return Exported(
+        candidate.evaluation, None if said is None else parity(program, inputs, said, kind.rounding)
+    )
 
 
 def _inputs(program: Program, experiment: "Experiment | None", samples: Samples | None) -> "Tensor":
@@ -183,9 +185,7 @@ def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> E
     from nas.runs.retrain import retrained
 
     again, trained = retrained(experiment, out, evaluation)
-    tested = score(
-        unpack(trained.packed), experiment.task.test, rounding=experiment.rounding
-    )
+    tested = score(unpack(trained.packed), experiment.task.test, rounding=experiment.rounding)
     again = replace(again, metrics={**again.metrics, "test_accuracy": tested})
     # Copied, because safetensors refuses views.
     weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}

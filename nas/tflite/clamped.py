@@ -9,7 +9,8 @@ from nas.program.scaling import Scaling
 from nas.program.tensors import Signature, TensorType
 from nas.tflite.graph import Graph, Value
 
-NONE, RELU = tflite.ActivationFunctionType.NONE, tflite.ActivationFunctionType.RELU
+NONE: int = tflite.ActivationFunctionType.NONE
+RELU: int = tflite.ActivationFunctionType.RELU
 
 
 @dataclass(frozen=True)

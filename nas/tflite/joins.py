@@ -20,14 +20,14 @@ from nas.tflite.wide import Wide
 def _add(graph: Graph, add: Add, inputs: Sequence[Value], signature: Signature) -> Value:
     clamp, factors = Clamp.of(add.scaling, signature), add.scaling.factors
     plain = graph.rounding == "single" or bool((factors == 1).all())
-    if len(inputs) == 2 and plain and 2.0**-9 <= factors.min() and factors.max() < 2.0**7:
+    if len(inputs) == 2 and plain and factors.min() >= 2.0**-9 and factors.max() < 2.0**7:
         unit = clamp.unit(graph)
         summands = [
             relabelled(graph, add.name, value, source.zero, unit * factor)
             for value, source, factor in zip(inputs, signature.sources, factors, strict=True)
         ]
         return _kernel(graph, "ADD", "AddOptions", add.name, summands, clamp)
-    name, result = add.name, clamp.result
+    name = add.name
     multipliers = add.scaling.multipliers.astype(np.int64)
     wide = Wide(graph, name, inputs[0].shape)
     total = bound = 0
@@ -68,11 +68,11 @@ def _mul(graph: Graph, mul: Mul, inputs: Sequence[Value], signature: Signature) 
         factors = [first, relabelled(graph, name, second, zero, scale)]
         return _kernel(graph, "MUL", "MulOptions", name, factors, clamp)
     wide = Wide(graph, name, first.shape)
-    held = [
+    one, other = (
         wide.held(value, source.zero)
         for value, source in zip(inputs, signature.sources, strict=True)
-    ]
-    product = wide.both("MUL", *held, "MulOptions")
+    )
+    product = wide.both("MUL", one, other, "MulOptions")
     bound = int(np.abs(_products(signature)).max())
     multipliers = mul.scaling.multipliers.astype(np.int64)
     return wide.rounded(product, multipliers, mul.scaling.shift, bound, clamp)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import tflite
 from numpy.typing import NDArray
 
 from nas.program.operations import Conv, Linear, Operation

@@ -26,11 +26,15 @@ def gathered(
     return result
 
 
-def _flatten(graph: Graph, flatten: Flatten, inputs: Sequence[Value], signature: Signature) -> Value:
+def _flatten(
+    graph: Graph, flatten: Flatten, inputs: Sequence[Value], signature: Signature
+) -> Value:
     return _in_order(graph, flatten.name, inputs[0], signature)
 
 
-def _reshape(graph: Graph, reshape: Reshape, inputs: Sequence[Value], signature: Signature) -> Value:
+def _reshape(
+    graph: Graph, reshape: Reshape, inputs: Sequence[Value], signature: Signature
+) -> Value:
     return _in_order(graph, reshape.name, inputs[0], signature)
 
 
@@ -47,9 +51,7 @@ def _in_order(graph: Graph, name: str, value: Value, signature: Signature) -> Va
     return value if shape == value.shape else graph.reshaped(value, name, shape, zero)
 
 
-def transposed(
-    graph: Graph, name: str, value: Value, shape: Shape, zero: int, last: bool
-) -> Value:
+def transposed(graph: Graph, name: str, value: Value, shape: Shape, zero: int, last: bool) -> Value:
     """A value of this shape in the program with its channels last, or first."""
     if not _moves(shape):
         return value

@@ -73,7 +73,9 @@ class Sums:
         """
         return (self.factors * (result / source)).astype(np.float32)
 
-    def exact_scales(self, source: float, result: float, clamp: Clamp) -> NDArray[np.float32] | None:
+    def exact_scales(
+        self, source: float, result: float, clamp: Clamp
+    ) -> NDArray[np.float32] | None:
         """Scales with which a kernel that rounds once, in 32-bit floats and half to even, gives the
         program's integers for every sum that can occur; None where none are found.
 
@@ -118,4 +120,3 @@ class _Rises:
         wrong = self.reached & (above < self.steps) | self.missed & (below >= self.steps)
         same: NDArray[np.bool_] = ~wrong.any(1)
         return same
-

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from nas.quantize import UnsupportedError
 from nas.tflite.clamped import Clamp
-from nas.tflite.graph import FLOAT32, INT8, INT32, Graph, Value
 from nas.tflite.flatbuffer import TYPES
+from nas.tflite.graph import INT8, INT32, Graph, Value
 
 LOWER = 14
 LARGEST = 2**31 - 1

@@ -62,4 +62,3 @@ def with_margins(
 def span_fields(window: Window) -> dict[str, int | bool]:
     """The fields of a pooling's or a convolution's options that tell its strides."""
     return {"StrideH": window.stride[0], "StrideW": window.stride[1]}
-

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from nas.data import Split
 from nas.program.interpreter import Interpreter, logits, score
 from nas.program.operations import Linear
 from nas.program.program import Program
@@ -11,7 +12,6 @@ from nas.program.rounding import rounded_twice
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
 from nas.program.weights import IntegerWeights
-from nas.data import Split
 
 
 def gemmlowp(total: int, multiplier: int, shift: int) -> int:
@@ -23,7 +23,7 @@ def gemmlowp(total: int, multiplier: int, shift: int) -> int:
     high = abs(nudged) // 2**31 * (1 if nudged >= 0 else -1)  # C rounds towards zero
     right = max(-exponent, 0)
     rest, threshold = high & (2**right - 1), (2**right - 1 >> 1) + (high < 0)
-    return (high >> right) + (rest > threshold)
+    return int((high >> right) + (rest > threshold))
 
 
 @pytest.mark.parametrize("multiplier", [1, 3, 2**15, 40_503, 2**16 - 1])

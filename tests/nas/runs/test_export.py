@@ -3,6 +3,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from nas.measure.host import run_onnx
 from nas.measure.parity import Parity
 from nas.packed import ArtifactError, ledger, unpack
 from nas.program import logits, score
-from nas.runs import formats
 from nas.runs.directory import packed_path, weights_path
 from nas.runs.export import export, find_candidate
 from nas.runs.formats import FORMATS, ExportedCandidate, ExportFormat
@@ -148,8 +148,9 @@ def test_a_file_whose_runtime_is_missing_is_not_compared(
     missing: str,
     message: str,
 ) -> None:
-    found = formats.find_spec
-    monkeypatch.setattr(formats, "find_spec", lambda name: name != missing and found(name) or None)
+    monkeypatch.setattr(
+        "nas.runs.formats.find_spec", lambda name: None if name == missing else find_spec(name)
+    )
     main(["export", str(out), "--to", to, "--out", str(tmp_path / "c")])
     assert told(capsys).startswith(f"not compared with the packed file: {message}")
     assert (tmp_path / "c").exists()
@@ -158,7 +159,7 @@ def test_a_file_whose_runtime_is_missing_is_not_compared(
 def test_a_format_whose_writer_is_missing_is_refused(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr("nas.runs.formats.find_spec", lambda name: None)
     with pytest.raises(SystemExit):
         main(["export", str(out), "--to", "tflite", "--out", str(tmp_path / "c")])
     assert "pip install 'compact-nas[tflite]'" in capsys.readouterr().err

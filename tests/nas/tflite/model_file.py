@@ -24,7 +24,8 @@ def operators(model: bytes) -> list[str]:
     found = read(model)
     graph = found.Subgraphs(0)
     codes = [
-        found.OperatorCodes(graph.Operators(i).OpcodeIndex()) for i in range(graph.OperatorsLength())
+        found.OperatorCodes(graph.Operators(i).OpcodeIndex())
+        for i in range(graph.OperatorsLength())
     ]
     return [NAMES[code.BuiltinCode()] for code in codes]
 

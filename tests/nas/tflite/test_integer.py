@@ -28,9 +28,7 @@ def layer(bits: int, inputs: int, largest: float = 1.0) -> Program:
     gains = scaling(rng.uniform(0.5, largest, 16) / (top * inputs**0.5), (0, 255))
     tensors = TensorType((inputs,), 1.0, 3), TensorType((16,), 1.0, 100)
     biases = np.zeros(16, np.int32)
-    return Program(
-        tensors, (Linear("linear", (0,), gains, IntegerWeights(values, bits), biases),)
-    )
+    return Program(tensors, (Linear("linear", (0,), gains, IntegerWeights(values, bits), biases),))
 
 
 @pytest.mark.parametrize("kind", OPERATIONS)
@@ -74,16 +72,16 @@ def test_a_sum_of_one_scale_is_one_kernel() -> None:
     total = Add("add", (0, 0), scaling(np.ones(2), (0, 255)))
     result = dataclasses.replace(IMAGE, zero=9)
     for rounding in ("single", "double"):
-        assert operators(to_tflite(flattened([IMAGE, result], total), rounding=rounding))[0] == "ADD"
+        assert (
+            operators(to_tflite(flattened([IMAGE, result], total), rounding=rounding))[0] == "ADD"
+        )
 
 
 def test_a_limit_at_the_zero_point_is_a_rectifier() -> None:
     weights = IntegerWeights(np.ones((2, 2, 1, 1), np.int8), 4)
     for low, kinds in ((7, []), (9, ["MAXIMUM"])):
         gains = scaling(np.full(2, 0.1), (low, 200))
-        conv = Conv(
-            "conv", (0,), gains, weights, np.zeros(2, np.int32), (1, 1), (0, 0), (1, 1), 1
-        )
+        conv = Conv("conv", (0,), gains, weights, np.zeros(2, np.int32), (1, 1), (0, 0), (1, 1), 1)
         found = operators(to_tflite(flattened([IMAGE, IMAGE], conv)))
         assert [kind for kind in found if kind in ("MAXIMUM", "MINIMUM")] == kinds
 
@@ -121,7 +119,7 @@ def test_sums_beyond_32_bits_are_refused_by_name(rounding: Rounding) -> None:
     assert isinstance(linear, Linear)
     biases = np.full(16, 2**31 - 1, np.int32)
     larger = Program(program.tensors, (dataclasses.replace(linear, biases=biases),))
-    with pytest.raises(UnsupportedError, match="'linear.image' must have sums that 32 bits hold"):
+    with pytest.raises(UnsupportedError, match=r"'linear\.image' must have sums that 32 bits hold"):
         to_tflite(larger, rounding=rounding)
 
 
