@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python benchmarks/distillation.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/made_up.py
+	$(BIN)/python -m benchmarks.tflite_agreement
 	$(BIN)/python benchmarks/searches.py
 
 # The search against the engineer, by half an hour of processor time for each network; DATA as above.

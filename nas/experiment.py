@@ -38,9 +38,9 @@ class Experiment:
     (None: labels only), until `stop` gives it up (None: never); `device` gives its latency (None:
     latency is not measured), and `rounding` says how the runtime rounds that accuracies are those of:
     "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Settings of
-    the recipe may be choices of the space (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices
-    and a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is
-    the seed of everything random.
+    the recipe may be choices of the space (`search_spaces.WithRecipe`). How the search goes: `strategy`
+    makes the strategy from the choices and a generator, `objective` judges candidates, and `trials` is
+    how many are trained. `seed` is the seed of everything random.
 
     `window` is how many proposals are outstanding at a time, and so how many workers have something to
     do: candidate i is proposed, and its training compared by `stop`, knowing candidates 0 to

@@ -53,20 +53,20 @@ class Clamp:
         """Adds the operators that the result of a kernel with this activation still needs."""
         low, high = self.low + self.offset, self.high + self.offset
         if low > -128 and activation == NONE:
-            value = self._limited(graph, name, value, "MAXIMUM", low)
+            value = limited(graph, name, value, self.result.zero, "MAXIMUM", low)
         if high < 127:
-            value = self._limited(graph, name, value, "MINIMUM", high)
+            value = limited(graph, name, value, self.result.zero, "MINIMUM", high)
         return value
 
-    def _limited(self, graph: Graph, name: str, value: Value, kind: str, limit: int) -> Value:
-        zero = self.result.zero
-        result = graph.like(value, f"{name}.{kind.lower()}", value.shape, zero)
-        scales = np.array([value.scale], np.float32)
-        number = graph.constant(
-            np.full((1,) * len(value.shape), limit, np.int8),
-            f"{name}.limit",
-            scales,
-            zero=zero + value.offset,
-        )
-        graph.add(kind, [value.index, number], result.index, "MaximumMinimumOptions")
-        return result
+
+def limited(graph: Graph, name: str, value: Value, zero: int, kind: str, limit: int) -> Value:
+    """The MAXIMUM or the MINIMUM of a value and a number of the graph."""
+    result = graph.like(value, f"{name}.{kind.lower()}", value.shape, zero)
+    number = graph.constant(
+        np.full((1,) * len(value.shape), limit, np.int8),
+        f"{name}.limit",
+        np.array([value.scale], np.float32),
+        zero=zero + value.offset,
+    )
+    graph.add(kind, [value.index, number], result.index, "MaximumMinimumOptions")
+    return result

@@ -7,6 +7,7 @@ from nas.program.operations import Flatten, Linear, Operation
 from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
 from nas.tflite import joins, layers, moves, pointwise, pooling
+from nas.tflite.clamped import limited
 from nas.tflite.graph import Graph, Writer
 
 _WRITERS: Mapping[type[Operation], Writer] = {
@@ -25,7 +26,8 @@ def to_tflite(
     equal programs give equal bytes.
 
     The model reads [1, H, W, C], or [1, L, C] or [1, F]: the program's input with its channels last,
-    each integer less 128. It answers [1, classes]. Scales and zero points of both are the program's.
+    each integer less 128. It answers [1, classes]. Both have the scales of the program, and zero points
+    shifted as their integers are.
     `class_names`, if any, are a JSON list in the metadata of that name.
 
     With `rounding` "single" the integers are the interpreter's on LiteRT with XNNPACK, whose kernels
@@ -41,7 +43,12 @@ def to_tflite(
     """
     check_rounding(rounding)
     graph = Graph(program.tensors[0], rounding)
-    values, views = [graph.input], _views(program)
+    first, views = program.tensors[0], _views(program)
+    value = graph.input
+    if first.bits < 8:  # inputs beyond the range of the program are clipped, as it does
+        limit = first.top + value.offset
+        value = limited(graph, "input", value, first.zero, "MINIMUM", limit)
+    values = [value]
     for index, (operation, signature) in enumerate(program.steps):
         inputs = [values[source] for source in operation.inputs]
         if isinstance(operation, Flatten) and index in views:

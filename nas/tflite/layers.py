@@ -38,8 +38,8 @@ def _linear(graph: Graph, linear: Linear, inputs: Sequence[Value], signature: Si
     shape = 1, 1, 1, levels.shape[1]
     pixel = graph.reshaped(value, f"{name}.pixel", shape, signature.source.zero)
     image = replace(clamp, result=replace(result, shape=(*result.shape, 1, 1)))
-    found = convolved(graph, f"{name}.image", pixel, sums, ONE_PIXEL, 1, image)
-    return graph.reshaped(found, name, (1, len(levels)), result.zero)
+    found = convolved(graph, name, pixel, sums, ONE_PIXEL, 1, image)
+    return graph.reshaped(found, f"{name}.vector", (1, len(levels)), result.zero)
 
 
 def convolved(
