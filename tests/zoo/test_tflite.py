@@ -8,10 +8,13 @@ from compressors import quantize
 from nas.lowering import lower
 from nas.program import logits
 from nas.program.rounding import Rounding
-from nas.tflite import to_tflite
-from nas.tflite.runtimes import run_litert, run_micro
 from tests.zoo.families import FAMILIES
 from tests.zoo.steps import specimen
+
+pytest.importorskip("tflite", reason="the extra tflite is not installed")
+
+from nas.tflite import to_tflite
+from nas.tflite.runtimes import run_litert, run_micro
 
 INPUTS = 200
 FEW = ("LeNet-5 with sigmoids", "ShuffleNetV2", "CNN for signals", "DS-CNN")

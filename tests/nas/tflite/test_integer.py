@@ -13,9 +13,12 @@ from nas.program.rounding import Rounding
 from nas.program.tensors import TensorType
 from nas.program.weights import IntegerWeights
 from nas.quantize import UnsupportedError
-from nas.tflite import to_tflite
 from tests.nas.onnx.drawn_programs import OPERATIONS, Drawn
 from tests.nas.onnx.runtime_steps import flattened
+
+pytest.importorskip("tflite", reason="the extra tflite is not installed")
+
+from nas.tflite import to_tflite
 from tests.nas.tflite.model_file import operators, read
 
 IMAGE = TensorType((2, 4, 4), 0.5, 7)

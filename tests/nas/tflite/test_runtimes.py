@@ -13,11 +13,14 @@ from nas.program.program import Program
 from nas.program.rounding import Rounding
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
-from nas.tflite import to_tflite
-from nas.tflite.runtimes import run_litert, run_micro
 from tests.nas.onnx.drawn_programs import OPERATIONS, Drawn
 from tests.nas.onnx.runtime_steps import flattened
 from tests.nas.program_builder import APPEND, Builder, numbers_from
+
+pytest.importorskip("tflite", reason="the extra tflite is not installed")
+
+from nas.tflite import to_tflite
+from nas.tflite.runtimes import run_litert, run_micro
 from tests.nas.tflite.model_file import drawn_inputs
 
 RUNTIMES = {"single": run_litert, "double": run_micro}
