@@ -13,13 +13,15 @@ from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
 
 # Sums are scaled as 64-bit floats, twice the bytes of a network in floats: larger batches no longer
-# fit the caches.
+# fit the caches. A GPU has other bounds, and each call costs it as much as many samples.
 BATCH = 64
+ACCELERATED_BATCH = 1024
 
 
 class Interpreter:
-    """A program compiled to run, as runtimes that round by `rounding` run it; results do not depend on
-    the batch, the order of sums or the number of threads.
+    """A program compiled to run on `device`, a CPU or a GPU with 64-bit floats, as runtimes that round by
+    `rounding` run it; results do not depend on the device, the batch, the order of sums or the number
+    of threads.
 
     Tensors are held as q - zero in floats, which represent such integers, and the sums of their
     products, exactly.
@@ -28,13 +30,19 @@ class Interpreter:
         ValueError: if there is no such rounding.
     """
 
-    def __init__(self, program: Program, rounding: Rounding = "single") -> None:
+    def __init__(
+        self,
+        program: Program,
+        rounding: Rounding = "single",
+        device: torch.device | str = "cpu",
+    ) -> None:
         check_rounding(rounding)
         self._program = program
-        self._kernels = [
-            _rounding(operation, rounding).compiled(signature)
-            for operation, signature in program.steps
-        ]
+        with torch.device(device):
+            self._kernels = [
+                _rounding(operation, rounding).compiled(signature)
+                for operation, signature in program.steps
+            ]
         self._last = {
             source: index
             for index, operation in enumerate(program.operations)
@@ -44,7 +52,9 @@ class Interpreter:
     def integers(self, inputs: Tensor) -> Tensor:
         """The output's integers, int64 [N, classes], for inputs float32 [N, …]."""
         first, last = self._program.tensors[0], self._program.tensors[-1]
-        held = {0: inputs.div(first.scale).round_().clamp_(-first.zero, first.top - first.zero)}
+        # A tensor, because a GPU multiplies by the inverse of a number, which rounds differently.
+        scale = torch.full((), first.scale, dtype=inputs.dtype, device=inputs.device)
+        held = {0: inputs.div(scale).round_().clamp_(-first.zero, first.top - first.zero)}
         output = len(self._kernels)
         for index, (operation, kernel) in enumerate(
             zip(self._program.operations, self._kernels, strict=True)
@@ -70,12 +80,18 @@ def _rounding(operation: Operation, rounding: Rounding) -> Operation:
 
 
 def logits(
-    program: Program, inputs: Tensor, batch: int = BATCH, rounding: Rounding = "single"
+    program: Program, inputs: Tensor, batch: int | None = None, rounding: Rounding = "single"
 ) -> NDArray[np.float32]:
-    """The logits of all inputs, float32 [N, classes], under a rule of rounding."""
-    run = Interpreter(program, rounding)
+    """The logits of all inputs, float32 [N, classes], under a rule of rounding, computed where the
+    inputs are, in batches of `batch` (None: as many as are fast there).
+    """
+    if inputs.device.type == "mps":  # which has no 64-bit floats
+        inputs = inputs.cpu()
+    run = Interpreter(program, rounding, inputs.device)
+    fast = BATCH if inputs.device.type == "cpu" else ACCELERATED_BATCH
     with torch.inference_mode():
-        return torch.cat([run(part) for part in torch.split(inputs, batch)]).numpy()
+        parts = torch.split(inputs, batch or fast)
+        return torch.cat([run(part) for part in parts]).cpu().numpy()
 
 
 def score(
@@ -95,5 +111,6 @@ def score(
     if found != shape:
         raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
     check_split(subject, split, program.tensors[-1].size)
-    right = logits(program, split.inputs, rounding=rounding).argmax(1) == split.labels.numpy()
+    found = logits(program, split.inputs, rounding=rounding)
+    right = found.argmax(1) == split.labels.cpu().numpy()
     return int(right.sum()) / len(split.labels)

@@ -62,14 +62,17 @@ class Layer(Requantized):
         """Sums in 32-bit floats where those are exact, else in 64-bit ones."""
         import torch
 
+        # On a GPU, convolutions of 32-bit floats may be transformed ones (Winograd, FFT), which round.
+        summed_exactly = torch.get_default_device().type == "cpu"
+
         source, levels = signature.source, self.weights.levels
         furthest = max(source.zero, source.top - source.zero)
         rows = np.abs(levels.reshape(len(levels), -1)).sum(1, dtype=np.int64)
-        exact = int(rows.max()) * furthest < EXACT_FLOAT32
-        weights = torch.from_numpy(levels).to(torch.float32 if exact else torch.float64)
+        exact = summed_exactly and int(rows.max()) * furthest < EXACT_FLOAT32
+        weights = torch.as_tensor(levels).to(torch.float32 if exact else torch.float64)
         channels = (-1, *[1] * (len(signature.result.shape) - 1))
-        factors = torch.from_numpy(self.scaling.factors).view(channels)
-        halves = torch.from_numpy(self.offsets + 0.5).view(channels)
+        factors = torch.as_tensor(self.scaling.factors).view(channels)
+        halves = torch.as_tensor(self.offsets + 0.5).view(channels)
         units = bias_units(self.scaling, self.weights.level_bits).reshape(channels)
 
         def run(x: "Tensor") -> "Tensor":

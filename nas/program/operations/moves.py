@@ -43,7 +43,7 @@ class Gather(SameScale):
         """An index along the channels."""
         import torch
 
-        indices = torch.from_numpy(self.indices).long()
+        indices = torch.as_tensor(self.indices).long()
 
         def run(x: "Tensor") -> "Tensor":
             return x[:, indices]

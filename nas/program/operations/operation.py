@@ -66,7 +66,9 @@ class Operation(ABC):
 
     @abstractmethod
     def compiled(self, signature: Signature) -> Kernel:
-        """The operation made ready to run on tensors of these types."""
+        """The operation made ready to run on tensors of these types, on torch's default device: what
+        it keeps is made by functions that heed that, such as `torch.as_tensor`.
+        """
 
     def macs(self, signature: Signature) -> int:
         """Multiply-accumulates of convolutions and matrix products for one sample."""

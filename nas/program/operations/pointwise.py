@@ -39,7 +39,7 @@ class Lut(Operation):
         """A look-up."""
         import torch
 
-        table = torch.from_numpy(self.table.astype(np.float32)) - signature.result.zero
+        table = torch.as_tensor(self.table.astype(np.float32)) - signature.result.zero
         zero = signature.source.zero
 
         def run(x: "Tensor") -> "Tensor":
@@ -95,7 +95,7 @@ class PRelu(Requantized):
 
         (factor,) = self.scaling.factors.tolist()
         channels = (-1, *[1] * (len(signature.result.shape) - 1))
-        slopes = torch.from_numpy(self.slope_factors).view(channels)
+        slopes = torch.as_tensor(self.slope_factors).view(channels)
 
         def run(x: "Tensor") -> "Tensor":
             positive, negative = x.double().clamp(min=0), x.double().clamp(max=0)

@@ -148,7 +148,7 @@ class EdgeAvgPool(AvgPool):
         from torch.nn.functional import avg_pool2d
 
         each = self.window_factors(signature.source.shape)
-        factors = torch.from_numpy(each)
+        factors = torch.as_tensor(each)
 
         def run(x: "Tensor") -> "Tensor":
             padded = self._padded(x.double(), 0.0)
