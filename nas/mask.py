@@ -66,7 +66,7 @@ class WeightMask(nn.Module):
 
 def _largest(scores: Tensor, keep: int, block: int | None) -> Tensor:
     """True at the `keep` largest scores, of each block along dimension 1 or of all."""
-    places = torch.arange(scores.numel())
+    places = torch.arange(scores.numel(), device=scores.device)
     rows = (
         places[None]
         if block is None
@@ -74,7 +74,7 @@ def _largest(scores: Tensor, keep: int, block: int | None) -> Tensor:
     )
     # Not sorted, which would take ten times as long, and a gradual schedule does this often.
     best = scores.flatten()[rows].topk(keep, 1, sorted=False).indices
-    kept = torch.zeros(scores.numel(), dtype=torch.bool)
+    kept = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
     kept[rows.gather(1, best)] = True
     return kept.view(scores.shape)
 

@@ -15,6 +15,10 @@ class Split:
     inputs: Tensor
     labels: Tensor
 
+    def to(self, device: torch.device | str) -> "Split":
+        """The same samples on a device."""
+        return Split(self.inputs.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
@@ -76,6 +80,13 @@ class Task:
         train = Split(self.train.inputs[:samples], self.train.labels[:samples])
         return replace(self, train=train)
 
+    def to(self, device: torch.device | str) -> "Task":
+        """The same task with its samples on a device: a network that is trained on them is trained there."""
+        if all(each.inputs.device == torch.device(device) for each in self._splits.values()):
+            return self
+        train, validation, test = (each.to(device) for each in self._splits.values())
+        return replace(self, train=train, validation=validation, test=test)
+
     def with_validation(self) -> "Task":
         """The same task with the validation samples after the others in the training split.
 
@@ -100,7 +111,7 @@ class Task:
             repr((self.name, self.classes, [tuple(tensor.shape) for tensor in tensors])).encode()
         )
         for tensor in tensors:
-            digest.update(tensor.contiguous().numpy().data)
+            digest.update(tensor.contiguous().cpu().numpy().data)
         return digest.hexdigest()[:16]
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nas.quantize.rounding_on_gpu import levels_of, precise
+from nas.quantize.rounding_on_gpu import nearest_level as nearest_level_on_gpu
+
 RangeUpdate = Literal["widest", "average", "fixed"]
 """How a range changes in training: it widens at once and shrinks slowly, follows the minimum and
 maximum of batches slowly, or stays.
@@ -98,8 +101,24 @@ class ActivationQuantizer(nn.Module):
             moved = min(moved[0], low), max(moved[1], high)
         self.set_ends(*moved)
 
+    def _observe_on_gpu(self, x: Tensor) -> None:
+        """The same, without waiting for the GPU."""
+        x, before = x.detach(), (precise(self.low), precise(self.high))
+        found = precise(x.amin()).clamp_max(0.0), precise(x.amax()).clamp_min(0.0)
+        low, high = (old + MOMENTUM * (new - old) for old, new in zip(before, found, strict=True))
+        if self.range_update == "widest":
+            low, high = torch.minimum(low, found[0]), torch.maximum(high, found[1])
+        if not self.rectified:
+            self.low.copy_(low)
+        self.high.copy_(high)
+
     def forward(self, x: Tensor) -> Tensor:
         """`x` with every element at its nearest level, after observing it in training mode."""
+        if x.device.type != "cpu":
+            if self.training and self.range_update != "fixed":
+                self._observe_on_gpu(x)
+            levels = levels_of(precise(self.low), precise(self.high), self.top, SMALLEST_SCALE)
+            return nearest_level_on_gpu(x, levels, self.rectified)
         if self.training:
             self.observe(x)
         scale, zero = self.levels()

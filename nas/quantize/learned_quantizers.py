@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from nas.quantize.activation_quantizers import SMALLEST_SCALE, ActivationQuantizer
-from nas.quantize.learned_rounding import SMALLEST_RATIO, gradient_scale, learned_clip, learned_step
+from nas.quantize.learned_rounding import (
+    SMALLEST_RATIO,
+    gradient_scale,
+    learned_clip,
+    learned_step,
+    learned_steps,
+)
+from nas.quantize.rounding_on_gpu import learned_clip as learned_clip_on_gpu
+from nas.quantize.rounding_on_gpu import levels_of, precise
 from nas.tracing import UnsupportedError
 
 ActivationMethod = Literal["widest", "average", "fixed", "pact", "lsq"]
@@ -44,12 +52,23 @@ class PactQuantizer(ActivationQuantizer):
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` with every element at its nearest level."""
+        if x.device.type != "cpu":
+            return self._on_gpu(x)
         low, high = super().ends()
         slopes = tuple(
             end * (ratio >= SMALLEST_RATIO)
             for end, ratio in zip((high, low), self.ratios.tolist(), strict=False)
         )
         return learned_clip(x, self.ratios, *self.levels(), self.top, slopes, self.rectified)
+
+    def _on_gpu(self, x: Tensor) -> Tensor:
+        ratios = self.ratios.clamp_min(SMALLEST_RATIO)
+        high, low = self.high * ratios[0], self.low if self.rectified else self.low * ratios[-1]
+        ends = precise(self.low), precise(self.high) * precise(ratios[0])
+        if not self.rectified:
+            ends = ends[0] * precise(ratios[-1]), ends[1]
+        levels = levels_of(*ends, self.top, SMALLEST_SCALE)
+        return learned_clip_on_gpu(x, low, high, levels, self.rectified)
 
 
 class LsqQuantizer(ActivationQuantizer):
@@ -81,12 +100,29 @@ class LsqQuantizer(ActivationQuantizer):
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` with every element at its nearest level."""
+        if x.device.type != "cpu":
+            return self._on_gpu(x)
         zero, (step, slope) = super().levels()[1], self._step()
         # As many as the features of one sample.
         scale = gradient_scale(max(math.prod(x.shape[1:]), 1), self.top)
         return learned_step(
             x, self.ratio, step, -zero, self.top - zero, scale * slope, self.rectified
         )
+
+    def _on_gpu(self, x: Tensor) -> Tensor:
+        calibrated = levels_of(precise(self.low), precise(self.high), self.top, SMALLEST_SCALE)
+        # One row, for which the steps of weights are the same arithmetic.
+        scale = gradient_scale(max(math.prod(x.shape[1:]), 1), self.top)
+        rounded = learned_steps(
+            (x.relu() if self.rectified else x)[None],
+            self.ratio.view(1),
+            calibrated.scale.view(1),
+            0,
+            self.top,
+            scale,
+            calibrated.zero.view(1),
+        )
+        return rounded[0]
 
 
 class DynamicQuantizer(ActivationQuantizer):

@@ -12,6 +12,7 @@ from torch.nn.functional import kl_div, log_softmax
 
 from nas.data import Task
 from nas.objective import Epoch
+from nas.training.accelerator import placed
 from nas.training.augmentation import Augmentation
 from nas.training.fit import cross_entropy, fit, logits
 from nas.training.hints import Hint, captured, hint_loss, hint_target, projection
@@ -88,7 +89,10 @@ class Distillation:
                 f"hints must be learned from samples as they are, but got {varied} with {[*hints]}"
             )
         self._alpha, self._temperature, self._hints = alpha, temperature, tuple(hints)
-        with captured(teacher, [hint.teacher for hint in hints], "teacher") as seen:
+        with (
+            placed(teacher, inputs.device),
+            captured(teacher, [hint.teacher for hint in hints], "teacher") as seen,
+        ):
             batches = [
                 (
                     logits(teacher, part),
@@ -100,10 +104,11 @@ class Distillation:
                 for part in torch.split(inputs, TEACHER_BATCH)
             ]
         # Cloned, because tensors that were made in inference mode cannot take part in training.
-        answers = torch.cat([answer for answer, _ in batches])
+        # On the processor, because a loss may be sent to other processes.
+        answers = torch.cat([answer for answer, _ in batches]).cpu()
         self._soft_labels = torch.softmax(answers / temperature, 1).clone()
         self._targets = [
-            torch.cat(parts).clone()
+            torch.cat(parts).cpu().clone()
             for parts in zip(*(targets for _, targets in batches), strict=True)
         ]
         self._features: list[Tensor] = []
@@ -117,8 +122,12 @@ class Distillation:
         self, teacher: nn.Module, inputs: Tensor, views: Views
     ) -> tuple["Distillation", Views]:
         """The same with the teacher's soft labels of all views, [views · N, classes]."""
-        parts = torch.split(torch.arange(len(views.moves)), TEACHER_BATCH)
-        answers = torch.cat([logits(teacher, views.images(inputs, part)) for part in parts])
+        there = views.to(inputs.device)
+        parts = torch.split(torch.arange(len(views.moves), device=inputs.device), TEACHER_BATCH)
+        with placed(teacher, inputs.device):
+            answers = torch.cat(
+                [logits(teacher, there.images(inputs, part)) for part in parts]
+            ).cpu()
         loss = copy.copy(self)
         loss._soft_labels = torch.softmax(answers / self._temperature, 1).clone()
         return loss, views
@@ -135,6 +144,17 @@ class Distillation:
             self._hints, self._features, self._targets, self._projections, strict=True
         ):
             loss = loss + hint.weight * hint_loss(hint, project(features), target[index])
+        return loss
+
+    def to(self, device: torch.device) -> "Distillation":
+        """The same with the teacher's answers on a device."""
+        loss = copy.copy(self)
+        loss._soft_labels = self._soft_labels.to(device)
+        loss._targets = [target.to(device) for target in self._targets]
+        loss._of_views = {
+            augmentation: (answered.to(device), views.to(device))
+            for augmentation, (answered, views) in self._of_views.items()
+        }
         return loss
 
     def viewed(self, augmentation: Augmentation) -> tuple["Distillation", Views]:

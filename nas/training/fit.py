@@ -10,14 +10,20 @@ from torch import Tensor, nn
 
 from nas.data import Split, Task
 from nas.objective import Curve, Epoch
+from nas.training.accelerator import placed
 from nas.training.augmentation import Augmentation
 from nas.training.averaging import WeightAverage
+from nas.training.captured_step import CapturedStep, pays
 from nas.training.memory_format import to_fastest_format
+from nas.training.optimizer import adamw
+from nas.training.precision import mixed_precision
 from nas.training.recipe import Recipe
 from nas.training.smoothing import smoothed
 from nas.training.views import Views, shown
 
 EVALUATION_BATCH = 256
+ACCELERATED_BATCH = 2048
+"""On a GPU, where each batch costs as much time to launch as many samples do to compute."""
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From logits [N, classes], labels [N] and the positions of the samples in the training split, [N],
@@ -76,6 +82,20 @@ def viewed(loss: Loss, augmentation: Augmentation) -> tuple[Loss, Views | None]:
 
 
 @runtime_checkable
+class PlacedLoss(Protocol):
+    """A loss that holds tensors, such as the answers of a teacher."""
+
+    def to(self, device: torch.device) -> Loss:
+        """The same loss of networks on a device."""
+        ...
+
+
+def on_device(loss: Loss, device: torch.device) -> Loss:
+    """The loss of networks on a device."""
+    return loss.to(device) if isinstance(loss, PlacedLoss) and device.type != "cpu" else loss
+
+
+@runtime_checkable
 class AfterStep(Protocol):
     """A module inside of a network that acts after every step of the optimizer, such as a mask."""
 
@@ -111,6 +131,7 @@ def fit(
     loss: Loss,
     generator: torch.Generator,
     stop: Stop = never,
+    captured: bool = True,
 ) -> tuple[Epoch, ...]:
     """Trains `model` in place, by AdamW with a one-cycle schedule that peaks at `lr`, and returns
     what each epoch reached: `epochs` of them, or fewer if `stop` ends training.
@@ -119,66 +140,88 @@ def fit(
     `recipe`; `generator` shuffles the samples and varies them. An epoch whose accuracy `recipe` leaves
     out has None in the curve; the last one always has it, also where `stop` made it the last.
 
+    It is trained where the samples of `task` are, and then is where it was. On a GPU of CUDA, steps are
+    recorded and launched as a whole if `captured`, which changes no result, and a large network of
+    floats computes in bfloat16, as `is_mixed` says.
+
     Raises:
         ValueError: if samples or loss do not go with the augmentation.
         DivergedError: if the mean loss of an epoch is not finite.
+        RuntimeError: on a GPU, if the network has an operation without a deterministic kernel.
     """
     after_step = _after_step(model)
     if epochs == 0:
         after_step(1.0)
         return ()
     train, count = task.train, len(task.train.labels)
+    device = train.inputs.device
     batches = min(math.ceil(count / recipe.batch_size), count // 2)
-    loss, views = viewed(loss, recipe.augmentation)
+    loss, views = viewed(on_device(loss, device), recipe.augmentation)
     show = shown(train.inputs, recipe.augmentation, views, generator)
     history: list[Epoch] = []
-    to_fastest_format(model, train.inputs[:2].clone())
-    with attached(loss, model, train.inputs[:2].clone()) as extra:
-        optimizer = torch.optim.AdamW(
-            [*model.parameters(), *extra], lr=lr, weight_decay=recipe.weight_decay, fused=True
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False
-        )
-        average = WeightAverage(model, recipe.ema)
+    with placed(model, device):
+        to_fastest_format(model, train.inputs[:2].clone())
+        with attached(loss, model, train.inputs[:2].clone()) as extra:
+            optimizer = adamw([*model.parameters(), *extra], lr, recipe.weight_decay, device)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False
+            )
+            average = WeightAverage(model, recipe.ema)
+            total = torch.zeros((), device=device)
+            precision = mixed_precision(model, device)
 
-        def validated(epoch: Epoch) -> Epoch:
-            if recipe.ema > 0.0:
-                average.swap_in()
-                after_step(
-                    len(history) / epochs
-                )  # such as a mask that changed since it was averaged
-            return Epoch(epoch.loss, accuracy(model, task.validation))
-
-        while len(history) < epochs and not stop(history):
-            average.swap_out()
-            model.train()
-            total = torch.zeros(())
-            # Batches of nearly equal size, because batch normalization needs two samples and the
-            # rest of a division may be one.
-            shuffled = torch.randperm(count, generator=generator).tensor_split(batches)
-            for step, index in enumerate(shuffled, len(history) * batches + 1):
+            def train_on(index: Tensor, drawn: Tensor) -> None:
                 optimizer.zero_grad(set_to_none=True)
-                images, position = show(index)
+                images, position = show.images(index, drawn)
                 labels = smoothed(train.labels[index], task.classes, recipe.label_smoothing)
-                value = loss(model(images), labels, position)
+                with precision():
+                    outputs = model(images)
+                value = loss(outputs.float(), labels, position)
                 value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-                schedule.step()
-                after_step(step / (epochs * batches))
-                average.update()
-                total += value.detach() * len(index)
-            # Read once an epoch, because every read waits for the device.
-            mean = float(total) / count
-            if not math.isfinite(mean):
-                raise DivergedError(
-                    f"the training loss must stay finite, but got {mean} in epoch {len(history) + 1} of {epochs}"
-                )
-            history.append(Epoch(mean, None))
-            if len(history) % recipe.validate_every == 0:
-                history[-1] = validated(history[-1])
-    if history and history[-1].accuracy is None:
-        history[-1] = validated(history[-1])
+                total.add_(value.detach() * len(index))
+
+            step = (
+                CapturedStep(train_on) if captured and pays(device, epochs * batches) else train_on
+            )
+
+            def validated(epoch: Epoch) -> Epoch:
+                if recipe.ema > 0.0:
+                    average.swap_in()
+                    after_step(
+                        len(history) / epochs
+                    )  # such as a mask that changed since it was averaged
+                return Epoch(epoch.loss, accuracy(model, task.validation))
+
+            while len(history) < epochs and not stop(history):
+                average.swap_out()
+                model.train()
+                total.zero_()
+                # Batches of nearly equal size, because batch normalization needs two samples and the
+                # rest of a division may be one.
+                shuffled = torch.randperm(count, generator=generator).tensor_split(batches)
+                drawn = [show.draw(len(index)) for index in shuffled]
+                there = [
+                    torch.cat(each).to(device).tensor_split(batches) for each in (shuffled, drawn)
+                ]
+                for number, batch in enumerate(
+                    zip(*there, strict=True), len(history) * batches + 1
+                ):
+                    step(*batch)
+                    schedule.step()
+                    after_step(number / (epochs * batches))
+                    average.update()
+                # Read once an epoch, because every read waits for the device.
+                mean = float(total) / count
+                if not math.isfinite(mean):
+                    raise DivergedError(
+                        f"the training loss must stay finite, but got {mean} in epoch {len(history) + 1} of {epochs}"
+                    )
+                history.append(Epoch(mean, None))
+                if len(history) % recipe.validate_every == 0:
+                    history[-1] = validated(history[-1])
+        if history and history[-1].accuracy is None:
+            history[-1] = validated(history[-1])
     return tuple(history)
 
 
@@ -194,15 +237,20 @@ def _after_step(model: nn.Module) -> Callable[[float], None]:
 
 def logits(model: nn.Module, inputs: Tensor) -> Tensor:
     """The outputs of a model on inputs [N, …], in evaluation mode, [N, classes]; inputs stay as they
-    are.
+    are, and both where they are.
     """
     model.eval()
+    on_cpu = inputs.device.type == "cpu"
     with torch.inference_mode():
         # Copies, because a network may begin with an operation in place.
-        parts = torch.split(inputs, EVALUATION_BATCH)
+        parts = torch.split(inputs, EVALUATION_BATCH if on_cpu else ACCELERATED_BATCH)
         return torch.cat([model(part.clone()) for part in parts])
 
 
 def accuracy(model: nn.Module, split: Split) -> float:
-    """The share of samples, 0 to 1, whose largest logit is that of their label."""
-    return int((logits(model, split.inputs).argmax(1) == split.labels).sum()) / len(split.labels)
+    """The share of samples, 0 to 1, whose largest logit is that of their label, computed where they
+    are.
+    """
+    with placed(model, split.inputs.device):
+        right = logits(model, split.inputs).argmax(1) == split.labels
+    return int(right.sum()) / len(split.labels)

@@ -105,7 +105,7 @@ def projection(hint: Hint, features: Tensor, target: Tensor) -> nn.Module:
         )
     if hint.attention:
         return nn.Identity()
-    return _Pointwise(features.shape[1], target.shape[1])
+    return _Pointwise(features.shape[1], target.shape[1]).to(features.device)
 
 
 def hint_target(hint: Hint, features: Tensor) -> Tensor:

@@ -4,16 +4,21 @@ import torch
 from torch import Tensor, nn
 
 from nas.tracing.same_outputs import evaluating
+from nas.training.precision import is_mixed
 
 
 def to_fastest_format(model: nn.Module, example: Tensor) -> None:
     """Puts the weights of a network in place into channels-last order, in which convolutions are a
-    quarter faster; or into torch's own, if the network has a view that needs it, such as
+    quarter faster on a CPU; or into torch's own, if the network has a view that needs it, such as
     `x.view(x.size(0), -1)`, or a convolution whose gradient would be written past its memory.
 
     `example` is a batch of inputs, on which the network is tried in evaluation mode. Its mode stays.
+    On a GPU, where kernels of 32-bit floats are made for torch's own order, only networks of mixed
+    precision are in channels-last order.
     """
-    if any(map(_overflows, model.modules())):
+    device = example.device
+    on_cpu = device.type == "cpu"
+    if any(map(_overflows, model.modules())) if on_cpu else not is_mixed(model, device):
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nas.quantize.quantized_layers import QuantizedLayer
 from nas.quantize.weight_levels import channels
 from nas.training.augmentation import Augmentation
-from nas.training.fit import Loss, attached, viewed
+from nas.training.fit import Loss, attached, on_device, viewed
 from nas.training.views import Views
 
 
@@ -31,6 +31,9 @@ class _Penalized:
     def viewed(self, augmentation: Augmentation) -> tuple[Loss, Views | None]:
         loss, views = viewed(self.loss, augmentation)
         return replace(self, loss=loss), views
+
+    def to(self, device: torch.device) -> Loss:
+        return replace(self, loss=on_device(self.loss, device))
 
 
 def with_rate_penalty(loss: Loss, model: nn.Module, strength: float) -> Loss:
@@ -60,11 +63,14 @@ def bits_per_weight(layers: Sequence[QuantizedLayer]) -> Tensor:
 def _entropy(layer: QuantizedLayer) -> Tensor:
     with torch.no_grad():
         levels, scale = layer.levels()
-        least, most = float(levels.min()), float(levels.max())
+        least, most = levels.min(), levels.max()
     steps = (layer.weight / channels(scale, layer.weight)).flatten().clamp(least, most) - least
-    below = steps.detach().floor().clamp_max(max(most - least - 1, 0))
+    below = steps.detach().floor().minimum((most - least - 1).clamp_min(0))
     upper, place = steps - below, below.long()
-    counts = torch.zeros(int(most - least) + 2, dtype=steps.dtype)
+    # A GPU would have to be waited for to tell how many levels are in use.
+    on_cpu = steps.device.type == "cpu"
+    used = int(most - least) + 1 if on_cpu else 2**layer.bits
+    counts = torch.zeros(used + 1, dtype=steps.dtype, device=steps.device)
     counts = counts.index_add(0, place, 1 - upper).index_add(0, place + 1, upper)
     shares = counts / len(steps)
     # A level that nothing is near to costs as much as one of a single weight.

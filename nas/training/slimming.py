@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from nas.training.augmentation import Augmentation
-from nas.training.fit import Loss, attached, viewed
+from nas.training.fit import Loss, attached, on_device, viewed
 from nas.training.views import Views
 
 
@@ -31,6 +32,9 @@ class _Penalized:
     def viewed(self, augmentation: Augmentation) -> tuple[Loss, Views | None]:
         loss, views = viewed(self.loss, augmentation)
         return replace(self, loss=loss), views
+
+    def to(self, device: torch.device) -> Loss:
+        return replace(self, loss=on_device(self.loss, device))
 
 
 def with_gain_penalty(loss: Loss, model: nn.Module, strength: float) -> Loss:

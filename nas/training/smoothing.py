@@ -10,5 +10,5 @@ def smoothed(labels: Tensor, classes: int, share: float) -> Tensor:
     """
     if share == 0.0:
         return labels
-    shares = torch.full((len(labels), classes), share / classes)
+    shares = torch.full((len(labels), classes), share / classes, device=labels.device)
     return shares.scatter_(1, labels[:, None], 1.0 - share + share / classes)

@@ -1,7 +1,7 @@
 """Variants of images as small integers, and the images that they stand for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ def moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
     """The variants `moves` [N, MOVES] of images [N, C, H, W], in the same shape."""
     height, width = images.shape[2:]
     down, right, mirrored, row, column = moves.long()[:, :, None].unbind(1)
-    rows, columns = torch.arange(height), torch.arange(width)
+    rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
     # Where each row and column of the result, [N, H] and [N, W], comes from in images with a margin.
     margin = augmentation.shift
     above = rows - down + margin
@@ -65,6 +65,10 @@ class Views:
         """The variants of all N images `inputs` at `positions`, [n], in the shape [n, C, H, W]."""
         return moved(inputs[positions % len(inputs)], self.moves[positions], self.augmentation)
 
+    def to(self, device: torch.device) -> "Views":
+        """The same on a device."""
+        return replace(self, moves=self.moves.to(device))
+
 
 def fixed_views(augmentation: Augmentation, inputs: Tensor, seed: int) -> Views:
     """The views of images [N, C, H, W]; each follows from the seed and its number alone."""
@@ -82,31 +86,47 @@ def fixed_views(augmentation: Augmentation, inputs: Tensor, seed: int) -> Views:
     return Views(augmentation, torch.cat(moves))
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a network is shown of training samples, in two steps: what is random is drawn by the
+    processor, the rest is computed where the samples are.
+
+    `draw` gives what is random of so many samples, integers [n, …]. `images` takes the positions of
+    training samples, [n], and what was drawn for them, and gives what a network is shown, and the
+    positions by which a loss knows that.
+    """
+
+    draw: Callable[[int], Tensor]
+    images: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+    def __call__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Both steps."""
+        return self.images(index, self.draw(len(index)))
+
+
 def shown(
     inputs: Tensor, augmentation: Augmentation, views: Views | None, generator: torch.Generator
-) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """A function from the positions of training samples, [n], to what a network is shown of them, and
-    to the positions by which a loss knows that: the samples as they are; a variant of each, drawn
-    from `generator`; or one of `views`, with its position there.
+) -> Shown:
+    """What is shown of `inputs`: the samples as they are; a variant of each, drawn from `generator`;
+    or one of `views`, with its position there.
 
     Raises:
         ValueError: if the inputs cannot be varied so.
     """
     augmentation.check(inputs.shape)
     if augmentation.is_off:
-        return lambda index: (inputs[index], index)
+        return Shown(lambda count: torch.empty(count, 0), lambda index, _: (inputs[index], index))
     if views is None:
         height, width = inputs.shape[2:]
+        return Shown(
+            lambda count: draw_moves(augmentation, count, height, width, generator),
+            lambda index, moves: (moved(inputs[index], moves, augmentation), index),
+        )
 
-        def fresh(index: Tensor) -> tuple[Tensor, Tensor]:
-            moves = draw_moves(augmentation, len(index), height, width, generator)
-            return moved(inputs[index], moves, augmentation), index
-
-        return fresh
-
-    def viewed(index: Tensor) -> tuple[Tensor, Tensor]:
-        number = torch.randint(augmentation.views, (len(index),), generator=generator)
+    def viewed(index: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
         positions = number * len(inputs) + index
         return views.images(inputs, positions), positions
 
-    return viewed
+    return Shown(
+        lambda count: torch.randint(augmentation.views, (count,), generator=generator), viewed
+    )

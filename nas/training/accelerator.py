@@ -1,0 +1,101 @@
+"""What networks are trained on: this processor, or a GPU; and how a GPU gives the same results each time."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+Accelerator = Literal["cpu", "cuda", "mps"]
+"""This processor, a GPU of NVIDIA or of AMD, or one of Apple."""
+
+ACCELERATORS: tuple[Accelerator, ...] = get_args(Accelerator)
+
+WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+"""What matrix products need in the environment to sum in one order (cuBLAS, "results reproducibility")."""
+
+
+def available(accelerator: Accelerator) -> bool:
+    """Whether this machine has it."""
+    if accelerator == "cuda":
+        return torch.cuda.is_available()
+    return accelerator == "cpu" or torch.backends.mps.is_available()
+
+
+def fastest() -> Accelerator:
+    """A GPU if this machine has one, else its processor."""
+    return next(each for each in ("cuda", "mps", "cpu") if available(each))
+
+
+def check_available(accelerator: Accelerator) -> None:
+    """Checks that this machine has an accelerator.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if not available(accelerator):
+        has = [each for each in ACCELERATORS if available(each)]
+        raise ValueError(
+            f"an accelerator must be one of this machine, {has}, but got {accelerator!r}"
+        )
+
+
+@contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Has a GPU give the same results each time: by deterministic kernels alone, on 32-bit floats
+    that are not shortened to 19 bits (TF32). Settings are restored afterwards; on a CPU nothing changes.
+
+    An operation without a deterministic kernel raises a RuntimeError that names it.
+    """
+    if device.type == "cpu":
+        yield
+        return
+    name, value = WORKSPACES
+    os.environ.setdefault(name, value)
+    cudnn, products, filling = (
+        torch.backends.cudnn,
+        torch.backends.cuda.matmul,
+        torch.utils.deterministic,
+    )
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        cudnn.benchmark,
+        cudnn.allow_tf32,
+        products.allow_tf32,
+        filling.fill_uninitialized_memory,
+    )
+    try:
+        torch.use_deterministic_algorithms(True)
+        cudnn.benchmark = cudnn.allow_tf32 = products.allow_tf32 = False
+        filling.fill_uninitialized_memory = False  # type: ignore[assignment]
+        yield
+    finally:
+        enabled, warn_only, cudnn.benchmark, cudnn.allow_tf32, products.allow_tf32, filled = before
+        filling.fill_uninitialized_memory = filled
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+
+
+@contextmanager
+def placed(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Has a network on `device`, and then where it was; reproducibly, as `reproducible` says.
+
+    Parameters and buffers stay the same objects, so that whatever holds one, such as a mask or a
+    penalty, goes on doing so. Gradients are dropped with the device.
+    """
+    with reproducible(device):
+        homes = [(each, each.device) for each in _tensors(model) if each.device != device]
+        for tensor, _ in homes:
+            tensor.data = tensor.data.to(device)
+        try:
+            yield
+        finally:
+            for tensor, home in homes:
+                tensor.grad = None
+                tensor.data = tensor.data.to(home)
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
