@@ -1,5 +1,6 @@
 """A search for the most accurate network for handwritten digits within a budget."""
 
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +35,7 @@ def digits(
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
     latency_ms: float | None = None,
-    device: str = "roofline",
+    target: str = "roofline",
     target_bytes: int | None = None,
     target_exponent: float = -0.07,
     macs_per_second: float = 1e8,
@@ -42,6 +43,7 @@ def digits(
     teacher: bool = False,
     fidelity: Fidelity = "full",
     median_stop: bool = False,
+    device: str | None = None,
     epochs: int = 16,
     finetune_epochs: int = 8,
     seed: int = 0,
@@ -57,8 +59,8 @@ def digits(
         params: largest number of trainable parameters
         macs: largest number of multiply-accumulates for one image
         peak_memory_bytes: largest peak memory of activations, in bytes
-        latency_ms: largest latency of one image on the device, in milliseconds
-        device: device of the latency: roofline, with the two rates below; onnxruntime, on this
+        latency_ms: largest latency of one image on the target, in milliseconds
+        target: device of the latency: roofline, with the two rates below; onnxruntime, on this
             processor; or a table that nas profile wrote
         target_bytes: size to aim at instead of minimizing it: the accuracy is multiplied by
             (size / target) ** exponent
@@ -69,10 +71,14 @@ def digits(
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband train many for few epochs and the best of them longer
         median_stop: whether training stops for candidates below the median of earlier ones
+        device: former name of target
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
         seed: seed of the search and of training; the split of the data is fixed
     """
+    if device is not None:
+        warnings.warn("device is called target now", FutureWarning, stacklevel=2)
+        target = device
     limits = {
         "size_bytes": size_bytes,
         "flash_bytes": flash_bytes,
@@ -101,8 +107,8 @@ def digits(
         seed=seed,
         teacher=Teacher(build=_teacher) if teacher else None,
         device=None
-        if latency_ms is None and device == "roofline"
-        else _device(device, Roofline("stated rates", macs_per_second, bytes_per_second)),
+        if latency_ms is None and target == "roofline"
+        else _device(target, Roofline("stated rates", macs_per_second, bytes_per_second)),
         stop=MedianStop() if median_stop else None,
     )
 
@@ -114,7 +120,7 @@ def _device(name: str, roofline: Roofline) -> Device:
         return OnnxRuntimeCpu()
     if not Path(name).is_file():
         raise ValueError(
-            f"a device must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}"
+            f"a target must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}"
         )
     return TableDevice(Path(name).stem, read_latency_table(Path(name)))
 

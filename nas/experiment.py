@@ -20,6 +20,7 @@ from nas.program.rounding import Rounding, check_rounding
 from nas.seeds import generator
 from nas.space import Choices, SearchSpace
 from nas.strategy import StrategyFactory
+from nas.training.accelerator import ACCELERATORS, Accelerator
 from nas.training.checkpoint import digest
 from nas.training.distil import Teacher
 from nas.training.fit import Loss
@@ -37,10 +38,12 @@ class Experiment:
     phase comes before `compressors` and after those of `narrowing`, with soft labels of `teacher`
     (None: labels only), until `stop` gives it up (None: never); `device` gives its latency (None:
     latency is not measured), and `rounding` says how the runtime rounds that accuracies are those of:
-    "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Settings of
-    the recipe may be choices of the space (`search_spaces.WithRecipe`). How the search goes: `strategy`
-    makes the strategy from the choices and a generator, `objective` judges candidates, and `trials` is
-    how many are trained. `seed` is the seed of everything random.
+    "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Candidates and
+    teacher are trained on the `accelerator`: "cpu", or a GPU, "cuda" or "mps", where they become others,
+    as it sums in another order. Settings of the recipe may be choices of the space
+    (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices and
+    a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is the seed
+    of everything random.
 
     `window` is how many proposals are outstanding at a time, and so how many workers have something to
     do: candidate i is proposed, and its training compared by `stop`, knowing candidates 0 to
@@ -55,9 +58,9 @@ class Experiment:
 
     Raises:
         ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or
-            `retrain` below 0, there is no such rounding, there are `final_epochs` but none of the recipe,
-            the objective names a metric that is not measured, the space chooses settings that a recipe
-            does not have, or the task or the teacher does not go with an augmentation.
+            `retrain` below 0, there is no such rounding or accelerator, there are `final_epochs` but none
+            of the recipe, the objective names a metric that is not measured, the space chooses settings
+            that a recipe does not have, or the task or the teacher does not go with an augmentation.
     """
 
     space: SearchSpace
@@ -78,8 +81,13 @@ class Experiment:
     samples: int | None = None
     narrowing: tuple[Compressor, ...] = ()
     rounding: Rounding = "single"
+    accelerator: Accelerator = "cpu"
 
     def __post_init__(self) -> None:
+        if self.accelerator not in ACCELERATORS:
+            raise ValueError(
+                f"an accelerator must be one of {[*ACCELERATORS]}, but got {self.accelerator!r}"
+            )
         for name in ("trials", "window", "patience", "final_epochs", "samples"):
             if (number := getattr(self, name)) is not None and number < 1:
                 raise ValueError(f"{name} must be at least 1, but got {number}")
@@ -127,6 +135,7 @@ class Experiment:
             seed=self.seed,
             narrowing=self.narrowing,
             rounding=self.rounding,
+            accelerator=self.accelerator,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -148,6 +157,7 @@ class Experiment:
             **({} if self.samples is None else {"samples": self.samples}),
             **({"samples_drawn": "by class"} if drawn else {}),
             "recipe": self.recipe.describe(),
+            **({} if self.accelerator == "cpu" else {"accelerator": self.accelerator}),
             "objective": self.objective.to_json(),
             "strategy": _describe(self.strategy),
             "teacher": _describe(self.teacher),

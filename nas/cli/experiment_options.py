@@ -18,8 +18,9 @@ from nas.cli.command_parser import shipped_experiments
 from nas.cli.option_errors import did_you_mean, readable_error
 from nas.experiment import Experiment
 from nas.python_file import import_file
+from nas.training.accelerator import fastest
 
-_AFTER_SEARCH = "retrain", "final_epochs"
+_FIELDS = "retrain", "final_epochs", "accelerator"
 """Fields of an experiment that are options of all; where one is not stated, the experiment's own holds."""
 
 _NOT_SHOWN = ("-h", "--print_shtab")
@@ -101,7 +102,7 @@ def experiment_parser(
     function: Callable[..., Experiment], prog: str, add_options: AddOptions = no_more
 ) -> ExperimentParser:
     """A parser with an option for each parameter of `function`, those of every experiment: `--out`,
-    `--config`, `--retrain` and `--final-epochs`, and those that `add_options` adds.
+    `--config`, `--retrain`, `--final-epochs` and `--accelerator`, and those that `add_options` adds.
 
     The help text comes from the docstring of the function.
 
@@ -136,7 +137,14 @@ def experiment_parser(
         "them, or of the search, is then trained for as many on training and validation samples "
         "together, and is the final network",
     )
-    result.hints |= {"out": Path, "config": Path, **dict.fromkeys(_AFTER_SEARCH, int | None)}
+    result.add_argument(
+        "--accelerator",
+        type=Literal["auto", "cpu", "cuda", "mps"] | None,
+        help="what candidates are trained on: this processor (the default), or a GPU; auto is a GPU if there is one. "
+        "Results depend on it, so that a run is resumed on the same",
+    )
+    result.hints |= {"out": Path, "config": Path, **dict.fromkeys(_FIELDS[:2], int | None)}
+    result.hints["accelerator"] = Literal["auto", "cpu", "cuda", "mps"] | None
     add_options(result)
     taken = [action.dest for action in result._actions]
     hints = get_type_hints(function)
@@ -203,11 +211,13 @@ def parse_experiment(
         values = vars(parser.parse_args(arguments, namespace=base))
     out = values.pop("out")
     del values["config"]
-    after = {name: values.pop(name) for name in _AFTER_SEARCH}
+    of_all = {name: values.pop(name) for name in _FIELDS}
+    if of_all["accelerator"] == "auto":
+        of_all["accelerator"] = fastest()
     own = inspect.signature(function).parameters
     added = {name: values.pop(name) for name in [*values] if name not in own}
     experiment = function(**values)
-    stated = {name: value for name, value in after.items() if value is not None}
+    stated = {name: value for name, value in of_all.items() if value is not None}
     return replace(experiment, **stated) if stated else experiment, out, added
 
 

@@ -29,6 +29,7 @@ from nas.program.rounding import Rounding
 from nas.seeds import candidate_seed, generator, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
+from nas.training.accelerator import Accelerator
 from nas.training.fit import Loss, Stop, never
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import chosen_recipe
@@ -55,7 +56,8 @@ class Evaluator:
     `REPAIRABLE` times the limit. Ranges of activations are calibrated on `CALIBRATION_SAMPLES` of the
     training samples, drawn by class. `device` gives the latency (None: latency is not measured). `seed` is
     the seed of the run, from which that of each candidate is derived. The accuracy is that of runtimes
-    that round by `rounding`.
+    that round by `rounding`. Networks are trained and validated on the `accelerator`, and compressed and
+    lowered on the processor.
     """
 
     space: SearchSpace
@@ -68,6 +70,7 @@ class Evaluator:
     seed: int
     narrowing: Sequence[Compressor] = ()
     rounding: Rounding = "single"
+    accelerator: Accelerator = "cpu"
 
     def __call__(
         self,
@@ -192,7 +195,7 @@ class Evaluator:
         return CandidateTraining(
             design=design,
             recipe=chosen_recipe(self.recipe, design),
-            task=self.task,
+            task=self.resident,
             loss=self.loss,
             compressors=self.compressors,
             calibration=self.calibration,
@@ -204,9 +207,13 @@ class Evaluator:
     ) -> tuple[TrainedCandidate, dict[str, float]]:
         """The packed file of a trained network, and its metrics; see `nas.evaluation.measuring`."""
         others = self._drawn[CALIBRATION_SAMPLES:]
-        return measure(
-            model, counted, self.task.validation, self.calibration, others, self.rounding
-        )
+        validation = self.resident.validation
+        return measure(model, counted, validation, self.calibration, others, self.rounding)
+
+    @cached_property
+    def resident(self) -> Task:
+        """The task with its samples on the accelerator."""
+        return self.task.to(self.accelerator)
 
     @property
     def calibration(self) -> Tensor:

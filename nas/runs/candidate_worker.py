@@ -25,11 +25,12 @@ from nas.runs.candidate_requests import (
     facts_answer,
     prediction_of,
 )
-from nas.runs.shared_state import SharedState
+from nas.runs.shared_state import SharedState, is_copy
 from nas.seeds import generator
 from nas.strategy import Proposal
 from nas.threads import keep_one_thread
 from nas.training import checkpoint
+from nas.training.accelerator import still_works
 from nas.training.fit import Loss, never
 
 
@@ -109,13 +110,19 @@ class CandidateHandler:
         stop = never if rule is None else partial(rule, earlier=curves_of(content))
         evaluation, trained = self._evaluator(content["id"], proposal, stop, prediction_of(content))
         changes = self._shared.restored(thorough=evaluation.is_trial)
+        works = still_works(self._evaluator.accelerator)
+        if works and evaluation.is_trial and not self._has_copy():
+            changes = changes or "the samples on the accelerator are others"
         if changes:
             reason = f"a candidate must leave its process as it was, but {changes}"
             return evaluated_answer(_failed(evaluation, reason)), False
         try:
-            return evaluated_answer(_with_files(evaluation, trained)), True
+            return evaluated_answer(_with_files(evaluation, trained)), works
         except ValueError as error:
-            return evaluated_answer(_failed(evaluation, described(error))), True
+            return evaluated_answer(_failed(evaluation, described(error))), works
+
+    def _has_copy(self) -> bool:
+        return is_copy(self._evaluator.resident, self._evaluator.task)
 
     def _kinds(self) -> list[Any]:
         """What is wrong with the kinds of choice, and whether it was `build` that failed."""

@@ -76,7 +76,8 @@ def train_final(
     if trained is not None:
         save_candidate(trained, folder, choice.id)
         program = unpack(packed_path(folder, choice.id).read_bytes())
-        metrics["test_accuracy"] = score(program, task.test, rounding=experiment.rounding)
+        test = evaluator.resident.test
+        metrics["test_accuracy"] = score(program, test, rounding=experiment.rounding)
     final = replace(evaluation, metrics=metrics, history=())
     write_evaluation(folder / FINAL_FILE, final)
     return final

@@ -103,7 +103,8 @@ def retrain_best(
     choice = chosen(retrained, experiment.objective)
     if choice is not None and read_chosen_test_accuracy(out, choice) is None:
         program = unpack(packed_path(folder, choice.id).read_bytes())
-        accuracy = score(program, task.test, rounding=experiment.rounding)
+        test = task.test.to(experiment.accelerator)
+        accuracy = score(program, test, rounding=experiment.rounding)
         write_test_accuracy(folder, choice.id, accuracy)
     return tuple(retrained)
 

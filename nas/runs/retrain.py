@@ -18,6 +18,7 @@ from nas.runs.teacher import loss_of
 from nas.strategy import Proposal
 from nas.threads import one_thread
 from nas.training import checkpoint
+from nas.training.accelerator import check_available
 from nas.training.fit import cross_entropy
 
 _CANDIDATE = "space", "narrowing", "compressors"
@@ -33,12 +34,13 @@ def retrained(
     design is all that is taken from the run.
 
     Raises:
-        ValueError: if the experiment has another space or other compressors than the run, or a task
-            of another name, input shape or number of classes.
+        ValueError: if the experiment has another space or other compressors than the run, a task of
+            another name, input shape or number of classes, or an accelerator that this machine lacks.
         RunDirectoryError: if there is no journal in `out`, it is damaged, or `build` gives other
             networks than it did.
         RuntimeError: if the candidate fails, or is over the experiment's budget.
     """
+    check_available(experiment.accelerator)
     _check_same(experiment, out, *_CANDIDATE)
     _check_task(experiment.task, out, evaluation)
     _check_built(experiment, out)

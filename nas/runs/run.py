@@ -36,6 +36,7 @@ from nas.search_loop import search
 from nas.seeds import generator
 from nas.strategy import Proposal
 from nas.threads import one_thread
+from nas.training.accelerator import check_available
 from nas.training.fit import cross_entropy
 
 FAILURES_IN_A_ROW = 10
@@ -97,13 +98,15 @@ def run(
 
     Raises:
         ValueError: if no part of the experiment uses one of the space's kinds of choice, the experiment
-            cannot be sent to other processes, or minutes are not above 0.
+            cannot be sent to other processes, minutes are not above 0, or this machine has no such
+            accelerator.
         RunDirectoryError: if `out` belongs to another experiment, or one whose `build` was another,
             is in use or damaged.
         SearchStoppedError: after ten failed candidates in a row.
         OSError: if a file in `out` cannot be written.
     """
     executor = executor or InProcess()
+    check_available(experiment.accelerator)
     search_limit = SearchLimit(minutes)
     check_minutes("a trial", trial_minutes)
     window = window_of(out)
@@ -199,7 +202,7 @@ def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float
             ) from None
         save_candidate(trained, out, leader.id)
         program = unpack(trained.packed)
-    accuracy = score(program, evaluator.task.test, rounding=evaluator.rounding)
+    accuracy = score(program, evaluator.resident.test, rounding=evaluator.rounding)
     write_test_accuracy(out, leader.id, accuracy)
     return accuracy
 

@@ -48,11 +48,21 @@ class SharedState:
         return "; ".join(changes)
 
     def _tensors(self) -> Iterator[Tensor]:
-        for split in (self._task.train, self._task.validation, self._task.test):
-            yield from (split.inputs, split.labels)
+        return _tensors(self._task)
 
     def _read_versions(self) -> list[int]:
         return [0 if each.is_inference() else each._version for each in self._tensors()]
 
     def _read_sums(self) -> list[int]:
-        return [zlib.crc32(each.contiguous().numpy().data) for each in self._tensors()]
+        return [zlib.crc32(each.contiguous().cpu().numpy().data) for each in self._tensors()]
+
+
+def is_copy(copy: Task, task: Task) -> bool:
+    """Whether a task on another device still has the samples of `task`."""
+    pairs = zip(_tensors(copy), _tensors(task), strict=True)
+    return copy is task or all(torch.equal(there.cpu(), here) for there, here in pairs)
+
+
+def _tensors(task: Task) -> Iterator[Tensor]:
+    for split in (task.train, task.validation, task.test):
+        yield from (split.inputs, split.labels)

@@ -30,7 +30,9 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
     recipes = alternatives(experiment.recipe, experiment.space.choices)
     return Distillation(
         model,
-        experiment.search_task.train.inputs if inputs is None else inputs,
+        (experiment.search_task.train.inputs if inputs is None else inputs).to(
+            experiment.accelerator
+        ),
         teacher.alpha,
         teacher.temperature,
         teacher.hints,
@@ -51,12 +53,15 @@ def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
             )
         if teacher.epochs > 0:
             # Named after all that determines it, so that a changed experiment trains another.
-            name = checkpoint.digest(model, task.digest, recipe.describe(), teacher.epochs, seed)
+            where = () if experiment.accelerator == "cpu" else (experiment.accelerator,)
+            name = checkpoint.digest(
+                model, task.digest, recipe.describe(), teacher.epochs, seed, *where
+            )
             path = out / f"teacher-{name}.npz"
             if not checkpoint.load(model, path):
                 fit(
                     model,
-                    task,
+                    task.to(experiment.accelerator),
                     recipe,
                     epochs=teacher.epochs,
                     lr=recipe.lr,

@@ -42,6 +42,19 @@ def check_available(accelerator: Accelerator) -> None:
         )
 
 
+def still_works(accelerator: Accelerator) -> bool:
+    """Whether this process can go on using an accelerator, as it cannot after some errors; memory that
+    it no longer needs is there for other processes then.
+    """
+    if accelerator == "cuda":
+        try:
+            torch.cuda.synchronize()
+            torch.cuda.empty_cache()
+        except RuntimeError:
+            return False
+    return True
+
+
 @contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
     """Has a GPU give the same results each time: by deterministic kernels alone, on 32-bit floats

@@ -61,12 +61,12 @@ def test_every_budget_reaches_the_objective() -> None:
 def test_devices_are_named() -> None:
     assert digits().device is None
     assert isinstance(digits(latency_ms=1.0).device, Roofline)
-    assert isinstance(digits(device="onnxruntime").device, OnnxRuntimeCpu)
+    assert isinstance(digits(target="onnxruntime").device, OnnxRuntimeCpu)
     with pytest.raises(
         ValueError,
-        match="a device must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'",
+        match="a target must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'",
     ):
-        digits(device="gpu")
+        digits(target="gpu")
 
 
 def test_any_strategy_can_train_many_candidates_a_little_and_few_in_full() -> None:

@@ -229,7 +229,7 @@ def test_a_profile_is_a_table_that_a_search_can_use(
         f"{table}: {len(known.seconds)} operations of 1 designs on {known.host}"
         in capsys.readouterr().out
     )
-    device = digits(space="mlp", device=str(table)).device
+    device = digits(space="mlp", target=str(table)).device
     assert isinstance(device, TableDevice)
     assert (device.name, device.table) == ("host", known)
     arguments = [
