@@ -74,10 +74,7 @@ def learned_clip(x: Tensor, low: Tensor, high: Tensor, levels: Levels, rectified
     """
     first, last = levels.ends
     # The ends of the range are within half a step of these.
-    last = last + (high - high.detach())
-    if rectified:
-        clipped = torch.minimum(x.relu(), last)
-    else:
-        clipped = torch.clamp(x, first + (low - low.detach()), last)
+    first, last = first + (low - low.detach()), last + (high - high.detach())
+    clipped = torch.minimum(x.relu(), last) if rectified else torch.clamp(x, first, last)
     levels.nearest_(clipped.detach())
     return clipped

@@ -1,9 +1,10 @@
 """What networks are trained on: this processor, or a GPU; and how a GPU gives the same results each time."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -67,28 +68,44 @@ def reproducible(device: torch.device) -> Iterator[None]:
         return
     name, value = WORKSPACES
     os.environ.setdefault(name, value)
-    cudnn, products, filling = (
-        torch.backends.cudnn,
-        torch.backends.cuda.matmul,
-        torch.utils.deterministic,
-    )
-    before = (
+    before = _settings()
+    try:
+        _set(_Settings(True, False, False, False, False, False))
+        yield
+    finally:
+        _set(before)
+
+
+class _Settings(NamedTuple):
+    deterministic: bool
+    warn_only: bool
+    benchmark: bool
+    tf32_convolutions: bool
+    tf32_products: bool
+    fill: bool
+
+
+def _settings() -> _Settings:
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    return _Settings(
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         cudnn.benchmark,
         cudnn.allow_tf32,
         products.allow_tf32,
-        filling.fill_uninitialized_memory,
+        torch.utils.deterministic.fill_uninitialized_memory,
     )
-    try:
-        torch.use_deterministic_algorithms(True)
-        cudnn.benchmark = cudnn.allow_tf32 = products.allow_tf32 = False
-        filling.fill_uninitialized_memory = False  # type: ignore[assignment]
-        yield
-    finally:
-        enabled, warn_only, cudnn.benchmark, cudnn.allow_tf32, products.allow_tf32, filled = before
-        filling.fill_uninitialized_memory = filled
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+
+
+def _set(settings: _Settings) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer releases have a second way to say the same
+        torch.use_deterministic_algorithms(settings.deterministic, warn_only=settings.warn_only)
+        torch.backends.cudnn.benchmark = settings.benchmark
+        torch.backends.cudnn.allow_tf32 = settings.tf32_convolutions
+        torch.backends.cuda.matmul.allow_tf32 = settings.tf32_products
+        # Which would take a kernel for each tensor.
+        torch.utils.deterministic.fill_uninitialized_memory = settings.fill  # type: ignore[assignment]
 
 
 @contextmanager

@@ -15,6 +15,9 @@ def adamw(
     """
     capturable = device.type == "cuda"
     rate = torch.tensor(lr, device=device) if capturable else lr
-    return torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         parameters, lr=rate, weight_decay=weight_decay, fused=True, capturable=capturable
     )
+    # The first steps are not recorded, and all give the same whether they are or not.
+    optimizer._warned_capturable_if_run_uncaptured = True  # type: ignore[attr-defined]
+    return optimizer

@@ -21,7 +21,7 @@ TASK = read_digits(generator(0, "digits"))
 class Residual(nn.Module):
     """Two branches, one of them depthwise, and their sum."""
 
-    def __init__(self, width: int = 8) -> None:
+    def __init__(self, dropout: float, width: int = 8) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
@@ -34,7 +34,7 @@ class Residual(nn.Module):
             nn.BatchNorm2d(width),
         )
         self.rest = nn.Sequential(
-            nn.ReLU(), nn.AvgPool2d(2), nn.Dropout(0.1), nn.Flatten(), nn.Linear(16 * width, 10)
+            nn.ReLU(), nn.AvgPool2d(2), nn.Dropout(dropout), nn.Flatten(), nn.Linear(16 * width, 10)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,10 +43,10 @@ class Residual(nn.Module):
         return result
 
 
-def residual(seed: int = 0) -> nn.Module:
+def residual(seed: int = 0, dropout: float = 0.0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return Residual()
+        return Residual(dropout)
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:

@@ -53,7 +53,9 @@ def quantized(activations: Any = "widest", weights: Any = "lsq") -> nn.Module:
     return quantize(residual(), 4, TASK.train.inputs[:64], method)
 
 
-def same(one: tuple[Any, dict[str, torch.Tensor]], other: tuple[Any, dict[str, torch.Tensor]]) -> bool:
+def same(
+    one: tuple[Any, dict[str, torch.Tensor]], other: tuple[Any, dict[str, torch.Tensor]]
+) -> bool:
     return one[0] == other[0] and all(torch.equal(one[1][name], other[1][name]) for name in one[1])
 
 
@@ -72,6 +74,14 @@ def test_a_training_twice_gives_the_same_network(make: Any) -> None:
 @pytest.mark.parametrize("activations", ["widest", "average", "pact", "lsq"])
 def test_recorded_steps_change_nothing(activations: str) -> None:
     one, other = (trained(quantized(activations), captured=captured) for captured in (True, False))
+    assert same(one, other)
+
+
+def test_recorded_steps_drop_what_others_drop() -> None:
+    one, again, other = (
+        trained(residual(dropout=0.2), captured=captured) for captured in (True, True, False)
+    )
+    assert same(one, again)
     assert same(one, other)
 
 
