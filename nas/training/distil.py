@@ -113,6 +113,8 @@ class Distillation:
         ]
         self._features: list[Tensor] = []
         self._projections: list[nn.Module] = []
+        # Empty in the losses of views, which are copies of this one.
+        self._of_views: dict[Augmentation, tuple[Distillation, Views]] = {}
         self._of_views = {
             augmentation: self._answered(teacher, inputs, fixed_views(augmentation, inputs, seed))
             for augmentation in varied

@@ -69,6 +69,11 @@ def test_devices_are_named() -> None:
         digits(target="gpu")
 
 
+def test_a_target_may_be_called_by_its_former_name() -> None:
+    with pytest.warns(FutureWarning, match="device is called target now"):
+        assert isinstance(digits(device="onnxruntime").device, OnnxRuntimeCpu)
+
+
 def test_any_strategy_can_train_many_candidates_a_little_and_few_in_full() -> None:
     assert digits("random").strategy is RandomSearch
     wrappers: dict[Literal["halving", "hyperband"], type] = {
