@@ -93,7 +93,7 @@ def _settings() -> _Settings:
         cudnn.benchmark,
         cudnn.allow_tf32,
         products.allow_tf32,
-        torch.utils.deterministic.fill_uninitialized_memory,
+        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
     )
 
 
@@ -105,7 +105,7 @@ def _set(settings: _Settings) -> None:
         torch.backends.cudnn.allow_tf32 = settings.tf32_convolutions
         torch.backends.cuda.matmul.allow_tf32 = settings.tf32_products
         # Which would take a kernel for each tensor.
-        torch.utils.deterministic.fill_uninitialized_memory = settings.fill  # type: ignore[assignment]
+        torch.utils.deterministic.fill_uninitialized_memory = settings.fill  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -39,7 +39,8 @@ class CapturedStep:
 
     def __init__(self, step: Step) -> None:
         self._step, self._steps, self._records = step, 0, True
-        self._stream, self._pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
 
     @property

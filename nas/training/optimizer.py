@@ -19,5 +19,5 @@ def adamw(
         parameters, lr=rate, weight_decay=weight_decay, fused=True, capturable=capturable
     )
     # The first steps are not recorded, and all give the same whether they are or not.
-    optimizer._warned_capturable_if_run_uncaptured = True  # type: ignore[attr-defined]
+    optimizer._warned_capturable_if_run_uncaptured = True
     return optimizer

@@ -10,6 +10,7 @@ from nas import Experiment, Recipe
 from nas.data import digits as read_digits
 from nas.objective import Objective
 from nas.seeds import generator
+from nas.training.accelerator import Accelerator
 from nas.training.distil import Teacher
 from search_spaces import ConvStages
 from strategies import RandomSearch
@@ -53,7 +54,7 @@ def _teacher(example: Tensor, classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, classes))
 
 
-def experiment(accelerator: str = "cuda", trials: int = 3) -> Experiment:
+def experiment(accelerator: Accelerator = "cuda", trials: int = 3) -> Experiment:
     return Experiment(
         space=ConvStages(),
         narrowing=(ChannelPruning(),),
@@ -65,7 +66,7 @@ def experiment(accelerator: str = "cuda", trials: int = 3) -> Experiment:
         trials=trials,
         seed=0,
         teacher=Teacher(build=_teacher, epochs=2),
-        accelerator=accelerator,  # type: ignore[arg-type]
+        accelerator=accelerator,
     )
 
 
