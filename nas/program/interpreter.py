@@ -111,6 +111,6 @@ def score(
     if found != shape:
         raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
     check_split(subject, split, program.tensors[-1].size)
-    found = logits(program, split.inputs, rounding=rounding)
-    right = found.argmax(1) == split.labels.cpu().numpy()
+    classes = logits(program, split.inputs, rounding=rounding).argmax(1)
+    right = classes == split.labels.cpu().numpy()
     return int(right.sum()) / len(split.labels)

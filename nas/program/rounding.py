@@ -36,6 +36,8 @@ def rounded_twice(scaled: "Tensor", factors: ArrayLike) -> "Tensor":
     import torch
 
     _, exponents = np.frexp(np.asarray(factors, np.float64))
-    steps = torch.as_tensor(np.exp2(np.maximum(-exponents, 0).astype(np.float64)))
+    steps = torch.as_tensor(
+        np.exp2(np.maximum(-exponents, 0).astype(np.float64)), device=scaled.device
+    )
     products = scaled.mul_(steps).add_(0.5).floor_()
     return (products.abs() / steps).add_(0.5).floor_().copysign_(products)

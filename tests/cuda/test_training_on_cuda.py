@@ -15,6 +15,7 @@ from nas.lowering import lower, snapped
 from nas.objective import Status
 from nas.packed import pack, unpack
 from nas.program.interpreter import Interpreter, logits
+from nas.program.rounding import ROUNDINGS
 from nas.runs.run import run
 from nas.seeds import seeded
 from nas.strategy import Proposal
@@ -130,8 +131,10 @@ def test_a_file_gives_the_same_logits_on_both() -> None:
     program = unpack(pack(lower(snapped(model), TASK.train.inputs[:64])))
     inputs = TASK.test.inputs
     assert (logits(program, inputs) == logits(program, inputs.to("cuda"))).all()
-    one, other = Interpreter(program)(inputs), Interpreter(program, "cuda")(inputs.to("cuda"))
-    assert torch.equal(one, other.cpu())
+    for rounding in ROUNDINGS:
+        one = Interpreter(program, rounding)(inputs)
+        other = Interpreter(program, rounding, "cuda")(inputs.to("cuda"))
+        assert torch.equal(one, other.cpu())
 
 
 def test_a_candidate_twice_gives_the_same_file() -> None:
