@@ -7,11 +7,13 @@ from torch import nn
 
 from nas.lowering.groups import Group, pair
 from nas.lowering.pooling import MAXIMA, max_pool
+from nas.program import operations
 from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Shape, TensorType
 from nas.quantize import Select, UnsupportedError
 from nas.quantize.rearrangements import Entries, Step
+from nas.tracing import Spread
 
 
 def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation | None:
@@ -34,6 +36,9 @@ def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation
     if isinstance(module, (nn.ConstantPad1d, nn.ConstantPad2d)):
         rows, columns = margins(module, group.name)
         return Pad(group.name, inputs, rows, columns) if any(rows + columns) else None
+    if isinstance(module, Spread):
+        factors, ends = pair((1, *module.factors)[-2:]), pair((0, *module.ends)[-2:])
+        return operations.Spread(group.name, inputs, factors, ends)
     return None
 
 

@@ -12,6 +12,7 @@ from nas.tracing.arguments import place_arguments
 from nas.tracing.in_place import without_in_place
 from nas.tracing.own_layers import check_plain, is_plain
 from nas.tracing.same_outputs import check_same_outputs, evaluating
+from nas.tracing.transposed import Spread
 from nas.tracing.unsupported import UnsupportedError
 
 _Norm = nn.modules.batchnorm._BatchNorm
@@ -123,7 +124,7 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a module is a layer of the graph: one of torch's that computes what torch says."""
-        if isinstance(m, self.leaves):
+        if isinstance(m, (Spread, *self.leaves)):
             return True
         if isinstance(m, _WITH_WEIGHTS):
             check_plain(m, module_qualified_name)

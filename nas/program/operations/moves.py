@@ -15,7 +15,7 @@ from nas.program.tensors import ChannelMask, Shape, Signature, require
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Flatten", "Gather", "Pad", "Reshape", "Upsample"]
+__all__ = ["Flatten", "Gather", "Pad", "Reshape", "Spread", "Upsample"]
 
 MAX_MARGIN = 2**16 - 1
 
@@ -165,5 +165,47 @@ class Pad(SameScale):
 
         def run(x: "Tensor") -> "Tensor":
             return pad(x, (*self.columns, *self.rows))
+
+        return run
+
+
+@dataclass(frozen=True, eq=False)
+class Spread(SameScale):
+    """An image with `factors` - 1 rows, and columns, of zeros between neighbours, and `ends` more
+    behind the last: what a transposed convolution convolves.
+    """
+
+    factors: Pair
+    ends: Pair
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """[C, (H - 1) · factor + 1 + end, (W - 1) · factor + 1 + end]."""
+        require(
+            1 <= min(self.factors) and max(self.factors) <= MAX_MARGIN,
+            f"factors must lie in 1 … {MAX_MARGIN}, but are {list(self.factors)}",
+        )
+        require(
+            0 <= min(self.ends) and max(self.ends) <= MAX_MARGIN,
+            f"ends must lie in 0 … {MAX_MARGIN}, but are {list(self.ends)}",
+        )
+        channels, height, width = image(shapes[0])
+        rows, columns = (
+            (count - 1) * factor + 1 + end
+            for count, factor, end in zip((height, width), self.factors, self.ends, strict=True)
+        )
+        return channels, rows, columns
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """Zeros, which are the integers less the zero point, with pixels among them."""
+        height, width = signature.result.shape[1:]
+        rows, columns = (
+            slice(0, count - end, factor)
+            for count, factor, end in zip((height, width), self.factors, self.ends, strict=True)
+        )
+
+        def run(x: "Tensor") -> "Tensor":
+            spread = x.new_zeros(*x.shape[:2], height, width)
+            spread[:, :, rows, columns] = x
+            return spread
 
         return run
