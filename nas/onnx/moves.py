@@ -15,7 +15,7 @@ from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Ups
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Signature
 from nas.quantize import Select, UnsupportedError
-from nas.quantize.rearrangements import Entries, Step
+from nas.quantize.rearrangements import Entries, Step, Strided
 from nas.tracing import Spread
 
 
@@ -77,6 +77,23 @@ def _padded(graph: Graph, inputs: Sequence[str], name: str, rows: Pair, columns:
     return graph.node("Pad", [source, graph.constant(pads, f"{name}.pads"), value], name)
 
 
+def _slice(graph: Graph, slicing: operations.Slice, inputs: Sequence[str], _: Signature) -> str:
+    found = Strided(slicing.starts, slicing.steps, slicing.counts)
+    return _sliced(graph, inputs[0], slicing.name, found)
+
+
+def _sliced(graph: Graph, source: str, name: str, found: Strided) -> str:
+    """The elements of [N, C, …] that a slice of its dimensions behind the channels leaves."""
+    axes = zip(found.starts, found.counts, found.steps, strict=True)
+    ends = [start + (count - 1) * step + 1 for start, count, step in axes]
+    numbers = found.starts, ends, range(2, 2 + len(ends)), found.steps
+    stored = [
+        graph.constant(np.array(values, np.int64), f"{name}.{part}")
+        for part, values in zip(("starts", "ends", "axes", "steps"), numbers, strict=True)
+    ]
+    return graph.node("Slice", [source, *stored], name)
+
+
 def _spread(
     graph: Graph, spread: operations.Spread, inputs: Sequence[str], signature: Signature
 ) -> str:
@@ -109,6 +126,7 @@ WRITERS: Mapping[type[Operation], Writer] = {
     Reshape: _reshape,
     Upsample: _upsample,
     Pad: _pad,
+    operations.Slice: _slice,
     operations.Spread: _spread,
 }
 
@@ -164,6 +182,8 @@ def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequenc
         if isinstance(step, Entries):
             indices = graph.constant(step.indices, f"{node.name}.indices")
             source = graph.node("Gather", [source, indices], node.name, {"axis": 1})
+        elif isinstance(step, Strided):
+            source = _sliced(graph, source, node.name, step)
         elif len(step.shape) == 1:
             source = graph.node("Flatten", [source], node.name)
         else:

@@ -15,7 +15,7 @@ from nas.program.tensors import ChannelMask, Shape, Signature, require
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Flatten", "Gather", "Pad", "Reshape", "Spread", "Upsample"]
+__all__ = ["Flatten", "Gather", "Pad", "Reshape", "Slice", "Spread", "Upsample"]
 
 MAX_MARGIN = 2**16 - 1
 
@@ -165,6 +165,45 @@ class Pad(SameScale):
 
         def run(x: "Tensor") -> "Tensor":
             return pad(x, (*self.columns, *self.rows))
+
+        return run
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(SameScale):
+    """The pixels of an image from `starts` on in steps of `steps`, `counts` rows and columns of them."""
+
+    starts: Pair
+    steps: Pair
+    counts: Pair
+
+    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """[C, rows, columns]."""
+        channels, *size = image(shapes[0])
+        require(
+            min(self.starts) >= 0 and min(*self.steps, *self.counts) >= 1,
+            "starts must be 0 or more, and steps and counts positive, but are "
+            f"{list(self.starts)}, {list(self.steps)} and {list(self.counts)}",
+        )
+        last = [
+            start + (count - 1) * step
+            for start, step, count in zip(self.starts, self.steps, self.counts, strict=True)
+        ]
+        require(
+            last[0] < size[0] and last[1] < size[1],
+            f"the last row and column must lie in {size}, but are {last}",
+        )
+        return channels, *self.counts
+
+    def compiled(self, signature: Signature) -> Kernel:
+        """A view."""
+        rows, columns = (
+            slice(start, start + (count - 1) * step + 1, step)
+            for start, step, count in zip(self.starts, self.steps, self.counts, strict=True)
+        )
+
+        def run(x: "Tensor") -> "Tensor":
+            return x[:, :, rows, columns]
 
         return run
 
