@@ -37,7 +37,8 @@ def _float_sums(graph: Graph, operation: Layer, source: str, zero: int) -> str:
     """Sums of products in 32-bit floats."""
     name, levels = operation.name, operation.weights.levels
     narrow = levels.astype(np.int8)
-    stored = graph.constant(narrow if (narrow == levels).all() else levels, f"{name}.levels")
+    exact = narrow if (narrow == levels).all() else levels
+    stored = graph.weights(operation.weights, exact, f"{name}.levels")
     real = graph.real(source, f"{name}.source", 1.0, zero)
     weights = graph.node("Cast", [stored], f"{name}.weight", {"to": TensorProto.FLOAT})
     kind, attributes = operator(operation)
@@ -62,7 +63,8 @@ def _integer_sum(
     name, attributes = operation.name, operator(operation)[1]
     convolves = isinstance(operation, Conv)
     unsigned = (levels + 128).astype(np.uint8)
-    weights = graph.constant(unsigned if convolves else unsigned.T.copy(), f"{name}.levels")
+    turned = unsigned if convolves else unsigned.T.copy()
+    weights = graph.weights(operation.weights, turned, f"{name}.levels")
     zeros = [graph.number(zero, np.uint8), graph.number(128, np.uint8)]
     kind = "ConvInteger" if convolves else "MatMulInteger"
     return graph.node(

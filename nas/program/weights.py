@@ -89,6 +89,12 @@ class IntegerWeights:
             f"zero points of weights of {self.bits} bits must lie in 0 … {top}, but one is {found}",
         )
 
+    def equals(self, other: "IntegerWeights") -> bool:
+        """Whether the weights and the levels that they stand for are the same."""
+        points = self.zero_points, other.zero_points
+        same = points == (None, None) or (None not in points and np.array_equal(*points))
+        return self.bits == other.bits and same and np.array_equal(self.values, other.values)
+
     def with_rows(self) -> "IntegerWeights":
         """The same weights of signals, [out, in, k], as weights of images of one row, [out, in, 1, k]."""
         kept = None if self.kept is None else self.kept[:, :, np.newaxis]

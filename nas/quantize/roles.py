@@ -105,7 +105,7 @@ _FUNCTIONS: tuple[tuple[Role, tuple[object, ...]], ...] = (
     (Role.KEEP, rearrangements.FUNCTIONS),
 )
 
-_OURS = (ChannelAffine, ScalarAffine, Spread)
+_OURS = (ChannelAffine, ScalarAffine)
 SUPPORTED = ", ".join(
     sorted(kind.__name__ for _, kinds in _MODULES for kind in kinds if kind not in _OURS)
 )

@@ -27,7 +27,11 @@ EXACT_FLOAT32 = 2**24
 
 @dataclass(frozen=True, eq=False)
 class Layer(Requantized):
-    """An operation with weights [out, …] and biases int32 [out]."""
+    """An operation with weights [out, …] and biases int32 [out].
+
+    Weights that are one object in several layers are those of a layer that is called again: files
+    hold them once.
+    """
 
     weights: IntegerWeights
     biases: NDArray[np.int32]
