@@ -104,12 +104,14 @@ def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Aff
             )
         levels = levels * torch.from_numpy(kept)
     found = affine(layer, norm, scales)
-    signs = np.where(found.gains < 0, np.int16(-1), np.int16(1))
-    signed = levels.to(torch.int16).numpy() * signs.reshape(-1, *[1] * (levels.ndim - 1))
+    # Symmetric levels fit a byte whatever their sign.
+    signed = levels.to(torch.int16 if view.affine else torch.int8).numpy()
+    if (turned := found.gains < 0).any():
+        signed[turned] = -signed[turned]
     if view.affine:
         zeros = fitting_zero_points(signed, bits)
         return IntegerWeights(wrapped(signed, bits), bits, zeros, entries, kept), found
-    return IntegerWeights(signed.astype(np.int8), bits, None, entries, kept), found
+    return IntegerWeights(signed, bits, None, entries, kept), found
 
 
 def _kept(layer: nn.Module) -> NDArray[np.bool_] | None:

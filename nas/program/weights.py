@@ -102,6 +102,8 @@ class IntegerWeights:
 
     def cleared(self, channels: ChannelMask) -> "IntegerWeights":
         """The same weights, but 0 in the given output channels, [out]."""
+        if not channels.any():
+            return self
         rows = channels.reshape(-1, *[1] * (self.values.ndim - 1))
         return replace(self, values=np.where(rows, np.int8(0), self.values))
 
