@@ -7,10 +7,10 @@ from torch import fx, nn
 
 from nas.lowering.moves import margins, upsampling
 from nas.lowering.pooling import MAXIMA
+from nas.onnx import pixels
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Graph, Writer
 from nas.onnx.pooling import float_max_pool
-from nas.program import operations
 from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Signature
@@ -77,57 +77,13 @@ def _padded(graph: Graph, inputs: Sequence[str], name: str, rows: Pair, columns:
     return graph.node("Pad", [source, graph.constant(pads, f"{name}.pads"), value], name)
 
 
-def _slice(graph: Graph, slicing: operations.Slice, inputs: Sequence[str], _: Signature) -> str:
-    found = Strided(slicing.starts, slicing.steps, slicing.counts)
-    return _sliced(graph, inputs[0], slicing.name, found)
-
-
-def _sliced(graph: Graph, source: str, name: str, found: Strided) -> str:
-    """The elements of [N, C, …] that a slice of its dimensions behind the channels leaves."""
-    axes = zip(found.starts, found.counts, found.steps, strict=True)
-    ends = [start + (count - 1) * step + 1 for start, count, step in axes]
-    numbers = found.starts, ends, range(2, 2 + len(ends)), found.steps
-    stored = [
-        graph.constant(np.array(values, np.int64), f"{name}.{part}")
-        for part, values in zip(("starts", "ends", "axes", "steps"), numbers, strict=True)
-    ]
-    return graph.node("Slice", [source, *stored], name)
-
-
-def _spread(
-    graph: Graph, spread: operations.Spread, inputs: Sequence[str], signature: Signature
-) -> str:
-    value = graph.number(signature.source.zero, np.uint8)
-    axes = zip(signature.source.shape[1:], spread.factors, spread.ends, strict=True)
-    return _spread_out(graph, [*inputs, value], spread.name, list(axes))
-
-
-def _spread_out(
-    graph: Graph, inputs: Sequence[str], name: str, axes: Sequence[tuple[int, int, int]]
-) -> str:
-    """The first of `inputs`, [N, C, …], with the second, a number, between its elements and behind
-    them; `axes` are the size, the factor and the end of each dimension behind the channels.
-    """
-    # The number follows the last element, and so can be selected.
-    pads = graph.constant(np.array([0] * (4 + len(axes)) + [1] * len(axes), np.int64), f"{name}.pads")
-    source, value = inputs
-    found = graph.node("Pad", [source, pads, value], f"{name}.padded")
-    for axis, (size, factor, end) in enumerate(axes, 2):
-        indices = np.full((size - 1) * factor + 1 + end, size, np.int64)
-        indices[: len(indices) - end : factor] = np.arange(size)
-        stored = graph.constant(indices, f"{name}.indices")
-        found = graph.node("Gather", [found, stored], name, {"axis": axis})
-    return found
-
-
 WRITERS: Mapping[type[Operation], Writer] = {
     Gather: _gather,
     Flatten: _flatten,
     Reshape: _reshape,
     Upsample: _upsample,
     Pad: _pad,
-    operations.Slice: _slice,
-    operations.Spread: _spread,
+    **pixels.WRITERS,
 }
 
 
@@ -171,11 +127,6 @@ def _float_pad(graph: Graph, call: FloatCall) -> str:
     return graph.node("Pad", [*call.inputs, stored, least], call.name)
 
 
-def _float_spread(graph: Graph, call: FloatCall) -> str:
-    axes = zip(call.sources[0][2:], call.function.factors, call.function.ends, strict=True)
-    return _spread_out(graph, [*call.inputs, graph.number(0.0)], call.name, list(axes))
-
-
 def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequence[Step]) -> str:
     """Adds the steps of a rearrangement in a float network, and returns the name of its result."""
     for step in steps:
@@ -183,7 +134,7 @@ def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequenc
             indices = graph.constant(step.indices, f"{node.name}.indices")
             source = graph.node("Gather", [source, indices], node.name, {"axis": 1})
         elif isinstance(step, Strided):
-            source = _sliced(graph, source, node.name, step)
+            source = pixels.sliced(graph, source, node.name, step)
         elif len(step.shape) == 1:
             source = graph.node("Flatten", [source], node.name)
         else:
@@ -200,6 +151,6 @@ _MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     Select: _float_select,
     **dict.fromkeys((nn.Upsample, nn.UpsamplingNearest2d), _float_upsample),
     **dict.fromkeys((nn.ConstantPad1d, nn.ZeroPad1d, nn.ConstantPad2d, nn.ZeroPad2d), _float_pad),
-    Spread: _float_spread,
+    Spread: pixels.float_spread,
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d), _same),
 }

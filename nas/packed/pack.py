@@ -51,8 +51,9 @@ def flash_bytes(program: Program) -> int:
     codebooks, and biases of 32 bits.
 
     For a layer with a mask, the shortest coding counts whose length follows from the number of
-    weights kept. Weights of a layer that is called again count once. So the result depends on shapes, bit-widths, masks and sizes of codebooks alone,
-    is known before training, and is never below the length of the packed file.
+    weights kept. Weights of a layer that is called again count once. So the result depends on
+    shapes, bit-widths, masks and sizes of codebooks alone, is known before training, and is never
+    below the length of the packed file.
 
     Raises:
         ArtifactError: if the program is larger than a file may be, or a scale is no float32.
@@ -68,14 +69,11 @@ def flash_bytes(program: Program) -> int:
 
 def _again(program: Program) -> list[int]:
     """For each operation how many layers before the same weights are; 0 where there are none."""
-    layers, found = dict[int, int](), list[int]()
-    for operation in program.operations:
-        place = 0
+    layers, count, found = dict[int, int](), 0, [0] * len(program.operations)
+    for index, operation in enumerate(program.operations):
         if isinstance(operation, Layer):
-            count = sum(isinstance(each, Layer) for each in program.operations[: len(found)])
-            if (first := layers.setdefault(id(operation.weights), count)) != count:
-                place = count - first
-        found.append(place)
+            found[index] = count - layers.setdefault(id(operation.weights), count)
+            count += 1
     return found
 
 

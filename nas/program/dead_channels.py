@@ -53,7 +53,10 @@ def _kept(program: Program, dead: Sequence[ChannelMask]) -> list[ChannelMask]:
         for index, operation in enumerate(program.operations):
             operation.keep_tied([kept[source] for source in operation.inputs], kept[index + 1])
         for calls in shared:
-            for masks in ([kept[operation.inputs[0]] for _, operation in calls], [kept[index + 1] for index, _ in calls]):
+            for masks in (
+                [kept[operation.inputs[0]] for _, operation in calls],
+                [kept[index + 1] for index, _ in calls],
+            ):
                 union = np.logical_or.reduce(masks)
                 for mask in masks:
                     mask[:] = union

@@ -163,9 +163,7 @@ def _slices(elements: NDArray[np.int64], shape: Shape, wanted: Shape) -> tuple[S
     channels, pixels = blocks[:, 0] // inner, blocks[0] % inner
     along = [np.unique(each) for each in np.unravel_index(pixels, shape[1:])]
     grid = np.ravel_multi_index(np.ix_(*along), shape[1:]).ravel()
-    if len(grid) != len(pixels) or bool(
-        (blocks != channels[:, np.newaxis] * inner + grid).any()
-    ):
+    if len(grid) != len(pixels) or bool((blocks != channels[:, np.newaxis] * inner + grid).any()):
         return None
     steps = tuple(int(each[1] - each[0]) if len(each) > 1 else 1 for each in along)
     if any(bool((np.diff(each) != step).any()) for each, step in zip(along, steps, strict=True)):

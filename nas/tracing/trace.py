@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 
 from nas.tracing.arguments import place_arguments
 from nas.tracing.in_place import without_in_place
+from nas.tracing.lengths import traced_lengths
 from nas.tracing.own_layers import check_plain, is_plain
 from nas.tracing.same_outputs import check_same_outputs, evaluating
 from nas.tracing.transposed import Spread
@@ -38,7 +39,7 @@ def trace(
     _check_precision(model)
     tracer = _Tracer(leaves)
     try:
-        with evaluating(model):
+        with evaluating(model), traced_lengths(model):
             graph = tracer.trace(model)
     except UnsupportedError:
         raise

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TypeGuard
 
-import torch
 from torch import Tensor, nn
 
 from nas.mask import WeightMask, mask_of
@@ -16,6 +15,7 @@ class Spread(nn.Module):
     """Signals [N, C, L] or images [N, C, H, W] with `factors` - 1 zeros between neighbours, and `ends`
     more behind the last, along each dimension.
 
+    >>> import torch
     >>> Spread((2,), (1,))(torch.ones(1, 1, 3)).tolist()
     [[[1.0, 0.0, 1.0, 0.0, 1.0, 0.0]]]
 

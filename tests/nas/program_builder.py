@@ -192,9 +192,7 @@ class Builder:
         steps = self.pair(1, 3)
         counts = [
             self.one(1, (size - 1 - start) // step + 1)
-            for size, start, step in zip(
-                self.tensors[source].shape[1:], starts, steps, strict=True
-            )
+            for size, start, step in zip(self.tensors[source].shape[1:], starts, steps, strict=True)
         ]
         return self.append(
             Slice("slice", (source,), (starts[0], starts[1]), steps, (counts[0], counts[1]))
