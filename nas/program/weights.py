@@ -91,8 +91,10 @@ class IntegerWeights:
 
     def equals(self, other: "IntegerWeights") -> bool:
         """Whether the weights and the levels that they stand for are the same."""
-        points = self.zero_points, other.zero_points
-        same = points == (None, None) or (None not in points and np.array_equal(*points))
+        if self.zero_points is None or other.zero_points is None:
+            same = self.zero_points is other.zero_points
+        else:
+            same = np.array_equal(self.zero_points, other.zero_points)
         return self.bits == other.bits and same and np.array_equal(self.values, other.values)
 
     def with_rows(self) -> "IntegerWeights":

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compressors.quantization import quantize
+from compressors.quantization import Quantization, quantize
 from nas.evaluation.coded_size import expected_parts, found_parts
 from nas.lowering import lower, snapped
 from nas.measure.host import run_onnx
@@ -63,6 +63,17 @@ def test_a_file_has_the_weights_once(bits: int) -> None:
     older = pack(program, newest=6)
     assert stored(unpack(older)) == stored(program) + 2 * 8 * 8 * 9 + 8 * 8
     assert len(older) > len(packed)
+
+
+def test_zero_points_are_stored_once_too() -> None:
+    torch.manual_seed(0)
+    affine = Quantization(weights="affine")
+    program = lower(quantize(Recurrent(nn.Identity()).eval(), 4, INPUTS, affine), INPUTS)
+    packed = pack(program)
+    loaded = unpack(packed)
+    assert stored(loaded) == 3 * 8 * 9 + 8 * 8 * 9 + 8 * 8 + 8 * 4
+    assert len([each for each in ledger(packed) if each.purpose == "zero points"]) == 4
+    np.testing.assert_array_equal(logits(loaded, INPUTS), logits(program, INPUTS))
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
