@@ -27,10 +27,15 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     """The operation of a convolution or linear layer.
 
     Raises:
-        UnsupportedError: if it pads in a way that has no integer form.
+        UnsupportedError: if it pads in a way that has no integer form, or is linear and reads an image.
     """
     module = group.module
     assert isinstance(module, WeightLayer)
+    if isinstance(module, nn.Linear) and len(signature.source.shape) != 1:
+        raise UnsupportedError(
+            f"{group.name!r} must read features [N, F], but reads {list(signature.source.shape)} of each sample: use an nn.Conv1d or "
+            "nn.Conv2d of one pixel for channels"
+        )
     result = signature.result
     scales = signature.source.scale, result.scale
     arrays = integers(module, group.norm, scales, result.zero, group.limits(result))

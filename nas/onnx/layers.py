@@ -17,6 +17,7 @@ from nas.onnx.graph import Attributes, Graph, Writer
 from nas.program.operations import Conv, Layer, Linear, Operation
 from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.tensors import Signature
+from nas.quantize import UnsupportedError
 
 
 def _layer(graph: Graph, operation: Layer, inputs: Sequence[str], signature: Signature) -> str:
@@ -88,6 +89,8 @@ def float_layer(graph: Graph, call: FloatCall) -> str:
         for tensor, part in zip(weights, ("weight", "bias"), strict=False)
     ]
     if isinstance(module, nn.Linear):
+        if len(call.shape) != 2:
+            raise UnsupportedError(f"{name!r} must give features [N, F], but gives {call.shape}")
         return graph.node("Gemm", [*call.inputs, *constants], name, {"transB": 1})
     (top, bottom), (left, right) = conv_margins(module, name)
     signals = isinstance(module, nn.Conv1d)

@@ -21,7 +21,8 @@ MODULES = (nn.Flatten, nn.Unflatten, nn.ChannelShuffle, nn.PixelShuffle, nn.Pixe
 _NAMES = (
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "contiguous"),
     *("transpose", "permute", "swapaxes", "movedim", "flip", "narrow"),
-    *("chunk", "split", "tensor_split"),
+    *("chunk", "split", "tensor_split", "unbind", "select"),
+    *("repeat", "tile", "repeat_interleave", "roll"),
 )
 FUNCTIONS: tuple[object, ...] = (
     operator.getitem,

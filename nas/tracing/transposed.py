@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nas.mask import WeightMask, mask_of
 from nas.tracing.own_layers import is_plain
+from nas.tracing.unsupported import UnsupportedError
 
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
 
@@ -88,7 +89,17 @@ def as_convolution(layer: Transposed) -> nn.Module:
     conv.train(layer.training)
     if max(layer.stride) == 1 and not any(layer.output_padding):
         return conv
-    return nn.Sequential(Spread(layer.stride, layer.output_padding), conv).train(layer.training)
+    return _Upsampling(Spread(layer.stride, layer.output_padding), conv).train(layer.training)
+
+
+class _Upsampling(nn.Sequential):
+    def forward(self, input: Tensor, output_size: object = None) -> Tensor:  # noqa: A002 - torch's names
+        if output_size is not None:
+            raise UnsupportedError(
+                f"a transposed convolution must be made with its output_padding, not called with output_size={output_size}"
+            )
+        found: Tensor = super().forward(input)
+        return found
 
 
 def _exchanged(weight: Tensor, groups: int) -> Tensor:
