@@ -33,8 +33,8 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     assert isinstance(module, WeightLayer)
     if isinstance(module, nn.Linear) and len(signature.source.shape) != 1:
         raise UnsupportedError(
-            f"{group.name!r} must read features [N, F], but reads {list(signature.source.shape)} of each sample: use an nn.Conv1d or "
-            "nn.Conv2d of one pixel for channels"
+            f"{group.name!r} must read features [N, F], but reads {list(signature.source.shape)} of each sample: use an nn.Conv1d "
+            "or nn.Conv2d of one pixel for channels"
         )
     result = signature.result
     scales = signature.source.scale, result.scale

@@ -1,5 +1,7 @@
 """Sizes that calls are given, as numbers."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ from tests.networks import Wired
 INPUTS = torch.randn(6, 3, 7, 8, generator=torch.Generator().manual_seed(0))
 
 
-def padded(net: nn.ModuleDict, x: Tensor) -> Tensor:
+def padded(net: Wired, x: Tensor) -> Tensor:
     """The way up of a U-Net, padded to the size of the way down."""
     down = net["down"](x).relu()
     up = net["up"](functional.max_pool2d(down, 2))
@@ -28,23 +30,23 @@ def padded(net: nn.ModuleDict, x: Tensor) -> Tensor:
     return logits
 
 
-def enlarged(net: nn.ModuleDict, x: Tensor) -> Tensor:
+def enlarged(net: Wired, x: Tensor) -> Tensor:
     down = net["down"](x[:, :, 1:]).relu()
     up = functional.interpolate(functional.max_pool2d(down, 2), size=down.shape[-2:])
     logits: Tensor = net["head"](torch.cat([down, up], 1).mean((2, 3)))
     return logits
 
 
-def of_samples(net: nn.ModuleDict, x: Tensor) -> Tensor:
+def of_samples(net: Wired, x: Tensor) -> Tensor:
     down = functional.pad(net["down"](x), (0, x.size(0), 0, 0))
     logits: Tensor = net["head"](torch.cat([down, down], 1).mean((2, 3)))
     return logits
 
 
-def network(call: object) -> nn.Module:
+def network(call: Callable[[Wired, Tensor], Tensor]) -> nn.Module:
     torch.manual_seed(0)
     return Wired(
-        call,  # type: ignore[arg-type] # one of the functions above
+        call,
         down=nn.Conv2d(3, 4, 1),
         up=nn.ConvTranspose2d(4, 4, 2, 2),
         head=nn.Linear(8, 3),
@@ -52,7 +54,7 @@ def network(call: object) -> nn.Module:
 
 
 @pytest.mark.parametrize("call", [padded, enlarged])
-def test_networks_that_compute_sizes_are_right(call: object) -> None:
+def test_networks_that_compute_sizes_are_right(call: Callable[[Wired, Tensor], Tensor]) -> None:
     model = network(call)
     wanted = outputs(model, INPUTS)
     assert difference(wanted, outputs(folded(model, INPUTS), INPUTS)) < 1e-5
