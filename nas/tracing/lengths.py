@@ -33,6 +33,6 @@ def _length(value: Any) -> Any:
     if not isinstance(value, fx.Proxy):
         return _builtin(value)
     try:
-        return _builtin(value)  # type: ignore[arg-type] # the number of parts of a tensor that is cut
+        return _builtin(value)  # the number of parts of a tensor that is cut
     except RuntimeError:
         return value.size(0)

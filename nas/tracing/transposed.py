@@ -38,7 +38,7 @@ class Spread(nn.Module):
         sizes = [n + end for n, end in zip(taken, self.ends, strict=True)]
         spread = x.new_zeros(*x.shape[:2], *sizes)
         places = [slice(0, n, factor) for n, factor in zip(taken, self.factors, strict=True)]
-        spread[(..., *places)] = x
+        spread[(slice(None), slice(None), *places)] = x
         return spread
 
     def extra_repr(self) -> str:
@@ -98,8 +98,9 @@ class _Upsampling(nn.Sequential):
             raise UnsupportedError(
                 f"a transposed convolution must be made with its output_padding, not called with output_size={output_size}"
             )
-        found: Tensor = super().forward(input)
-        return found
+        for layer in self:
+            input = layer(input)  # noqa: A001
+        return input
 
 
 def _exchanged(weight: Tensor, groups: int) -> Tensor:

@@ -65,7 +65,13 @@ def done(step: Step, x: Tensor) -> Tensor:
     if isinstance(step, Reshaped):
         return x.reshape(len(x), *step.shape)
     axes = zip(step.starts, step.counts, step.steps, strict=True)
-    return x[(..., *[slice(first, first + count * by, by) for first, count, by in axes])]
+    return x[
+        (
+            slice(None),
+            slice(None),
+            *[slice(first, first + count * by, by) for first, count, by in axes],
+        )
+    ]
 
 
 @pytest.mark.parametrize("name", CALLS)

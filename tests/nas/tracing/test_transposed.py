@@ -2,6 +2,7 @@
 
 import doctest
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,8 @@ from nas.quantize import QuantizedConv2d, UnsupportedError, folded
 from nas.tracing import Spread, independent_copy, outputs, transposed
 from nas.tracing.same_outputs import difference
 
+# Torch's own is not typed.
+RANDOM_UNSTRUCTURED: Any = torch_prune.random_unstructured
 INPUTS = torch.randn(8, 3, 6, 5, generator=torch.Generator().manual_seed(0))
 
 
@@ -26,12 +29,12 @@ def test_examples() -> None:
     assert doctest.testmod(transposed) == (0, 2)
 
 
-def upsampling(**geometry: int) -> nn.Sequential:
+def upsampling(padding: int = 0, output_padding: int = 0) -> nn.Sequential:
     """An autoencoder's way down and up again, and a head."""
     torch.manual_seed(0)
     return nn.Sequential(
         *(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.ConvTranspose2d(8, 6, 2, 2, **geometry), nn.BatchNorm2d(6), nn.ReLU()),
+        *(nn.ConvTranspose2d(8, 6, 2, 2, padding, output_padding), nn.BatchNorm2d(6), nn.ReLU()),
         *(nn.Conv2d(6, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
     ).eval()
 
@@ -58,10 +61,10 @@ def test_copies_say_the_same_of_images_and_signals(stride: int, dilation: int, g
 def test_layers_keep_their_names_and_what_freezes_and_masks_them() -> None:
     model = upsampling()
     model[3].requires_grad_(requires_grad=False)
-    torch_prune.random_unstructured(model[3], "weight", 0.5)
+    RANDOM_UNSTRUCTURED(model[3], "weight", 0.5)
     wanted = outputs(model, INPUTS)
     copied = independent_copy(model)
-    spread, conv = copied[3]
+    spread, conv = copied.get_submodule("3").children()
     assert isinstance(spread, Spread)
     assert isinstance(conv, nn.Conv2d)
     assert not conv.weight.requires_grad
@@ -73,7 +76,7 @@ def test_a_layer_that_is_called_twice_is_one() -> None:
     torch.manual_seed(0)
     up = nn.ConvTranspose2d(3, 3, 2, 2)
     copied = independent_copy(nn.Sequential(up, nn.ReLU(), up))
-    assert copied[0] is copied[2]
+    assert copied.get_submodule("0") is copied.get_submodule("2")
 
 
 class Doubled(nn.ConvTranspose2d):
@@ -102,7 +105,7 @@ def test_they_are_compressed_as_convolutions_are() -> None:
     assert prunable(model, INPUTS) == [("0",), ("3.1",), ("6",)]
     assert {"3.1.prune", "3.1.bits"} <= {each.name for each in joint_choices(model, INPUTS)}
     half = prune(model, 0.5, INPUTS)
-    assert half[3][1].weight.shape == (3, 4, 2, 2)
+    assert half.get_submodule("3.1").get_parameter("weight").shape == (3, 4, 2, 2)
     assert sparsities(sparsify(model, {"3": 0.5}, INPUTS))["3.1"] == 0.5
     quantized = quantize(model, {"3": 3}, INPUTS)
     layer = quantized.get_submodule("3.1")
