@@ -16,6 +16,7 @@ from nas import grids
 from nas.compress import Compressor
 from nas.layers import named_layers
 from nas.space import Choice, Choices
+from nas.tracing import independent_copy
 
 JOINT_COMPRESSORS: tuple[Compressor, ...] = (
     BlockPruning(),
@@ -66,6 +67,7 @@ def joint_choices(
     >>> [choice.name for choice in joint_choices(model, torch.rand(2, 64))]
     ['0.prune', '0.bits', '0.sparsity', '0.rank', '0.codebook_size', '2.bits']
     """
+    model = independent_copy(model)
     blocks = droppable(model, example)
 
     def kept(site: str) -> tuple[str, frozenset[Hashable]] | None:

@@ -76,7 +76,7 @@ def factorizable(model: nn.Module, ratio: float, method: Method = "spatial") -> 
         ValueError: if the ratio is not in (0, 1].
     """
     rank, found = by_ratio(ratio), list[str]()
-    for name, layer in named_layers(model).items():
+    for name, layer in named_layers(independent_copy(model)).items():
         with suppress(ValueError):
             found += [name] if factorized(layer, rank, method) is not layer else []
     return found

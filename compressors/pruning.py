@@ -1,5 +1,6 @@
 """Structured pruning: channels are removed, together with everything that depends on them."""
 
+import copy
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -174,14 +175,14 @@ def prunable(model: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
     With `unstated="follow"`, a ratio at one layer of each group is enough. `example` is a batch of
     inputs, [N, …].
     """
-    found = list[tuple[str, ...]]()
+    model, found = independent_copy(model), list[tuple[str, ...]]()
     for name, layer in named_layers(model).items():
         if is_depthwise(layer) or any(name in group for group in found):
             continue
         seen = list[Group]()
         with suppress(ValueError):
             shrink(
-                independent_copy(model),
+                copy.deepcopy(model),
                 {name: 0.5},
                 example,
                 L1,

@@ -38,7 +38,8 @@ def prune_in_rounds(
         raise ValueError(
             f"there must be at least one ratio, and none below the one before, but got {list(ratios)}"
         )
-    original, model = widths(model), independent_copy(model)
+    model = independent_copy(model)
+    original = widths(model)
     for ratio in ratios:
 
         def select(groups: Sequence[Group], ratio: float = ratio) -> list[list[int]]:

@@ -116,7 +116,7 @@ def shareable(model: nn.Module, entries: int) -> list[str]:
     index_bits = (_check_size(entries, "every layer") - 1).bit_length()
     return [
         name
-        for name, layer in named_layers(model).items()
+        for name, layer in named_layers(independent_copy(model)).items()
         if (8 - index_bits) * layer.weight.numel() > 8 * (entries + 1)
     ]
 

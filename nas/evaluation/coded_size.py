@@ -61,7 +61,8 @@ def expected_parts(program: Program) -> Parts:
     biases = sum(len(layer.biases) for layer in layers)
     rest = flash_bytes(program) - biases * (32 - BIAS_BITS) / 8
     parts: dict[str, float] = {}
-    for layer in layers:
+    # Weights of a layer that is called again are stored once.
+    for layer in {id(layer.weights): layer for layer in layers}.values():
         plain, bits = plain_weight_bytes(layer.weights), layer.weights.bits
         rest -= plain
         coded = coded_share(bits, layer.weights.size) * plain

@@ -27,10 +27,15 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
     """The operation of a convolution or linear layer.
 
     Raises:
-        UnsupportedError: if it pads in a way that has no integer form.
+        UnsupportedError: if it pads in a way that has no integer form, or is linear and reads an image.
     """
     module = group.module
     assert isinstance(module, WeightLayer)
+    if isinstance(module, nn.Linear) and len(signature.source.shape) != 1:
+        raise UnsupportedError(
+            f"{group.name!r} must read features [N, F], but reads {list(signature.source.shape)} of each sample: use an nn.Conv1d "
+            "or nn.Conv2d of one pixel for channels"
+        )
     result = signature.result
     scales = signature.source.scale, result.scale
     arrays = integers(module, group.norm, scales, result.zero, group.limits(result))
@@ -104,12 +109,14 @@ def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Aff
             )
         levels = levels * torch.from_numpy(kept)
     found = affine(layer, norm, scales)
-    signs = np.where(found.gains < 0, np.int16(-1), np.int16(1))
-    signed = levels.to(torch.int16).numpy() * signs.reshape(-1, *[1] * (levels.ndim - 1))
+    # Symmetric levels fit a byte whatever their sign.
+    signed = levels.to(torch.int16 if view.affine else torch.int8).numpy()
+    if (turned := found.gains < 0).any():
+        signed[turned] = -signed[turned]
     if view.affine:
         zeros = fitting_zero_points(signed, bits)
         return IntegerWeights(wrapped(signed, bits), bits, zeros, entries, kept), found
-    return IntegerWeights(signed.astype(np.int8), bits, None, entries, kept), found
+    return IntegerWeights(signed, bits, None, entries, kept), found
 
 
 def _kept(layer: nn.Module) -> NDArray[np.bool_] | None:

@@ -16,9 +16,10 @@ from nas.lowering.pointwise import function
 from nas.lowering.pooling import mean
 from nas.lowering.rescaled import channel_affine, rescaled, rescaled_by
 from nas.program.dead_channels import without_dead_channels
-from nas.program.operations import Flatten, Operation, Reshape
+from nas.program.operations import Flatten, Layer, Operation, Reshape
 from nas.program.program import Program
 from nas.program.tensors import Shape, Signature, TensorType
+from nas.program.weights import IntegerWeights
 from nas.quantize import (
     ActivationQuantizer,
     Role,
@@ -94,6 +95,9 @@ class _Lowering:
         self.tensors: list[TensorType] = []
         self.operations: list[Operation] = []
         self.index: dict[fx.Node, int] = {}
+        # Of a layer that is called again, its weights are those of the first call. Behind another
+        # normalization, gains may have other signs.
+        self.weights: dict[tuple[nn.Module | None, nn.Module | None], IntegerWeights] = {}
         # Tensors that are signals in the network, and images of one row in the program.
         self.signals = set[int]()
 
@@ -127,7 +131,12 @@ class _Lowering:
         if (padding := margin(group, inputs)) is not None:
             inputs = (self._append(padding, self.tensors[inputs[0]]),)
         signature = Signature([self.tensors[source] for source in inputs], result)
-        return self._append(_LOWERED[found](group, inputs, signature), result)
+        operation = _LOWERED[found](group, inputs, signature)
+        if isinstance(operation, Layer) and found is Role.LAYER:
+            weights = self.weights.setdefault((group.module, group.norm), operation.weights)
+            if weights is not operation.weights and weights.equals(operation.weights):
+                operation = replace(operation, weights=weights)
+        return self._append(operation, result)
 
     def _rescaled_features(self, group: Group, source: int, result: TensorType) -> int:
         """The index of a vector whose features are rescaled: a convolution of images of one pixel."""

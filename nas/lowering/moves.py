@@ -7,11 +7,13 @@ from torch import nn
 
 from nas.lowering.groups import Group, pair
 from nas.lowering.pooling import MAXIMA, max_pool
+from nas.program import operations
 from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Upsample
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Shape, TensorType
 from nas.quantize import Select, UnsupportedError
-from nas.quantize.rearrangements import Entries, Step
+from nas.quantize.rearrangements import Entries, Step, Strided
+from nas.tracing import Spread
 
 
 def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation | None:
@@ -34,6 +36,9 @@ def move(group: Group, inputs: tuple[int, ...], source: TensorType) -> Operation
     if isinstance(module, (nn.ConstantPad1d, nn.ConstantPad2d)):
         rows, columns = margins(module, group.name)
         return Pad(group.name, inputs, rows, columns) if any(rows + columns) else None
+    if isinstance(module, Spread):
+        factors, ends = pair((1, *module.factors)[-2:]), pair((0, *module.ends)[-2:])
+        return operations.Spread(group.name, inputs, factors, ends)
     return None
 
 
@@ -44,14 +49,18 @@ def held_shape(shape: Shape) -> Shape:
 
 def rearranged(name: str, steps: Sequence[Step]) -> list[Operation]:
     """The operations of a rearrangement, one for each step, whose sources do not count."""
-    return [
-        Gather(name, (0,), step.indices.astype(np.int32))
-        if isinstance(step, Entries)
-        else Flatten(name, (0,))
-        if len(step.shape) == 1
-        else Reshape(name, (0,), held_shape(step.shape))
-        for step in steps
-    ]
+    return [_rearranged(name, step) for step in steps]
+
+
+def _rearranged(name: str, step: Step) -> Operation:
+    if isinstance(step, Entries):
+        return Gather(name, (0,), step.indices.astype(np.int32))
+    if isinstance(step, Strided):
+        starts, counts = pair((0, *step.starts)[-2:]), pair((1, *step.counts)[-2:])
+        return operations.Slice(name, (0,), starts, pair((1, *step.steps)[-2:]), counts)
+    if len(step.shape) == 1:
+        return Flatten(name, (0,))
+    return Reshape(name, (0,), held_shape(step.shape))
 
 
 def upsampling(module: nn.Upsample, name: str, shape: Shape) -> int:

@@ -70,7 +70,7 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
     assert isinstance(traced, fx.GraphModule)
     graph, names = Graph(), dict[fx.Node, str]()
     with torch.no_grad():
-        ShapeProp(traced).propagate(example[:1].clone())
+        ShapeProp(traced).propagate(example[:2].clone())
         for node in traced.graph.nodes:
             if node.op == "placeholder":
                 names[node] = INPUT
@@ -88,6 +88,8 @@ def float_to_onnx(model: nn.Module, example: Tensor) -> ModelProto:
                 call = FloatCall(node, _called(node, traced), inputs, tuple(shapes))
                 names[node] = _WRITERS[role(node, traced)](graph, call)
     (end,) = _inputs(next(iter(reversed(traced.graph.nodes))), traced)
+    if len(shape_of(end)) != 2:
+        raise UnsupportedError(f"a network must give [N, classes], but gives {shape_of(end)}")
     return graph.model(names[end], "network", tuple(example.shape[1:]), shape_of(end)[1])
 
 

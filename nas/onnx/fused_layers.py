@@ -36,16 +36,18 @@ def fused_with(
     """Adds a layer whose weights have these scales, [out]."""
     name, source, result = operation.name, signature.source, signature.result
     weights, zero = _in_8_bits(shifted_up(operation)[0], name)
-    # Without zero points ONNX Runtime would fuse no products. It rewrites constants, so that none
-    # may be shared.
+    # Without zero points ONNX Runtime would fuse no products. It rewrites constants, so that scales
+    # and zero points may not be shared.
     stored: dict[str, NDArray[Any]] = {
-        "levels": weights,
         "scale": scales,
         "zero": np.full(len(scales), zero, weights.dtype),
     }
+    levels = graph.weights(operation.weights, weights, f"{name}.levels")
     constants = [graph.constant(values, f"{name}.{part}") for part, values in stored.items()]
     real = graph.real(inputs[0], f"{name}.source", source.scale, source.zero)
-    dequantized = graph.node("DequantizeLinear", constants, f"{name}.weight", {"axis": 0})
+    dequantized = graph.node(
+        "DequantizeLinear", [levels, *constants], f"{name}.weight", {"axis": 0}
+    )
     offsets = (operation.offsets * result.scale).astype(np.float32)
     biases = graph.constant(offsets, f"{name}.bias")
     kind, attributes = operator(operation)

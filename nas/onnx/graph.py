@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 from nas.program.tensors import Shape, Signature
+from nas.program.weights import IntegerWeights
 
 OPSET, IR_VERSION = 17, 8
 INPUT, OUTPUT = "input", "logits"
@@ -23,6 +24,7 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[NodeProto] = []
         self._constants: dict[str, TensorProto] = {}
+        self._weights: dict[int, list[tuple[NDArray[Any], str]]] = {}
         self._numbers: dict[tuple[type[np.generic], float, int | None], str] = {}
         self._names = {INPUT, OUTPUT}
 
@@ -45,6 +47,17 @@ class Graph:
         name = self._fresh(name)
         self._constants[name] = numpy_helper.from_array(values, name)
         return name
+
+    def weights(self, weights: IntegerWeights, values: NDArray[Any], name: str) -> str:
+        """The name of a constant with `values`, made of the weights of a layer: one that another layer
+        with the same weights has stored, if there is such a one.
+        """
+        stored = self._weights.setdefault(id(weights), [])
+        for known, constant in stored:
+            if known.dtype == values.dtype and np.array_equal(known, values):
+                return constant
+        stored.append((values, self.constant(values, name)))
+        return stored[-1][1]
 
     def number(
         self, value: float, dtype: type[np.generic] = np.float32, count: int | None = None

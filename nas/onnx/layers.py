@@ -17,6 +17,7 @@ from nas.onnx.graph import Attributes, Graph, Writer
 from nas.program.operations import Conv, Layer, Linear, Operation
 from nas.program.operations.layers import EXACT_FLOAT32
 from nas.program.tensors import Signature
+from nas.quantize import UnsupportedError
 
 
 def _layer(graph: Graph, operation: Layer, inputs: Sequence[str], signature: Signature) -> str:
@@ -37,7 +38,8 @@ def _float_sums(graph: Graph, operation: Layer, source: str, zero: int) -> str:
     """Sums of products in 32-bit floats."""
     name, levels = operation.name, operation.weights.levels
     narrow = levels.astype(np.int8)
-    stored = graph.constant(narrow if (narrow == levels).all() else levels, f"{name}.levels")
+    exact = narrow if (narrow == levels).all() else levels
+    stored = graph.weights(operation.weights, exact, f"{name}.levels")
     real = graph.real(source, f"{name}.source", 1.0, zero)
     weights = graph.node("Cast", [stored], f"{name}.weight", {"to": TensorProto.FLOAT})
     kind, attributes = operator(operation)
@@ -62,7 +64,8 @@ def _integer_sum(
     name, attributes = operation.name, operator(operation)[1]
     convolves = isinstance(operation, Conv)
     unsigned = (levels + 128).astype(np.uint8)
-    weights = graph.constant(unsigned if convolves else unsigned.T.copy(), f"{name}.levels")
+    turned = unsigned if convolves else unsigned.T.copy()
+    weights = graph.weights(operation.weights, turned, f"{name}.levels")
     zeros = [graph.number(zero, np.uint8), graph.number(128, np.uint8)]
     kind = "ConvInteger" if convolves else "MatMulInteger"
     return graph.node(
@@ -86,6 +89,8 @@ def float_layer(graph: Graph, call: FloatCall) -> str:
         for tensor, part in zip(weights, ("weight", "bias"), strict=False)
     ]
     if isinstance(module, nn.Linear):
+        if len(call.shape) != 2:
+            raise UnsupportedError(f"{name!r} must give features [N, F], but gives {call.shape}")
         return graph.node("Gemm", [*call.inputs, *constants], name, {"transB": 1})
     (top, bottom), (left, right) = conv_margins(module, name)
     signals = isinstance(module, nn.Conv1d)

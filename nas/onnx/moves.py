@@ -7,6 +7,7 @@ from torch import fx, nn
 
 from nas.lowering.moves import margins, upsampling
 from nas.lowering.pooling import MAXIMA
+from nas.onnx import pixels
 from nas.onnx.float_call import FloatCall
 from nas.onnx.graph import Graph, Writer
 from nas.onnx.pooling import float_max_pool
@@ -14,7 +15,8 @@ from nas.program.operations import Flatten, Gather, Operation, Pad, Reshape, Ups
 from nas.program.operations.windows import Pair
 from nas.program.tensors import Signature
 from nas.quantize import Select, UnsupportedError
-from nas.quantize.rearrangements import Entries, Step
+from nas.quantize.rearrangements import Entries, Step, Strided
+from nas.tracing import Spread
 
 
 def _gather(graph: Graph, gather: Gather, inputs: Sequence[str], _: Signature) -> str:
@@ -81,6 +83,7 @@ WRITERS: Mapping[type[Operation], Writer] = {
     Reshape: _reshape,
     Upsample: _upsample,
     Pad: _pad,
+    **pixels.WRITERS,
 }
 
 
@@ -130,6 +133,8 @@ def float_rearrangement(graph: Graph, node: fx.Node, source: str, steps: Sequenc
         if isinstance(step, Entries):
             indices = graph.constant(step.indices, f"{node.name}.indices")
             source = graph.node("Gather", [source, indices], node.name, {"axis": 1})
+        elif isinstance(step, Strided):
+            source = pixels.sliced(graph, source, node.name, step)
         elif len(step.shape) == 1:
             source = graph.node("Flatten", [source], node.name)
         else:
@@ -146,5 +151,6 @@ _MOVES: Mapping[object, Callable[[Graph, FloatCall], str]] = {
     Select: _float_select,
     **dict.fromkeys((nn.Upsample, nn.UpsamplingNearest2d), _float_upsample),
     **dict.fromkeys((nn.ConstantPad1d, nn.ZeroPad1d, nn.ConstantPad2d, nn.ZeroPad2d), _float_pad),
+    Spread: pixels.float_spread,
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d), _same),
 }

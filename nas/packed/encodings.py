@@ -16,6 +16,11 @@ CODEBOOK = 8
 NEWEST_CODER = max(coder.version for coder in CODERS)
 """The first version of the format with all coders."""
 
+AGAIN = 5
+"""The number of the encoding that says which layer before has the same weights, and zero points."""
+REPEATED = 7
+"""The first version of the format with it."""
+
 # An estimate takes as long as so many symbols do.
 _FEW = 2**12
 _ESTIMATE_ERROR = 0.01
@@ -23,15 +28,13 @@ _ESTIMATE_ERROR = 0.01
 
 @dataclass(frozen=True)
 class Encoded:
-    """Encoded weights, and the number of their encoding, which their record stores."""
+    """Encoded weights, the number of their encoding, which their record stores, and the first version
+    of the format with it.
+    """
 
     encoding: int
     data: bytes
-
-    @property
-    def version(self) -> int:
-        """The first version of the format with this encoding."""
-        return CODERS[self.encoding % CODEBOOK].version
+    version: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def _shorter(
     data = coder.write(symbols, width)
     if data is None:
         return best
-    found = Encoded(number + spelling.flag, codebook + data)
+    found = Encoded(number + spelling.flag, codebook + data, coder.version)
     return min(
         filter(None, (best, found)), key=lambda each: (len(each.data), each.version, each.encoding)
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nas.packed import bits
 from nas.packed.layout import ArtifactError
+from nas.program.weights import IntegerWeights
 
 _MAX_VARINT = 2**32 - 1
 
@@ -41,7 +42,7 @@ class Cursor:
 
     `offset` is the position of the next byte, `field` that of the field which was read last, or
     could not be read. `layer` is the name that entries are recorded under, `version` that of the
-    format, which decides what may follow.
+    format, which decides what may follow. `weights` are those of the layers that were read.
 
     Raises:
         ArtifactError: if a field is truncated or not in its shortest form.
@@ -53,6 +54,7 @@ class Cursor:
         self.layer = ""
         self.version = version
         self.entries: list[Entry] = []
+        self.weights: list[IntegerWeights] = []
         self._data = data
         self._entered = 0
 

@@ -22,6 +22,10 @@ Words = NDArray[np.uint64]
 _ENCODE_BLOCK = 2**16
 _DECODE_BLOCK = 2**15
 _FULL = 2**LONGEST
+# So many symbols at a time, on average, are worth looking them up together.
+_SEVERAL = 1.5
+# No block has so many codes.
+_MANY = 8 * _DECODE_BLOCK + LONGEST
 
 
 def code_lengths(counts: NDArray[np.integer[Any]]) -> Lengths:
@@ -110,6 +114,8 @@ def decode(data: memoryview, count: int, lengths: Lengths) -> tuple[Symbols, int
         )
     symbol_of, length_of = np.repeat(order, shares), np.repeat(lengths[order], shares)
     symbols, done, position = np.empty(count, np.uint8), 0, 0
+    if count > _MANY:
+        done, position = _decode_blocks(data, symbols, symbol_of, length_of)
     while done < count:
         first = position // 8
         # Two bytes beyond the block, where its last code may end. Codes read from the zeros behind
@@ -138,6 +144,51 @@ def decode(data: memoryview, count: int, lengths: Lengths) -> tuple[Symbols, int
             f"the bits behind the last code must be 0, but the last byte is {data[used - 1]:#04x}"
         )
     return symbols, used
+
+
+def _decode_blocks(
+    data: memoryview, symbols: Symbols, symbol_of: Symbols, length_of: Lengths
+) -> tuple[int, int]:
+    """Decodes whole blocks into `symbols`, as long as none can hold the last of them, several symbols at
+    a time; returns how many those are, and the bit behind their codes.
+    """
+    several, whole, spans = _of_windows(symbol_of, length_of)
+    done, position = 0, 0
+    if whole.mean(0).sum() < _SEVERAL:
+        return done, position
+    while len(symbols) - done > _MANY:
+        first = position // 8
+        block = data[first : first + _DECODE_BLOCK + 2]
+        if len(block) < _DECODE_BLOCK + 2:
+            break
+        windows = _windows(np.frombuffer(block, np.uint8))
+        steps = spans[windows].tobytes()
+        at, end, begins = position % 8, len(steps), bytearray(len(steps))
+        while at < end:
+            begins[at] = 1
+            at += steps[at]
+        seen = windows[np.frombuffer(begins, np.bool_)]
+        found = several[seen][whole[seen]]
+        symbols[done : done + len(found)] = found
+        done, position = done + len(found), 8 * first + at
+    return done, position
+
+
+def _of_windows(
+    symbol_of: Symbols, length_of: Lengths
+) -> tuple[Symbols, NDArray[np.bool_], Lengths]:
+    """For all 15 bits the symbols of the whole codes among them, [2^15, most], which of those there
+    are, and the bits of their codes together.
+    """
+    most = LONGEST // int(length_of.min())
+    several, whole = np.zeros((_FULL, most), np.uint8), np.zeros((_FULL, most), np.bool_)
+    bits, spans, fits = np.arange(_FULL), np.zeros(_FULL, np.uint8), np.ones(_FULL, np.bool_)
+    for place in range(most):
+        left = bits << spans & (_FULL - 1)
+        fits &= spans + length_of[left] <= LONGEST
+        several[:, place], whole[:, place] = symbol_of[left], fits
+        spans += np.where(fits, length_of[left], np.uint8(0))
+    return several, whole, spans
 
 
 def _windows(data: NDArray[np.uint8]) -> NDArray[np.uint32]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nas.packed import bits
 from nas.packed.coders import most_bytes
-from nas.packed.encodings import decode, encode
+from nas.packed.encodings import AGAIN, REPEATED, Encoded, decode, encode
 from nas.packed.fields import Cursor, pair, varint
 from nas.packed.layout import AFFINE, MAX_ELEMENTS, ArtifactError, at_most
 from nas.packed.record import Record, Written
@@ -21,15 +21,19 @@ Arrays = tuple[Scaling, IntegerWeights, NDArray[np.int32]]
 """The fields of a layer in their order, behind its name and inputs."""
 
 
-def _write(layer: Layer, signature: Signature, newest: int) -> Written:
-    encoded = encode(layer.weights.values, layer.weights.bits, newest)
+def _write(layer: Layer, signature: Signature, newest: int, again: int) -> Written:
+    if again and newest >= REPEATED:
+        encoded, zero_points = Encoded(AGAIN, varint(again), REPEATED), b""
+    else:
+        encoded = encode(layer.weights.values, layer.weights.bits, newest)
+        zero_points = _write_zero_points(layer.weights)
     width = bits.signed_width(layer.biases)
     data = b"".join(
         (
             _structure(layer, signature, encoded.encoding),
             write_multipliers(layer.scaling),
             bits.pack_signed(layer.biases, width),
-            _write_zero_points(layer.weights),
+            zero_points,
             encoded.data,
         )
     )
@@ -67,10 +71,12 @@ def _write_zero_points(weights: IntegerWeights) -> bytes:
     return bytes([least, width]) + bits.pack(above, width)
 
 
-def _plain_bytes(layer: Layer, signature: Signature) -> int:
+def _plain_bytes(layer: Layer, signature: Signature, again: int) -> int:
     """The length with biases of 32 bits and plain weights and zero points."""
     weights, fixed = layer.weights, len(_structure(layer, signature, 0))
     total = fixed + len(write_multipliers(layer.scaling)) + 4 * len(layer.biases)
+    if again:
+        return total + len(varint(again))
     if weights.zero_points is not None:
         total += 2 + bits.packed_bytes(len(weights.zero_points), weights.bits)
     return total + plain_weight_bytes(weights)
@@ -122,9 +128,31 @@ def _read_arrays(cursor: Cursor, shape: Shape) -> tuple[TensorType, Arrays]:
     scaling = read_multipliers(cursor, limits, shape[0])
     biases = cursor.packed_signed(shape[0], width).astype(np.int32)
     cursor.enter("biases")
-    zeros = _read_zero_points(cursor, shape[0], wide) if affine else None
-    values = decode(cursor, encoding, wide, count).reshape(shape)
-    return result, (scaling, IntegerWeights(values, wide, zeros), biases)
+    if encoding == AGAIN and cursor.version >= REPEATED:
+        weights = _read_again(cursor, shape, wide, affine)
+    else:
+        zeros = _read_zero_points(cursor, shape[0], wide) if affine else None
+        values = decode(cursor, encoding, wide, count).reshape(shape)
+        weights = IntegerWeights(values, wide, zeros)
+    cursor.weights.append(weights)
+    return result, (scaling, weights, biases)
+
+
+def _read_again(cursor: Cursor, shape: Shape, wide: int, affine: bool) -> IntegerWeights:
+    """The weights of an earlier layer."""
+    again = cursor.varint()
+    at_most("how many layers before the same weights are", again, len(cursor.weights))
+    if again == 0:
+        raise ArtifactError("the same weights must be those of a layer before, but it says 0")
+    cursor.enter("weights")
+    weights = cursor.weights[-again]
+    wanted = shape, wide, affine
+    found = weights.shape, weights.bits, weights.zero_points is not None
+    if found != wanted:
+        raise ArtifactError(
+            f"weights of a layer before must have the shape, bits and zero points {wanted}, but have {found}"
+        )
+    return weights
 
 
 def _read_zero_points(cursor: Cursor, count: int, wide: int) -> NDArray[np.uint8]:

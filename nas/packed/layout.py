@@ -46,6 +46,9 @@ Symbols of `width` bits are written by one of the coders:
                  length listed (0: does not occur), codes numbered by length, then by upper part. Lengths leave no code unused.
     4 range      since version 5, for at most 2^20 symbols: lower parts of width - 4 bits, packed, if that is above 0 · the
                  upper parts, of up to 4 bits, as nas.packed.range_coder specifies
+
+Since version 7 the coder 5 stands for weights and zero points of a layer before, with the same shape and bits, and
+there are none of its own: varint, 1 for the layer before this one, 2 for the one before that, …
 """
 
 MAGIC = b"\x89NAS"

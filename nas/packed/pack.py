@@ -36,10 +36,10 @@ def pack(program: Program, newest: int = NEWEST) -> bytes:
             operation needs a later version than `newest`.
     """
     _check(program, newest)
-    parts, versions = [], [_input_version(program)]
+    parts, versions, again = [], [_input_version(program)], _again(program)
     for index, (operation, signature) in enumerate(program.steps):
         code, record = _BY_KIND[type(operation)]
-        written = record.write(operation, signature, newest)
+        written = record.write(operation, signature, newest, again[index])
         parts += [_start(operation, index, code), written.data]
         versions.append(written.version)
     body = _head(program, max(versions)) + b"".join(parts)
@@ -51,18 +51,30 @@ def flash_bytes(program: Program) -> int:
     codebooks, and biases of 32 bits.
 
     For a layer with a mask, the shortest coding counts whose length follows from the number of
-    weights kept. So the result depends on shapes, bit-widths, masks and sizes of codebooks alone,
-    is known before training, and is never below the length of the packed file.
+    weights kept. Weights of a layer that is called again count once. So the result depends on
+    shapes, bit-widths, masks and sizes of codebooks alone, is known before training, and is never
+    below the length of the packed file.
 
     Raises:
         ArtifactError: if the program is larger than a file may be, or a scale is no float32.
     """
     _check(program, NEWEST)
-    total = len(_head(program, NEWEST)) + CHECKSUM_BYTES
+    total, again = len(_head(program, NEWEST)) + CHECKSUM_BYTES, _again(program)
     for index, (operation, signature) in enumerate(program.steps):
         code, record = _BY_KIND[type(operation)]
-        total += len(_start(operation, index, code)) + record.flash_bytes(operation, signature)
+        start = len(_start(operation, index, code))
+        total += start + record.flash_bytes(operation, signature, again[index])
     return total
+
+
+def _again(program: Program) -> list[int]:
+    """For each operation how many layers before the same weights are; 0 where there are none."""
+    layers, count, found = dict[int, int](), 0, [0] * len(program.operations)
+    for index, operation in enumerate(program.operations):
+        if isinstance(operation, Layer):
+            found[index] = count - layers.setdefault(id(operation.weights), count)
+            count += 1
+    return found
 
 
 def _check(program: Program, newest: int) -> None:

@@ -22,6 +22,8 @@ one. nas.packed.layout specifies what is not below: numbers, sources, types, sca
     14 EdgeAvgPool, since version 6
                  pairs kernel, stride, padding, extra · varint count          type · scaling · multipliers
     15 Reshape   byte rank, 1 to 3 · rank varints; since version 6
+    16 Spread    pairs factors, ends; since version 7
+    17 Slice     pairs starts, steps, counts; since version 7
 
     multipliers  uint16 each: `out` for a layer, one for each source of Add and Concat, `count` of EdgeAvgPool, else one
     biases       `out` numbers packed at the bias width, which is 0 if all are 0; nas.program.operations defines their unit.
@@ -73,6 +75,8 @@ from nas.program.operations import (
     Pool,
     PRelu,
     Reshape,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.program.tensors import Signature, TensorType
@@ -259,6 +263,26 @@ def _read_reshape(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[R
     return Reshape(cursor.layer, inputs, shape), source
 
 
+def _write_spread(spread: Spread, _: Signature) -> bytes:
+    return pair(spread.factors) + pair(spread.ends)
+
+
+def _read_spread(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Spread, TensorType]:
+    factors, ends = cursor.pair(), cursor.pair()
+    cursor.enter("structure")
+    return Spread(cursor.layer, inputs, factors, ends), source
+
+
+def _write_slice(slicing: Slice, _: Signature) -> bytes:
+    return pair(slicing.starts) + pair(slicing.steps) + pair(slicing.counts)
+
+
+def _read_slice(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Slice, TensorType]:
+    starts, steps, counts = cursor.pair(), cursor.pair(), cursor.pair()
+    cursor.enter("structure")
+    return Slice(cursor.layer, inputs, starts, steps, counts), source
+
+
 # A multiplier and its sign.
 _SLOPE_BITS = 17
 
@@ -279,6 +303,8 @@ RECORDS: Mapping[int, Record[Any]] = {
     13: of_one_version(EdgeMaxPool, _write_edge_max_pool, _read_edge_max_pool, version=6),
     14: of_one_version(EdgeAvgPool, _write_edge_avg_pool, _read_edge_avg_pool, version=6),
     15: of_one_version(Reshape, _write_reshape, _read_reshape, version=6),
+    16: of_one_version(Spread, _write_spread, _read_spread, version=7),
+    17: of_one_version(Slice, _write_slice, _read_slice, version=7),
 }
 
 NEWEST = max(FIRST_WRITTEN, NEWEST_CODER, *(record.version for record in RECORDS.values()))

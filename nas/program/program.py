@@ -1,8 +1,9 @@
 """The integer program: what a trained network computes, in integers only."""
 
 from dataclasses import dataclass
+from math import prod
 
-from nas.program.operations import Flatten, Operation, Reshape
+from nas.program.operations import Conv, Flatten, Operation, Reshape, Spread
 from nas.program.tensors import ProgramError, Signature, TensorType, require
 
 
@@ -52,8 +53,18 @@ class Program:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of convolutions and matrix products for one sample."""
-        return sum(operation.macs(signature) for operation, signature in self.steps)
+        """Multiply-accumulates of convolutions and matrix products for one sample, without those of
+        the zeros that a Spread adds: each pixel that it reads is multiplied with the whole kernel.
+        """
+        total = 0
+        for operation, signature in self.steps:
+            source = operation.inputs[0] - 1
+            spread = self.operations[source] if source >= 0 else None
+            if isinstance(operation, Conv) and isinstance(spread, Spread):
+                total += operation.weights.size * prod(self.signature(source).source.shape[1:])
+            else:
+                total += operation.macs(signature)
+        return total
 
     @property
     def peak_memory(self) -> int:

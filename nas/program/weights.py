@@ -89,6 +89,14 @@ class IntegerWeights:
             f"zero points of weights of {self.bits} bits must lie in 0 … {top}, but one is {found}",
         )
 
+    def equals(self, other: "IntegerWeights") -> bool:
+        """Whether the weights and the levels that they stand for are the same."""
+        if self.zero_points is None or other.zero_points is None:
+            same = self.zero_points is other.zero_points
+        else:
+            same = np.array_equal(self.zero_points, other.zero_points)
+        return self.bits == other.bits and same and np.array_equal(self.values, other.values)
+
     def with_rows(self) -> "IntegerWeights":
         """The same weights of signals, [out, in, k], as weights of images of one row, [out, in, 1, k]."""
         kept = None if self.kept is None else self.kept[:, :, np.newaxis]
@@ -96,6 +104,8 @@ class IntegerWeights:
 
     def cleared(self, channels: ChannelMask) -> "IntegerWeights":
         """The same weights, but 0 in the given output channels, [out]."""
+        if not channels.any():
+            return self
         rows = channels.reshape(-1, *[1] * (self.values.ndim - 1))
         return replace(self, values=np.where(rows, np.int8(0), self.values))
 

@@ -11,7 +11,7 @@ from nas.quantize.fold import folded
 from nas.quantize.insert import traced_network
 from nas.quantize.roles import Role, role
 from nas.quantize.weight_levels import channels
-from nas.tracing import check_same_outputs
+from nas.tracing import check_same_outputs, independent_copy
 
 ROUNDS = 20
 
@@ -52,7 +52,8 @@ def equalized(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule
             for first, second in pairs:
                 _equalize(first, second)
     if example is not None:
-        check_same_outputs(traced_network(model), traced, example, "equalized")
+        original = traced_network(independent_copy(model), example)
+        check_same_outputs(original, traced, example, "equalized")
     return traced
 
 
@@ -93,6 +94,8 @@ def _by_input(layer: WeightLayer, count: int) -> Tensor | None:
     """The weights that read each of `count` channels, [channels, …]; None if groups mix them."""
     weight = layer.weight.detach()
     if isinstance(layer, nn.Linear):
+        if weight.shape[1] % count:
+            return None  # it reads something else than the channels
         # The pixels of a channel are next to each other in a flattened image.
         return torch.unflatten(weight, 1, (count, -1)).transpose(0, 1)
     if layer.groups == 1:

@@ -67,7 +67,7 @@ def folded(model: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     traced.delete_all_unused_submodules()
     traced.recompile()
     if example is not None:
-        check_same_outputs(traced_network(original), traced, example, "folded")
+        check_same_outputs(traced_network(original, example), traced, example, "folded")
     return traced
 
 

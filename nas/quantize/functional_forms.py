@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from nas.quantize.channel_joins import with_joined_channels
 from nas.quantize.constants import with_affine_modules
+from nas.quantize.known_sizes import with_known_sizes
 from nas.quantize.whole_poolings import with_whole_poolings
 from nas.tracing import UnsupportedError
 
@@ -25,15 +26,19 @@ class _Form:
     module: Callable[..., nn.Module]
 
 
-def with_modules(traced: fx.GraphModule) -> None:
+def with_modules(traced: fx.GraphModule, example: Tensor | None = None) -> None:
     """Replaces, in place, each call of a function or method that has a module form by that of a
     module, which keeps the name of the node, and constants by modules.
+
+    Sizes that such calls are given are numbers where they are known from `example`, a batch [N, …].
 
     Raises:
         UnsupportedError: if a function is called in a way that no module is.
     """
-    with_joined_channels(traced)
     with_whole_poolings(traced, _replace)
+    if example is not None:
+        with_known_sizes(traced, example, _FORMS.keys())
+    with_joined_channels(traced)
     for node in list(traced.graph.nodes):
         if node.op in ("call_function", "call_method") and node.target in _FORMS:
             _replace(node, _module(node, _FORMS[node.target]), traced)
@@ -59,7 +64,9 @@ def bound(node: fx.Node, names: Sequence[str]) -> dict[str, Any]:
         raise UnsupportedError(
             f"{node.name!r} must have no further arguments than {list(names)}, but got {node.args[1:]}, {dict(node.kwargs)}"
         )
-    if any(isinstance(value, fx.Node) for value in given.values()):
+    nodes = list[fx.Node]()
+    fx.map_arg(given, nodes.append)
+    if nodes:
         raise UnsupportedError(
             f"{node.name!r} must have constant arguments, but got {node.args[1:]}, {dict(node.kwargs)}: use a module"
         )

@@ -34,7 +34,7 @@ def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphM
             traced says something else.
     """
     traced = trace(model, None, _LEAVES)
-    with_modules(traced)
+    with_modules(traced, example)
     if example is not None:
         outputs(model, example[:2])
         try:

@@ -21,7 +21,8 @@ MODULES = (nn.Flatten, nn.Unflatten, nn.ChannelShuffle, nn.PixelShuffle, nn.Pixe
 _NAMES = (
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "contiguous"),
     *("transpose", "permute", "swapaxes", "movedim", "flip", "narrow"),
-    *("chunk", "split", "tensor_split"),
+    *("chunk", "split", "tensor_split", "unbind", "select"),
+    *("repeat", "tile", "repeat_interleave", "roll"),
 )
 FUNCTIONS: tuple[object, ...] = (
     operator.getitem,
@@ -52,7 +53,18 @@ class Reshaped:
     shape: Shape
 
 
-Step = Entries | Reshaped
+@dataclass(frozen=True)
+class Strided:
+    """Of a signal or an image in each dimension behind the channels `counts` elements, from `starts`
+    on in steps of `steps`.
+    """
+
+    starts: tuple[int, ...]
+    steps: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+Step = Entries | Reshaped | Strided
 
 
 @dataclass(frozen=True)
@@ -133,9 +145,37 @@ def _steps(order: NDArray[np.int64], shape: Shape) -> tuple[Step, ...]:
         if bool((blocks == channels[:, np.newaxis] * inner + np.arange(inner)).all()):
             selected = len(channels), *shape[1:]
             return (Entries(channels), *([Reshaped(wanted)] if wanted != selected else []))
+    if len(shape) > 1 and (slices := _slices(elements, shape, wanted)) is not None:
+        return slices
     flat = [Reshaped((prod(shape),))] if len(shape) > 1 else []
     again = [Reshaped(wanted)] if len(wanted) > 1 else []
     return (*flat, Entries(elements), *again)
+
+
+def _slices(elements: NDArray[np.int64], shape: Shape, wanted: Shape) -> tuple[Step, ...] | None:
+    """The steps of a slice of pixels, the same of each channel; None if it is something else."""
+    inner = prod(shape[1:])
+    owners = elements // inner
+    (others,) = (owners != owners[0]).nonzero()
+    each = int(others[0]) if len(others) else len(elements)
+    if len(elements) % each:
+        return None
+    blocks = elements.reshape(-1, each)
+    channels, pixels = blocks[:, 0] // inner, blocks[0] % inner
+    along = [np.unique(each) for each in np.unravel_index(pixels, shape[1:])]
+    grid = np.ravel_multi_index(np.ix_(*along), shape[1:]).ravel()
+    if len(grid) != len(pixels) or bool((blocks != channels[:, np.newaxis] * inner + grid).any()):
+        return None
+    steps = tuple(int(each[1] - each[0]) if len(each) > 1 else 1 for each in along)
+    if any(bool((np.diff(each) != step).any()) for each, step in zip(along, steps, strict=True)):
+        return None
+    sliced = Strided(tuple(int(each[0]) for each in along), steps, tuple(map(len, along)))
+    found: list[Step] = [sliced]
+    if not np.array_equal(channels, np.arange(shape[0])):
+        found.append(Entries(channels))
+    if wanted != (len(channels), *sliced.counts):
+        found.append(Reshaped(wanted))
+    return tuple(found)
 
 
 class _Orders:

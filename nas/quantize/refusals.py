@@ -20,11 +20,12 @@ INSTEAD: Mapping[str, str] = {
     ),
     **dict.fromkeys(("Embedding", "EmbeddingBag", "embedding"), "inputs of one number a class"),
     **dict.fromkeys(
-        ("Conv3d", "MaxPool3d", "AvgPool3d", "BatchNorm3d"), "frames as channels of an nn.Conv2d"
+        ("Conv3d", "ConvTranspose3d", "MaxPool3d", "AvgPool3d", "BatchNorm3d"),
+        "frames as channels of an nn.Conv2d",
     ),
     **dict.fromkeys(
-        ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
-        "nn.UpsamplingNearest2d and an nn.Conv2d",
+        ("ConvTranspose1d", "ConvTranspose2d"),
+        "a padding of at most dilation * (kernel_size - 1), and a copy by nas.tracing.independent_copy,",
     ),
     **dict.fromkeys(
         ("Softmax", "LogSoftmax", "Softmin", "Softmax2d", "softmax", "log_softmax", "softmin"),

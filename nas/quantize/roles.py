@@ -14,7 +14,7 @@ from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.constants import ChannelAffine, ScalarAffine
 from nas.quantize.refusals import advice
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError
+from nas.tracing import Spread, UnsupportedError
 
 
 class Role(Enum):
@@ -79,6 +79,7 @@ _MODULES: tuple[tuple[Role, tuple[type[nn.Module], ...]], ...] = (
             nn.ConstantPad2d,
             nn.ZeroPad2d,
             Select,
+            Spread,
         ),
     ),
 )

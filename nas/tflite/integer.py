@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from nas.program.operations import Flatten, Linear, Operation
 from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
-from nas.tflite import joins, layers, moves, pointwise, pooling
+from nas.tflite import joins, layers, moves, pixels, pointwise, pooling
 from nas.tflite.clamped import limited
 from nas.tflite.graph import Graph, Writer
 
@@ -15,6 +15,7 @@ _WRITERS: Mapping[type[Operation], Writer] = {
     **joins.WRITERS,
     **pooling.WRITERS,
     **moves.WRITERS,
+    **pixels.WRITERS,
     **pointwise.WRITERS,
 }
 

@@ -16,13 +16,16 @@ def _gather(graph: Graph, gather: Gather, inputs: Sequence[Value], signature: Si
 
 
 def gathered(
-    graph: Graph, name: str, value: Value, indices: NDArray[np.integer], zero: int
+    graph: Graph, name: str, value: Value, indices: NDArray[np.integer], zero: int, axis: int = -1
 ) -> Value:
-    """The channels of a value with these indices, in their order."""
-    result = graph.like(value, name, (*value.shape[:-1], len(indices)), zero)
+    """The entries of a value with these indices along an axis, that of channels unless told, in their
+    order.
+    """
+    axis %= len(value.shape)
+    shape = *value.shape[:axis], len(indices), *value.shape[axis + 1 :]
+    result = graph.like(value, name, shape, zero)
     stored = graph.constant(indices.astype(np.int32), f"{name}.indices")
-    axis = {"Axis": len(value.shape) - 1}
-    graph.add("GATHER", [value.index, stored], result.index, "GatherOptions", axis)
+    graph.add("GATHER", [value.index, stored], result.index, "GatherOptions", {"Axis": axis})
     return result
 
 

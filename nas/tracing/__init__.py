@@ -4,9 +4,11 @@ from nas.tracing.independent import independent_copy
 from nas.tracing.own_layers import check_plain, is_plain
 from nas.tracing.same_outputs import check_same_outputs, outputs
 from nas.tracing.trace import trace
+from nas.tracing.transposed import Spread
 from nas.tracing.unsupported import UnsupportedError
 
 __all__ = [
+    "Spread",
     "UnsupportedError",
     "check_plain",
     "check_same_outputs",

@@ -1,4 +1,6 @@
-"""Copies of networks that own their weights: without parametrizations and the masks of torch."""
+"""Copies of networks that own their weights: without parametrizations, the masks of torch, and
+transposed convolutions.
+"""
 
 import copy
 from typing import Any
@@ -11,8 +13,10 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from nas.layers import replace_modules
 from nas.mask import WeightMask
 from nas.tracing.same_outputs import evaluating
+from nas.tracing.transposed import as_convolution, has_convolution
 
 
 def independent_copy(model: nn.Module) -> nn.Module:
@@ -21,7 +25,8 @@ def independent_copy(model: nn.Module) -> nn.Module:
 
     Weights that torch.nn.utils computes from others (weight_norm, spectral_norm, and any other
     parametrization) are computed once. Masks of torch.nn.utils.prune become ours, so that training
-    keeps their zeros.
+    keeps their zeros. Transposed convolutions become convolutions of images with zeros between their
+    pixels, below the same names.
     """
     for module in model.modules():
         _detach_computed(module)
@@ -31,7 +36,8 @@ def independent_copy(model: nn.Module) -> nn.Module:
             # Spectral norms take a step of their power iteration in training mode.
             with evaluating(module), torch.no_grad():
                 _resolve(module)
-    return copied
+    transposed = filter(has_convolution, copied.modules())
+    return replace_modules(copied, {layer: as_convolution(layer) for layer in transposed})
 
 
 def _hooks(module: nn.Module) -> list[Any]:

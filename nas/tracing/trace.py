@@ -10,8 +10,10 @@ from torch import Tensor, fx, nn
 
 from nas.tracing.arguments import place_arguments
 from nas.tracing.in_place import without_in_place
+from nas.tracing.lengths import traced_lengths
 from nas.tracing.own_layers import check_plain, is_plain
 from nas.tracing.same_outputs import check_same_outputs, evaluating
+from nas.tracing.transposed import Spread
 from nas.tracing.unsupported import UnsupportedError
 
 _Norm = nn.modules.batchnorm._BatchNorm
@@ -37,7 +39,7 @@ def trace(
     _check_precision(model)
     tracer = _Tracer(leaves)
     try:
-        with evaluating(model):
+        with evaluating(model), traced_lengths(model):
             graph = tracer.trace(model)
     except UnsupportedError:
         raise
@@ -123,7 +125,7 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a module is a layer of the graph: one of torch's that computes what torch says."""
-        if isinstance(m, self.leaves):
+        if isinstance(m, (Spread, *self.leaves)):
             return True
         if isinstance(m, _WITH_WEIGHTS):
             check_plain(m, module_qualified_name)

@@ -27,6 +27,8 @@ from nas.program.operations import (
     Requantized,
     Reshape,
     SameScale,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.program.program import Program
@@ -66,7 +68,7 @@ class Builder:
         """Appends an operation of `kind` to a tensor that it can read, mostly the last; does nothing
         if there is none.
         """
-        images = (Conv, MaxPool, EdgeMaxPool, AvgPool, EdgeAvgPool, Upsample, Pad)
+        images = (Conv, MaxPool, EdgeMaxPool, AvgPool, EdgeAvgPool, Upsample, Pad, Spread, Slice)
         rank = {**dict.fromkeys(images, 3), Linear: 1}.get(kind)
         fitting = [
             i
@@ -181,6 +183,21 @@ class Builder:
     def pad(self, source: int) -> int:
         return self.append(Pad("pad", (source,), self.pair(0, 2), self.pair(0, 2)))
 
+    def spread(self, source: int) -> int:
+        return self.append(Spread("spread", (source,), self.pair(1, 3), self.pair(0, 2)))
+
+    def slice(self, source: int) -> int:
+        """A part of an image."""
+        starts = [self.one(0, size - 1) for size in self.tensors[source].shape[1:]]
+        steps = self.pair(1, 3)
+        counts = [
+            self.one(1, (size - 1 - start) // step + 1)
+            for size, start, step in zip(self.tensors[source].shape[1:], starts, steps, strict=True)
+        ]
+        return self.append(
+            Slice("slice", (source,), (starts[0], starts[1]), steps, (counts[0], counts[1]))
+        )
+
     def lut(self, source: int) -> int:
         bits = self.one(1, 8)
         table = self.numbers(0, 2**bits - 1, self.tensors[source].top + 1)
@@ -279,6 +296,8 @@ APPEND: dict[type[Operation], Callable[[Builder, int], int]] = {
     Flatten: Builder.flatten,
     Upsample: Builder.upsample,
     Pad: Builder.pad,
+    Spread: Builder.spread,
+    Slice: Builder.slice,
     Lut: Builder.lut,
     PRelu: Builder.prelu,
 }

@@ -70,9 +70,7 @@ FAMILIES: Mapping[str, Family] = {
     "EfficientNet": Family(EfficientNet, (3, 16, 16), 38),
     "YOLOv8's neck": Family(YoloNeck, (3, 32, 32), 40, "chunks are read apart"),
     "U-Net": Family(UNet, (1, 16, 16), 26),
-    "U-Net, transposed": Family(
-        lambda: UNet(transposed=True), (1, 16, 16), refused="ConvTranspose2d"
-    ),
+    "U-Net, transposed": Family(lambda: UNet(transposed=True), (1, 16, 16), 26),
     "DS-CNN": Family(DsCnn, (1, 49, 10), 46),
     "CNN for signals": Family(Cnn1d, (9, 128), 28),
     "TCN": Family(Tcn, (9, 128), 31),

@@ -14,5 +14,6 @@ from nas.program.operations.joins import *  # noqa: F403
 from nas.program.operations.layers import *  # noqa: F403
 from nas.program.operations.moves import *  # noqa: F403
 from nas.program.operations.operation import *  # noqa: F403
+from nas.program.operations.pixels import *  # noqa: F403
 from nas.program.operations.pointwise import *  # noqa: F403
 from nas.program.operations.pooling import *  # noqa: F403

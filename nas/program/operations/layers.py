@@ -27,7 +27,11 @@ EXACT_FLOAT32 = 2**24
 
 @dataclass(frozen=True, eq=False)
 class Layer(Requantized):
-    """An operation with weights [out, …] and biases int32 [out]."""
+    """An operation with weights [out, …] and biases int32 [out].
+
+    Weights that are one object in several layers are those of a layer that is called again: files
+    hold them once.
+    """
 
     weights: IntegerWeights
     biases: NDArray[np.int32]
@@ -90,7 +94,9 @@ class Layer(Requantized):
     def dead_channels(self, dead: Sequence[ChannelMask], signature: Signature) -> ChannelMask:
         """The channels whose least and largest possible sums both end at the zero point."""
         source, result = signature.source, signature.result
-        levels = self.weights.levels
+        # Those without zero points are summed in a fraction of the time while they are bytes.
+        affine = self.weights.zero_points is not None
+        levels: NDArray[np.signedinteger] = self.weights.levels if affine else self.weights.values
         if dead[0].any():
             levels = levels * self._multiplied(~dead[0])
         rows = levels.reshape(len(levels), -1)

@@ -1,4 +1,4 @@
-"""Operations that move integers and compute nothing."""
+"""Operations that select and reshape, and compute nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.program.operations.operation import Kernel, SameScale, image, keep_together
-from nas.program.operations.windows import Pair
+from nas.program.operations.operation import Kernel, SameScale, keep_together
 from nas.program.tensors import ChannelMask, Shape, Signature, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Flatten", "Gather", "Pad", "Reshape", "Upsample"]
-
-MAX_MARGIN = 2**16 - 1
+__all__ = ["Flatten", "Gather", "Reshape"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,51 +116,3 @@ class Reshape(SameScale):
     def narrowed(self, source: ChannelMask, result: ChannelMask) -> Self:
         """The shape of the channels that are left."""
         return replace(self, shape=(int(result.sum()), *self.shape[1:]))
-
-
-@dataclass(frozen=True, eq=False)
-class Upsample(SameScale):
-    """Each pixel repeated `factor` times in both directions."""
-
-    factor: int
-
-    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """[C, H · factor, W · factor]."""
-        require(1 <= self.factor <= 64, f"a factor must lie in 1 … 64, but is {self.factor}")
-        channels, height, width = image(shapes[0])
-        return channels, height * self.factor, width * self.factor
-
-    def compiled(self, signature: Signature) -> Kernel:
-        """Rows repeated, then columns."""
-
-        def run(x: "Tensor") -> "Tensor":
-            return x.repeat_interleave(self.factor, 2).repeat_interleave(self.factor, 3)
-
-        return run
-
-
-@dataclass(frozen=True, eq=False)
-class Pad(SameScale):
-    """An image with margins of zeros: so many `rows` above and below, `columns` left and right."""
-
-    rows: Pair
-    columns: Pair
-
-    def result_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """[C, top + H + bottom, left + W + right]."""
-        margins = *self.rows, *self.columns
-        require(
-            min(margins) >= 0 and max(margins) <= MAX_MARGIN,
-            f"margins must lie in 0 … {MAX_MARGIN}, but are {list(margins)}",
-        )
-        channels, height, width = image(shapes[0])
-        return channels, height + sum(self.rows), width + sum(self.columns)
-
-    def compiled(self, signature: Signature) -> Kernel:
-        """Zeros, which are the integers less the zero point."""
-        from torch.nn.functional import pad
-
-        def run(x: "Tensor") -> "Tensor":
-            return pad(x, (*self.columns, *self.rows))
-
-        return run

@@ -22,6 +22,8 @@ from nas.program.operations import (
     Operation,
     Pad,
     Reshape,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.seeds import seeded
@@ -144,6 +146,24 @@ def poolings() -> dict[str, Case]:
             (Conv, Conv, Flatten),
         ),
         "valid padding": (convolved(nn.Conv2d(4, 2, 3, padding="valid")), (Conv, Conv, Flatten)),
+        "transposed": (
+            convolved(
+                nn.ConvTranspose2d(4, 6, 3, 2, 1, output_padding=1, groups=2),
+                normalized(nn.BatchNorm2d(6)),
+                nn.ReLU(),
+            ),
+            (Conv, Spread, Conv, Flatten),
+        ),
+        "transposed, in other steps each way": (
+            convolved(nn.ConvTranspose2d(4, 3, (2, 3), (2, 3), (0, 1), dilation=(1, 2))),
+            (Conv, Spread, Conv, Flatten),
+        ),
+        "transposed without steps": (convolved(nn.ConvTranspose2d(4, 3, 3)), (Conv, Conv, Flatten)),
+        "pixels": (called(lambda x: x[:, :, ::2, 1:]), (Conv, Slice, Flatten)),
+        "pixels of channels": (
+            called(lambda x: x[:, 1:3, 1::3, -1]),
+            (Conv, Slice, Gather, Flatten),
+        ),
         "upsampling to a size": (convolved(nn.Upsample((14, 14))), (Conv, Upsample, Flatten)),
         "interpolate": (
             called(lambda x: functional.interpolate(x, scale_factor=3)),
@@ -367,7 +387,7 @@ def rearrangements() -> dict[str, Case]:
             convolved(nn.PixelShuffle(2), nn.Conv2d(1, 2, 3)),
             (Conv, Flatten, Gather, Reshape, Conv, Flatten),
         ),
-        "crop": (called(lambda x: x[:, :, 1:-1, ::2]), (Conv, Flatten, Gather)),
+        "crop": (called(lambda x: x[:, :, 1:-1, ::2]), (Conv, Slice, Flatten)),
     }
 
 

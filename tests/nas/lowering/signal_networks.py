@@ -20,6 +20,8 @@ from nas.program.operations import (
     Pad,
     PRelu,
     Reshape,
+    Slice,
+    Spread,
 )
 from nas.seeds import seeded
 from tests.nas.lowering.lowering_networks import normalized
@@ -74,6 +76,16 @@ def networks() -> dict[str, Case]:
                 nn.Flatten(),
             ),
             (*(Reshape, Pad, Pad, Conv, MaxPool), EdgeAvgPool, AvgPool, PRelu, Flatten),
+        ),
+        "transposed signals": (
+            nn.Sequential(
+                nn.Conv1d(3, 4, 3), nn.ConvTranspose1d(4, 4, 4, 3, 1, 1), nn.ReLU(), nn.Flatten()
+            ),
+            (Reshape, Conv, Spread, Conv, Flatten),
+        ),
+        "the last of signals": (
+            Wired(lambda net, x: net["a"](x).relu()[:, :, -1], a=nn.Conv1d(3, 4, 3)),
+            (Reshape, Conv, Slice, Flatten),
         ),
         "rounded up": (
             nn.Sequential(nn.Conv1d(3, 4, 2), nn.MaxPool1d(2, ceil_mode=True), nn.Flatten()),

@@ -15,6 +15,7 @@ from nas.measure.host import run_onnx
 from nas.onnx import float_to_onnx, to_onnx
 from nas.packed import flash_bytes, pack, unpack
 from nas.program import Interpreter, Program
+from nas.tracing import independent_copy
 from tests.nas.lowering.ordinary_networks import ORDINARY
 from tests.nas.lowering.signal_networks import SIGNAL_NETWORKS
 
@@ -34,7 +35,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def quantized(model: nn.Module, bits: int, inputs: Tensor) -> nn.Module:
-    return snapped(Quantization().apply(copy.deepcopy(model), {"": bits}, inputs)).eval()
+    return snapped(Quantization().apply(independent_copy(model), {"": bits}, inputs)).eval()
 
 
 @pytest.mark.parametrize("bits", [4, 8])

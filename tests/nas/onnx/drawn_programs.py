@@ -26,6 +26,8 @@ from nas.program.operations import (
     PRelu,
     Reshape,
     SameScale,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.program.program import Program
@@ -116,6 +118,12 @@ class Drawn:
             return Upsample(name, last, 3)
         if kind is Pad:
             return Pad(name, last, self.choice((1, 0), (2, 2)), self.choice((0, 0), (3, 1)))
+        if kind is Spread:
+            return Spread(name, last, self.choice((2, 1), (3, 2)), self.choice((0, 0), (3, 1)))
+        if kind is Slice:
+            return Slice(
+                name, last, self.choice((0, 0), (2, 1)), (3, 1), self.choice((2, 7), (1, 3))
+            )
         if kind is PRelu:
             slopes = self.rng.uniform(-1.0, 1.0, 6) * 2.0 ** (self.bits - self.source_bits)
             gain = self.scaling(np.array([0.9]))

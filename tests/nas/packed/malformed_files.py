@@ -17,6 +17,11 @@ LAYER = TYPE + bytes([9, 0, 255, 0x88, 0])
 AFFINE = b"\1\0\1" + TYPE + bytes([9, 0, 255, 12, 0, 0, 0])
 
 
+# Four features of four by 16 weights, and by those of the layer before.
+FIRST = b"\1\0\4" + TYPE + bytes([9, 0, 255, 8, 0]) + bytes(8) + bytes(16)
+AGAIN = b"\1\0\4" + TYPE + bytes([9, 0, 255, 0x58, 0]) + bytes(8)
+
+
 def chain(*operations: bytes, shape: bytes = b"\x01\x04", count: int | None = None) -> bytes:
     return seal(
         HEAD

@@ -38,6 +38,8 @@ from nas.program.operations import (
     PRelu,
     Reshape,
     SameScale,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.program.program import Program
@@ -238,6 +240,32 @@ def edges() -> Program:
     )
 
 
+def spreads() -> Program:
+    """The kinds that version 7 adds, and weights of a layer before: of the one before, with zero points,
+    and of one further before.
+    """
+    weights = numbers(-7, 7, 3 * 3 * 2 * 2).reshape(3, 3, 2, 2).astype(np.int8)
+    shared = IntegerWeights(weights, 4)
+    affine = IntegerWeights(weights, 4, np.array([15, 0, 9], np.uint8))
+    geometry = (1, 1), (1, 1), (1, 1), 1
+
+    def conv(source: int, weights: IntegerWeights) -> Conv:
+        return Conv("conv", (source,), scaling(3), weights, np.zeros(3, np.int32), *geometry)
+
+    return program(
+        TensorType((3, 3, 4), 1 / 256, 17, 6),
+        Spread("spread", (0,), (2, 3), (1, 0)),
+        Slice("slice", (1,), (1, 0), (2, 1), (2, 5)),
+        conv(2, shared),
+        conv(3, affine),
+        conv(4, affine),
+        conv(5, shared),
+        Spread("spread", (6,), (1, 1), (0, 0)),
+        Slice("slice", (7,), (0, 0), (1, 1), (1, 1)),
+        Flatten("flatten", (8,)),
+    )
+
+
 def as_of_version_1(make: Callable[[], Program]) -> Program:
     """The program as it reads when the biases of its file are 256ths of a step."""
     made = make()
@@ -255,6 +283,7 @@ GOLDEN: dict[str, Callable[[], Program]] = {
     "v4_pad": pad,
     "v5_range_coder": range_coder,
     "v6_edges": edges,
+    "v7_spreads": spreads,
 }
 
 
@@ -282,8 +311,8 @@ def test_a_file_has_the_lowest_version_that_it_needs(name: str) -> None:
 def test_what_needs_a_later_version_is_refused() -> None:
     with pytest.raises(ArtifactError, match="version that it needs must be at most 3, but got 4"):
         pack(pad(), newest=3)
-    for newest in (1, 7):
-        with pytest.raises(ArtifactError, match=f"versions 2 to 6, but got {newest}"):
+    for newest in (1, 8):
+        with pytest.raises(ArtifactError, match=f"versions 2 to 7, but got {newest}"):
             pack(pad(), newest=newest)
     assert pack(range_coder(), newest=3)[4] == 3
 

@@ -7,6 +7,8 @@ from nas.packed.layout import ArtifactError
 from nas.packed.unpack import unpack
 from tests.nas.packed.malformed_files import (
     AFFINE,
+    AGAIN,
+    FIRST,
     FLATTEN,
     HEAD,
     IMAGE,
@@ -29,11 +31,11 @@ from tests.nas.packed.packed_programs import seal
             id="png",
         ),
         pytest.param(
-            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 6, but has 0$", id="no version"
+            seal(b"\x89NAS\0"), "byte 4: .* version from 1 to 7, but has 0$", id="no version"
         ),
         pytest.param(
-            seal(b"\x89NAS\x07"),
-            "byte 4: .* version from 1 to 6, but has 7: newer software wrote it",
+            seal(b"\x89NAS\x08"),
+            "byte 4: .* version from 1 to 7, but has 8: newer software wrote it",
             id="newer",
         ),
         pytest.param(
@@ -267,6 +269,41 @@ from tests.nas.packed.packed_programs import seal
             chain(b"\0\0\1\2\2\0\2\0" + LAYER, shape=b"\3\3\1\1"),
             "groups must divide 3 channels, but are 0",
             id="no groups",
+        ),
+        pytest.param(
+            later(b"\x10\0\x80\x80\x02\0", shape=IMAGE, version=7),
+            "elements of a tensor must be at most 67,108,864, but got",
+            id="spread",
+        ),
+        pytest.param(
+            later(b"\x10\0\0\0", shape=IMAGE, version=7),
+            r"factors must lie in 1 … 65535, but are \[0, 0\]",
+            id="no spread",
+        ),
+        pytest.param(
+            later(b"\x11\0\0\2\4", shape=b"\3\1\1\1", version=7),
+            r"the last row and column must lie in \[1, 1\], but are \[1, 1\]",
+            id="slice",
+        ),
+        pytest.param(
+            later(FIRST, AGAIN + b"\2", version=7),
+            "how many layers before the same weights are must be at most 1, but got 2",
+            id="no such layer before",
+        ),
+        pytest.param(
+            later(FIRST, AGAIN + b"\0", version=7),
+            "the same weights must be those of a layer before, but it says 0",
+            id="its own weights",
+        ),
+        pytest.param(
+            later(FIRST, AGAIN.replace(b"\x58", b"\x57") + b"\1", version=7),
+            r"must have the shape, bits and zero points \(\(4, 4\), 7, False\), but have \(\(4, 4\), 8, False\)",
+            id="weights of other bits",
+        ),
+        pytest.param(
+            later(FIRST, AGAIN + b"\1", version=6),
+            "the coder of weights must be 0 to 4 in version 6, but is 5",
+            id="weights of a layer before",
         ),
         pytest.param(
             chain(b"\0\0\1\x80\x80\x40\2\0\2\1" + LAYER, shape=IMAGE),

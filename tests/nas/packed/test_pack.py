@@ -21,6 +21,8 @@ from nas.program.operations import (
     Pad,
     PRelu,
     Reshape,
+    Slice,
+    Spread,
 )
 from nas.program.program import Program
 from nas.program.scaling import Scaling
@@ -129,6 +131,8 @@ def test_the_version_is_the_lowest_that_has_all_kinds(build: Build) -> None:
         EdgeMaxPool: 6,
         EdgeAvgPool: 6,
         Reshape: 6,
+        Spread: 7,
+        Slice: 7,
     }
     for kind in OPERATIONS:
         builder = build((3, 4, 4))

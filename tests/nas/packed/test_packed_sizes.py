@@ -110,7 +110,7 @@ def test_what_is_fixed_is_small(build: Build) -> None:
 
 def test_flash_holds_arrays_as_they_are(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     def raw(weights: NDArray[np.int8], width: int, _: int) -> Encoded:
-        return Encoded(0, bits.pack(weights.ravel().view(np.uint8), width))
+        return Encoded(0, bits.pack(weights.ravel().view(np.uint8), width), 1)
 
     program = small(build)
     monkeypatch.setattr(importlib.import_module("nas.packed.layers"), "encode", raw)

@@ -17,6 +17,8 @@ from nas.program.operations import (
     Operation,
     Pad,
     PRelu,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.program.program import Program
@@ -170,6 +172,26 @@ def test_weights_with_zero_points_have_one_level_more_than_symmetric_ones() -> N
             r"margins must lie in 0 … 65535, but are \[0, 0, 65536, 0\]",
         ),
         (Pad("pad", (0,), (1, 0), (0, 0)), (2, 4, 4), r"its result must be \(2, 5, 4\), but is"),
+        (
+            Spread("spread", (0,), (0, 1), (0, 0)),
+            (2, 4, 4),
+            r"factors must lie in 1 … 65535, but are \[0, 1\]",
+        ),
+        (
+            Spread("spread", (0,), (1, 1), (0, -1)),
+            (2, 4, 3),
+            r"ends must lie in 0 … 65535, but are \[0, -1\]",
+        ),
+        (
+            Slice("slice", (0,), (0, 2), (1, 2), (4, 2)),
+            (2, 4, 2),
+            r"the last row and column must lie in \[4, 4\], but are \[3, 4\]",
+        ),
+        (
+            Slice("slice", (0,), (0, -1), (1, 1), (4, 4)),
+            (2, 4, 4),
+            r"starts must be 0 or more, and steps and counts positive, but are \[0, -1\], \[1, 1\]",
+        ),
         (Lut("table", (0,), np.zeros(128, np.uint8)), (2, 4, 4), r"a table must be uint8 \[256\]"),
     ],
 )

@@ -23,6 +23,8 @@ from nas.program.operations import (
     Pad,
     PRelu,
     Reshape,
+    Slice,
+    Spread,
     Upsample,
 )
 from nas.program.program import Program
@@ -150,6 +152,17 @@ def _result(op: Operation, raw: Whole, values: Sequence[Whole], result: TensorTy
             return raw.reshape(-1)
         case Upsample():
             return raw.repeat(op.factor, 1).repeat(op.factor, 2)
+        case Spread():
+            spread = np.full(result.shape, result.zero, np.int64)
+            for row, column in np.ndindex(*raw.shape[1:]):
+                spread[:, row * op.factors[0], column * op.factors[1]] = raw[:, row, column]
+            return spread
+        case Slice():
+            rows, columns = (
+                first + step * np.arange(count)
+                for first, step, count in zip(op.starts, op.steps, op.counts, strict=True)
+            )
+            return raw[:, rows][:, :, columns]
         case Pad():
             zero = result.zero
             whole: Whole = np.pad(raw, ((0, 0), op.rows, op.columns), constant_values=zero)

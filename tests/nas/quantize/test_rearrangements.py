@@ -7,6 +7,8 @@ from torch import Tensor, fx, nn
 from nas.quantize.rearrangements import (
     Entries,
     Reshaped,
+    Step,
+    Strided,
     is_read,
     is_rearrangement,
     is_size,
@@ -43,10 +45,33 @@ CALLS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[type, ...]]] = {
     "part": (lambda x: x.tensor_split((1, 4), 1)[1], (Entries,)),
     "backwards": (lambda x: torch.flip(x, (1,)), (Entries,)),
     "channels, flat": (lambda x: x.chunk(3, 1)[2].flatten(1), (Entries, Reshaped)),
-    "pixel": (lambda x: x[:, :, 1, 2], (Reshaped, Entries)),
+    "pixel": (lambda x: x[:, :, 1, 2], (Strided, Reshaped)),
+    "pixels": (lambda x: x[:, :, :, ::2], (Strided,)),
+    "row of channels": (lambda x: x[:, 1:3, 1], (Strided, Entries, Reshaped)),
+    "pixels out of order": (lambda x: x[:, :, [1, 0]], (Reshaped, Entries, Reshaped)),
+    "pixels out of step": (
+        lambda x: x.flatten(2)[:, :, [0, 1, 3]],
+        (Reshaped, Entries, Reshaped),
+    ),
+    "pixels again": (lambda x: x[:, [2, 2], 1], (Reshaped, Entries, Reshaped)),
     "turned": (lambda x: x.transpose(2, 3), (Reshaped, Entries, Reshaped)),
     "channels last": (lambda x: x.permute(0, 2, 3, 1).flatten(1), (Reshaped, Entries)),
 }
+
+
+def done(step: Step, x: Tensor) -> Tensor:
+    if isinstance(step, Entries):
+        return x[:, torch.from_numpy(step.indices)]
+    if isinstance(step, Reshaped):
+        return x.reshape(len(x), *step.shape)
+    axes = zip(step.starts, step.counts, step.steps, strict=True)
+    return x[
+        (
+            slice(None),
+            slice(None),
+            *[slice(first, first + count * by, by) for first, count, by in axes],
+        )
+    ]
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -59,11 +84,7 @@ def test_the_steps_do_what_the_network_does(name: str) -> None:
     images = torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(0))
     rearranged = images
     for step in found.steps:
-        rearranged = (
-            rearranged[:, torch.from_numpy(step.indices)]
-            if isinstance(step, Entries)
-            else rearranged.reshape(3, *step.shape)
-        )
+        rearranged = done(step, rearranged)
     assert torch.equal(rearranged, call(images))
     assert found.shape == rearranged.shape[1:]
 

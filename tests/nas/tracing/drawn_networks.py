@@ -97,6 +97,13 @@ MODULES: Sequence[Callable[[], nn.Module]] = (
     Mixed,
     Gained,
     lambda: nn.ChannelShuffle(2),
+    lambda: nn.ConvTranspose2d(WIDTH, WIDTH, 3, padding=1, groups=2),
+    lambda: nn.Sequential(
+        nn.MaxPool2d(2), nn.ConvTranspose2d(WIDTH, WIDTH, 3, 2, 1, output_padding=1, bias=False)
+    ),
+    lambda: nn.Sequential(
+        nn.AvgPool2d(3), nn.ConvTranspose2d(WIDTH, WIDTH, 2, 4, dilation=1), nn.BatchNorm2d(WIDTH)
+    ),
 )
 
 
@@ -150,6 +157,8 @@ FUNCTIONS: Sequence[Callable[[Tensor, Tensor], Tensor]] = (
     lambda x, y: functional.max_pool2d(x, 3, 1, 1, ceil_mode=True),
     lambda x, y: functional.pad(x, (1, 0, 2, 1))[:, :, :6, :6],
     lambda x, y: x.clamp_(0, 1),
+    lambda x, y: functional.pad(x[:, :, 1:-1, 2:], (1, 1, 1, 1)),
+    lambda x, y: functional.interpolate(x[:, :, ::2, 1::2], scale_factor=2),
 )
 
 # What comes last, which a rewritten network may leave out: done again, it says the same.

@@ -101,6 +101,21 @@ def test_tensors_given_by_name_are_put_in_their_places() -> None:
     assert calls[-1].kwargs == {"start_dim": 1}
 
 
+class Lengths(Base):
+    def forward(self, x: Tensor) -> Any:
+        first, second = torch.chunk(self.features(x), 2, 1)
+        halves = [first, second]
+        assert len(halves) == len(x.chunk(2, 1)) == 2
+        return self.head(torch.cat(halves, 1).view(len(x), -1))
+
+
+def test_the_length_of_a_tensor_is_its_first_size() -> None:
+    model = Lengths()
+    traced = trace(model, INPUTS)
+    torch.testing.assert_close(outputs(traced, INPUTS[:3]), outputs(model, INPUTS[:3]))
+    assert "len" not in globals()
+
+
 class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.rand(len(x), 1, 1, 1).round() if self.training else x
