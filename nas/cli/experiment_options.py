@@ -18,9 +18,13 @@ from nas.cli.command_parser import shipped_experiments
 from nas.cli.option_errors import did_you_mean, readable_error
 from nas.experiment import Experiment
 from nas.python_file import import_file
+from nas.regular_file import read_regular
 
 _AFTER_SEARCH = "retrain", "final_epochs"
 """Fields of an experiment that are options of all; where one is not stated, the experiment's own holds."""
+
+MOST_BYTES = 2**20
+"""The longest file of options that is read."""
 
 _NOT_SHOWN = ("-h", "--print_shtab")
 _PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
@@ -213,8 +217,8 @@ def parse_experiment(
 
 def _read_config(path: Path, parser: ExperimentParser) -> Any:
     try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        values = tomllib.loads(read_regular(path, MOST_BYTES).decode())
+    except (OSError, ValueError, RecursionError) as error:
         parser.error(f"{path} must be a TOML file: {error}")
     known = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
     parameters = {name.replace("-", "_"): name for name in values}

@@ -1,5 +1,6 @@
 """Running an integer program on batches, exactly."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.data.task import Split, check_split
+from nas.program.demand import samples_at_a_time
 from nas.program.operations import Operation, Requantized
 from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
@@ -72,10 +74,19 @@ def _rounding(operation: Operation, rounding: Rounding) -> Operation:
 def logits(
     program: Program, inputs: Tensor, batch: int = BATCH, rounding: Rounding = "single"
 ) -> NDArray[np.float32]:
-    """The logits of all inputs, float32 [N, classes], under a rule of rounding."""
-    run = Interpreter(program, rounding)
+    """The logits of all inputs, float32 [N, classes], under a rule of rounding; batches are smaller
+    where samples are large.
+    """
+    return np.concatenate([*_logits(program, inputs, batch, rounding)])
+
+
+def _logits(
+    program: Program, inputs: Tensor, batch: int, rounding: Rounding
+) -> Iterator[NDArray[np.float32]]:
+    run, batch = Interpreter(program, rounding), samples_at_a_time(program, batch)
     with torch.inference_mode():
-        return torch.cat([run(part) for part in torch.split(inputs, batch)]).numpy()
+        for part in torch.split(inputs, batch):
+            yield run(part).numpy()
 
 
 def score(
@@ -95,5 +106,6 @@ def score(
     if found != shape:
         raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
     check_split(subject, split, program.tensors[-1].size)
-    right = logits(program, split.inputs, rounding=rounding).argmax(1) == split.labels.numpy()
-    return int(right.sum()) / len(split.labels)
+    # One batch after another, because a damaged file may have millions of classes.
+    chosen = [part.argmax(1) for part in _logits(program, split.inputs, BATCH, rounding)]
+    return int((np.concatenate(chosen) == split.labels.numpy()).sum()) / len(split.labels)

@@ -25,7 +25,7 @@ from nas.runs.candidate_requests import (
     facts_answer,
     prediction_of,
 )
-from nas.runs.shared_state import SharedState
+from nas.runs.shared_state import SharedState, own_surroundings
 from nas.seeds import generator
 from nas.strategy import Proposal
 from nas.threads import keep_one_thread
@@ -107,7 +107,9 @@ class CandidateHandler:
         proposal = Proposal(tuple(content["genotype"]), content["epochs"])
         rule = self._experiment.stop
         stop = never if rule is None else partial(rule, earlier=curves_of(content))
-        evaluation, trained = self._evaluator(content["id"], proposal, stop, prediction_of(content))
+        with own_surroundings():
+            prediction = prediction_of(content)
+            evaluation, trained = self._evaluator(content["id"], proposal, stop, prediction)
         changes = self._shared.restored(thorough=evaluation.is_trial)
         if changes:
             reason = f"a candidate must leave its process as it was, but {changes}"

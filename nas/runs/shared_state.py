@@ -1,7 +1,10 @@
 """What candidates of one process have in common, and none may change."""
 
+import os
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -56,3 +59,18 @@ class SharedState:
 
     def _read_sums(self) -> list[int]:
         return [zlib.crc32(each.contiguous().numpy().data) for each in self._tensors()]
+
+
+@contextmanager
+def own_surroundings() -> Iterator[None]:
+    """Sets back the environment and the filters of warnings, which libraries change when they are
+    imported: so that is no failure of a candidate, and must not be felt by the next one.
+    """
+    environment = dict(os.environ)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)

@@ -50,6 +50,8 @@ HARMS: Mapping[str, Callable[[Tensor], Any]] = {
     "grad": lambda _: torch.set_grad_enabled(False),
     "threads": lambda _: torch.set_num_threads(3),
     "samples": lambda _: _zero_samples(),
+    "filters": lambda _: warnings.simplefilter("error"),
+    "environment": lambda _: os.environ.update(HARMED="1"),
     "warning": lambda _: warnings.warn("a remark", stacklevel=1),
 }
 
