@@ -13,21 +13,28 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
         OSError: if it cannot be read.
     """
     # Without O_NONBLOCK, opening a pipe waits for someone to write to it.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        _check_regular(path, os.fstat(file.fileno()).st_mode)
-        data = file.read(most_bytes + 1)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        _check_regular(path, os.fstat(descriptor).st_mode)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(most_bytes + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > most_bytes:
         raise ValueError(f"{path} must have at most {most_bytes:,} bytes, but has more")
     return data
 
 
 def check_replaceable(path: Path) -> None:
-    """Raises a ValueError if `path` names something that a file must not take the place of: a device,
-    a pipe, a socket or a folder. A link counts as itself.
+    """Checks that a file may take the place of what `path` names. A link counts as itself.
+
+    Raises:
+        ValueError: if it is a device, a pipe, a socket or a folder.
+        OSError: if that cannot be told.
     """
     try:
         mode = path.lstat().st_mode
-    except OSError:  # nothing there, or what writing will tell
+    except FileNotFoundError:
         return
     if not stat.S_ISLNK(mode):
         _check_regular(path, mode)

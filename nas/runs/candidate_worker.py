@@ -86,7 +86,10 @@ class CandidateHandler:
 
     def __call__(self, request: bytes) -> tuple[bytes, bool]:
         """The answer, and whether the candidate left the process as it was."""
-        content = json.loads(request)
+        with own_surroundings():
+            return self._answered(json.loads(request))
+
+    def _answered(self, content: Mapping[str, Any]) -> tuple[bytes, bool]:
         ask = content["ask"]
         if ask == EVALUATE:
             return self._evaluated(content)
@@ -107,9 +110,7 @@ class CandidateHandler:
         proposal = Proposal(tuple(content["genotype"]), content["epochs"])
         rule = self._experiment.stop
         stop = never if rule is None else partial(rule, earlier=curves_of(content))
-        with own_surroundings():
-            prediction = prediction_of(content)
-            evaluation, trained = self._evaluator(content["id"], proposal, stop, prediction)
+        evaluation, trained = self._evaluator(content["id"], proposal, stop, prediction_of(content))
         changes = self._shared.restored(thorough=evaluation.is_trial)
         if changes:
             reason = f"a candidate must leave its process as it was, but {changes}"

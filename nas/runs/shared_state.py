@@ -66,11 +66,13 @@ def own_surroundings() -> Iterator[None]:
     """Sets back the environment and the filters of warnings, which libraries change when they are
     imported: so that is no failure of a candidate, and must not be felt by the next one.
     """
-    environment = dict(os.environ)
+    environment, filters = dict(os.environ), [*warnings.filters]
     try:
-        with warnings.catch_warnings():
-            yield
+        yield
     finally:
         if os.environ != environment:
             os.environ.clear()
             os.environ.update(environment)
+        if [*warnings.filters] != filters:
+            warnings.resetwarnings()  # has warnings look at the filters anew
+            warnings.filters[:] = filters  # type: ignore[index]

@@ -1,11 +1,12 @@
 """How a candidate is trained."""
 
-import math
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nas.training.augmentation import OFF, Augmentation
 
+MOST = sys.float_info.max  # a whole number may be above
 _LATER = frozenset({"rate_penalty", "label_smoothing", "ema", "augmentation", "validate_every"})
 
 
@@ -52,14 +53,14 @@ class Recipe:
             )
         rates = self.lr, self.finetune_lr
         if self.batch_size < 2 or not (
-            all(0 < rate < math.inf for rate in rates) and 0 <= self.weight_decay < math.inf
+            all(0 < rate <= MOST for rate in rates) and 0 <= self.weight_decay <= MOST
         ):
             raise ValueError(
                 "batch size must be 2 or more, learning rates positive and finite, and weight decay finite and not "
                 f"negative, but got {self}"
             )
         for what, penalty in (("gains", self.gain_penalty), ("rate", self.rate_penalty)):
-            if not 0.0 <= penalty < math.inf:
+            if not 0.0 <= penalty <= MOST:
                 raise ValueError(
                     f"the penalty on {what} must be finite and not negative, but got {penalty}"
                 )
