@@ -12,6 +12,8 @@ from nas.executors.futures import answer_once
 
 LOOK_SECONDS = 0.5
 """So often a job is looked at."""
+ENDING_SECONDS = 10.0
+"""What cancelled jobs are given to end."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,7 @@ class SubmititJobs:
         try:
             yield jobs
         finally:
-            for job in jobs.begun:
-                job.cancel()
+            jobs.close()
 
 
 class _Jobs:
@@ -72,6 +73,13 @@ class _Jobs:
         job = _Job(self._executor.submit(answer_once, self._setup, request), limit)
         self.begun = [each for each in self.begun if not each.job.done()] + [job]
         return job
+
+    def close(self) -> None:
+        for each in self.begun:
+            each.cancel()
+        deadline = time.monotonic() + ENDING_SECONDS
+        while any(not each.job.done() for each in self.begun) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,9 @@ def read_test_accuracy(out: Path) -> tuple[int, float] | None:
     """
     try:
         stored = json.loads(read_regular(out / TEST_FILE, MOST_BYTES))
-        content = {"id": int(stored["id"]), "accuracy": float(stored["accuracy"])}
-        if stored.get("crc", _checksum(content)) != _checksum(content):  # those of before have none
+        id, accuracy = int(stored["id"]), float(stored["accuracy"])
+        checksum = _checksum({"id": id, "accuracy": accuracy})
+        if stored.get("crc", checksum) != checksum:  # those of before have none
             raise ValueError("the checksum does not match")
     except FileNotFoundError:
         return None
@@ -110,7 +111,7 @@ def read_test_accuracy(out: Path) -> tuple[int, float] | None:
         raise RunDirectoryError(
             f"{out / TEST_FILE} must hold an id and an accuracy, but is damaged: remove it"
         ) from error
-    return content["id"], content["accuracy"]
+    return id, accuracy
 
 
 def _checksum(content: Mapping[str, float]) -> str:

@@ -131,8 +131,9 @@ def test_a_file_of_options_is_a_file(
 def test_settings_are_finite() -> None:
     for name in ("lr", "finetune_lr", "weight_decay", "rate_penalty", "gain_penalty", "ema"):
         for value in (float("inf"), float("nan"), 10**400):
+            setting: dict[str, Any] = {name: value}
             with pytest.raises(ValueError, match=r"must|learning rates"):
-                Recipe(**{name: value})
+                Recipe(**setting)
     with pytest.raises(ValueError, match="must be a positive number"):
         Budget({"macs": 10**400})
     with pytest.raises(ValueError, match="a size must be below"):

@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,11 +72,9 @@ def test_a_run_needs_a_name_that_a_folder_can_have(
 def test_archives_are_not_unpacked(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
-    np.savez(
-        inner / "a.npz", **{"../canary": np.zeros(2), "inputs": np.zeros((2, 3))}, labels=[0, 1]
-    )
+    arrays: dict[str, Any] = {"../canary": np.zeros(2), "inputs": np.zeros((2, 3))}
+    np.savez(inner / "a.npz", labels=np.arange(2), **arrays)
     assert read_npz(inner / "a.npz", "inputs", "labels").inputs.shape == (2, 3)
-    read_npz(inner / "a.npz", "inputs", "labels")
     assert [each.name for each in tmp_path.iterdir()] == ["inner"]
 
 

@@ -89,9 +89,10 @@ def _search(place: Place, fault: str, at: int, bad: str) -> None:
     def acknowledge(id: int) -> None:
         write(said, f"{id}\n".encode())
 
-    os.write, os.fsync = writes, syncs
+    os.write = writes  # type: ignore[assignment]
+    os.fsync = syncs  # type: ignore[assignment]
     if bad:
-        Journal.append = BAD[bad](acknowledge)  # type: ignore[method-assign]
+        Journal.append = BAD[bad](acknowledge)  # type: ignore[assignment, method-assign]
     run(place.out, acknowledge)
 
 

@@ -61,6 +61,7 @@ REQUESTS: Mapping[bytes, Callable[[], bytes]] = {
     b"long": lambda: _raise(ValueError("x" * 10**7)),
     b"memory": _out_of_memory,
     b"loop": _loop,
+    b"sleep": lambda: _sleep(),
     b"stopped": lambda: _signal(signal.SIGSTOP),
     b"grandchild": _grandchild,
     b"flood": _flood,
@@ -73,6 +74,11 @@ REQUESTS: Mapping[bytes, Callable[[], bytes]] = {
 
 def _signal(number: signal.Signals) -> bytes:
     os.kill(os.getpid(), number)
+    return b""
+
+
+def _sleep() -> bytes:
+    time.sleep(600)
     return b""
 
 

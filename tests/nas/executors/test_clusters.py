@@ -42,7 +42,7 @@ def test_requests_are_answered_and_one_that_ends_its_process_has_failed(workers:
 @pytest.mark.filterwarnings("ignore")
 def test_a_request_that_never_ends_is_cancelled(workers: Workers) -> None:
     with pytest.raises(UnansweredError, match="took longer than"):
-        workers.submit(b"loop", lambda: 0.5).result()
+        workers.submit(b"sleep", lambda: 0.5).result()
 
 
 @pytest.mark.parametrize("executor", [SubmititJobs, RayTasks])
