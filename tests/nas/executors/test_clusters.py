@@ -9,7 +9,7 @@ from nas.executors import Executor, RayTasks, SubmititJobs, UnansweredError, Wor
 from tests.nas.executors.handlers import handler
 
 Made = Callable[[Path], Executor]
-KINDS = {
+KINDS: dict[str, Made] = {
     "submitit": lambda folder: SubmititJobs(folder, 1, "local"),
     "ray": lambda folder: RayTasks(1),
 }
