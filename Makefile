@@ -22,9 +22,9 @@ test: setup
 slow: setup
 	$(BIN)/pytest -n 2 -m slow
 
-# What the system promises whatever candidates, signals and storage do.
+# What the system promises whatever candidates, signals and storage do, as a table.
 faults: setup
-	$(BIN)/pytest -v tests/faults tests/nas/executors
+	FAULTS_KILLS=500 $(BIN)/python -m pytest -n 2 -p tests.faults.report -m fault
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -7,6 +7,9 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 _TEXT = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]i?|)b?", re.IGNORECASE)
 
 
+MOST_BYTES = 2**63
+
+
 def byte_count(text: str) -> int:
     """A number of bytes from text: "13250", "20kB", "64k", "1.5 MB" or "20KiB"; capitals do not
     matter.
@@ -25,4 +28,7 @@ def byte_count(text: str) -> int:
         raise ValueError(
             f"a size must be a number of bytes such as 13250, 20kB or 20KiB, but got {text!r}"
         )
-    return math.floor(float(found[1]) * _UNITS[found[2].lower()])
+    count = float(found[1]) * _UNITS[found[2].lower()]
+    if not count < MOST_BYTES:
+        raise ValueError(f"a size must be below {MOST_BYTES} bytes, but got {count:g}")
+    return math.floor(count)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from nas.regular_file import check_replaceable
+
 
 def write(path: Path, data: bytes) -> None:
     """Writes `data` to a new file next to `path` and renames it there, flushed to disk at each step.
@@ -10,8 +12,10 @@ def write(path: Path, data: bytes) -> None:
     One process at a time may write a path.
 
     Raises:
+        ValueError: if `path` is a device, a pipe, a socket or a folder.
         OSError: if writing fails; `path` then has all of its old content, or all of the new.
     """
+    check_replaceable(path)
     # A fixed name, so that the next attempt removes what a killed one left.
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)

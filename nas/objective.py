@@ -1,6 +1,7 @@
 """Evaluations, which are facts, and objectives, which judge them."""
 
 import math
+import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -101,7 +102,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in self.limits.items():
-            if not (math.isfinite(limit) and limit > 0):
+            if not 0 < limit <= sys.float_info.max:  # an int may be above
                 raise ValueError(
                     f"the budget of {name!r} must be a positive number, but got {limit}"
                 )
@@ -187,7 +188,7 @@ class Objective:
         Within the budget each is in [0, 1]: a metric to maximize as it is, a cost c as 1 - c / limit,
         or 1 / (1 + c) without a limit. Over budget each is minus the relative excess, at least -1.
         For a failed candidate each is -1. A stopped candidate counts with the last accuracy of its
-        history: lower than it would have become, but comparable with the others.
+        history, 0 if that has none: lower than it would have become, but comparable with the others.
 
         Raises:
             ValueError: if a metric to maximize is outside [0, 1] or a cost is below 0.
@@ -202,7 +203,8 @@ class Objective:
             return (-min(1.0, excess),) * count
         metrics = evaluation.metrics
         if evaluation.status is Status.STOPPED:
-            metrics = {**metrics, "accuracy": accuracies(evaluation.history)[-1]}
+            reached = accuracies(evaluation.history)
+            metrics = {**metrics, "accuracy": reached[-1] if reached else 0.0}
         gains = [metrics[name] for name in self.maximize]
         savings = [self._saving(name, metrics[name]) for name in self.minimize]
         fitness = (*gains, *savings)

@@ -1,14 +1,19 @@
 """Options of `nas run`: where candidates are evaluated, and for how long."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from nas.cli.experiment_options import ExperimentParser, load_function, parse_experiment
-from nas.executors import Executor, InProcess, LocalProcesses
+from nas.executors import Executor, InProcess, LocalProcesses, RayTasks, SubmititJobs
 from nas.executors.local_processes import cores
 from nas.experiment import Experiment
+
+Name = Literal["local", "in-process", "submitit", "ray"]
+JOBS_FOLDER = "jobs"
+"""The folder of a run directory with what submitit sends and what jobs print."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,26 @@ class CommandLine:
 
 def add_execution_options(parser: ExperimentParser) -> None:
     """Adds the options to a parser."""
-    parser.hints |= {"executor": Literal["local", "in-process"], "workers": int | None}
+    parser.hints |= {"executor": Name, "workers": int | None, "address": str | None}
     parser.hints |= dict.fromkeys(("trial_minutes", "minutes"), float | None)
     parser.add_argument(
         "--executor",
-        type=Literal["local", "in-process"],
+        type=Name,
         default="local",
-        help="where candidates are evaluated: in processes of this machine, which a bad candidate ends alone, "
-        "or all in this one, to debug",
+        help="where candidates are evaluated: in processes of this machine, which a bad candidate ends alone; "
+        "all in this one, to debug; in jobs of Slurm, by submitit, which variables such as SBATCH_PARTITION "
+        "are for; or in tasks of Ray",
+    )
+    parser.add_argument(
+        "--address",
+        type=str | None,
+        help="the cluster of --executor ray, auto or ray://…; if none is stated, Ray is started on this machine",
     )
     parser.add_argument(
         "--workers",
         type=int | None,
-        help="how many local processes there are; as many as cores, but no more than the window of the "
-        "experiment, if none are stated. Results do not depend on it",
+        help="how many candidates are evaluated at a time; as many as cores, on a cluster as the window of the "
+        "experiment, and never more than that, if none are stated. Results do not depend on it",
     )
     parser.add_argument(
         "--trial-minutes",
@@ -59,24 +70,28 @@ def add_execution_options(parser: ExperimentParser) -> None:
     )
 
 
-def executor_of(values: dict[str, Any], window: int) -> tuple[Executor, str]:
-    """The executor that the options describe for a search with this window, and a remark for the user,
-    often empty.
+def executor_of(values: dict[str, Any], window: int, out: Path) -> tuple[Executor, str]:
+    """The executor that the options describe for a search with this window in the run directory `out`,
+    and a remark for the user, often empty.
 
     Raises:
-        ValueError: if `workers` is below 1, or stated without processes.
+        ValueError: if `workers` is below 1, or stated without processes, or an address is stated
+            without Ray.
     """
-    kind, workers = values["executor"], values["workers"]
+    kind, workers, address = values["executor"], values["workers"], values["address"]
+    if address is not None and kind != "ray":
+        raise ValueError(f"an address is that of --executor ray, but the executor is {kind}")
     if kind == "in-process":
         if workers not in (None, 1):
             raise ValueError(f"workers must be left out in-process, but got {workers}")
         return InProcess(), ""
     if workers is None:
-        return LocalProcesses(min(cores(), window)), ""
-    executor = LocalProcesses(workers)
-    if workers <= window:
-        return executor, ""
-    return (
-        LocalProcesses(window),
-        f"{window} of {workers} workers are used: the window of the experiment is {window}, which its results depend on",
-    )
+        workers = min(cores(), window) if kind == "local" else window
+    used = min(workers, window)
+    executors: dict[str, Callable[[], Executor]] = {
+        "local": lambda: LocalProcesses(used),
+        "ray": lambda: RayTasks(used, address),
+        "submitit": lambda: SubmititJobs(out.resolve() / JOBS_FOLDER, used),
+    }
+    remark = f"{window} of {workers} workers are used: the window of the experiment is {window}, which its results depend on"
+    return executors[kind](), remark if workers > window else ""

@@ -15,13 +15,18 @@ from jsonargparse import ArgumentParser
 
 from nas.byte_count import byte_count
 from nas.cli.command_parser import shipped_experiments
+from nas.cli.json_values import malformed, option_values, unreadable
 from nas.cli.option_errors import did_you_mean, readable_error
 from nas.experiment import Experiment
 from nas.python_file import import_file
+from nas.regular_file import read_regular
 from nas.training.accelerator import fastest
 
 _FIELDS = "retrain", "final_epochs", "accelerator"
 """Fields of an experiment that are options of all; where one is not stated, the experiment's own holds."""
+
+MOST_BYTES = 2**20
+"""The longest file of options that is read."""
 
 _NOT_SHOWN = ("-h", "--print_shtab")
 _PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
@@ -33,6 +38,12 @@ class ExperimentParser(ArgumentParser):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, allow_abbrev=False, parser_mode="json", **settings)
         self.hints: dict[str, Any] = {}
+
+    def check_values(self, values: Sequence[tuple[str, Any]]) -> None:
+        """Ends the program with status 2 if a parameter has a value that is not JSON but should be."""
+        if (found := unreadable(values, self.hints)) is not None:
+            name, value = found
+            self.error(f'Parser key "{name}":\n  Got value: {value}')
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
         """Prints the error and where the options are listed, and ends the program with status 2."""
@@ -205,6 +216,9 @@ def parse_experiment(
     Ends the program with status 2 if they are wrong.
     """
     parser = experiment_parser(function, prog, add_options)
+    if said := malformed(arguments):
+        parser.error(said)
+    parser.check_values(option_values(arguments))
     values = vars(parser.parse_args(arguments))
     if values["config"] is not None:
         base = _read_config(values["config"], parser)
@@ -223,12 +237,19 @@ def parse_experiment(
 
 def _read_config(path: Path, parser: ExperimentParser) -> Any:
     try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        data = read_regular(path, MOST_BYTES)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{path} must be a TOML file: {error.strerror}")
+    try:
+        values = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
         parser.error(f"{path} must be a TOML file: {error}")
     known = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
     parameters = {name.replace("-", "_"): name for name in values}
     for parameter, name in parameters.items():
         if parameter not in known:
             parser.error(f"{path} has no option {name!r}{did_you_mean(parameter, known)}")
+    parser.check_values([(parameter, values[name]) for parameter, name in parameters.items()])
     return parser.parse_object({parameter: values[name] for parameter, name in parameters.items()})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
 from nas.cli.metrics import format_metrics
 from nas.program.program import Program
+from nas.regular_file import check_target
 from nas.runs.directory import read_class_names
 from nas.runs.export import export
 from nas.runs.formats import FORMATS, ExportFormat
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str]) -> None:
     data: str | None = options.compare_on
     if options.to in RUN_FORMATS:
         _refuse_options_of_a_candidate(parser, options)
+        check_target(options.out)
         count = RUN_FORMATS[options.to].write(options.directory, options.out)
         print(f"{options.out}: {count:,} candidates of {options.directory}")
         return

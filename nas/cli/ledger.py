@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nas.cli.command_parser import command_parser
-from nas.packed import ledger
+from nas.packed import MAX_FILE, ledger
+from nas.regular_file import read_regular
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -15,7 +16,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("file", type=Path, help="a packed file")
     parser.add_argument("--json", action="store_true", help="rows of layer, purpose and bytes")
     options = parser.parse_args(arguments)
-    rows = [asdict(entry) for entry in ledger(options.file.read_bytes())]
+    rows = [asdict(entry) for entry in ledger(read_regular(options.file, MAX_FILE))]
     if options.json:
         print(json.dumps(rows))
         return

@@ -1,5 +1,6 @@
 """The command line: which command runs, and with which status the program ends."""
 
+import errno
 import inspect
 import os
 import signal
@@ -159,4 +160,6 @@ def _errors_become_messages() -> Iterator[None]:
         sys.exit(REFUSED)
     except (OSError, RuntimeError) as error:
         print(f"nas: {error}", file=sys.stderr)
-        sys.exit(STOPPED)
+        # A name that no file can have was refused, not a file that could not be read.
+        named = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        sys.exit(REFUSED if named else STOPPED)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 _KEY = re.compile(r'Parser key "(?P<name>[^"]+)":')
 _VALUE = re.compile(r"(?:Got value|Given value): (?P<value>.*)\Z", re.MULTILINE)
+LONGEST_SHOWN = 60
 _NAMES: Mapping[Any, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -41,7 +42,8 @@ def readable_error(message: str, hints: Mapping[str, Any], known: Sequence[str])
     option, hint, given = key["name"].replace("_", "-"), hints[key["name"]], value["value"]
     close = difflib.get_close_matches(given, [str(each) for each in _literals(hint)], n=1)
     meant = f": did you mean {close[0]}?" if close else ""
-    return f"--{option} must be {_described(hint)}, but got {given!r}{meant}"
+    shown = given if len(given) <= LONGEST_SHOWN else f"{given[:LONGEST_SHOWN]}…"
+    return f"--{option} must be {_described(hint)}, but got {shown!r}{meant}"
 
 
 def _described(hint: Any) -> str:

@@ -9,6 +9,7 @@ from nas.experiment import Experiment
 from nas.measure import LatencyTable
 from nas.measure.latency_profile import measure_latency_table
 from nas.measure.latency_table import write_latency_table
+from nas.regular_file import check_target
 from nas.seeds import generator
 from nas.training.fit import cross_entropy
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         "--designs", type=int, default=50, help="how many random designs to take operations from"
     )
     options, rest = parser.parse_known_args(arguments)
+    check_target(options.table)
     function = load_function(options.experiment)
     experiment, _, _ = parse_experiment(function, rest, f"nas profile {options.experiment}")
     table = profile_designs(experiment, options.designs)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.cli.command_parser import command_parser
+from nas.regular_file import check_target
 from nas.report import write_report
 
 
@@ -21,5 +22,6 @@ def main(arguments: Sequence[str]) -> None:
         help="the file to write (default: report.html)",
     )
     options = parser.parse_args(arguments)
+    check_target(options.out)
     length = write_report(options.directories, options.out)
     print(f"{options.out}: {length:,} bytes; open it in a browser")

@@ -36,7 +36,7 @@ def run_function(
     what was found.
     """
     experiment, out, values = parse_experiment(function, arguments, prog, add_execution_options)
-    executor, remark = executor_of(values, window_of(out) or experiment.window)
+    executor, remark = executor_of(values, window_of(out) or experiment.window, out)
     console = Console()
     if remark:
         console.print(remark, highlight=False, soft_wrap=True)

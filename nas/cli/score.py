@@ -9,9 +9,10 @@ from torch import Tensor
 
 from nas.cli.command_parser import command_parser
 from nas.data.scored import held_out, load_scored
-from nas.packed import class_names, unpack
+from nas.packed import MAX_FILE, class_names, unpack
 from nas.program import Program, score
 from nas.program.rounding import ROUNDINGS, Rounding
+from nas.regular_file import read_regular
 from nas.runs.directory import read_class_names
 from nas.runs.journal import JOURNAL_NAME, read_journal
 
@@ -76,7 +77,7 @@ def score_file(
             are not those of its classes.
         RunDirectoryError: if `run` is no run directory, or it is damaged.
     """
-    packed = file.read_bytes()
+    packed = read_regular(file, MAX_FILE)
     program, out = unpack(packed), run or _run_of(file)
     names = class_names(packed) or (None if out is None else read_class_names(out))
     shape, classes = program.tensors[0].shape, program.tensors[-1].size

@@ -52,6 +52,11 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     }
     if name not in members:
         raise DataError(f"{path} must hold an array named {name!r}, but holds {sorted(members)}")
+    if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Others take memory as their own headers say.
+        raise DataError(
+            f"{name!r} in {path} must be stored or deflated, as NumPy writes it, but is otherwise compressed"
+        )
     with archive.open(members[name]) as file:
         # The header is checked first, because NumPy allocates whatever its shape claims. Later
         # versions of the format are for structured types only.

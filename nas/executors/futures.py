@@ -55,7 +55,7 @@ class _Submitted:
     setup: bytes
 
     def submit(self, request: bytes, limit: Limit) -> Task:  # noqa: ARG002 - left to the executor
-        return _Answer(self.executor.submit(_answer, self.setup, request))
+        return _Answer(self.executor.submit(answer_once, self.setup, request))
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,14 @@ class _Answer:
         return bool(self.future.cancel())
 
 
-def _answer(setup: bytes, request: bytes) -> bytes:
-    return _handler(setup)(request)[0]
+def answer_once(setup: bytes, request: bytes) -> bytes:
+    """The answer to a request, by a handler that is made once in a process, and anew after a request that
+    spoils it.
+    """
+    answer, goes_on = _handler(setup)(request)
+    if not goes_on:
+        _handler.cache_clear()
+    return answer
 
 
 @lru_cache(maxsize=1)

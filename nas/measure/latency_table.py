@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from nas import durable
 from nas.measure.geometry import Geometry, geometries
 from nas.program.program import Program
+from nas.regular_file import read_regular
 
 FORMAT, VERSION = "latency table", 1
 FEWEST_TO_FIT = 4
+MOST_BYTES = 2**26
+"""The longest file that is read."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def read_latency_table(path: Path) -> LatencyTable:
         OSError: if it cannot be read.
     """
     try:
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(read_regular(path, MOST_BYTES))
         if (stored["format"], _typed(stored["version"], int)) != (FORMAT, VERSION):
             raise ValueError(f"it is a {stored['format']!r} of version {stored['version']!r}")
         rows = [

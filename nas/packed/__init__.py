@@ -2,11 +2,12 @@
 
 from nas.packed.class_names import with_class_names
 from nas.packed.fields import Entry
-from nas.packed.layout import ArtifactError
+from nas.packed.layout import MAX_FILE, ArtifactError
 from nas.packed.pack import flash_bytes, pack
 from nas.packed.unpack import class_names, ledger, unpack
 
 __all__ = [
+    "MAX_FILE",
     "ArtifactError",
     "Entry",
     "class_names",

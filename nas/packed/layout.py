@@ -68,6 +68,8 @@ MAX_INPUT = 2**24
 MAX_ELEMENTS = 2**26
 MAX_WEIGHTS = 2**28
 MAX_WINDOW = 2**16 - 1
+MAX_FILE = 2**30
+"""The bytes of a file, which readers of files need not exceed."""
 
 
 class ArtifactError(ValueError):

@@ -3,7 +3,9 @@
 from math import prod
 
 from nas.packed.layout import MAX_ELEMENTS, MAX_WINDOW, at_most
+from nas.program.demand import MOST_BYTES, MOST_STEPS, sample_bytes, sample_steps, weight_bytes
 from nas.program.operations import Conv, Operation, Pool
+from nas.program.program import Program
 from nas.program.tensors import Signature
 
 
@@ -26,3 +28,14 @@ def check_sizes(operation: Operation, signature: Signature) -> None:
             for size, padding, end in zip(source[1:], window.padding, window.ends, strict=True)
         )
         at_most("the elements of a padded tensor", padded, MAX_ELEMENTS)
+
+
+def check_demand(program: Program) -> None:
+    """Refuses a program that would take too much memory or time to run on one sample.
+
+    Raises:
+        ArtifactError: with the limit and what was found.
+    """
+    needed = weight_bytes(program) + sample_bytes(program)
+    at_most("the bytes that a sample takes when the program runs", needed, MOST_BYTES)
+    at_most("the steps that a sample takes", sample_steps(program), MOST_STEPS)

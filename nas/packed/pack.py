@@ -16,7 +16,7 @@ from nas.packed.layout import (
     ArtifactError,
     at_most,
 )
-from nas.packed.limits import check_sizes
+from nas.packed.limits import check_demand, check_sizes
 from nas.packed.records import NEWEST, RECORDS
 from nas.packed.scalings import write_type
 from nas.program.operations import Layer, Operation
@@ -98,6 +98,7 @@ def _check(program: Program, newest: int) -> None:
                 f"operation {index}, {type(operation).__name__} {operation.name!r}: {error}"
             ) from error
     at_most("the weights of a program", weights, MAX_WEIGHTS)
+    check_demand(program)
 
 
 def _input_version(program: Program) -> int:

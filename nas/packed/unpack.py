@@ -1,7 +1,7 @@
 """From the packed file to the program, and to what each byte is for.
 
 Any bytes give a valid program or an ArtifactError: no allocation exceeds the limits of
-nas.packed.layout, and no read passes the end.
+nas.packed.layout, no read passes the end, and what is read can be run (nas.program.demand).
 """
 
 import struct
@@ -24,7 +24,7 @@ from nas.packed.layout import (
     ArtifactError,
     at_most,
 )
-from nas.packed.limits import check_sizes
+from nas.packed.limits import check_demand, check_sizes
 from nas.packed.records import NEWEST, RECORDS
 from nas.packed.scalings import read_type
 from nas.packed.version_1 import from_version_1
@@ -124,7 +124,9 @@ def _program(cursor: Cursor) -> Program:
             if cursor.version == 1:
                 operations[-1] = from_version_1(operation)
     cursor.layer = ""
-    return Program(tuple(tensors), tuple(operations))
+    program = Program(tuple(tensors), tuple(operations))
+    check_demand(program)
+    return program
 
 
 def _input(cursor: Cursor) -> TensorType:

@@ -1,5 +1,6 @@
 """Running an integer program on batches, exactly."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.data.task import Split, check_split
+from nas.program.demand import samples_at_a_time
 from nas.program.operations import Operation, Requantized
 from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
@@ -83,15 +85,21 @@ def logits(
     program: Program, inputs: Tensor, batch: int | None = None, rounding: Rounding = "single"
 ) -> NDArray[np.float32]:
     """The logits of all inputs, float32 [N, classes], under a rule of rounding, computed where the
-    inputs are, in batches of `batch` (None: as many as are fast there).
+    inputs are, in batches of `batch` (None: as many as are fast there), and of fewer where samples are large.
     """
+    return np.concatenate([*_logits(program, inputs, batch, rounding)])
+
+
+def _logits(
+    program: Program, inputs: Tensor, batch: int | None, rounding: Rounding
+) -> Iterator[NDArray[np.float32]]:
     if inputs.device.type == "mps":  # which has no 64-bit floats
         inputs = inputs.cpu()
-    run = Interpreter(program, rounding, inputs.device)
     fast = BATCH if inputs.device.type == "cpu" else ACCELERATED_BATCH
+    run = Interpreter(program, rounding, inputs.device)
     with torch.inference_mode():
-        parts = torch.split(inputs, batch or fast)
-        return torch.cat([run(part) for part in parts]).cpu().numpy()
+        for part in torch.split(inputs, samples_at_a_time(program, batch or fast)):
+            yield run(part).cpu().numpy()
 
 
 def score(
@@ -111,6 +119,7 @@ def score(
     if found != shape:
         raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
     check_split(subject, split, program.tensors[-1].size)
-    classes = logits(program, split.inputs, rounding=rounding).argmax(1)
-    right = classes == split.labels.cpu().numpy()
+    # One batch after another, because a damaged file may have millions of classes.
+    chosen = [part.argmax(1) for part in _logits(program, split.inputs, None, rounding)]
+    right = np.concatenate(chosen) == split.labels.cpu().numpy()
     return int(right.sum()) / len(split.labels)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nas.program.operations import Layer
 from nas.program.program import Program
+from nas.training.weights_file import read_weights
 
 LEAST_LIKENESS = 0.6
 """Of the mean cosine over channels: signs alone, 1 bit, have some 0.8, and weights of others some 0.2."""
@@ -23,9 +24,8 @@ def layer_names(program: Program, weights: Path) -> dict[int, str]:
     weights, an .npz file; none if it is missing or damaged.
     """
     try:
-        with np.load(weights, allow_pickle=False) as archive:
-            trained = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError):
+        trained = read_weights(weights)
+    except ValueError:
         return {}
     left = {name: rows for name, array in trained.items() if (rows := _rows(array)) is not None}
     found = dict[int, str]()

@@ -25,7 +25,7 @@ from nas.runs.candidate_requests import (
     facts_answer,
     prediction_of,
 )
-from nas.runs.shared_state import SharedState, is_copy
+from nas.runs.shared_state import SharedState, is_copy, own_surroundings
 from nas.seeds import generator
 from nas.strategy import Proposal
 from nas.threads import keep_one_thread
@@ -87,7 +87,10 @@ class CandidateHandler:
 
     def __call__(self, request: bytes) -> tuple[bytes, bool]:
         """The answer, and whether the candidate left the process as it was."""
-        content = json.loads(request)
+        with own_surroundings():
+            return self._answered(json.loads(request))
+
+    def _answered(self, content: Mapping[str, Any]) -> tuple[bytes, bool]:
         ask = content["ask"]
         if ask == EVALUATE:
             return self._evaluated(content)

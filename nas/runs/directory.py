@@ -1,10 +1,12 @@
 """The files of a run directory besides its journal: weights, packed files and test accuracies."""
 
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nas import durable
+from nas.regular_file import read_regular
 
 TEST_FILE = "test.json"
 CLASSES_FILE = "classes.json"
@@ -14,9 +16,26 @@ RETRAINED_FOLDER = "retrained"
 FINAL_FOLDER = "final"
 """The same of the final network, the one to ship."""
 
+MOST_BYTES = 2**24
+"""The longest file of names or of an accuracy that is read."""
+
 
 class RunDirectoryError(ValueError):
     """A run directory that cannot be used; the message has its path and the reason."""
+
+
+def check_folders(out: Path) -> None:
+    """Checks that the folders in a run directory are no links, by which files elsewhere would be read
+    and replaced.
+
+    Raises:
+        RunDirectoryError: if one is.
+    """
+    within = out / RETRAINED_FOLDER, out / FINAL_FOLDER
+    parts = (run / part for run in (out, *within) for part in (WEIGHTS_FOLDER, PACKED_FOLDER))
+    for folder in (*within, *parts):
+        if folder.is_symlink():
+            raise RunDirectoryError(f"{folder} must be a folder of the run, but is a link")
 
 
 def weights_path(out: Path, id: int) -> Path:
@@ -27,6 +46,18 @@ def weights_path(out: Path, id: int) -> Path:
 def packed_path(out: Path, id: int) -> Path:
     """The packed file of candidate `id`."""
     return out / PACKED_FOLDER / f"{id:05d}.nas"
+
+
+def make_folders(out: Path) -> None:
+    """Makes the folders of weights and packed files in `out`, on disk before any file in them.
+
+    Raises:
+        OSError: if they cannot be made.
+    """
+    for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
+        (out / part).mkdir(parents=True, exist_ok=True)
+    durable.sync_folder(out)
+    durable.sync_folder(out.parent)
 
 
 def write_class_names(out: Path, names: Sequence[str]) -> None:
@@ -44,7 +75,7 @@ def read_class_names(out: Path) -> tuple[str, ...] | None:
         RunDirectoryError: if the file is damaged.
     """
     try:
-        stored = json.loads((out / CLASSES_FILE).read_bytes())
+        stored = json.loads(read_regular(out / CLASSES_FILE, MOST_BYTES))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
@@ -58,7 +89,8 @@ def read_class_names(out: Path) -> tuple[str, ...] | None:
 
 def write_test_accuracy(out: Path, id: int, accuracy: float) -> None:
     """Stores the test accuracy of candidate `id`, the best of the run."""
-    durable.write(out / TEST_FILE, json.dumps({"id": id, "accuracy": accuracy}).encode())
+    content = {"id": id, "accuracy": accuracy}
+    durable.write(out / TEST_FILE, json.dumps({**content, "crc": _checksum(content)}).encode())
 
 
 def read_test_accuracy(out: Path) -> tuple[int, float] | None:
@@ -68,11 +100,19 @@ def read_test_accuracy(out: Path) -> tuple[int, float] | None:
         RunDirectoryError: if the file is damaged.
     """
     try:
-        stored = json.loads((out / TEST_FILE).read_bytes())
-        return int(stored["id"]), float(stored["accuracy"])
+        stored = json.loads(read_regular(out / TEST_FILE, MOST_BYTES))
+        id, accuracy = int(stored["id"]), float(stored["accuracy"])
+        checksum = _checksum({"id": id, "accuracy": accuracy})
+        if stored.get("crc", checksum) != checksum:  # those of before have none
+            raise ValueError("the checksum does not match")
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RunDirectoryError(
             f"{out / TEST_FILE} must hold an id and an accuracy, but is damaged: remove it"
         ) from error
+    return id, accuracy
+
+
+def _checksum(content: Mapping[str, float]) -> str:
+    return f"{zlib.crc32(json.dumps(content).encode()):08x}"

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nas.objective import Evaluation, Status, best
-from nas.packed import unpack, with_class_names
+from nas.packed import ArtifactError, unpack, with_class_names
+from nas.program.demand import samples_at_a_time
 from nas.program.program import Program
+from nas.regular_file import check_target
 from nas.runs.directory import (
     FINAL_FOLDER,
     RETRAINED_FOLDER,
+    check_folders,
     packed_path,
     read_class_names,
     weights_path,
@@ -22,12 +23,15 @@ from nas.runs.finalists import chosen, read_retrained
 from nas.runs.formats import FORMATS, ExportedCandidate
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import objective_of
+from nas.training.weights_file import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from nas.experiment import Experiment
     from nas.measure.parity import Parity
+
+AGAIN = "nas export --retrain trains the candidate again"
 
 Samples = Callable[[Program], "Tensor"]
 """Gives inputs, float32 [N, …], for a program."""
@@ -66,13 +70,16 @@ def export(
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
             or the format holds none, the final network failed or is over the budget, the
-            experiment is not the run's, or samples have another shape.
+            experiment is not the run's, samples have another shape, `target` is something else than
+            a file, or the files of the candidate are damaged.
         OSError: if a file cannot be read or written.
     """
     from nas.measure.parity import parity
 
     if to not in FORMATS:
         raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
+    check_target(target)
+    check_folders(out)
     names = _class_names(out, to, experiment) if class_names else None
     evaluation, folder = _found(out, id)
     candidate = (
@@ -96,16 +103,16 @@ def _inputs(program: Program, experiment: "Experiment | None", samples: Samples 
     """The inputs on which files are compared, float32 [N, …]."""
     from nas.measure.parity import SAMPLES, random_inputs
 
-    shape = program.tensors[0].shape
+    shape, most = program.tensors[0].shape, samples_at_a_time(program, SAMPLES)
     if samples is not None:
         inputs = samples(program)
     elif experiment is not None:
         inputs = experiment.task.validation.inputs
     else:
-        return random_inputs(program)
+        return random_inputs(program, most)
     if tuple(inputs.shape[1:]) != shape:
         raise ValueError(f"samples must be {shape}, but are {tuple(inputs.shape[1:])}")
-    return inputs[:SAMPLES]
+    return inputs[:most]
 
 
 def _class_names(out: Path, to: str, experiment: "Experiment | None") -> tuple[str, ...]:
@@ -175,9 +182,16 @@ def find_candidate(out: Path, id: str) -> Evaluation:
 
 
 def _stored(out: Path, evaluation: Evaluation) -> ExportedCandidate:
-    with np.load(weights_path(out, evaluation.id), allow_pickle=False) as archive:
-        weights = {name: archive[name] for name in archive.files}
-    return ExportedCandidate(evaluation, packed_path(out, evaluation.id).read_bytes(), weights)
+    path = packed_path(out, evaluation.id)
+    try:
+        weights = read_weights(weights_path(out, evaluation.id))
+        packed = path.read_bytes()
+        unpack(packed)
+    except (ArtifactError, FileNotFoundError) as error:
+        raise ArtifactError(f"{path} must be a packed file, but {error}; {AGAIN}") from error
+    except ValueError as error:
+        raise ValueError(f"{error}; {AGAIN}") from error
+    return ExportedCandidate(evaluation, packed, weights)
 
 
 def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> ExportedCandidate:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.objective import Evaluation
-from nas.runs.directory import FINAL_FOLDER, PACKED_FOLDER, WEIGHTS_FOLDER, packed_path
+from nas.runs.directory import FINAL_FOLDER, make_folders, packed_path
 from nas.runs.evaluation_file import read_evaluation, write_evaluation
 from nas.runs.training_progress import WatchTraining, watching
 from nas.seeds import derive
@@ -59,8 +59,7 @@ def train_final(
     (folder / FINAL_FILE).unlink(missing_ok=True)
     if folder.exists():
         shutil.rmtree(folder)
-    for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
-        (folder / part).mkdir(parents=True)
+    make_folders(folder)
 
     task = experiment.task.with_validation()
     loss = loss_of(experiment, out, task.train.inputs)

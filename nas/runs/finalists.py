@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from nas.objective import Evaluation, Objective, best, best_few
 from nas.runs.directory import (
-    PACKED_FOLDER,
     RETRAINED_FOLDER,
     TEST_FILE,
-    WEIGHTS_FOLDER,
+    make_folders,
     packed_path,
     read_test_accuracy,
     write_test_accuracy,
@@ -86,8 +85,7 @@ def retrain_best(
         loss = loss_of(experiment, out, task.train.inputs)
         again = replace(experiment.evaluator(loss, task), seed=derive(experiment.seed, "retrain"))
     for candidate in waiting:
-        for part in (WEIGHTS_FOLDER, PACKED_FOLDER):
-            (folder / part).mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         number = finalists.index(candidate) + 1
         what = f"number {candidate.id} again, {number} of {len(finalists)}"
         evaluation, trained = again(

@@ -13,9 +13,8 @@ from nas.executors import Task, UnansweredError, Workers
 from nas.objective import Evaluation, Status
 from nas.runs.candidate_requests import Evaluated, evaluation_request, read_evaluated
 from nas.runs.directory import (
-    PACKED_FOLDER,
-    WEIGHTS_FOLDER,
     RunDirectoryError,
+    make_folders,
     packed_path,
     weights_path,
 )
@@ -57,15 +56,23 @@ class ResumableEvaluations:
     check_signals: Callable[[], None]
 
     def __post_init__(self) -> None:
-        for folder in (WEIGHTS_FOLDER, PACKED_FOLDER):
-            (self.out / folder).mkdir(exist_ok=True)
+        make_folders(self.out)
 
     def submit(self, id: int, proposal: Proposal) -> Pending:
         """A function that gives the evaluation of a proposal.
 
         It raises a RunDirectoryError if the journal holds another candidate under this id, and an
         OutOfTimeError if the time was over before the evaluation began.
+
+        Raises:
+            ValueError: if the genotype is not canonical, or none of the space.
         """
+        # Recorded as what it stands for, it would not be found again when the run is resumed.
+        if (canonical := self.choices.canonical(proposal.genotype)) != proposal.genotype:
+            raise ValueError(
+                f"a strategy must propose canonical genotypes, such as {canonical}, but proposed {proposal.genotype} "
+                "for the same design: use choices.canonical"
+            )
         if id < len(self.journal.evaluations):
             return partial(self._replay, self.journal.evaluations[id], proposal)
         if self.search_limit.is_over():

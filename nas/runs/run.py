@@ -17,6 +17,7 @@ from nas.runs.built_networks import BuiltNetworks
 from nas.runs.candidate_worker import CandidateSetup, Given
 from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
+    check_folders,
     packed_path,
     read_test_accuracy,
     write_class_names,
@@ -102,7 +103,7 @@ def run(
             accelerator.
         RunDirectoryError: if `out` belongs to another experiment, or one whose `build` was another,
             is in use or damaged.
-        SearchStoppedError: after ten failed candidates in a row.
+        SearchStoppedError: after ten failed candidates in a row; the same call makes a new attempt.
         OSError: if a file in `out` cannot be written.
     """
     executor = executor or InProcess()
@@ -122,6 +123,7 @@ def run(
             open_journal(out, setup.header, networks) as journal,
             TensorBoardLog(out / "tb", experiment.space.choices) as tensorboard,
         ):
+            check_folders(out)
             if experiment.task.class_names is not None:
                 write_class_names(out, experiment.task.class_names)
             loss = loss_of(experiment, out)
@@ -164,6 +166,7 @@ def _searched(
     choices, objective = experiment.space.choices, experiment.objective
     strategy = experiment.strategy(choices, generator(experiment.seed, "strategy"))
     evaluations: list[Evaluation] = []
+    resumed = len(resumable.journal.evaluations)
     found = search(
         strategy,
         resumable.submit,
@@ -179,7 +182,8 @@ def _searched(
             evaluations.append(evaluation)
             tensorboard.add(evaluations, objective, strategy)
             watch(evaluations)
-            _check_failures(evaluations)
+            # Those of before count no more: their cause may be gone.
+            _check_failures(evaluations[resumed:])
     return evaluations
 
 

@@ -1,7 +1,10 @@
 """What candidates of one process have in common, and none may change."""
 
+import os
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -66,3 +69,20 @@ def is_copy(copy: Task, task: Task) -> bool:
 def _tensors(task: Task) -> Iterator[Tensor]:
     for split in (task.train, task.validation, task.test):
         yield from (split.inputs, split.labels)
+
+
+@contextmanager
+def own_surroundings() -> Iterator[None]:
+    """Sets back the environment and the filters of warnings, which libraries change when they are
+    imported: so that is no failure of a candidate, and must not be felt by the next one.
+    """
+    environment, filters = dict(os.environ), [*warnings.filters]
+    try:
+        yield
+    finally:
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        if [*warnings.filters] != filters:
+            warnings.resetwarnings()  # has warnings look at the filters anew
+            warnings.filters[:] = filters  # type: ignore[index]

@@ -10,7 +10,7 @@ from nas.experiment import Experiment
 from nas.seeds import derive, seeded
 from nas.training import checkpoint
 from nas.training.distil import Distillation, Teacher
-from nas.training.fit import Loss, cross_entropy, fit
+from nas.training.fit import DivergedError, Loss, cross_entropy, fit
 from nas.training.recipe_choices import alternatives
 
 
@@ -21,7 +21,9 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
     answers `inputs`, the samples that candidates are trained on (None: those of the search).
 
     Raises:
-        ValueError: if the teacher's weights are missing, damaged or of another network.
+        ValueError: if the teacher's weights are missing, damaged or of another network, or its answers
+            are not finite.
+        RuntimeError: if its training diverges.
     """
     teacher = experiment.teacher
     if teacher is None:
@@ -59,14 +61,17 @@ def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
             )
             path = out / f"teacher-{name}.npz"
             if not checkpoint.load(model, path):
-                fit(
-                    model,
-                    task.to(experiment.accelerator),
-                    recipe,
-                    epochs=teacher.epochs,
-                    lr=recipe.lr,
-                    loss=cross_entropy,
-                    generator=torch.Generator().manual_seed(seed),
-                )
+                try:
+                    fit(
+                        model,
+                        task.to(experiment.accelerator),
+                        recipe,
+                        epochs=teacher.epochs,
+                        lr=recipe.lr,
+                        loss=cross_entropy,
+                        generator=torch.Generator().manual_seed(seed),
+                    )
+                except DivergedError as error:
+                    raise RuntimeError(f"the teacher must be trained first, but {error}") from error
                 checkpoint.save(model, path)
     return model

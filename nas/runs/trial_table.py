@@ -11,6 +11,8 @@ from nas.objective import Evaluation
 from nas.runs.journal import read_journal
 
 _FACTS = ("number", "status", "reason", "epochs", "seconds")
+_FORMULAS = "=", "+", "-", "@"
+"""What formulas of spreadsheets begin with."""
 
 
 def write_trial_table(out: Path, target: Path) -> int:
@@ -18,7 +20,8 @@ def write_trial_table(out: Path, target: Path) -> int:
 
     Columns are `number`, `status`, `reason`, `epochs` (empty: the recipe's), `seconds`, one for each
     metric, by its name, and one for each choice, `design.` and its name. A cell is empty where a
-    metric was not measured or a choice was not active. Line breaks within texts become spaces.
+    metric was not measured or a choice was not active. Line breaks within texts become spaces,
+    and a text that a spreadsheet would run as a formula has an apostrophe before it.
 
     Raises:
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
@@ -50,4 +53,14 @@ def _cell(option: Hashable) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+    line = " ".join(text.splitlines())
+    # A spreadsheet would run it.
+    return f"'{line}" if line.startswith(_FORMULAS) and not _is_number(line) else line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 from numpy.lib import format as npy
-from torch import Tensor, nn
+from torch import nn
 
 from nas import durable
+from nas.training.weights_file import read_weights
 
 
 def encoded(model: nn.Module) -> bytes:
@@ -38,18 +39,8 @@ def load(model: nn.Module, path: Path) -> bool:
     """
     wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()}
     try:
-        with zipfile.ZipFile(path) as archive:
-            # `save` compresses nothing, and a compressed member could unpack to any size.
-            stored = [
-                member
-                for member in archive.infolist()
-                if member.compress_type == zipfile.ZIP_STORED
-            ]
-            state = {
-                member.filename.removesuffix(".npy"): _tensor(archive.read(member))
-                for member in stored
-            }
-    except Exception:  # damage can raise anything, and always means that there are no weights
+        state = {name: torch.from_numpy(array) for name, array in read_weights(path).items()}
+    except (TypeError, ValueError):  # a TypeError is of arrays that are no tensors
         return False
     if {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()} != wanted:
         return False
@@ -66,7 +57,3 @@ def digest(model: nn.Module, *circumstances: object) -> str:
         found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
         found.update(tensor.contiguous().numpy().data)
     return found.hexdigest()[:16]
-
-
-def _tensor(data: bytes) -> Tensor:
-    return torch.from_numpy(npy.read_array(io.BytesIO(data), allow_pickle=False))

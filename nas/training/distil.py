@@ -67,8 +67,8 @@ class Distillation:
     the images are made again when they are shown.
 
     Raises:
-        ValueError: if a hint names no module of the teacher, there are hints and an augmentation, or
-            the inputs cannot be augmented so.
+        ValueError: if a hint names no module of the teacher, there are hints and an augmentation, the
+            inputs cannot be augmented so, or the teacher gives logits that are not finite.
     """
 
     def __init__(
@@ -106,6 +106,8 @@ class Distillation:
         # Cloned, because tensors that were made in inference mode cannot take part in training.
         # On the processor, because a loss may be sent to other processes.
         answers = torch.cat([answer for answer, _ in batches]).cpu()
+        if not bool(answers.isfinite().all()):
+            raise ValueError("a teacher must give finite logits, but some are not")
         self._soft_labels = torch.softmax(answers / temperature, 1).clone()
         self._targets = [
             torch.cat(parts).cpu().clone()

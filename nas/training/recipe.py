@@ -1,11 +1,12 @@
 """How a candidate is trained."""
 
-import math
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nas.training.augmentation import OFF, Augmentation
 
+MOST = sys.float_info.max  # a whole number may be above
 _LATER = frozenset({"rate_penalty", "label_smoothing", "ema", "augmentation", "validate_every"})
 
 
@@ -28,8 +29,8 @@ class Recipe:
 
     Raises:
         ValueError: if a number of epochs is negative, the batch size is below 2, which batch
-            normalization needs, a learning rate is not positive, the weight decay or a penalty is
-            negative, label smoothing or the decay is out of range, or `validate_every` is below 1.
+            normalization needs, a learning rate is not positive and finite, the weight decay or a penalty
+            is negative or not finite, label smoothing or the decay is out of range, or `validate_every` is below 1.
     """
 
     epochs: int = 20
@@ -50,14 +51,16 @@ class Recipe:
             raise ValueError(
                 f"a recipe must have epochs that are not negative, but got {self.epochs} and {self.finetune_epochs}"
             )
+        rates = self.lr, self.finetune_lr
         if self.batch_size < 2 or not (
-            self.lr > 0 and self.finetune_lr > 0 and self.weight_decay >= 0
+            all(0 < rate <= MOST for rate in rates) and 0 <= self.weight_decay <= MOST
         ):
             raise ValueError(
-                f"batch size must be 2 or more, learning rates positive and weight decay not negative, but got {self}"
+                "batch size must be 2 or more, learning rates positive and finite, and weight decay finite and not "
+                f"negative, but got {self}"
             )
         for what, penalty in (("gains", self.gain_penalty), ("rate", self.rate_penalty)):
-            if not 0.0 <= penalty < math.inf:
+            if not 0.0 <= penalty <= MOST:
                 raise ValueError(
                     f"the penalty on {what} must be finite and not negative, but got {penalty}"
                 )

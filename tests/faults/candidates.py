@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,6 +30,11 @@ def _sleep(_: Tensor) -> None:
     ctypes.CDLL(None).sleep(600)
 
 
+def _tell_and_sleep(example: Tensor) -> None:
+    Path("begun").touch()
+    _sleep(example)
+
+
 def _zero_samples() -> None:
     TASK.train.inputs.zero_()
 
@@ -46,10 +52,13 @@ HARMS: Mapping[str, Callable[[Tensor], Any]] = {
     "interrupt": lambda _: _raise(KeyboardInterrupt()),
     "loop": _loop,
     "long call": _sleep,
+    "long call, told": _tell_and_sleep,
     "dtype": lambda _: torch.set_default_dtype(torch.float64),
     "grad": lambda _: torch.set_grad_enabled(False),
     "threads": lambda _: torch.set_num_threads(3),
     "samples": lambda _: _zero_samples(),
+    "filters": lambda _: warnings.simplefilter("error"),
+    "environment": lambda _: os.environ.update(HARMED="1"),
     "warning": lambda _: warnings.warn("a remark", stacklevel=1),
 }
 

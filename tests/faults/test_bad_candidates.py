@@ -38,6 +38,7 @@ def by_harm(evaluations: list[Evaluation]) -> dict[object, list[Evaluation]]:
     return found
 
 
+@pytest.mark.fault(5, 61, 62, 63)
 @pytest.mark.slow
 def test_each_harm_is_the_failure_of_its_candidate_and_no_other_is_touched(tmp_path: Path) -> None:
     # Sixteen failures in a row would end the search.
@@ -51,6 +52,7 @@ def test_each_harm_is_the_failure_of_its_candidate_and_no_other_is_touched(tmp_p
         assert each.metrics == evaluate(0, Proposal(each.genotype))[0].metrics
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("harm", ["loop", "long call"])
 @pytest.mark.slow
 def test_what_never_ends_has_failed_after_its_time(harm: str, tmp_path: Path) -> None:
@@ -61,6 +63,7 @@ def test_what_never_ends_has_failed_after_its_time(harm: str, tmp_path: Path) ->
     assert found == wanted
 
 
+@pytest.mark.fault(63)
 def test_settings_that_a_candidate_changes_are_set_back_in_process_too(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     evaluations = run(

@@ -104,6 +104,7 @@ def test_where_only_the_folder_cannot_be_synced_the_new_file_is_whole(
     assert (names(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], b"new")
 
 
+@pytest.mark.fault(58)
 def test_links_are_replaced_and_never_written_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

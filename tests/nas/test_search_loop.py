@@ -195,6 +195,7 @@ def test_what_an_evaluation_raises_ends_the_search() -> None:
     assert [proposal.genotype for proposal, _ in strategy.told] == [(0,), (1,)]
 
 
+@pytest.mark.fault(50)
 def test_arguments_below_1_are_refused_before_anything_is_asked() -> None:
     strategy = Scripted([1])
     starts: list[tuple[str, int, Callable[[int], list[Evaluation]]]] = [

@@ -18,6 +18,7 @@ def test_a_run_without_logs_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"{tmp_path / 'tb'} is missing" in capsys.readouterr().err
 
 
+@pytest.mark.fault(59)
 def test_the_board_serves_on_loopback_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "tb").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -32,6 +32,7 @@ def test_the_reach_of_each_limited_cost_is_shown(
     assert macs.count("608") == 3
 
 
+@pytest.mark.fault(49)
 def test_a_budget_that_nothing_meets_is_refused(
     tiny: Callable[..., Experiment], tiny_task: Task
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_file_sets_values_and_the_command_line_wins(tmp_path: Path) -> None:
     assert values("--config", str(config), "--trials", "7") == DEFAULTS | changed
 
 
+@pytest.mark.fault(42, 43, 44, 53)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -144,6 +145,7 @@ def test_the_help_has_the_texts_of_the_docstring() -> None:
     assert "most bytes" in text
 
 
+@pytest.mark.fault(53)
 def test_a_parameter_that_could_name_code_is_refused() -> None:
     def with_module(model: nn.Module) -> Experiment: ...  # type: ignore[empty-body]
     def with_any(model: Any) -> Experiment: ...  # type: ignore[empty-body]

@@ -157,6 +157,7 @@ def test_what_cannot_be_done_is_refused_with_status_2(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.fault(49)
 def test_a_budget_that_nothing_meets_tells_the_nearest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(
     )
 
 
+@pytest.mark.fault(19, 20)
 @pytest.mark.parametrize(
     ("number", "status"),
     [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],

@@ -48,6 +48,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.fault(42, 72)
 @pytest.mark.parametrize(("arguments", "said"), WRONG)
 def test_one_line_says_what_is_wrong(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
@@ -61,6 +62,7 @@ def test_one_line_says_what_is_wrong(
     assert "print_shtab" not in error
 
 
+@pytest.mark.fault(43, 71)
 def test_values_are_json_and_not_yaml() -> None:
     parser = experiment_parser(made, "nas run made")
     given = [

@@ -60,6 +60,7 @@ def test_folders_of_training_and_test_images_stay_apart(tmp_path: Path) -> None:
         load_task(str(tmp_path), rng())
 
 
+@pytest.mark.fault(45)
 def test_data_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for data in ("none", "none.npz"):
         with pytest.raises(DataError, match=data):

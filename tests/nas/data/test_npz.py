@@ -158,6 +158,7 @@ def test_a_missing_name_lists_the_names_there_are(tmp_path: Path) -> None:
             read_npz(tmp_path / "data.npz", inputs, labels)
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("name", ["x", "y"])
 def test_objects_are_refused_without_being_unpickled(name: str, tmp_path: Path) -> None:
     content: dict[str, NDArray[Any]] = {"x": BYTES, "y": LABELS}
@@ -182,6 +183,7 @@ def test_a_pickle_by_another_name_is_refused_without_being_unpickled(tmp_path: P
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.fault(57, 77)
 @pytest.mark.parametrize(
     ("header", "message"),
     [
@@ -231,6 +233,7 @@ def test_later_versions_of_the_format_are_refused(tmp_path: Path) -> None:
         load_raw(tmp_path, "{}", b"", version=(2, 0))
 
 
+@pytest.mark.fault(57)
 def test_an_archive_with_any_byte_flipped_is_read_alike_or_refused(tmp_path: Path) -> None:
     expected = load(tmp_path, BYTES[:, :2, :2])
     path = tmp_path / "data.npz"

@@ -72,6 +72,7 @@ def test_a_task_may_have_tables_for_inputs_and_classes_that_only_training_has() 
     ).example.shape == (1, 5)
 
 
+@pytest.mark.fault(46, 47, 48)
 @pytest.mark.parametrize("field", ["train", "validation", "test"])
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
@@ -131,6 +132,7 @@ def test_unusable_data_is_refused_with_its_split(
         with_split(field, Split(inputs, labels))
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize("field", ["validation", "test"])
 def test_samples_of_one_shape_are_required(field: str) -> None:
     other = Split(torch.zeros(2, 1, 2, 3), torch.tensor([0, 1]))
@@ -141,6 +143,7 @@ def test_samples_of_one_shape_are_required(field: str) -> None:
         with_split(field, other)
 
 
+@pytest.mark.fault(48)
 def test_fewer_than_two_classes_are_refused() -> None:
     with pytest.raises(
         ValueError,

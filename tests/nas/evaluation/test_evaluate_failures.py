@@ -27,6 +27,7 @@ def test_what_a_loss_raises_is_a_failure_with_its_place(tiny_task: Task) -> None
     assert trained is None
 
 
+@pytest.mark.fault(1)
 def test_what_a_space_raises_is_a_failure(tiny_task: Task) -> None:
     class Broken(Space):
         def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
@@ -39,6 +40,7 @@ def test_what_a_space_raises_is_a_failure(tiny_task: Task) -> None:
     assert trained is None
 
 
+@pytest.mark.fault(2)
 def test_a_diverged_loss_is_a_failure(tiny_task: Task) -> None:
     def diverging(said: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         return said.sum() * float("nan")

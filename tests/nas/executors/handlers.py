@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nas.executors import Handler
+from nas.executors.worker_main import FRAME, GOES_ON
 
 
 class UntellableError(Exception):
@@ -60,10 +61,13 @@ REQUESTS: Mapping[bytes, Callable[[], bytes]] = {
     b"long": lambda: _raise(ValueError("x" * 10**7)),
     b"memory": _out_of_memory,
     b"loop": _loop,
+    b"sleep": lambda: _sleep(),
     b"stopped": lambda: _signal(signal.SIGSTOP),
     b"grandchild": _grandchild,
     b"flood": _flood,
-    b"junk": lambda: _junk(),
+    b"junk": lambda: _written(b"\0\0\0\3abc"),
+    b"huge": lambda: _written(b"\x7f\xff\xff\xff" + bytes(100)),
+    b"late": lambda: _written(b"\0\0\0\x0a" + FRAME.pack(0, GOES_ON) + b"x"),
     b"spent": lambda: str(os.getpid()).encode(),
 }
 
@@ -73,11 +77,16 @@ def _signal(number: signal.Signals) -> bytes:
     return b""
 
 
-def _junk() -> bytes:
-    """Writes what is no answer to the pipes of the worker."""
+def _sleep() -> bytes:
+    time.sleep(600)
+    return b""
+
+
+def _written(data: bytes) -> bytes:
+    """Writes to the pipes of the worker what is no answer to this request."""
     for each in [*Path("/proc/self/fd").iterdir()]:
         if _is_socket(each):
-            os.write(int(each.name), b"\0\0\0\3abc")
+            os.write(int(each.name), data)
     return b""
 
 

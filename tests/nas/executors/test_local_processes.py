@@ -58,6 +58,7 @@ def test_a_process_stays_over_requests(one: Workers) -> None:
     assert pid(one) == pid(one) != os.getpid()
 
 
+@pytest.mark.fault(4, 5, 6, 7, 11, 13, 15, 61)
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
@@ -71,6 +72,8 @@ def test_a_process_stays_over_requests(one: Workers) -> None:
         (b"memory", "MemoryError: "),
         (b"grandchild", "the process ended with status 7"),
         (b"junk", "something else was written to the pipe of the worker"),
+        (b"late", "something else was written to the pipe of the worker"),
+        (b"huge", "the process closed its pipe or answered too much"),
     ],
 )
 def test_a_request_takes_only_its_own_process_down(
@@ -84,6 +87,7 @@ def test_a_request_takes_only_its_own_process_down(
     assert not is_running(before)
 
 
+@pytest.mark.fault(9, 10)
 @pytest.mark.parametrize("request_", [b"loop", b"stopped"])
 def test_a_request_that_does_not_end_is_ended(one: Workers, request_: bytes) -> None:
     before = pid(one)
@@ -93,6 +97,7 @@ def test_a_request_that_does_not_end_is_ended(one: Workers, request_: bytes) -> 
     assert pid(one) != before
 
 
+@pytest.mark.fault(11, 65)
 def test_what_a_request_has_started_ends_with_it(one: Workers) -> None:
     group = pid(one)
     with pytest.raises(UnansweredError):
@@ -100,6 +105,7 @@ def test_what_a_request_has_started_ends_with_it(one: Workers) -> None:
     assert ends(lambda: any(is_of(group, int(each.name)) for each in Path("/proc").glob("[0-9]*")))
 
 
+@pytest.mark.fault(12, 67)
 def test_what_a_request_prints_is_dropped_and_what_it_raises_is_cut(one: Workers) -> None:
     assert one.submit(b"flood", never).result() == b"flooded"
     with pytest.raises(UnansweredError) as failure:
@@ -134,6 +140,7 @@ def test_a_worker_that_cannot_be_made_ends_the_run_with_the_reason() -> None:
         workers.submit(b"pid", never).result()
 
 
+@pytest.mark.fault(50)
 def test_what_cannot_be_sent_is_refused() -> None:
     with (
         pytest.raises(ValueError, match=r"must be picklable .* give `run` a `source`"),
@@ -156,6 +163,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.fault(21)
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "parent.py").write_text(PARENT)
     parent = subprocess.Popen(

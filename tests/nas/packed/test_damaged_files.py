@@ -38,6 +38,7 @@ def test_a_file_cut_anywhere_is_refused(make: Build, build: Build) -> None:
             unpack(seal(packed[: min(cut, len(packed) - 5)]))
 
 
+@pytest.mark.fault(57)
 def test_a_file_with_any_bit_flipped_is_refused(build: Build) -> None:
     packed = pack(small(build))
     for place in range(len(packed)):
@@ -70,6 +71,7 @@ def is_valid(data: bytes) -> bool:
     return True
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize(
     ("make", "flips"),
     [

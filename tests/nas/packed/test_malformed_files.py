@@ -21,6 +21,7 @@ from tests.nas.packed.malformed_files import (
 from tests.nas.packed.packed_programs import seal
 
 
+@pytest.mark.fault(56, 57)
 @pytest.mark.parametrize(
     ("data", "message"),
     [

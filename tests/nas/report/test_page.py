@@ -111,6 +111,7 @@ def test_a_damaged_or_missing_file_is_said(tmp_path: Path) -> None:
     assert "The packed file cannot be read" in page_of(run).said()
 
 
+@pytest.mark.fault(60)
 def test_names_and_reasons_stay_text(tmp_path: Path) -> None:
     design = {HOSTILE: HOSTILE, "width": 8}
     evaluations = [

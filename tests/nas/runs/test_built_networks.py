@@ -52,6 +52,7 @@ def evaluated(edit: str, make: Make, out: Path, trials: int = 2) -> Sequence[Eva
     return run(make(space=Edited(edit), trials=trials), out).evaluations
 
 
+@pytest.mark.fault(80)
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

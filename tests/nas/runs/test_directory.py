@@ -8,6 +8,7 @@ from nas.runs.directory import RunDirectoryError
 from tests.nas.runs.journals import failing
 
 
+@pytest.mark.fault(75)
 def test_the_test_accuracy_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert directory.read_test_accuracy(tmp_path) is None
     for id, accuracy in ((3, 1 / 3), (0, 1.0)):

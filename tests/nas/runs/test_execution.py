@@ -96,6 +96,7 @@ class Swallowing:
         return model
 
 
+@pytest.mark.fault(66)
 def test_an_interrupt_that_a_candidate_swallows_ends_the_run(tiny: Make, tmp_path: Path) -> None:
     def arm(_: Sequence[Evaluation]) -> None:
         Swallowing.armed = True

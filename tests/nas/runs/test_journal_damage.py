@@ -21,6 +21,7 @@ def refused(out: Path, message: str) -> None:
     assert content(out) == before
 
 
+@pytest.mark.fault(34)
 def test_a_flipped_bit_anywhere_before_the_end_is_refused_with_its_offset(tmp_path: Path) -> None:
     recorded(tmp_path, 3)
     whole, path = content(tmp_path), tmp_path / JOURNAL_NAME
@@ -33,6 +34,7 @@ def test_a_flipped_bit_anywhere_before_the_end_is_refused_with_its_offset(tmp_pa
         refused(tmp_path, f"{path} at byte {line} must be an undamaged line of the journal, but ")
 
 
+@pytest.mark.fault(34)
 def test_lost_swapped_and_repeated_lines_are_refused(tmp_path: Path) -> None:
     recorded(tmp_path, 4)
     first, *lines = content(tmp_path).splitlines(keepends=True)
@@ -112,6 +114,7 @@ def test_evaluations_with_bad_fields_are_refused(tmp_path: Path) -> None:
         refused(tmp_path, name)
 
 
+@pytest.mark.fault(37)
 def test_journals_of_other_programs_and_later_versions_are_refused(tmp_path: Path) -> None:
     path = tmp_path / JOURNAL_NAME
     for parts, message in (
@@ -131,6 +134,7 @@ def test_journals_of_other_programs_and_later_versions_are_refused(tmp_path: Pat
     refused(tmp_path, "but is None version None")
 
 
+@pytest.mark.fault(37)
 def test_journals_of_older_versions_are_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +144,7 @@ def test_journals_of_older_versions_are_opened(
     assert recorded(tmp_path, 3) == [evaluation(id) for id in range(3)]
 
 
+@pytest.mark.fault(44)
 def test_headers_nested_deeper_than_python_recurses_are_refused(tmp_path: Path) -> None:
     for depth in (100, 300, 500, 700, 900, 5000):
         nested = '{"a": ' * depth + "1" + "}" * depth

@@ -57,6 +57,7 @@ def test_a_new_journal_and_its_folder_are_synced_before_anything_is_acknowledged
         assert synced == inodes()
 
 
+@pytest.mark.fault(29, 30)
 def test_a_full_or_failing_disk_stops_the_run_and_loses_nothing_that_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsynced: None
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_full_or_failing_disk_stops_the_run_and_loses_nothing_that_was_acknowl
         assert content(out) == content(reference)
 
 
+@pytest.mark.fault(31)
 def test_a_file_size_limit_stops_the_run_like_a_full_disk(tmp_path: Path) -> None:
     recorded(tmp_path / "whole", 4)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -102,6 +104,7 @@ def test_a_file_size_limit_stops_the_run_like_a_full_disk(tmp_path: Path) -> Non
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("call", ["write", "fsync", "ftruncate"])
 def test_a_start_or_recovery_that_is_killed_leaves_what_the_next_one_can_use(
     call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -122,6 +125,7 @@ def test_a_start_or_recovery_that_is_killed_leaves_what_the_next_one_can_use(
             assert content(out) == whole
 
 
+@pytest.mark.fault(35)
 def test_a_journal_cut_anywhere_in_its_last_record_is_repaired_to_the_one_before(
     tmp_path: Path, unsynced: None
 ) -> None:
@@ -139,6 +143,7 @@ def test_a_journal_cut_anywhere_in_its_last_record_is_repaired_to_the_one_before
         assert content(tmp_path) == whole
 
 
+@pytest.mark.fault(35)
 def test_a_header_cut_anywhere_is_written_anew(tmp_path: Path, unsynced: None) -> None:
     recorded(tmp_path, 0)
     whole = content(tmp_path)

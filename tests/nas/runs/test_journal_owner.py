@@ -10,6 +10,7 @@ from nas.runs.journal import JOURNAL_NAME, open_journal, read_journal
 from tests.nas.runs.journals import EXPERIMENT, content, evaluation, recorded
 
 
+@pytest.mark.fault(40)
 def test_another_experiment_is_refused_with_every_difference(tmp_path: Path) -> None:
     recorded(tmp_path, 1)
     before = content(tmp_path)
@@ -49,6 +50,7 @@ def test_an_experiment_is_the_same_one_in_another_spelling(tmp_path: Path) -> No
         assert len(opened.evaluations) == 1
 
 
+@pytest.mark.fault(36)
 def test_a_folder_with_other_files_is_no_new_run_directory(tmp_path: Path) -> None:
     recorded(tmp_path / "run", 2)
     whole = content(tmp_path / "run")
@@ -74,6 +76,7 @@ def test_a_folder_with_other_files_is_no_new_run_directory(tmp_path: Path) -> No
             read_journal(folder)
 
 
+@pytest.mark.fault(39)
 def test_a_run_directory_may_be_moved(tmp_path: Path) -> None:
     recorded(tmp_path / "here", 2)
     (tmp_path / "here").rename(tmp_path / "there")
@@ -94,6 +97,7 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(user)
 
 
+@pytest.mark.fault(32)
 def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded(tmp_path / "run", 1)
     (tmp_path / "empty").mkdir(mode=0o555)

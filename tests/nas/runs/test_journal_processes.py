@@ -100,6 +100,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return content(out)
 
 
+@pytest.mark.fault(16)
 def test_a_run_killed_at_random_loses_nothing_and_ends_the_same(
     tmp_path: Path, undisturbed: bytes
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_run_killed_at_random_loses_nothing_and_ends_the_same(
     assert content(tmp_path) == undisturbed
 
 
+@pytest.mark.fault(17, 18)
 def test_a_run_killed_around_each_write_and_sync_loses_nothing_and_ends_the_same(
     tmp_path: Path, undisturbed: bytes
 ) -> None:
@@ -129,6 +131,7 @@ def test_this_check_notices_a_journal_that_acknowledges_too_early(tmp_path: Path
     assert lost(tmp_path, start(tmp_path, COUNT, "hasty", 7)) == {7}
 
 
+@pytest.mark.fault(24, 25)
 def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
     with start(tmp_path, 10, "wait") as process:
         assert process.stdout is not None
@@ -150,6 +153,7 @@ def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
             recorded(tmp_path, 11)
 
 
+@pytest.mark.fault(65)
 def test_the_lock_is_not_inherited_by_a_child_that_lives_on(tmp_path: Path) -> None:
     with open_journal(tmp_path, EXPERIMENT):
         command = [sys.executable, "-c", "print(flush=True); input()"]

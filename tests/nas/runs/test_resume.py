@@ -50,6 +50,7 @@ def test_a_run_interrupted_anywhere_resumes_to_the_same_journal(
     assert facts(read_journal(tmp_path / "parts")[1]) == facts(reference)
 
 
+@pytest.mark.fault(16)
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
@@ -91,6 +92,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
     assert facts(read_journal(tmp_path / "killed")[1]) == facts(read_journal(tmp_path / "whole")[1])
 
 
+@pytest.mark.fault(40)
 def test_another_experiment_in_the_same_directory_is_refused_with_the_difference(
     tiny: Make, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_test_data_does_not_guide_the_search(tiny: Make, tiny_task: Task, tmp_pa
     assert first.test_accuracy != second.test_accuracy
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
 def test_a_damaged_packed_file_is_made_again_with_the_same_accuracy(
     tiny: Make, tmp_path: Path, damage: str
@@ -117,6 +118,7 @@ def test_a_budget_that_nothing_meets_ends_without_a_best(tiny: Make, tmp_path: P
     assert {e.status for e in found.evaluations} == {Status.OVER_BUDGET}
 
 
+@pytest.mark.fault(14)
 def test_candidates_that_all_fail_stop_the_search_with_their_reasons(
     tiny: Make, tmp_path: Path
 ) -> None:

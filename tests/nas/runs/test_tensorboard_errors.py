@@ -26,6 +26,7 @@ def warned(caplog: pytest.LogCaptureFixture, folder: Path) -> bool:
     ]
 
 
+@pytest.mark.fault(41)
 def test_a_folder_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -41,6 +42,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]
 
 
+@pytest.mark.fault(41)
 def test_a_folder_that_fails_later_is_a_warning_and_the_search_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -150,6 +150,7 @@ def test_truncated_files_are_not_loaded(tmp_path: Path) -> None:
         assert not_loaded(path, untrained)
 
 
+@pytest.mark.fault(57)
 def test_a_file_with_a_changed_byte_is_loaded_unchanged_or_not_at_all(tmp_path: Path) -> None:
     path, trained, model = tmp_path / "a.npz", nn.Linear(1, 1), nn.Linear(1, 1)
     weights.save(trained, path)
@@ -169,6 +170,7 @@ def test_a_file_with_a_changed_byte_is_loaded_unchanged_or_not_at_all(tmp_path: 
     assert 0 < loaded < len(whole), "only some fields of the format, such as dates, mean nothing"
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_pickle_is_never_run(whole: bool, tmp_path: Path) -> None:
     path, canary = tmp_path / "a.npz", tmp_path / "canary"
@@ -184,6 +186,7 @@ def test_a_pickle_is_never_run(whole: bool, tmp_path: Path) -> None:
     assert not canary.exists()
 
 
+@pytest.mark.fault(56)
 def test_no_file_takes_more_memory_than_its_size(tmp_path: Path) -> None:
     lying, packed = tmp_path / "lying.npz", tmp_path / "packed.npz"
     for shape in ("(2, 99999999999)", "(2, 9999999999999999999999)", "(-1,)", "(" * 3000):

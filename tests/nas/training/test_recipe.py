@@ -63,7 +63,7 @@ def test_negative_epochs_are_refused(epochs: int, finetune: int) -> None:
 def test_a_recipe_that_cannot_train_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(
         ValueError,
-        match="batch size must be 2 or more, learning rates positive and weight decay not negative",
+        match="batch size must be 2 or more, learning rates positive and finite, and weight decay finite",
     ):
         Recipe(**values)
 
