@@ -68,7 +68,8 @@ def _shortened(reason: str) -> str:
 
 
 def print_trial(out: Path, console: Console, id: int) -> None:
-    """Prints one candidate of a run: its design, metrics, learning curve and what its file consists of.
+    """Prints one candidate of a run: its design, metrics, learning curve, what its file consists of, and
+    the traceback if it failed.
 
     Raises:
         ValueError: if the run has no candidate of this number.
@@ -84,6 +85,8 @@ def print_trial(out: Path, console: Console, id: int) -> None:
     console.print(Text(f"number {id}: {found.status.value}, {found.seconds:.1f} seconds"))
     if found.reason:
         console.print(Text(found.reason))
+    if found.traceback:
+        console.print(Text(found.traceback))
     for name, value in found.metrics.items():
         console.print(Text(f"  {name} {format_metric(value)}"))
     console.print("design:")

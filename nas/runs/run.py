@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from nas.board.log import TensorBoardLog
+from nas.board.network import LoggedNetwork, logged_network
 from nas.evaluation.coded_size import ANY_SIZE, learnt
 from nas.evaluation.evaluator import Evaluator
 from nas.executors import Executor, InProcess, LocalProcesses
@@ -19,6 +22,7 @@ from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
     packed_path,
     read_test_accuracy,
+    weights_path,
     write_class_names,
     write_test_accuracy,
 )
@@ -29,7 +33,6 @@ from nas.runs.result_text import result_line, result_table
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
 from nas.runs.teacher import loss_of
-from nas.runs.tensorboard import TensorBoardLog
 from nas.runs.time_limits import CandidateLimit, OutOfTimeError, SearchLimit, check_minutes
 from nas.runs.training_progress import WatchTraining, unwatched
 from nas.search_loop import search
@@ -39,6 +42,8 @@ from nas.threads import one_thread
 from nas.training.fit import cross_entropy
 
 FAILURES_IN_A_ROW = 10
+LOGGED_SAMPLES = 64
+"""So many validation samples give the activations that TensorBoard shows."""
 
 
 class SearchStoppedError(RuntimeError):
@@ -117,7 +122,9 @@ def run(
         networks = BuiltNetworks(experiment, counting.built)
         with (
             open_journal(out, setup.header, networks) as journal,
-            TensorBoardLog(out / "tb", experiment.space.choices) as tensorboard,
+            TensorBoardLog(
+                out / "tb", experiment.space.choices, partial(_logged, experiment, out)
+            ) as tensorboard,
         ):
             if experiment.task.class_names is not None:
                 write_class_names(out, experiment.task.class_names)
@@ -148,6 +155,12 @@ def run(
             if epochs is not None and choice is not None:
                 final = train_final(experiment, choice, epochs, out, watch_training)
     return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final)
+
+
+def _logged(experiment: Experiment, out: Path, evaluation: Evaluation) -> LoggedNetwork | None:
+    samples = experiment.task.validation.inputs[:LOGGED_SAMPLES]
+    id = evaluation.id
+    return logged_network(packed_path(out, id), weights_path(out, id), samples)
 
 
 def _searched(
