@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 400
 MOST_ROWS = 40
 """Of one kind: names of more sites could not be read."""
+MOST_TEXT = 100
+WIDTH, ROW, GAP = 9.0, 0.2, 0.5
+"""Of the picture, of each row and between panels, in inches."""
 
 
 def choices_picture(evaluations: Sequence[Evaluation], choices: Choices) -> Picture:
@@ -28,13 +31,16 @@ def choices_picture(evaluations: Sequence[Evaluation], choices: Choices) -> Pict
     count = min(len(trained), MOST_COLUMNS)
     shown = [trained[index * len(trained) // count] for index in range(count)]
     kinds = {kind: [c for c in choices if c.kind == kind] for kind in _kinds(choices)}
-    rows = [min(len(found), MOST_ROWS) for found in kinds.values()]
-    heights = [0.25 * count + 0.9 for count in rows]
-    figure = Figure(figsize=(9, sum(heights)), dpi=80, layout="constrained")
+    heights = [ROW * min(len(found), MOST_ROWS) for found in kinds.values()]
+    height = sum(heights) + GAP * (len(kinds) + 1)
+    figure = Figure(figsize=(WIDTH, height), dpi=80)
     canvas = FigureCanvasAgg(figure)
-    panels = figure.subplots(len(kinds), squeeze=False, height_ratios=heights)[:, 0]
-    for panel, (kind, found) in zip(panels, kinds.items(), strict=True):
-        _draw(figure, panel, kind, found[:MOST_ROWS], shown)
+    top = height
+    for (kind, found), tall in zip(kinds.items(), heights, strict=True):
+        top -= GAP + tall
+        # Places by hand: a layout engine takes a second of processor time.
+        panel = figure.add_axes((0.28, top / height, 0.7, tall / height))
+        _draw(panel, kind, found[:MOST_ROWS], shown)
     return pixels(canvas)
 
 
@@ -43,7 +49,7 @@ def _kinds(choices: Choices) -> list[str]:
 
 
 def _draw(
-    figure: Figure, panel: "Axes", kind: str, found: Sequence[Choice], shown: Sequence[Evaluation]
+    panel: "Axes", kind: str, found: Sequence[Choice], shown: Sequence[Evaluation]
 ) -> None:
     options = _ordered(found)
     places = {option: place for place, option in enumerate(options)}
@@ -52,15 +58,13 @@ def _draw(
         for column, each in enumerate(shown):
             # Bits that a repair took may be none of the options.
             cells[row, column] = places.get(each.design.get(choice.name, _ABSENT), np.nan)
-    drawn = panel.imshow(
-        cells, aspect="auto", interpolation="nearest", vmin=0, vmax=max(1, len(options) - 1)
-    )
-    panel.set(title=kind, yticks=range(len(found)), xticks=_few(len(shown)))
-    panel.set_yticklabels([choice.site or "network" for choice in found], fontsize=7)
-    panel.set_xticklabels([str(shown[index].id) for index in _few(len(shown))], fontsize=7)
-    ticks = _few(len(options))
-    bar = figure.colorbar(drawn, ax=panel, ticks=ticks)
-    bar.ax.set_yticklabels([str(options[index]) for index in ticks], fontsize=7)
+    most = max(1, len(options) - 1)
+    panel.imshow(cells, aspect="auto", interpolation="nearest", vmin=0, vmax=most)
+    told = ", ".join(str(option) for option in options)
+    panel.set_title(f"{kind}, dark to bright: {told[:MOST_TEXT]}", fontsize=8)
+    panel.set_yticks(range(len(found)), [choice.site or "network" for choice in found], fontsize=7)
+    ticks = [*range(0, len(shown), -(-len(shown) // 12))]
+    panel.set_xticks(ticks, [str(shown[index].id) for index in ticks], fontsize=7)
 
 
 _ABSENT = object()
@@ -72,8 +76,3 @@ def _ordered(found: Sequence[Choice]) -> list[Hashable]:
     if all(isinstance(option, (int, float)) for option in options):
         return sorted(options, key=float)  # type: ignore[arg-type]
     return [*options]
-
-
-def _few(count: int, most: int = 12) -> list[int]:
-    """At most so many of the indices, evenly."""
-    return [*range(0, count, -(-count // most))] if count else []

@@ -160,7 +160,7 @@ class TensorBoardLog:
     ) -> None:
         time = evaluations[-1].finished if evaluations else None
         pictures = {"pareto": pareto_picture(evaluations, objective)}
-        if any(each.status is Status.OK for each in evaluations):
+        if self._trials >= FIRST_PICTURE and any(e.status is Status.OK for e in evaluations):
             pictures["choices"] = choices_picture(evaluations, self._choices)
         for name, picture in pictures.items():
             writer.add_image(name, picture, self._trials, walltime=time, dataformats="HWC")

@@ -1,5 +1,6 @@
 """`nas run`: a search."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,7 +72,9 @@ def run_function(
             f"{done} of {experiment.trials} trials done; the same command continues",
             highlight=False,
         )
-    console.print(f"curves: tensorboard --logdir {out / 'tb'}", highlight=False, soft_wrap=True)
+    where = shlex.quote(str(out))
+    said = f"look at it in a browser: nas report {where}, or nas board {where}"
+    console.print(said, highlight=False, soft_wrap=True)
     if result.best is None:
         sys.exit(REFUSED)
     if experiment.final_epochs is not None:

@@ -15,16 +15,15 @@ from nas.executors import Executor, InProcess, LocalProcesses
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
-from nas.program import score
 from nas.runs.built_networks import BuiltNetworks
 from nas.runs.candidate_worker import CandidateSetup, Given
+from nas.runs.confusion import score_test
 from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
     packed_path,
     read_test_accuracy,
     weights_path,
     write_class_names,
-    write_test_accuracy,
 )
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
@@ -212,9 +211,7 @@ def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float
             ) from None
         save_candidate(trained, out, leader.id)
         program = unpack(trained.packed)
-    accuracy = score(program, evaluator.task.test, rounding=evaluator.rounding)
-    write_test_accuracy(out, leader.id, accuracy)
-    return accuracy
+    return score_test(program, evaluator.task.test, out, leader.id, evaluator.rounding)
 
 
 def _check_failures(evaluations: Sequence[Evaluation]) -> None:
