@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from nas.cli.budget_table import check_budget
+from nas.cli.command_parser import EXPERIMENT, shipped_experiments
 from nas.cli.execution_options import CommandLine, add_execution_options, executor_of
 from nas.cli.experiment_options import load_function, parse_experiment
 from nas.cli.kept import kept
-from nas.cli.main import REFUSED, STOPPED, usage
+from nas.cli.main import REFUSED, STOPPED
 from nas.cli.progress import ProgressLine
 from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
@@ -24,10 +25,19 @@ from nas.runs.run import run
 def main(arguments: Sequence[str]) -> None:
     """Runs `nas run`."""
     if not arguments or arguments[0].startswith("-"):
-        print(usage(), file=sys.stderr)
-        sys.exit(REFUSED)
+        asked = bool(arguments) and arguments[0] in ("-h", "--help")
+        print(_usage(), file=sys.stdout if asked else sys.stderr)
+        sys.exit(0 if asked else REFUSED)
     source, rest = arguments[0], arguments[1:]
     run_function(load_function(source), source, rest, f"nas run {source}")
+
+
+def _usage() -> str:
+    return (
+        f"usage: nas run {EXPERIMENT} [--option value …]\n\n"
+        "Searches, or goes on with a search: each parameter of the experiment is an option, which nas run EXPERIMENT --help "
+        f"lists. Experiments that ship: {', '.join(shipped_experiments())}."
+    )
 
 
 def run_function(
