@@ -211,9 +211,10 @@ def _flags_stated(arguments: Sequence[str], hints: Mapping[str, Any]) -> list[st
     """
     flags = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if hint is bool}
     stated = list[str]()
-    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for index, argument in enumerate(arguments):
         stated.append(argument)
-        if argument in flags and following.startswith("--"):
+        following = arguments[index + 1 :]
+        if argument in flags and (not following or following[0].startswith("--")):
             stated.append("true")
     return stated
 

@@ -111,10 +111,10 @@ def costs_table(
     """
     table = Table(
         title="costs of networks that are not trained",
-        caption="smallest and largest: found by changing one kind of choice after the other",
+        caption="25%, 50%, 75%: of random designs; smallest and largest: found by changing one kind of choice after the other",
     )
     table.add_column("cost")
-    between = (f"{share:.0%} of random" for share in QUANTILES)
+    between = (f"{share:.0%}" for share in QUANTILES)
     for name in ("smallest", *between, "largest", "limit"):
         table.add_column(name, justify="right")
     for name, (smallest, largest) in extremes.items():
