@@ -13,6 +13,7 @@ from nas.cli.execution_options import CommandLine, add_execution_options, execut
 from nas.cli.experiment_options import load_function, parse_experiment
 from nas.cli.kept import kept
 from nas.cli.main import REFUSED, STOPPED
+from nas.cli.metrics import count_text, format_metric
 from nas.cli.progress import ProgressLine
 from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
@@ -40,6 +41,17 @@ def _usage() -> str:
     )
 
 
+def _plan(experiment: Experiment) -> str:
+    """What is searched, by which seed, and within which limits."""
+    limits = experiment.objective.budget.limits
+    budget = ", ".join(f"{name} ≤ {format_metric(limit)}" for name, limit in limits.items())
+    designs = count_text(experiment.space.choices.size)
+    return (
+        f"{designs} designs, {experiment.trials} trials, seed {experiment.seed}; "
+        f"budget: {budget or 'none'}"
+    )
+
+
 def run_function(
     function: Callable[..., Experiment], source: str, arguments: Sequence[str], prog: str
 ) -> None:
@@ -51,6 +63,7 @@ def run_function(
     console = Console()
     if remark:
         console.print(remark, highlight=False, soft_wrap=True)
+    console.print(_plan(experiment), highlight=False, soft_wrap=True)
     if (found := kept(out, experiment.trials)) is not None:
         console.print(f"resumes {out}: {found}", highlight=False, soft_wrap=True)
     # Candidates of a network that comes trained are counted by their files, which takes seconds.

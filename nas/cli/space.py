@@ -9,7 +9,7 @@ from rich.text import Text
 
 from nas.cli.command_parser import EXPERIMENT, command_parser
 from nas.cli.experiment_options import load_function, parse_experiment
-from nas.cli.metrics import format_metric
+from nas.cli.metrics import count_text, format_metric
 from nas.evaluation.reach import reaches
 from nas.experiment import Experiment
 from nas.objective import Budget
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> None:
 def print_space(experiment: Experiment, designs: int, console: Console) -> None:
     """Prints the choices, the extremes of costs and those of so many random designs."""
     choices, limits = experiment.space.choices, experiment.objective.budget.limits
-    console.print(Text(f"{size_text(choices.size)} designs of {len(choices)} choices"))
+    console.print(Text(f"{count_text(choices.size)} designs of {len(choices)} choices"))
     console.print(choices_table(choices))
     facts = cache(experiment.evaluator(cross_entropy).facts)
     rng = generator(experiment.seed, "space")
@@ -67,15 +67,6 @@ def print_space(experiment: Experiment, designs: int, console: Console) -> None:
     within = sum(each.excess == 0 for each in built)
     if limits:
         console.print(f"{within} of {len(built)} random designs are within the budget")
-
-
-def size_text(size: int) -> str:
-    """How many designs there are.
-
-    >>> size_text(1200), size_text(3 * 10**40)
-    ('1,200', 'about 10^40')
-    """
-    return f"{size:,}" if size < 10**9 else f"about 10^{len(str(size)) - 1}"
 
 
 def choices_table(choices: Choices) -> Table:

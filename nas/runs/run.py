@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from nas.runs.directory import (
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal, window_of
-from nas.runs.result_text import result_line, result_table
+from nas.runs.result import RunResult
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
 from nas.runs.teacher import loss_of
@@ -47,28 +47,6 @@ LOGGED_SAMPLES = 64
 
 class SearchStoppedError(RuntimeError):
     """Candidate after candidate failed, so the experiment itself is likely wrong."""
-
-
-@dataclass(frozen=True, repr=False)
-class RunResult:
-    """What a run found: all evaluations in order, the best one (None: none met the budget), its
-    test accuracy, the evaluations of the candidates that were trained again, and that of the final
-    network (None: none was wanted, or no candidate to train was within the budget).
-    """
-
-    evaluations: tuple[Evaluation, ...]
-    best: Evaluation | None
-    test_accuracy: float | None
-    retrained: tuple[Evaluation, ...] = ()
-    final: Evaluation | None = None
-
-    def __repr__(self) -> str:
-        # Evaluations hold whole learning curves.
-        return f"RunResult({result_line(self.evaluations, self.best, self.test_accuracy)})"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return result_table(self.evaluations, self.best, self.test_accuracy)
 
 
 @one_thread()
@@ -153,7 +131,9 @@ def run(
             final = None
             if epochs is not None and choice is not None:
                 final = train_final(experiment, choice, epochs, out, watch_training)
-    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final)
+    return RunResult(
+        tuple(evaluations), leader, test_accuracy, retrained, final, experiment, out
+    )
 
 
 def _logged(experiment: Experiment, out: Path, evaluation: Evaluation) -> LoggedNetwork | None:

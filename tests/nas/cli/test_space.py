@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.cli.main import main
-from nas.cli.space import size_text
+from nas.cli.metrics import count_text
 
 SCRIPT = """
 import torch
@@ -64,7 +64,7 @@ def test_the_space_is_told_before_anything_is_trained(
 
 
 def test_sizes_stay_readable() -> None:
-    assert (size_text(1200), size_text(3 * 10**40)) == ("1,200", "about 10^40")
+    assert (count_text(1200), count_text(3 * 10**40)) == ("1,200", "about 10^40")
 
 
 def test_an_experiment_whose_parts_keep_their_contracts(
