@@ -48,9 +48,7 @@ def _kinds(choices: Choices) -> list[str]:
     return [*dict.fromkeys(choice.kind for choice in choices)]
 
 
-def _draw(
-    panel: "Axes", kind: str, found: Sequence[Choice], shown: Sequence[Evaluation]
-) -> None:
+def _draw(panel: "Axes", kind: str, found: Sequence[Choice], shown: Sequence[Evaluation]) -> None:
     options = _ordered(found)
     places = {option: place for place, option in enumerate(options)}
     cells = np.full((len(found), len(shown)), np.nan)

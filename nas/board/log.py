@@ -138,9 +138,7 @@ class TensorBoardLog:
         scalars["search/entropy"] = entropy_of_choices(window, self._choices)
         _add_scalars(writer, scalars, self._trials, latest)
 
-    def _add_network(
-        self, writer: SummaryWriter, leader: Evaluation, latest: Evaluation
-    ) -> None:
+    def _add_network(self, writer: SummaryWriter, leader: Evaluation, latest: Evaluation) -> None:
         """Logs the best network if it is another one than before."""
         if leader is self._leader:
             return

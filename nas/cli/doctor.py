@@ -40,7 +40,9 @@ class Extra:
 
 EXTRAS: Mapping[str, Extra] = {
     "optuna": Extra("optuna", "--strategy tpe and gp, nas export --to optuna"),
-    "rl": Extra("stable_baselines3", "agents of stable-baselines3 that search (benchmarks/agent.py)"),
+    "rl": Extra(
+        "stable_baselines3", "agents of stable-baselines3 that search (benchmarks/agent.py)"
+    ),
     "compare": Extra("brevitas", "comparisons of quantizers with Brevitas"),
     "docs": Extra("sphinx", "make docs"),
 }

@@ -62,7 +62,9 @@ def print_space(experiment: Experiment, designs: int, console: Console) -> None:
         return
     names = [name for name in COSTS if name in built[0].costs]
     budget = Budget({name: limits.get(name, UNLIMITED) for name in names})
-    extremes = {each.name: (each.smallest, each.largest) for each in reaches(choices, facts, budget)}
+    extremes = {
+        each.name: (each.smallest, each.largest) for each in reaches(choices, facts, budget)
+    }
     console.print(costs_table(extremes, built, limits))
     within = sum(each.excess == 0 for each in built)
     if limits:

@@ -15,7 +15,9 @@ def is_of_user(error: BaseException) -> bool:
     raised it, which refuses what it was called with.
     """
     paths = sysconfig.get_paths()
-    libraries = [Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    libraries = [
+        Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    ]
     ours = [_ROOT / name for name in _PACKAGES]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)

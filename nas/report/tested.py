@@ -19,7 +19,9 @@ def tested(run: ReportedRun) -> "list[Markup | Chart]":
     network = run.network
     counts = None if network is None else read_confusion(network.folder, network.evaluation.id)
     if network is None or counts is None:
-        return [element("p", "The classes that were taken for each other are not in the run directory.")]
+        return [
+            element("p", "The classes that were taken for each other are not in the run directory.")
+        ]
     names = class_names(run, len(counts))
     parts: list[Markup | Chart] = [element("p", _said(network, counts)), _by_class(names, counts)]
     if len(counts) <= MOST_DRAWN:
@@ -36,9 +38,7 @@ def class_names(run: ReportedRun, classes: int) -> list[str]:
 def _said(network: Network, counts: Counts) -> str:
     right = sum(row[index] for index, row in enumerate(counts))
     samples = sum(map(sum, counts))
-    return (
-        f"The file of {network.what}, on test data that the search did not see: {right:,} of {samples:,} samples right."
-    )
+    return f"The file of {network.what}, on test data that the search did not see: {right:,} of {samples:,} samples right."
 
 
 def _matrix(names: Sequence[str], counts: Counts) -> Chart:

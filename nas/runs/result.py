@@ -52,7 +52,9 @@ class RunResult:
         if (chosen := candidate or self.best) is None:
             raise ValueError("a network must be that of a candidate, but none met the budget")
         if self.experiment is None or self.out is None:
-            raise ValueError("a network must be read from the directory of a run, but there is none")
+            raise ValueError(
+                "a network must be read from the directory of a run, but there is none"
+            )
         return restored(self.experiment, self.out, chosen).eval()
 
     def to_pandas(self) -> Any:

@@ -131,9 +131,7 @@ def run(
             final = None
             if epochs is not None and choice is not None:
                 final = train_final(experiment, choice, epochs, out, watch_training)
-    return RunResult(
-        tuple(evaluations), leader, test_accuracy, retrained, final, experiment, out
-    )
+    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final, experiment, out)
 
 
 def _logged(experiment: Experiment, out: Path, evaluation: Evaluation) -> LoggedNetwork | None:

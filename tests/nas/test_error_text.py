@@ -23,8 +23,8 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
 
 
 def test_an_error_that_cannot_be_told_has_a_text_all_the_same() -> None:
-    class Silent(Exception):
+    class SilentError(Exception):
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert "Silent" in traced(Silent())
+    assert "SilentError" in traced(SilentError())

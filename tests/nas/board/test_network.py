@@ -53,9 +53,10 @@ def test_the_graph_has_the_modules_of_the_user_and_the_order_of_the_program(
     assert names[-1].startswith("head_")
     assert [*graph.node[1].input] == ["input"]
     assert graph.node[1].attr["weight_bits"].i == 8
-    assert sum(node.attr["bytes"].i for node in graph.node) + sum(
-        network.file.rest.values()
-    ) == network.file.total
+    assert (
+        sum(node.attr["bytes"].i for node in graph.node) + sum(network.file.rest.values())
+        == network.file.total
+    )
 
 
 def test_the_last_activations_are_the_logits(network: LoggedNetwork, samples: Tensor) -> None:

@@ -11,8 +11,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
-from nas.objective import Evaluation, Objective
 from nas.board.pareto_picture import pareto_picture
+from nas.objective import Evaluation, Objective
 from tests.nas.board.searches import (
     CHOICES,
     OBJECTIVE,
@@ -185,7 +185,11 @@ def test_events_have_the_time_at_which_the_evaluation_was_journalled(tmp_path: P
     run = [replace(each, finished=1e9 + 60 * each.id) for each in RUN]
     log(tmp_path / "tb", run)
     read = events(tmp_path / "tb" / "search")
-    assert [event.wall_time for event in read.Scalars("best/accuracy")] == [1e9, 1e9 + 120, 1e9 + 240]
+    assert [event.wall_time for event in read.Scalars("best/accuracy")] == [
+        1e9,
+        1e9 + 120,
+        1e9 + 240,
+    ]
     assert read.Images("pareto")[-1].wall_time == 1e9 + 300
     trial = events(tmp_path / "tb" / "trials" / "00002")
     assert {event.wall_time for event in trial.Scalars("metric/accuracy")} == {1e9 + 120}
@@ -205,6 +209,11 @@ def test_the_layout_names_curves_that_there_are(tmp_path: Path) -> None:
     content = make_ndarray(read.Tensors("custom_scalars__config__")[0].tensor_proto).item()
     layout = Layout.FromString(content)
     assert [category.title for category in layout.category] == ["search", "costs"]
-    tags = {tag for category in layout.category for chart in category.chart for tag in chart.multiline.tag}
+    tags = {
+        tag
+        for category in layout.category
+        for chart in category.chart
+        for tag in chart.multiline.tag
+    }
     assert tags <= {*read.Tags()["scalars"]}
     assert len(tags) == 8

@@ -9,8 +9,8 @@ import pytest
 from tensorboard.plugins.hparams.api_pb2 import DataType
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from nas.objective import Evaluation, Objective, Status
 from nas.board.log import TensorBoardLog
+from nas.objective import Evaluation, Objective, Status
 from nas.space import Choice, Choices
 from tests.nas.board.searches import Plain, events
 

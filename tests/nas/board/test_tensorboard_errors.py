@@ -21,9 +21,7 @@ def warned(caplog: pytest.LogCaptureFixture, folder: Path) -> bool:
         (record.name, record.levelno, record.getMessage().split(", because of ")[0])
         for record in caplog.records
     ]
-    return said == [
-        ("nas.board.log", logging.WARNING, f"no more TensorBoard logs in {folder}")
-    ]
+    return said == [("nas.board.log", logging.WARNING, f"no more TensorBoard logs in {folder}")]
 
 
 def test_a_folder_that_cannot_be_made_is_a_warning_and_the_search_goes_on(

@@ -39,5 +39,7 @@ def test_a_file_called_as_a_module_is_refused(name: str, tmp_path: Path) -> None
 def test_a_neighbor_can_be_imported_and_hides_nothing(tmp_path: Path) -> None:
     (tmp_path / "neighbor_of_mine.py").write_text("VALUE = 3")
     (tmp_path / "numpy.py").write_text("raise AssertionError('it must not be run')")
-    (tmp_path / "mine_too.py").write_text("import numpy, neighbor_of_mine\nVALUE = neighbor_of_mine.VALUE")
+    (tmp_path / "mine_too.py").write_text(
+        "import numpy, neighbor_of_mine\nVALUE = neighbor_of_mine.VALUE"
+    )
     assert import_file(tmp_path / "mine_too.py").VALUE == 3

@@ -42,12 +42,17 @@ def test_classes_are_told_apart_on_the_page(tmp_path: Path) -> None:
     write_class_names(tmp_path, ["cat", HOSTILE])
     page = report_page(read_runs([tmp_path]))
     assert "9 of 10 samples right" in page
-    assert '>cat</th><td class="number">4</td><td class="number">3</td><td class="number">75.0%</td>' in page
+    assert (
+        '>cat</th><td class="number">4</td><td class="number">3</td><td class="number">75.0%</td>'
+        in page
+    )
     assert HOSTILE not in page
     assert '"kind":"confusion"' in page
 
 
-@pytest.mark.parametrize("content", ["{", '{"id": 0}', '{"id": 0, "counts": [[1, 2]]}', '{"id": 0, "counts": [[-1]]}'])
+@pytest.mark.parametrize(
+    "content", ["{", '{"id": 0}', '{"id": 0, "counts": [[1, 2]]}', '{"id": 0, "counts": [[-1]]}']
+)
 def test_a_damaged_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / CONFUSION_FILE).write_text(content)
     with pytest.raises(RunDirectoryError, match="damaged"):
