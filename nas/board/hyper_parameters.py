@@ -1,6 +1,6 @@
 """Designs as rows of TensorBoard's table of hyperparameters.
 
-TensorBoard shows the first few columns unless told otherwise, takes the columns from one trial, and leaves a trial that
+TensorBoard sorts columns by name, shows the first few unless told otherwise, takes them from one trial, and leaves a trial that
 lacks one out of its parallel coordinates. A column that mixes numbers with others is of texts, because cells of two
 types can be neither sorted nor filtered.
 """
@@ -20,8 +20,8 @@ Cell = str | float
 class HyperParameters:
     """The columns of a space, and the cells of its designs.
 
-    A space of more choices than `FEW` begins with columns that sum them up: the mean over sites of each kind of
-    number. In the others, a choice that is not active has a cell too: "–" among texts; among numbers 0 if all are
+    A space of more choices than `FEW` begins with columns that sum them up, "(mean) bits": the mean over sites of each
+    kind of number. In the others, a choice that is not active has a cell too: "–" among texts; among numbers 0 if all are
     above it, else one less than the smallest.
     """
 
@@ -42,7 +42,7 @@ class HyperParameters:
     def row(self, design: Mapping[str, Hashable]) -> dict[str, Cell]:
         """The cells of a design, in the order of the columns."""
         cells = {choice.name: self._cell(choice, design) for choice in self._choices}
-        sums = {f"mean {kind}": self._mean(kind, design) for kind in self._summed}
+        sums = {f"(mean) {kind}": self._mean(kind, design) for kind in self._summed}
         return {**sums, **cells}
 
     def _mean(self, kind: str, design: Mapping[str, Hashable]) -> float:

@@ -9,7 +9,9 @@ import pytest
 from nas.cli.main import main
 
 DOCS = Path(__file__).parents[2] / "docs"
-BLOCK = re.compile(r"^```(?:\{code-block\} )?(python|console)\n(?::caption: (\S+)\n)?\n?(.*?)^```", re.M | re.S)
+BLOCK = re.compile(
+    r"^```(?:\{code-block\} )?(python|console)\n(?::caption: (\S+)\n)?\n?(.*?)^```", re.M | re.S
+)
 
 QUICK = ("guides/strategy", "guides/data", "guides/device")
 LONG = ("tutorial", "guides/compressor", "guides/space", "guides/notebook", "guides/machines")

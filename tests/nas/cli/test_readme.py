@@ -7,6 +7,7 @@ from nas.objective import Status
 from nas.runs.journal import read_journal
 from tests.nas.cli.commands import ROOT, start
 
+
 def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
