@@ -50,7 +50,7 @@ class TensorBoardLog:
         self._trial_log = TrialLog(folder / "trials", choices)
         self._writer: SummaryWriter | None = None
         self._trials, self._seconds = 0, 0.0
-        self._next_picture = FIRST_PICTURE
+        self._pictured, self._next_picture = -1, FIRST_PICTURE
         self._leader: Evaluation | None = None
         with self._no_more_after_errors():
             if folder.exists():
@@ -156,6 +156,9 @@ class TensorBoardLog:
     def _add_pictures(
         self, writer: SummaryWriter, evaluations: Sequence[Evaluation], objective: Objective
     ) -> None:
+        if self._trials == self._pictured:
+            return
+        self._pictured = self._trials
         time = evaluations[-1].finished if evaluations else None
         pictures = {"pareto": pareto_picture(evaluations, objective)}
         if self._trials >= FIRST_PICTURE and any(e.status is Status.OK for e in evaluations):

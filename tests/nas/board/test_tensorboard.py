@@ -201,6 +201,9 @@ def test_the_pictures_are_drawn_again_as_the_search_goes_on(tmp_path: Path) -> N
     read = events(tmp_path / "tb" / "search")
     for name in ("pareto", "choices"):
         assert [image.step for image in read.Images(name)] == [8, 12, 13]
+    log(tmp_path / "ended", run[:12])
+    (last,) = [x.step for x in events(tmp_path / "ended" / "search").Images("pareto")][1:]
+    assert last == 12
 
 
 def test_the_layout_names_curves_that_there_are(tmp_path: Path) -> None:
