@@ -174,7 +174,8 @@ class TensorBoardLog:
                 network = None if self._leader is None else self._network_of(self._leader)
                 if network is not None:
                     # TensorBoard shows one graph of a run.
-                    self._writer._get_file_writer().add_onnx_graph(graph_of(network.file))
+                    file = self._writer._get_file_writer()  # type: ignore[no-untyped-call]
+                    file.add_onnx_graph(graph_of(network.file))
 
 
 def _add_scalars(
