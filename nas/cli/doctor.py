@@ -44,6 +44,7 @@ EXTRAS: Mapping[str, Extra] = {
         "stable_baselines3", "agents of stable-baselines3 that search (benchmarks/agent.py)"
     ),
     "compare": Extra("brevitas", "comparisons of quantizers with Brevitas"),
+    "tflite": Extra("tflite", "nas export --to tflite and tflite-micro"),
     "docs": Extra("sphinx", "make docs"),
 }
 

@@ -20,7 +20,8 @@ def test_versions_threads_and_extras_are_told(capsys: pytest.CaptureFixture[str]
 def test_every_extra_that_users_install_is_told() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    assert {*doctor.EXTRAS} == {*config["options.extras_require"]} - {"dev"}
+    developers = {"dev", "tflite-test"}
+    assert {*doctor.EXTRAS} == {*config["options.extras_require"]} - developers
 
 
 def test_a_missing_extra_says_how_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
