@@ -1,23 +1,23 @@
 """What TensorBoard itself serves to a browser of our logs."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nas.cli.board import start_board
 from tests.nas.board.searches import RUN, Controller, log
+from tests.nas.cli.commands import ROOT
 
-pytestmark = [
-    pytest.mark.slow,
-    # Of a library within TensorBoard, about another one.
-    pytest.mark.filterwarnings("ignore:html5lib's sanitizer:DeprecationWarning"),
-]
+pytestmark = pytest.mark.slow
 
 ALL = {
     "experimentName": "",
@@ -48,10 +48,27 @@ def test_every_trial_is_complete_and_the_pages_have_content(tmp_path: Path) -> N
     designs = [{"op": "conv", "width": 8}, {"op": "skip", "dilation": 2}]
     run = [replace(RUN[0], id=id, design=designs[id % 2]) for id in range(9)]
     log(tmp_path / "tb", run, strategy=Controller())
-    plugins = start_board(tmp_path) + "data/plugin/"
+    with board_of(tmp_path) as url:
+        check_pages(url + "data/plugin/", len(run))
+
+
+@contextmanager
+def board_of(out: Path) -> Iterator[str]:
+    """The URL of `nas board`, in a process of its own."""
+    command = [sys.executable, "-m", "nas", "board", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as board:
+        assert board.stdout is not None
+        try:
+            yield board.stdout.readline().split()[0]
+        finally:
+            board.terminate()
+
+
+def check_pages(plugins: str, trials: int) -> None:
     groups = eventually(
         lambda: asked(plugins + "hparams/session_groups", ALL),
-        lambda found: found.get("totalSize") == len(run),
+        lambda found: found.get("totalSize") == trials,
     )
     columns = [{*group["hparams"]} for group in groups["sessionGroups"]]
     assert all(each == columns[0] for each in columns)
