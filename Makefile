@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test slow faults check bench beat clean
+.PHONY: setup demo test slow faults check bench beat docs clean
 
 setup: .venv/installed
 
@@ -51,6 +51,11 @@ bench: setup
 # The search against the engineer, by half an hour of processor time for each network; DATA as above.
 beat: setup
 	$(BIN)/python -m benchmarks.beat --data $(DATA) --minutes 30
+
+# The documentation, in build/docs; what is wrong with a page is an error.
+docs: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs build/docs
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -160,7 +160,7 @@ def random(seed: int) -> PruningCriterion:
 
 
 def taylor(loss: LossOf) -> PruningCriterion:
-    """The sum of |w · ∂L/∂w|, to first order how much the loss changes when a weight is removed
+    """The sum of `|w · ∂L/∂w|`, to first order how much the loss changes when a weight is removed
     (Molchanov et al., 2019).
 
     `loss` holds the samples and labels, as `partial(loss_on, inputs, labels)` of a function

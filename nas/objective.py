@@ -59,7 +59,9 @@ class Evaluation:
     `seconds` is how long the evaluation took. `epochs` is the fidelity that the strategy asked for
     (None: the recipe's). `history` is the learning curve. A STOPPED candidate has costs and a
     history, but no accuracy, because it was not packed. `file_length` is that of the packed file and of
-    its prediction, where there was one.
+    its prediction, where there was one. `traceback` is that of a FAILED candidate, of bounded length.
+    `finished` is when it was journalled, in seconds since 1970, UTC (None: it was not, or long ago);
+    neither makes evaluations differ.
 
     Raises:
         ValueError: if a metric is not a finite number.
@@ -75,6 +77,8 @@ class Evaluation:
     epochs: float | None = None
     history: tuple[Epoch, ...] = ()
     file_length: FileLength | None = None
+    traceback: str = field(default="", compare=False)
+    finished: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name, value in self.metrics.items():

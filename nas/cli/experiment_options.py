@@ -5,13 +5,13 @@ import importlib
 import inspect
 import tomllib
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import docstring_parser
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from nas.byte_count import byte_count
 from nas.cli.command_parser import shipped_experiments
@@ -32,11 +32,28 @@ _NOT_SHOWN = ("-h", "--print_shtab")
 _PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
 
 
+class _OptionHelp(DefaultHelpFormatter):
+    """Help with defaults, but without types, which choices and metavariables show already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        said = action.help or ""
+        stated = action.default not in (None, argparse.SUPPRESS)
+        return f"{said} (default: %(default)s)".strip() if stated else said
+
+
 class ExperimentParser(ArgumentParser):
     """A parser that takes no abbreviations, reads values as JSON, and says what is wrong in one line."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, allow_abbrev=False, parser_mode="json", **settings)
+        super().__init__(
+            *arguments,
+            allow_abbrev=False,
+            parser_mode="json",
+            formatter_class=_OptionHelp,
+            usage="%(prog)s [--option value …]",
+            **settings,
+        )
+        self._optionals.title = "of every run"
         self.hints: dict[str, Any] = {}
 
     def check_values(self, values: Sequence[tuple[str, Any]]) -> None:
@@ -159,6 +176,7 @@ def experiment_parser(
     add_options(result)
     taken = [action.dest for action in result._actions]
     hints = get_type_hints(function)
+    group = result.add_argument_group("of this experiment")
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in hints:
             raise ValueError(
@@ -174,7 +192,7 @@ def experiment_parser(
         required = parameter.default is parameter.empty
         default = argparse.SUPPRESS if required else parameter.default
         option = "--" + name.replace("_", "-")
-        result.add_argument(
+        group.add_argument(
             option,
             type=_option_type(name, hints[name]),
             required=required,
@@ -204,6 +222,22 @@ def _bytes_or_null(value: str | int | None) -> int | None:
     return None if value in (None, "null") else _bytes(value)
 
 
+def _flags_stated(arguments: Sequence[str], hints: Mapping[str, Any]) -> list[str]:
+    """The arguments with the value true behind each option of yes or no that has none.
+
+    >>> _flags_stated(["--teacher", "--seed", "1"], {"teacher": bool, "seed": int})
+    ['--teacher', 'true', '--seed', '1']
+    """
+    flags = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if hint is bool}
+    stated = list[str]()
+    for index, argument in enumerate(arguments):
+        stated.append(argument)
+        following = arguments[index + 1 :]
+        if argument in flags and (not following or following[0].startswith("--")):
+            stated.append("true")
+    return stated
+
+
 def parse_experiment(
     function: Callable[..., Experiment],
     arguments: Sequence[str],
@@ -218,6 +252,7 @@ def parse_experiment(
     parser = experiment_parser(function, prog, add_options)
     if said := malformed(arguments):
         parser.error(said)
+    arguments = _flags_stated(arguments, parser.hints)
     parser.check_values(option_values(arguments))
     values = vars(parser.parse_args(arguments))
     if values["config"] is not None:

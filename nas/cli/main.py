@@ -5,6 +5,7 @@ import inspect
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,50 +26,86 @@ _EXPERIMENT = "EXPERIMENT [options]"
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its arguments and what it does, for the usage, and the module with its `main`.
+    """A command: the group that it is listed in, its arguments and what it does, for the usage, and the
+    module with its `main`.
 
     A module is imported only to run its command: `nas ledger` must not wait for torch.
     """
 
+    group: str
     arguments: str
     help: str
     module: str
 
 
+_SEARCH, _LOOK, _SHIP, _MACHINE = "search", "look at runs", "ship", "this machine"
+
 COMMANDS: Mapping[str, Command] = {
-    "run": Command(_EXPERIMENT, "searches; EXPERIMENT --help lists the options", "nas.cli.run"),
+    "run": Command(
+        _SEARCH, _EXPERIMENT, "searches; EXPERIMENT --help lists the options", "nas.cli.run"
+    ),
+    "space": Command(
+        _SEARCH,
+        f"{_EXPERIMENT} [--designs N]",
+        "shows what can be chosen, and what networks cost before any is trained",
+        "nas.cli.space",
+    ),
+    "check": Command(
+        _SEARCH,
+        _EXPERIMENT,
+        "checks the space, the strategy and the compressors of an experiment against their contracts",
+        "nas.cli.check",
+    ),
     "show": Command(
-        f"DIRECTORY [--json] [--sensitivity {_EXPERIMENT}]",
-        "shows what a run has found, and what other bits in each layer of the best would do",
+        _LOOK,
+        f"DIRECTORY [--trials] [--id N] [--json] [--sensitivity {_EXPERIMENT}]",
+        "shows what a run has found, all its candidates or one, and what other bits in each layer would do",
         "nas.cli.show",
     ),
     "report": Command(
+        _LOOK,
         "DIRECTORY… [--out FILE.html]",
         "writes a page about runs: what they found, how, and why candidates failed",
         "nas.cli.report",
     ),
     "board": Command(
+        _LOOK,
         "DIRECTORY [--port PORT]",
         "opens TensorBoard on the curves of a run, for this machine alone",
         "nas.cli.board",
     ),
+    "compare": Command(
+        _LOOK,
+        "DIRECTORY DIRECTORY…",
+        "shows what runs found, side by side, and the settings in which they differ",
+        "nas.cli.compare",
+    ),
     "export": Command(
+        _SHIP,
         f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--retrain {_EXPERIMENT}]",
         "writes a candidate as a file to ship, trained again if wanted, or all for other tools",
         "nas.cli.export",
     ),
     "score": Command(
+        _SHIP,
         "FILE [--data DATA] [--run DIRECTORY] [--json]",
         "prints the size and the accuracy of a packed file, and what it was scored on",
         "nas.cli.score",
     ),
     "ledger": Command(
-        "FILE [--json]", "lists what each byte of a packed file is for", "nas.cli.ledger"
+        _SHIP, "FILE [--json]", "lists what each byte of a packed file is for", "nas.cli.ledger"
     ),
     "profile": Command(
+        _MACHINE,
         f"{_EXPERIMENT} --table FILE [--designs N]",
         "measures a latency table of this host for the operations of a search",
         "nas.cli.profile",
+    ),
+    "doctor": Command(
+        _MACHINE,
+        "",
+        "shows versions, threads, accelerators, and what extras would add",
+        "nas.cli.doctor",
     ),
 }
 
@@ -80,16 +117,26 @@ def usage() -> str:
     from nas.runs.formats import FORMATS
     from nas.runs.run_formats import RUN_FORMATS
 
-    commands = "\n       ".join(
-        f"nas {name} {command.arguments}\n           {command.help}"
-        for name, command in COMMANDS.items()
+    groups = dict.fromkeys(command.group for command in COMMANDS.values())
+    commands = "\n\n".join(
+        "\n".join(
+            [
+                f"{group}:",
+                *(
+                    f"  nas {name} {command.arguments}".rstrip() + f"\n      {command.help}"
+                    for name, command in COMMANDS.items()
+                    if command.group == group
+                ),
+            ]
+        )
+        for group in groups
     )
     formats, run_formats = (
         "\n".join(f"       {name:<10} {kind.help}" for name, kind in listed.items())
         for listed in (FORMATS, RUN_FORMATS)
     )
     return (
-        f"usage: {commands}\n       nas --version\n\n"
+        f"usage: nas COMMAND …; nas COMMAND --help says more; nas --version\n\n{commands}\n\n"
         f"EXPERIMENT is FILE.py, FILE.py:FUNCTION or the name of one that ships: {', '.join(shipped_experiments())}\n\n"
         f"FORMAT is, of a candidate, one of\n{formats}\nof the whole run, one of\n{run_formats}"
     )
@@ -108,13 +155,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(usage())
         elif name == "--version":
             print(f"compact-nas {__version__}")
-        else:
+        elif not name:
             print(usage(), file=sys.stderr)
-            if name:
-                print(
-                    f"\nnas: there is no command {name}{did_you_mean(name, [*COMMANDS])}",
-                    file=sys.stderr,
-                )
+            sys.exit(REFUSED)
+        else:
+            print("usage: nas COMMAND …; nas --help lists the commands", file=sys.stderr)
+            said = did_you_mean(name, [*COMMANDS])
+            print(f"nas: there is no command {name}{said}", file=sys.stderr)
             sys.exit(REFUSED)
 
 
@@ -145,7 +192,7 @@ def _sigterm_unwinds() -> Iterator[None]:
 def _errors_become_messages() -> Iterator[None]:
     """Prints errors that the user can act on without a traceback, and ends the program.
 
-    Other errors are bugs, and keep theirs.
+    Those that the user's own code raised keep theirs, and so do others, which are bugs.
     """
     try:
         yield
@@ -156,10 +203,20 @@ def _errors_become_messages() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (ValueError, RunDirectoryError) as error:
+        _trace_of_user(error)
         print(f"nas: {error}", file=sys.stderr)
         sys.exit(REFUSED)
     except (OSError, RuntimeError) as error:
+        _trace_of_user(error)
         print(f"nas: {error}", file=sys.stderr)
         # A name that no file can have was refused, not a file that could not be read.
         named = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
         sys.exit(REFUSED if named else STOPPED)
+
+
+def _trace_of_user(error: Exception) -> None:
+    """Prints the traceback of an error that the user's own code raised."""
+    from nas.cli.user_errors import is_of_user
+
+    if is_of_user(error):
+        traceback.print_exception(error)

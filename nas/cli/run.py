@@ -1,5 +1,6 @@
 """`nas run`: a search."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from nas.cli.budget_table import check_budget
+from nas.cli.command_parser import EXPERIMENT, shipped_experiments
 from nas.cli.execution_options import CommandLine, add_execution_options, executor_of
 from nas.cli.experiment_options import load_function, parse_experiment
 from nas.cli.kept import kept
-from nas.cli.main import REFUSED, STOPPED, usage
+from nas.cli.main import REFUSED, STOPPED
+from nas.cli.metrics import count_text, format_metric
 from nas.cli.progress import ProgressLine
 from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
@@ -23,10 +26,30 @@ from nas.runs.run import run
 def main(arguments: Sequence[str]) -> None:
     """Runs `nas run`."""
     if not arguments or arguments[0].startswith("-"):
-        print(usage(), file=sys.stderr)
-        sys.exit(REFUSED)
+        asked = bool(arguments) and arguments[0] in ("-h", "--help")
+        print(_usage(), file=sys.stdout if asked else sys.stderr)
+        sys.exit(0 if asked else REFUSED)
     source, rest = arguments[0], arguments[1:]
     run_function(load_function(source), source, rest, f"nas run {source}")
+
+
+def _usage() -> str:
+    return (
+        f"usage: nas run {EXPERIMENT} [--option value …]\n\n"
+        "Searches, or goes on with a search: each parameter of the experiment is an option, which nas run EXPERIMENT --help "
+        f"lists. Experiments that ship: {', '.join(shipped_experiments())}."
+    )
+
+
+def _plan(experiment: Experiment) -> str:
+    """What is searched, by which seed, and within which limits."""
+    limits = experiment.objective.budget.limits
+    budget = ", ".join(f"{name} ≤ {format_metric(limit)}" for name, limit in limits.items())
+    designs = count_text(experiment.space.choices.size)
+    return (
+        f"{designs} designs, {experiment.trials} trials, seed {experiment.seed}; "
+        f"budget: {budget or 'none'}"
+    )
 
 
 def run_function(
@@ -40,6 +63,7 @@ def run_function(
     console = Console()
     if remark:
         console.print(remark, highlight=False, soft_wrap=True)
+    console.print(_plan(experiment), highlight=False, soft_wrap=True)
     if (found := kept(out, experiment.trials)) is not None:
         console.print(f"resumes {out}: {found}", highlight=False, soft_wrap=True)
     # Candidates of a network that comes trained are counted by their files, which takes seconds.
@@ -71,7 +95,9 @@ def run_function(
             f"{done} of {experiment.trials} trials done; the same command continues",
             highlight=False,
         )
-    console.print(f"curves: tensorboard --logdir {out / 'tb'}", highlight=False, soft_wrap=True)
+    where = shlex.quote(str(out))
+    said = f"look at it in a browser: nas report {where}, or nas board {where}"
+    console.print(said, highlight=False, soft_wrap=True)
     if result.best is None:
         sys.exit(REFUSED)
     if experiment.final_epochs is not None:

@@ -13,6 +13,7 @@ from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experi
 from nas.cli.metrics import format_metric, format_metrics
 from nas.cli.trials import print_trial, print_trials
 from nas.objective import Objective, Status
+from nas.runs.before_compression import before_compression
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import objective_of
 from nas.runs.summary import LayerSensitivities, sensitivities_of_best, summary
@@ -79,6 +80,7 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # As Text, because rich would take names in brackets for markup.
     console.print(Text(f"{out}: {counts}"))
+    header, evaluations = read_journal(out)
     for reason in found.get("reasons", ())[:MOST_REASONS]:
         times, status = reason["count"], reason["status"].value
         console.print(Text(f"  {times} {status}, as number {reason['id']}: {reason['text']}"))
@@ -86,10 +88,13 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         files, error = found["size_prediction"]["files"], found["size_prediction"]["error"]
         console.print(f"sizes of {files} files were predicted with an error of {error:.1%}")
     if found["pareto"]:
-        console.print(_pareto_table(found["pareto"], objective_of(read_journal(out)[0])))
+        console.print(_pareto_table(found["pareto"], objective_of(header)))
     best = found["best"]
     if best is not None:
         console.print(Text(f"best: number {best['id']}, {format_metrics(best['metrics'])}"))
+        before = before_compression(header, evaluations[best["id"]])
+        if before is not None:
+            console.print(f"  accuracy {before:.4f} before it was compressed", highlight=False)
         for name, option in best["design"].items():
             console.print(Text(f"  {name} = {option}"))
     if "nearest" in found:

@@ -10,6 +10,7 @@ from rich.text import Text
 from nas.cli.metrics import format_metric
 from nas.objective import Evaluation, Objective, Status
 from nas.packed import ledger
+from nas.runs.before_compression import before_compression
 from nas.runs.directory import packed_path
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import objective_of
@@ -68,13 +69,14 @@ def _shortened(reason: str) -> str:
 
 
 def print_trial(out: Path, console: Console, id: int) -> None:
-    """Prints one candidate of a run: its design, metrics, learning curve and what its file consists of.
+    """Prints one candidate of a run: its design, metrics, learning curve, what its file consists of, and
+    the traceback if it failed.
 
     Raises:
         ValueError: if the run has no candidate of this number.
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
     """
-    _, evaluations = read_journal(out)
+    header, evaluations = read_journal(out)
     found = next((each for each in evaluations if each.id == id), None)
     if found is None:
         raise ValueError(
@@ -84,8 +86,12 @@ def print_trial(out: Path, console: Console, id: int) -> None:
     console.print(Text(f"number {id}: {found.status.value}, {found.seconds:.1f} seconds"))
     if found.reason:
         console.print(Text(found.reason))
+    if found.traceback:
+        console.print(Text(found.traceback))
     for name, value in found.metrics.items():
         console.print(Text(f"  {name} {format_metric(value)}"))
+    if (before := before_compression(header, found)) is not None:
+        console.print(f"  accuracy before compression {before:.4f}")
     console.print("design:")
     for name, option in found.design.items():
         console.print(Text(f"  {name} = {option}"))

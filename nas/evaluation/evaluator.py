@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nas.compress import Compressor, compress
 from nas.data import Task
 from nas.data.stratified import stratified_order
-from nas.error_text import described
+from nas.error_text import described, traced
 from nas.evaluation.candidate_training import CandidateTraining
 from nas.evaluation.coded_size import Parts, SizePrediction, compare
 from nas.evaluation.counting import SizeRule, count, count_packed, count_predicted, size_rule
@@ -91,7 +91,7 @@ class Evaluator:
         design = self.space.choices.decode(genotype)
         metrics: Mapping[str, float] = {}
         history: tuple[Epoch, ...] = ()
-        trained, status, reason = None, Status.OK, ""
+        trained, status, reason, trace = None, Status.OK, "", ""
         length: FileLength | None = None
         try:
             with seeded(candidate_seed(self.seed, genotype)):
@@ -136,6 +136,7 @@ class Evaluator:
                         metrics = measured
         except Exception as error:
             trained, status, reason = None, Status.FAILED, _reason(error)
+            trace = traced(error)
         evaluation = Evaluation(
             id=id,
             genotype=genotype,
@@ -147,6 +148,7 @@ class Evaluator:
             epochs=proposal.epochs,
             history=history,
             file_length=length,
+            traceback=trace,
         )
         return evaluation, trained
 

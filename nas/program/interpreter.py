@@ -51,23 +51,32 @@ class Interpreter:
             for source in operation.inputs
         }
 
-    def integers(self, inputs: Tensor) -> Tensor:
-        """The output's integers, int64 [N, classes], for inputs float32 [N, …]."""
-        first, last = self._program.tensors[0], self._program.tensors[-1]
+    def tensors(self, inputs: Tensor) -> Iterator[Tensor]:
+        """The integers of each tensor of the program less its zero point, in floats, in their order, the
+        input first, for inputs float32 [N, …].
+        """
+        first = self._program.tensors[0]
         # A tensor, because a GPU multiplies by the inverse of a number, which rounds differently.
         scale = torch.full((), first.scale, dtype=inputs.dtype, device=inputs.device)
         held = {0: inputs.div(scale).round_().clamp_(-first.zero, first.top - first.zero)}
-        output = len(self._kernels)
+        yield held[0]
         for index, (operation, kernel) in enumerate(
             zip(self._program.operations, self._kernels, strict=True)
         ):
-            held[index + 1] = kernel(*(held[source] for source in operation.inputs))
+            result = kernel(*(held[source] for source in operation.inputs))
+            held[index + 1] = result
             held = {
                 tensor: value
                 for tensor, value in held.items()
-                if tensor == output or self._last.get(tensor, -1) > index
+                if self._last.get(tensor, -1) > index
             }
-        return held[output].to(torch.int64) + last.zero
+            yield result
+
+    def integers(self, inputs: Tensor) -> Tensor:
+        """The output's integers, int64 [N, classes], for inputs float32 [N, …]."""
+        for value in self.tensors(inputs):
+            output = value
+        return output.to(torch.int64) + self._program.tensors[-1].zero
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """The logits that the output's integers stand for, float32 [N, classes]."""

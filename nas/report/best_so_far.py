@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas.board.axes import first_metric
 from nas.objective import Evaluation, Objective, Status
 from nas.report.chart import Chart
 from nas.report.figures import number
@@ -31,11 +32,6 @@ def improvements(evaluations: Sequence[Evaluation], objective: Objective) -> lis
                 found.append(Improvement(trial, each))
                 standing = reached
     return found
-
-
-def first_metric(objective: Objective) -> str:
-    """The metric that ranks candidates first."""
-    return (*objective.maximize, *objective.minimize)[0]
 
 
 def best_so_far(runs: Sequence[ReportedRun]) -> list[Chart]:

@@ -61,6 +61,22 @@
       }));
     },
 
+    confusion({names, cells}, width) {
+      const rows = cells.map(([label, taken, count, share]) => ({label, taken, count, share}));
+      const longest = Math.min(20, Math.max(...names.map((name) => name.length)));
+      const margin = 30 + 7 * longest;
+      const side = Math.min(36, Math.max(12, (width - margin - 20) / names.length));
+      const ticks = {domain: [0, names.length], ticks: names.map((_, i) => i + 0.5), tickFormat: (at) => names[Math.floor(at)], tickSize: 0};
+      return Plot.plot(settings(width, {
+        width: margin + 20 + side * names.length, height: margin + 20 + side * names.length, marginLeft: margin, marginBottom: margin,
+        x: {...ticks, label: "taken for", tickRotate: -90}, y: {...ticks, label: "class", reverse: true}, color: {scheme: "blues", domain: [0, 1]},
+        marks: [
+          Plot.rectY(rows, {x1: "taken", x2: (d) => d.taken + 1, y1: "label", y2: (d) => d.label + 1, fill: "share", inset: 0.5, tip: true, title: (d) => `${names[d.label]} taken for ${names[d.taken]}\n${text(d.count)}, ${text(100 * d.share)} % of the class`}),
+          side < 20 ? null : Plot.text(rows.filter((d) => d.count), {x: (d) => d.taken + 0.5, y: (d) => d.label + 0.5, text: (d) => text(d.count), fill: (d) => (d.share > 0.5 ? "white" : "black")}),
+        ],
+      }));
+    },
+
     // Axes lie below one another, so that names of choices have room on narrow screens too.
     parallel({run, axes, metric, low}, width) {
       const {choices, options} = trials[run];

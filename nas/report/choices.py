@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nas.report.best_so_far import first_metric
+from nas.board.axes import first_metric
 from nas.report.chart import Chart
 from nas.report.figures import number, option_text, percent
 from nas.report.importance import LEAST_TRIALS, Importance, importances

@@ -8,27 +8,29 @@ from nas.report.markup import Markup
 from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
 
+HEAD = (
+    "run",
+    "strategy",
+    "seed",
+    "trials",
+    "failed",
+    "time",
+    "best",
+    "accuracy",
+    "bytes",
+    "test accuracy",
+    "hypervolume",
+    "budget",
+)
+
 
 def comparison(runs: Sequence[ReportedRun]) -> Markup:
     """A table with a row for each run."""
-    head = (
-        "run",
-        "strategy",
-        "seed",
-        "trials",
-        "failed",
-        "time",
-        "best",
-        "accuracy",
-        "bytes",
-        "test accuracy",
-        "hypervolume",
-        "budget",
-    )
-    return table("the runs", head, [_row(run) for run in runs])
+    return table("the runs", HEAD, [comparison_row(run) for run in runs])
 
 
-def _row(run: ReportedRun) -> list[str]:
+def comparison_row(run: ReportedRun) -> list[str]:
+    """What `HEAD` names of a run."""
     experiment = run.header["experiment"]
     metrics = {} if run.best is None else run.best.metrics
     tested = run.found.get("test_accuracy")

@@ -1,9 +1,10 @@
 """The recommended network, layer by layer, and the ledger of its file."""
 
 from nas.packed import ArtifactError
+from nas.packed.drawn_layers import DrawnFile, DrawnLayer
 from nas.report.chart import Chart
 from nas.report.figures import design_text, percent
-from nas.report.layers import DrawnFile, DrawnLayer, choices_at, drawn_file
+from nas.report.layers import choices_at, drawn_file
 from nas.report.markup import Markup, element
 from nas.report.reported_run import Network, ReportedRun
 from nas.report.tables import table

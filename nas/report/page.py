@@ -16,6 +16,7 @@ from nas.report.network import network_parts
 from nas.report.reported_run import ReportedRun, read_runs
 from nas.report.reproduction import reproduction
 from nas.report.shown_trials import ShownTrials, shown_trials
+from nas.report.tested import tested
 from nas.report.timeline import timeline
 from nas.report.trade_offs import trade_offs
 from nas.report.verdict import verdict
@@ -90,6 +91,7 @@ def _sections(run: ReportedRun, shown: ShownTrials, alone: bool) -> list[Section
         *([("Best so far", best_so_far([run]))] if alone else []),
         ("Trade-offs", trade_offs(run) or [nothing]),
         ("Network", network_parts(run)),
+        ("Test data", tested(run)),
         ("Importance of choices", importance_table(run, found)),
         ("Trials", coordinates or [nothing]),
         ("Timeline", [timeline(run)]),

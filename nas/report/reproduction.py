@@ -29,16 +29,18 @@ def reproduction(run: ReportedRun) -> list[Markup]:
         "versions give equal results. Versions are not recorded; this page was written by "
         f"compact-nas {__version__} with Python {platform.python_version()} on {platform.system()} {platform.machine()}."
     )
-    rows = [
-        [name, shortened(value, LONGEST_VALUE)]
-        for name, value in _settings("", run.header["experiment"])
-    ]
+    rows = [[name, shortened(value, LONGEST_VALUE)] for name, value in settings_of(run).items()]
     settings = table("settings of the run", ("setting", "value"), rows)
     return [
         element("pre", "\n".join(commands), attributes={"tabindex": "0"}),
         element("p", said),
         element("details", element("summary", "settings of the run"), settings),
     ]
+
+
+def settings_of(run: ReportedRun) -> dict[str, str]:
+    """The settings of a run by dotted names, as text."""
+    return dict(_settings("", run.header["experiment"]))
 
 
 def _settings(prefix: str, value: Any) -> list[tuple[str, str]]:

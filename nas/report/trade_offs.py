@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nas.board.axes import axes
 from nas.objective import Objective, pareto_front
 from nas.report.chart import Chart
 from nas.report.figures import design_text, number, shortened
@@ -9,15 +10,6 @@ from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
 
 LONGEST_DESIGN = 1000
-
-
-def axes(objective: Objective) -> list[tuple[str, str]]:
-    """The pairs of metrics that are drawn, x and y: the first of the objective against each other one
-    and each limited cost; against the size of the file if there is no other.
-    """
-    names = dict.fromkeys((*objective.maximize, *objective.minimize, *objective.budget.limits))
-    first, *others = names
-    return [(other, first) for other in others or ["size_bytes"]]
 
 
 def trade_offs(run: ReportedRun) -> list[Chart]:

@@ -5,6 +5,7 @@ from nas.report.figures import duration, metrics_text, number, option_text
 from nas.report.markup import Markup, element
 from nas.report.reported_run import Network, ReportedRun
 from nas.report.tables import table
+from nas.runs.before_compression import before_compression
 
 
 def verdict(run: ReportedRun) -> list[Markup]:
@@ -46,7 +47,7 @@ def verdict(run: ReportedRun) -> list[Markup]:
 def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
     """What is known of the network before it was compressed, as a packed file, and on test data."""
     metrics, searched = network.evaluation.metrics, run.evaluations[network.evaluation.id]
-    before = before_compression(run, network.evaluation)
+    before = before_compression(run.header, network.evaluation)
     again = None if searched is network.evaluation else searched.metrics.get("accuracy")
     floats = 4 * metrics["params"] if "params" in metrics else None
     rows = [
@@ -61,22 +62,6 @@ def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
     told = {"accuracy", "accuracy_fake_quant", "test_accuracy", "size_bytes"}
     rows += [(name, value) for name, value in metrics.items() if name not in told]
     return [[name, number(value)] for name, value in rows if value is not None]
-
-
-def before_compression(run: ReportedRun, evaluation: Evaluation) -> float | None:
-    """The accuracy at the end of the first of the recipe's two phases; None where the journal does
-    not say which epoch that was.
-    """
-    recipe = run.header["experiment"].get("recipe")
-    first, second = (
-        recipe.get(name) if isinstance(recipe, dict) else None
-        for name in ("epochs", "finetune_epochs")
-    )
-    if not isinstance(first, int) or not isinstance(second, int) or not first > 0:
-        return None
-    if len(evaluation.history) != first + second or "epochs" in evaluation.design:
-        return None
-    return evaluation.history[first - 1].accuracy
 
 
 def _told(evaluation: Evaluation) -> dict[str, float]:

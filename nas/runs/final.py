@@ -47,7 +47,7 @@ def train_final(
     """
     from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
-    from nas.program import score
+    from nas.runs.confusion import score_test
     from nas.runs.resume import save_candidate
     from nas.runs.teacher import loss_of
 
@@ -76,7 +76,7 @@ def train_final(
         save_candidate(trained, folder, choice.id)
         program = unpack(packed_path(folder, choice.id).read_bytes())
         test = evaluator.resident.test
-        metrics["test_accuracy"] = score(program, test, rounding=experiment.rounding)
+        metrics["test_accuracy"] = score_test(program, test, folder, choice.id, experiment.rounding)
     final = replace(evaluation, metrics=metrics, history=())
     write_evaluation(folder / FINAL_FILE, final)
     return final

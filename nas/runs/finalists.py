@@ -16,7 +16,6 @@ from nas.runs.directory import (
     make_folders,
     packed_path,
     read_test_accuracy,
-    write_test_accuracy,
 )
 from nas.runs.evaluation_file import read_evaluation, write_evaluation
 from nas.runs.training_progress import WatchTraining, unwatched, watching
@@ -70,7 +69,7 @@ def retrain_best(
     # Here, because summaries of a run need no torch.
     from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
-    from nas.program import score
+    from nas.runs.confusion import score_test
     from nas.runs.resume import save_candidate
     from nas.runs.teacher import loss_of
 
@@ -102,8 +101,7 @@ def retrain_best(
     if choice is not None and read_chosen_test_accuracy(out, choice) is None:
         program = unpack(packed_path(folder, choice.id).read_bytes())
         test = task.test.to(experiment.accelerator)
-        accuracy = score(program, test, rounding=experiment.rounding)
-        write_test_accuracy(folder, choice.id, accuracy)
+        score_test(program, test, folder, choice.id, experiment.rounding)
     return tuple(retrained)
 
 

@@ -174,7 +174,8 @@ def _check_same(out: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) 
             f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in names
         )
         raise RunDirectoryError(
-            f"{out} must be resumed with the experiment that it was made by, but {changes}"
+            f"{out} must be resumed with the experiment that it was made by, but {changes}: "
+            "give another --out to begin another run"
         )
 
 

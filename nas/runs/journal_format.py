@@ -65,8 +65,9 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as JSON."""
     design = {name: _option_to_json(option) for name, option in evaluation.design.items()}
     content = asdict(evaluation) | {"design": design, "metrics": dict(evaluation.metrics)}
-    if evaluation.file_length is None:  # as journals of before
-        del content["file_length"]
+    for name in ("file_length", "traceback", "finished"):  # as journals of before
+        if content[name] in (None, ""):
+            del content[name]
     return content
 
 

@@ -101,7 +101,8 @@ class ResumableEvaluations:
         except (UnansweredError, ValueError) as error:
             found = self._failed(id, proposal, str(error), time.perf_counter() - began)
         self.check_signals()
-        evaluation = replace(found.evaluation, design=made_design(self.choices, found.evaluation))
+        design = made_design(self.choices, found.evaluation)
+        evaluation = replace(found.evaluation, design=design, finished=time.time())
         if found.packed:  # before the line in the journal that implies it
             durable.write(weights_path(self.out, id), found.weights)
             durable.write(packed_path(self.out, id), found.packed)

@@ -3,34 +3,36 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from nas.board.log import TensorBoardLog
+from nas.board.network import LoggedNetwork, logged_network
 from nas.evaluation.coded_size import ANY_SIZE, learnt
 from nas.evaluation.evaluator import Evaluator
 from nas.executors import Executor, InProcess, LocalProcesses
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
-from nas.program import score
 from nas.runs.built_networks import BuiltNetworks
 from nas.runs.candidate_worker import CandidateSetup, Given
+from nas.runs.confusion import score_test
 from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
     check_folders,
     packed_path,
     read_test_accuracy,
+    weights_path,
     write_class_names,
-    write_test_accuracy,
 )
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal, window_of
-from nas.runs.result_text import result_line, result_table
+from nas.runs.result import RunResult
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
 from nas.runs.teacher import loss_of
-from nas.runs.tensorboard import TensorBoardLog
 from nas.runs.time_limits import CandidateLimit, OutOfTimeError, SearchLimit, check_minutes
 from nas.runs.training_progress import WatchTraining, unwatched
 from nas.search_loop import search
@@ -41,32 +43,12 @@ from nas.training.accelerator import check_available
 from nas.training.fit import cross_entropy
 
 FAILURES_IN_A_ROW = 10
+LOGGED_SAMPLES = 64
+"""So many validation samples give the activations that TensorBoard shows."""
 
 
 class SearchStoppedError(RuntimeError):
     """Candidate after candidate failed, so the experiment itself is likely wrong."""
-
-
-@dataclass(frozen=True, repr=False)
-class RunResult:
-    """What a run found: all evaluations in order, the best one (None: none met the budget), its
-    test accuracy, the evaluations of the candidates that were trained again, and that of the final
-    network (None: none was wanted, or no candidate to train was within the budget).
-    """
-
-    evaluations: tuple[Evaluation, ...]
-    best: Evaluation | None
-    test_accuracy: float | None
-    retrained: tuple[Evaluation, ...] = ()
-    final: Evaluation | None = None
-
-    def __repr__(self) -> str:
-        # Evaluations hold whole learning curves.
-        return f"RunResult({result_line(self.evaluations, self.best, self.test_accuracy)})"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return result_table(self.evaluations, self.best, self.test_accuracy)
 
 
 @one_thread()
@@ -121,7 +103,9 @@ def run(
         networks = BuiltNetworks(experiment, counting.built)
         with (
             open_journal(out, setup.header, networks) as journal,
-            TensorBoardLog(out / "tb", experiment.space.choices) as tensorboard,
+            TensorBoardLog(
+                out / "tb", experiment.space.choices, partial(_logged, experiment, out)
+            ) as tensorboard,
         ):
             check_folders(out)
             if experiment.task.class_names is not None:
@@ -152,7 +136,13 @@ def run(
             final = None
             if epochs is not None and choice is not None:
                 final = train_final(experiment, choice, epochs, out, watch_training)
-    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final)
+    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final, experiment, out)
+
+
+def _logged(experiment: Experiment, out: Path, evaluation: Evaluation) -> LoggedNetwork | None:
+    samples = experiment.task.validation.inputs[:LOGGED_SAMPLES]
+    id = evaluation.id
+    return logged_network(packed_path(out, id), weights_path(out, id), samples)
 
 
 def _searched(
@@ -206,9 +196,7 @@ def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float
             ) from None
         save_candidate(trained, out, leader.id)
         program = unpack(trained.packed)
-    accuracy = score(program, evaluator.resident.test, rounding=evaluator.rounding)
-    write_test_accuracy(out, leader.id, accuracy)
-    return accuracy
+    return score_test(program, evaluator.resident.test, out, leader.id, evaluator.rounding)
 
 
 def _check_failures(evaluations: Sequence[Evaluation]) -> None:

@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 from nas import durable
 from nas.objective import Evaluation
@@ -39,6 +40,24 @@ def write_trial_table(out: Path, target: Path) -> int:
         table.writerow([*_facts(each), *measured, *chosen])
     durable.write(target, written.getvalue().encode(errors="replace"))
     return len(evaluations)
+
+
+def trial_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """The same as dictionaries with values as they are, and None for an empty cell."""
+    metrics = dict.fromkeys(name for each in evaluations for name in each.metrics)
+    choices = dict.fromkeys(name for each in evaluations for name in each.design)
+    return [
+        {
+            "number": each.id,
+            "status": each.status.value,
+            "reason": each.reason,
+            "epochs": each.epochs,
+            "seconds": each.seconds,
+            **{name: each.metrics.get(name) for name in metrics},
+            **{f"design.{name}": each.design.get(name) for name in choices},
+        }
+        for each in evaluations
+    ]
 
 
 def _facts(evaluation: Evaluation) -> list[str | float]:

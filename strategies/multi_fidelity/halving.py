@@ -103,7 +103,7 @@ class SuccessiveHalving(_Brackets):
         strategy: Makes the inner strategy, which proposes the candidates of the lowest rung. It
             must not propose epochs.
         epochs: The number of epochs of the recipe. The rungs below the highest one are trained for
-            `epochs` / `eta`, `epochs` / `eta`² and so on.
+            `epochs` / `eta` epochs, those below for as many / `eta`, and so on.
         eta: The ratio between consecutive rungs, at least 2; 3 and 4 are usual.
         least: The fewest epochs of a rung, 0 to `epochs`. Rankings by fewer epochs are too
             unreliable to halve by. Networks that come trained can be ranked by 0 epochs: with 8

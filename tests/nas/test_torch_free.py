@@ -23,6 +23,8 @@ MODULES = (
     "nas.cli.export",
     "nas.cli.report",
     "nas.cli.board",
+    "nas.cli.compare",
+    "nas.cli.doctor",
     "strategies.random_search",
     "strategies.evolutionary.aging",
     "strategies.evolutionary.nsga2",

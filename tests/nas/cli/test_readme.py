@@ -7,9 +7,14 @@ from nas.objective import Status
 from nas.runs.journal import read_journal
 from tests.nas.cli.commands import ROOT, start
 
-SPACE, CHECK, TO_SIZE, ALLOCATED, TRAINED, PRUNING = re.findall(
-    r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
-)
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+SPACE, CHECK, TO_SIZE = blocks("README.md")
+_, ALLOCATED, TRAINED = blocks("docs/guides/trained.md")
+(PRUNING,) = blocks("docs/guides/pruning.md")
 
 
 NETWORK = """
@@ -40,7 +45,7 @@ def test_the_network_of_the_readme_is_compressed_to_a_size(tmp_path: Path) -> No
     assert start("to_size.py", cwd=tmp_path).wait() == 0
 
 
-def test_the_pruning_of_the_readme_prunes(tmp_path: Path) -> None:
+def test_the_pruning_of_the_guide_prunes(tmp_path: Path) -> None:
     (tmp_path / "pruning.py").write_text(NETWORK + PRUNING + RESULTS)
     assert start("pruning.py", cwd=tmp_path).wait() == 0
 
@@ -54,7 +59,7 @@ save_file(model.state_dict(), "trained.safetensors")
 """
 
 
-def test_the_trained_network_of_the_readme_is_compressed(
+def test_the_trained_network_of_the_guide_is_compressed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "weights.py").write_text(WEIGHTS)

@@ -1,5 +1,6 @@
 """Why candidates failed, a line for each candidate, and one in full."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,8 @@ RUN = [
 def write(out: Path) -> None:
     with open_journal(out, {"objective": OBJECTIVE.to_json()}) as journal:
         for each in RUN:
-            journal.append(each)
+            traceback = "Traceback of the second" if each.id == 1 else ""
+            journal.append(replace(each, traceback=traceback))
 
 
 def test_reasons_that_differ_in_numbers_alone_count_as_one() -> None:
@@ -117,6 +119,7 @@ def test_one_candidate_in_full(tmp_path: Path) -> None:
     for text in ("number 0: OK, 10.0 seconds", "head.bits = 0", "1.5000", f": {len(packed)} bytes"):
         assert text in said
     assert "3 rows for [7] columns" in said
+    assert "Traceback of the second" in said
     with pytest.raises(ValueError, match="numbers 0 to 6, but got 7"):
         print_trial(tmp_path, console, 7)
 

@@ -22,6 +22,8 @@ def test_what_a_loss_raises_is_a_failure_with_its_place(tiny_task: Task) -> None
     assert evaluation.reason == f"ZeroDivisionError: no such luck (breaking, line {line})"
     # What it costs was known before.
     assert evaluation.metrics["params"] == 171
+    assert evaluation.traceback.startswith("Traceback (most recent call last):\n")
+    assert f"line {line}, in breaking\n" in evaluation.traceback
     assert "accuracy" not in evaluation.metrics
     assert evaluation.history == ()
     assert trained is None

@@ -1,5 +1,6 @@
 """The page in a browser, where there is one: pictures are drawn."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from nas.objective import Status, best
 from nas.report import write_report
+from nas.runs.confusion import CONFUSION_FILE
 from tests.nas.report.runs import HOSTILE, OBJECTIVE, add_file, search, trial, write
 
 CHROMIUM = (
@@ -36,16 +38,18 @@ def test_every_picture_has_marks(tmp_path: Path) -> None:
     leader = best(evaluations, OBJECTIVE)
     assert leader is not None
     add_file(runs[0], leader.id)
+    counts = {"id": leader.id, "counts": [[5, 1, 0], [2, 4, 0], [0, 0, 6]]}
+    (runs[0] / CONFUSION_FILE).write_text(json.dumps(counts))
     write_report(runs, tmp_path / "page.html")
     for size in ("1200,900", "400,800"):
         shown = dom(tmp_path / "page.html", tmp_path / "profile", f"--window-size={size}")
         pictures = shown.split('data-chart="')[1:]
-        assert len(pictures) == 8
+        assert len(pictures) == 9
         for picture in pictures:
             marks = picture.split("<details")[0]
             drawn = sum(marks.count(mark) for mark in ("<circle", "<path", "<rect"))
             assert "<svg" in marks
-            assert drawn >= 10
+            assert drawn >= 9
         trained = sum(each.status is Status.OK for each in evaluations)
         assert pictures[1].split("<details")[0].count("<circle") >= trained
         assert "<script>alert" not in shown

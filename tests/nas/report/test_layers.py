@@ -10,7 +10,8 @@ from torch import nn
 from compressors import quantize
 from nas.lowering import lower
 from nas.packed import pack
-from nas.report.layers import choices_at, read_layers
+from nas.packed.drawn_layers import read_layers
+from nas.report.layers import choices_at
 from tests.nas.report.runs import trial
 
 

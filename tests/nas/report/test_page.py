@@ -22,6 +22,7 @@ SECTIONS = [
     "Best so far",
     "Trade-offs",
     "Network",
+    "Test data",
     "Importance of choices",
     "Trials",
     "Timeline",

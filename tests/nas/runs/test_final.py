@@ -23,7 +23,8 @@ from nas.runs.evaluation_file import write_evaluation
 from nas.runs.export import export
 from nas.runs.final import read_final
 from nas.runs.finalists import chosen
-from nas.runs.run import RunResult, run
+from nas.runs.result import RunResult
+from nas.runs.run import run
 from nas.runs.summary import summary
 from nas.runs.training_progress import TrainingProgress
 from nas.training.distil import Teacher

@@ -10,7 +10,8 @@ from nas.packed import unpack
 from nas.program import score
 from nas.runs.directory import RunDirectoryError
 from nas.runs.export import export
-from nas.runs.run import RunResult, run
+from nas.runs.result import RunResult
+from nas.runs.run import run
 from nas.runs.summary import summary
 from tests.nas.runs.experiments import Make, facts
 

@@ -1,9 +1,13 @@
 """What a run's result looks like, printed and in a notebook."""
 
+import sys
 from dataclasses import replace
+from types import ModuleType
+
+import pytest
 
 from nas.objective import Status
-from nas.runs.run import RunResult
+from nas.runs.result import RunResult
 from tests.nas.runs.journals import evaluation
 
 FAILED = replace(evaluation(1), status=Status.FAILED, metrics={})
@@ -26,3 +30,32 @@ def test_a_notebook_shows_an_escaped_table() -> None:
     assert "<tr><th>&lt;op&gt;</th><td>a &amp; b</td></tr>" in shown
     assert shown.count("<tr>") == shown.count("</tr>") == 5
     assert "test accuracy" not in shown
+
+
+def test_a_data_frame_has_a_row_for_each_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Frame(list[dict[str, object]]):
+        def set_index(self, name: str) -> "Frame":
+            assert all(name in row for row in self)
+            return self
+
+    pandas = ModuleType("pandas")
+    pandas.DataFrame = Frame  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pandas", pandas)
+    best = evaluation(0)
+    first, second = RunResult((best, FAILED), best, None).to_pandas()
+    assert (first["number"], first["accuracy"], first["design.width"]) == (0, 1 / 3, 0)
+    assert (second["status"], second["accuracy"]) == ("FAILED", None)
+    assert first.keys() == second.keys()
+
+
+def test_without_pandas_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        RunResult((FAILED,), None, None).to_pandas()
+
+
+def test_a_network_needs_a_candidate_and_a_run() -> None:
+    with pytest.raises(ValueError, match="none met the budget"):
+        RunResult((FAILED,), None, None).model()
+    with pytest.raises(ValueError, match="there is none"):
+        RunResult((evaluation(0),), evaluation(0), None).model()

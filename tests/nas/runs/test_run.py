@@ -14,6 +14,8 @@ from nas.program import score
 from nas.runs.journal import read_journal
 from nas.runs.run import SearchStoppedError, run
 from nas.space import Choices
+from nas.training.fit import accuracy
+from tests.nas.board.searches import events
 from tests.nas.runs.experiments import STRATEGIES, Make, facts
 
 
@@ -57,6 +59,16 @@ def test_the_packed_files_have_the_size_and_the_accuracies_that_were_recorded(
         assert score(unpack(packed), tiny_task.validation) == evaluation.metrics["accuracy"]
         if evaluation == found.best:
             assert score(unpack(packed), tiny_task.test) == found.test_accuracy
+    model, validation = found.model(), tiny_task.validation
+    assert found.best is not None
+    assert accuracy(model, validation) == found.best.metrics["accuracy_fake_quant"]
+    times = [each.finished for each in read_journal(tmp_path)[1]]
+    assert None not in times
+    assert times == sorted(times, key=float)  # type: ignore[arg-type]
+    board = events(tmp_path / "tb" / "search").Tags()
+    assert board["images"] == ["pareto"]
+    assert board["graph"]
+    assert {tag.split("/")[0] for tag in board["histograms"]} == {"weights", "activations"}
 
 
 def test_test_data_does_not_guide_the_search(tiny: Make, tiny_task: Task, tmp_path: Path) -> None:

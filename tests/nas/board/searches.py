@@ -6,8 +6,8 @@ from typing import Any
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from nas.board.log import TensorBoardLog
 from nas.objective import Budget, Epoch, Evaluation, Fitness, Objective, Status
-from nas.runs.tensorboard import TensorBoardLog
 from nas.space import Choice, Choices
 from nas.strategy import Proposal, Strategy
 

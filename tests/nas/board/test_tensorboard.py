@@ -1,4 +1,5 @@
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.util.tensor_util import make_ndarray
 
+from nas.board.pareto_picture import pareto_picture
 from nas.objective import Evaluation, Objective
-from nas.runs.tensorboard import pareto_picture
-from tests.nas.runs.searches import (
+from tests.nas.board.searches import (
     CHOICES,
     OBJECTIVE,
     OK,
@@ -42,6 +45,12 @@ def test_the_curves_of_a_search(tmp_path: Path) -> None:
         "search/hypervolume": [(1, 0.375), (2, 0.375), (4, 0.4375)],
         # By second of evaluation: 10.25 × 1, × (1 + 2 + 3) and × (1 + … + 5).
         "best_by_second/accuracy": [(10, 0.5), (62, 0.5), (154, 0.75)],
+        "search/window_mean_accuracy": [(1, 0.5), (2, 0.375), (4, 0.5)],
+        # Of five choices with several options, only the width differs: one of six, or not active.
+        "search/entropy": [
+            (trial, pytest.approx(math.log(count) / math.log(7) / 5))
+            for trial, count in ((1, 1), (2, 2), (4, 3))
+        ],
     }
 
 
@@ -87,11 +96,11 @@ def test_each_trained_candidate_is_a_row_of_the_hyper_parameter_table(tmp_path: 
             "metric/accuracy",
             "metric/size_bytes",
         }
-        # All columns, those too that this design leaves out.
-        assert [column.name for column in experiment.hparam_infos] == [
-            choice.name for choice in CHOICES
-        ]
+        # A row has all columns, those too that this design leaves out, or parallel coordinates lack it.
+        columns = [column.name for column in experiment.hparam_infos]
+        assert columns == [choice.name for choice in CHOICES]
         options = read["_hparams_/session_start_info"].session_start_info.hparams
+        assert {*options} == {*columns}
         assert {
             name: getattr(value, str(value.WhichOneof("kind"))) for name, value in options.items()
         } == {
@@ -101,6 +110,7 @@ def test_each_trained_candidate_is_a_row_of_the_hyper_parameter_table(tmp_path: 
             "bias": True,
             "rank": "None",
             "kernel": "(3, 3)",
+            "dilation": 0.0,
         }
         assert "_hparams_/session_end_info" in read
 
@@ -169,3 +179,44 @@ def test_a_search_of_which_nothing_was_trained_has_a_board(tmp_path: Path) -> No
     log(tmp_path / "tb", [RUN[1], RUN[3]])
     assert curves(tmp_path / "tb" / "search") == {"search/over_budget_share": [(1, 1.0), (2, 0.5)]}
     assert not (tmp_path / "tb" / "trials").exists()
+
+
+def test_events_have_the_time_at_which_the_evaluation_was_journalled(tmp_path: Path) -> None:
+    run = [replace(each, finished=1e9 + 60 * each.id) for each in RUN]
+    log(tmp_path / "tb", run)
+    read = events(tmp_path / "tb" / "search")
+    assert [event.wall_time for event in read.Scalars("best/accuracy")] == [
+        1e9,
+        1e9 + 120,
+        1e9 + 240,
+    ]
+    assert read.Images("pareto")[-1].wall_time == 1e9 + 300
+    trial = events(tmp_path / "tb" / "trials" / "00002")
+    assert {event.wall_time for event in trial.Scalars("metric/accuracy")} == {1e9 + 120}
+
+
+def test_the_pictures_are_drawn_again_as_the_search_goes_on(tmp_path: Path) -> None:
+    run = [replace(RUN[0], id=id) for id in range(13)]
+    log(tmp_path / "tb", run)
+    read = events(tmp_path / "tb" / "search")
+    for name in ("pareto", "choices"):
+        assert [image.step for image in read.Images(name)] == [8, 12, 13]
+    log(tmp_path / "ended", run[:12])
+    (last,) = [x.step for x in events(tmp_path / "ended" / "search").Images("pareto")][1:]
+    assert last == 12
+
+
+def test_the_layout_names_curves_that_there_are(tmp_path: Path) -> None:
+    log(tmp_path / "tb", strategy=Controller())
+    read = events(tmp_path / "tb" / "search")
+    content = make_ndarray(read.Tensors("custom_scalars__config__")[0].tensor_proto).item()
+    layout = Layout.FromString(content)
+    assert [category.title for category in layout.category] == ["search", "costs"]
+    tags = {
+        tag
+        for category in layout.category
+        for chart in category.chart
+        for tag in chart.multiline.tag
+    }
+    assert tags <= {*read.Tags()["scalars"]}
+    assert len(tags) == 8

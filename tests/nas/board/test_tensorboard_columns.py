@@ -9,10 +9,10 @@ import pytest
 from tensorboard.plugins.hparams.api_pb2 import DataType
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from nas.board.log import TensorBoardLog
 from nas.objective import Evaluation, Objective, Status
-from nas.runs.tensorboard import TensorBoardLog
 from nas.space import Choice, Choices
-from tests.nas.runs.searches import Plain, events
+from tests.nas.board.searches import Plain, events
 
 Cell = str | float
 

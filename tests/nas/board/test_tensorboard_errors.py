@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from nas.runs.tensorboard import TensorBoardLog
-from tests.nas.runs.searches import CHOICES, OBJECTIVE, RUN, Plain, curves, log
+from nas.board.log import TensorBoardLog
+from tests.nas.board.searches import CHOICES, OBJECTIVE, RUN, Plain, curves, log
 
 
 def test_everything_is_on_disk_when_the_search_is_left_by_an_error(tmp_path: Path) -> None:
@@ -21,9 +21,7 @@ def warned(caplog: pytest.LogCaptureFixture, folder: Path) -> bool:
         (record.name, record.levelno, record.getMessage().split(", because of ")[0])
         for record in caplog.records
     ]
-    return said == [
-        ("nas.runs.tensorboard", logging.WARNING, f"no more TensorBoard logs in {folder}")
-    ]
+    return said == [("nas.board.log", logging.WARNING, f"no more TensorBoard logs in {folder}")]
 
 
 @pytest.mark.fault(41)

@@ -1,0 +1,1 @@
+"""A search in TensorBoard: what of it is logged, and how it is laid out."""

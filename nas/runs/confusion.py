@@ -1,0 +1,72 @@
+"""Which classes the network of a run takes for which, on its test data."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas import durable
+from nas.runs.directory import RunDirectoryError, write_test_accuracy
+
+# Reports read it without torch.
+if TYPE_CHECKING:
+    from nas.data import Split
+    from nas.program import Program
+    from nas.program.rounding import Rounding
+
+CONFUSION_FILE = "confusion.json"
+MOST_CLASSES = 100
+"""Of more classes, the counts are not stored: a page could not show them."""
+
+Counts = Sequence[Sequence[int]]
+"""Samples by their class, then by the class that they were taken for."""
+
+
+def score_test(
+    program: "Program", test: "Split", folder: Path, id: int, rounding: "Rounding" = "single"
+) -> float:
+    """The test accuracy of the file of candidate `id` under a rule of rounding, which is stored in
+    `folder` with the counts of confusions.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    import numpy as np
+
+    from nas.program import logits
+
+    labels = test.labels.cpu().numpy()
+    taken = logits(program, test.inputs, rounding=rounding).argmax(1)
+    classes = program.tensors[-1].size
+    if classes <= MOST_CLASSES:
+        counts = np.zeros((classes, classes), np.int64)
+        np.add.at(counts, (labels, taken), 1)
+        content = {"id": id, "counts": counts.tolist()}
+        durable.write(folder / CONFUSION_FILE, json.dumps(content).encode())
+    accuracy = int((taken == labels).sum()) / len(labels)
+    write_test_accuracy(folder, id, accuracy)
+    return accuracy
+
+
+def read_confusion(folder: Path, id: int) -> Counts | None:
+    """The counts for the file of candidate `id`; None if they were not stored.
+
+    Raises:
+        RunDirectoryError: if the file is damaged.
+    """
+    path = folder / CONFUSION_FILE
+    try:
+        stored = json.loads(path.read_bytes())
+        counts: list[list[int]] = [[int(count) for count in row] for row in stored["counts"]]
+        same = stored["id"] == id
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise RunDirectoryError(
+            f"{path} must hold an id and counts, but is damaged: remove it"
+        ) from error
+    if any(len(row) != len(counts) or min(row) < 0 for row in counts):
+        raise RunDirectoryError(
+            f"{path} must hold counts of every pair of classes, but is damaged: remove it"
+        )
+    return counts if same else None

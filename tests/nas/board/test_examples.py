@@ -1,0 +1,15 @@
+"""The examples in docstrings."""
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from nas.board import axes
+
+
+@pytest.mark.parametrize("module", [axes])
+def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
