@@ -46,6 +46,8 @@ EXTRAS: Mapping[str, Extra] = {
     "compare": Extra("brevitas", "comparisons of quantizers with Brevitas"),
     "tflite": Extra("tflite", "nas export --to tflite and tflite-micro"),
     "docs": Extra("sphinx", "make docs"),
+    "ray": Extra("ray", "--executor ray"),
+    "slurm": Extra("submitit", "--executor submitit"),
 }
 
 
