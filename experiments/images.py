@@ -18,6 +18,13 @@ from strategies.multi_fidelity.halving import Fidelity, at_fidelity
 from strategies.names import StrategyName, strategy_class
 from strategies.warm_start import WarmStart
 
+WIDTHS = (
+    (4, 5, 6, 7, 8, 9, 10, 12, 14, 16),
+    (6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32),
+    (8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48),
+    (12, 16, 20, 24, 32, 40, 48),
+)
+"""Of each stage, so close together that a network can fill its budget."""
 BITS_PER_WEIGHT = 2.7
 """What a weight of a small network takes in a file, roughly: three bits, coded, and scales."""
 
@@ -67,7 +74,7 @@ def images(
     budget = Budget({name: limit for name, limit in limits.items() if limit is not None})
     parameters = round(8 * size_bytes / BITS_PER_WEIGHT)
     experiment = Experiment(
-        space=ConvBlocks(),
+        space=ConvBlocks(widths=WIDTHS),
         compressors=(Quantization(weights="lsq"),),
         task=task,
         samples=samples,
