@@ -1,6 +1,7 @@
 """Networks that a search in `ConvBlocks` starts from: as one would make them by hand."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Sequence
 
 from nas.space import Choices, Design, Genotype
 from nas.strategy import Facts
@@ -9,8 +10,8 @@ _CONV, _SEPARABLE = "conv3x3", "separable3x3"
 
 # Of each of three stages: the width as a multiple of the first, the halving, and the operators of the
 # residual blocks behind a convolution of 3x3.
-_Pattern = tuple[float, str, tuple[str, ...]]
-_PATTERNS: tuple[tuple[_Pattern, ...], ...] = (
+_Pattern = tuple[tuple[float, str, tuple[str, ...]], ...]
+_PATTERNS: tuple[_Pattern, ...] = (
     ((1.0, "pool", (_CONV,)), (1.5, "pool", ()), (2.0, "none", ())),
     ((1.0, "pool", (_CONV,)), (2.0, "pool", ()), (3.0, "none", (_SEPARABLE,))),
     ((1.0, "pool", (_CONV,)), (2.0, "pool", ()), (3.0, "none", (_CONV, _SEPARABLE))),
@@ -19,6 +20,8 @@ _PATTERNS: tuple[tuple[_Pattern, ...], ...] = (
 
 Stage = tuple[int, str, *tuple[str, ...]]
 """A width, a halving, and the operators of the residual blocks behind a convolution of 3x3."""
+
+_Widths = tuple[int, ...]
 
 
 def design(bits: int, *stages: Stage) -> Design:
@@ -38,40 +41,61 @@ def first_networks(choices: Choices, facts: Callable[[Genotype], Facts]) -> tupl
     """Of three patterns, at each bit-width, the widest network within the limits.
 
     A pattern has two stages with max pooling and one without, that get wider; the first has a
-    residual convolution, the last none, a separable one or both.
+    residual convolution, the last none, a separable one or both. What the widest in proportion leaves
+    of the limits is filled by wider stages, the last one first.
 
     Args:
         choices: those of a `ConvBlocks`, perhaps with others; choices that a pattern says nothing
             of get their first option
-        facts: the costs of a candidate before it is trained
+        facts: the costs of a candidate before it is trained, which must not fall as it gets wider
     """
     options = {choice.name: choice.options for choice in choices}
-    return tuple(
-        dict.fromkeys(
-            genotype
-            for pattern in _PATTERNS
-            for bits in _numbers(options["head.bits"])
-            for genotype in _widest(choices, options, pattern, bits, facts)
-        )
-    )
+    widths = [sorted(_numbers(options[f"stage{stage}.width"])) for stage in range(3)]
+    found = list[Genotype]()
+    for pattern in _PATTERNS:
+        for bits in _numbers(options["head.bits"]):
+
+            def genotype(
+                chosen: _Widths, pattern: _Pattern = pattern, bits: int = bits
+            ) -> Genotype:
+                stages = zip(chosen, pattern, strict=True)
+                made = design(bits, *((width, how, *rest) for width, (_, how, rest) in stages))
+                return choices.complete(made)
+
+            wide = _widest(pattern, widths, lambda chosen: facts(genotype(chosen)).excess == 0)
+            found += [] if wide is None else [genotype(wide)]
+    return tuple(dict.fromkeys(found))
 
 
 def _widest(
-    choices: Choices,
-    options: Mapping[str, tuple[Hashable, ...]],
-    pattern: tuple[_Pattern, ...],
-    bits: int,
-    facts: Callable[[Genotype], Facts],
-) -> Iterator[Genotype]:
-    for first in sorted(_numbers(options["stage0.width"]), reverse=True):
-        stages = list[Stage]()
-        for stage, (multiple, halving, repeats) in enumerate(pattern):
-            wanted, widths = multiple * first, _numbers(options[f"stage{stage}.width"])
-            stages.append((min(widths, key=lambda w: abs(w - wanted)), halving, *repeats))
-        genotype = choices.complete(design(bits, *stages))
-        if facts(genotype).excess == 0:
-            yield genotype
-            return
+    pattern: _Pattern, widths: Sequence[Sequence[int]], fits: Callable[[_Widths], bool]
+) -> _Widths | None:
+    """The largest widths of a pattern's stages that fit; None if none do."""
+
+    def in_proportion(first: int) -> _Widths:
+        return tuple(
+            min(options, key=lambda width: abs(width - multiple * first))
+            for (multiple, _, _), options in zip(pattern, widths, strict=True)
+        )
+
+    proportional = [in_proportion(first) for first in widths[0]]
+    count = _fitting(proportional, fits)
+    if count == 0:
+        return None
+    wide = proportional[count - 1]
+    for stage in reversed(range(len(wide))):
+        wider = [
+            (*wide[:stage], width, *wide[stage + 1 :])
+            for width in widths[stage]
+            if width > wide[stage]
+        ]
+        wide = [wide, *wider][_fitting(wider, fits)]
+    return wide
+
+
+def _fitting(rising: Sequence[_Widths], fits: Callable[[_Widths], bool]) -> int:
+    """How many of these, which get wider, fit."""
+    return bisect_left(rising, True, key=lambda chosen: not fits(chosen))
 
 
 def _numbers(options: tuple[Hashable, ...]) -> list[int]:
