@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from compressors.quantization import Quantization
 from nas.data.load import load_task
@@ -10,8 +11,9 @@ from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.strategy import StrategyFactory
 from nas.threads import one_thread
+from nas.training.augmentation import AUGMENTATIONS
 from nas.training.fit import cross_entropy
-from nas.training.recipe_for import recipe_for
+from nas.training.recipe_for import VARIED_PARAMETERS, recipe_for
 from search_spaces.conv_blocks import ConvBlocks
 from search_spaces.first_networks import first_networks
 from strategies.multi_fidelity.halving import Fidelity, at_fidelity
@@ -42,6 +44,7 @@ def images(
     epochs: int = 6,
     finetune_epochs: int = 3,
     fidelity: Fidelity = "halving",
+    final_augmentation: Literal["off", "mild", "mirrored", "strong"] | None = None,
     seed: int = 0,
 ) -> Experiment:
     """Searches for a convolutional network for images: Fashion-MNIST, CIFAR-10, or yours.
@@ -62,6 +65,9 @@ def images(
         finetune_epochs: training epochs after it
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband train many for few epochs and the best of them longer
+        final_augmentation: how images are varied in the trainings after the search; by default mild,
+            moved by up to two pixels, where the limit allows 16,000 weights or more, and else off;
+            mirrored and strong also mirror them
         seed: seed of the search and of training; the split of the data is fixed
     """
     task = load_task(data, generator(0, "data"))
@@ -73,12 +79,16 @@ def images(
     }
     budget = Budget({name: limit for name, limit in limits.items() if limit is not None})
     parameters = round(8 * size_bytes / BITS_PER_WEIGHT)
+    recipe = recipe_for(parameters, task, epochs=epochs, finetune_epochs=finetune_epochs)
+    if final_augmentation is None:
+        final_augmentation = "mild" if parameters >= VARIED_PARAMETERS else "off"
     experiment = Experiment(
         space=ConvBlocks(widths=WIDTHS),
         compressors=(Quantization(weights="lsq"),),
         task=task,
         samples=samples,
-        recipe=recipe_for(parameters, task, epochs=epochs, finetune_epochs=finetune_epochs),
+        recipe=recipe,
+        final_recipe=replace(recipe, augmentation=AUGMENTATIONS[final_augmentation]),
         objective=Objective(maximize=("accuracy",), minimize=("size_bytes",), budget=budget),
         strategy=strategy_class(strategy),
         trials=trials,

@@ -50,7 +50,8 @@ class Experiment:
     i - `window`. Results depend on it, but not on workers, and a run keeps its own. `patience` ends a search
     after that many proposals in a row that trained nothing new.
 
-    What comes after the search: the best `retrain` candidates are trained again, with another seed.
+    What comes after the search: the best `retrain` candidates are trained again, with another seed, by
+    `final_recipe` (None: by `recipe`), because what suits many epochs may not suit few.
     With `final_epochs` they are for so many epochs in all, in the recipe's proportion (None: the
     recipe's own), and the best of them, or with `retrain` 0 the best of the search, is then trained
     for as many on training and validation samples together: the final network. A search with
@@ -78,6 +79,7 @@ class Experiment:
     stop: StoppingRule | None = None
     retrain: int = 0
     final_epochs: int | None = None
+    final_recipe: Recipe | None = None
     samples: int | None = None
     narrowing: tuple[Compressor, ...] = ()
     rounding: Rounding = "single"
@@ -95,7 +97,8 @@ class Experiment:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, but got {getattr(self, name)}")
         check_rounding(self.rounding)
-        self.recipe.phases(self.final_epochs)  # refuses final epochs of a recipe without epochs
+        last = self.after_search.recipe
+        last.phases(self.final_epochs)  # refuses final epochs of a recipe without epochs
         measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
         soft_target = self.objective.soft_target
         for verb, names, known in (
@@ -107,12 +110,20 @@ class Experiment:
             if unknown := [name for name in names if name not in known]:
                 hint = "; latency_ms needs a device" if "latency_ms" in unknown else ""
                 raise ValueError(f"an objective can {verb} {known}, but got {unknown}{hint}")
-        for recipe in alternatives(self.recipe, self.space.choices):
+        choices = self.space.choices
+        for recipe in (*alternatives(self.recipe, choices), *alternatives(last, choices)):
             recipe.augmentation.check(self.task.example.shape)
             if self.teacher is not None and self.teacher.hints and not recipe.augmentation.is_off:
                 raise ValueError(
                     f"a teacher must have no hints where images are augmented, but got {self.teacher.hints}"
                 )
+
+    @property
+    def after_search(self) -> "Experiment":
+        """The experiment that trains candidates as they are trained after the search."""
+        if self.final_recipe is None:
+            return self
+        return replace(self, recipe=self.final_recipe, final_recipe=None)
 
     @cached_property
     def search_task(self) -> Task:

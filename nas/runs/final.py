@@ -42,24 +42,29 @@ def train_final(
     """Trains the candidate `choice` for `epochs` in all on training and validation samples, scores
     its packed file on test data, and returns what `read_final` then reads.
 
-    A final network of the same candidate and epochs that the run directory `out` holds is not
+    A final network of the same candidate, epochs and recipe that the run directory `out` holds is not
     trained again; another one is replaced.
     """
     from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
     from nas.runs.confusion import score_test
     from nas.runs.resume import save_candidate
+    from nas.runs.stored_recipe import is_recipe_of, write_recipe
     from nas.runs.teacher import loss_of
 
-    stored = read_final(out)
-    if stored is not None and (stored.id, stored.epochs) == (choice.id, epochs):
+    stored, folder = read_final(out), out / FINAL_FOLDER
+    if (
+        stored is not None
+        and (stored.id, stored.epochs) == (choice.id, epochs)
+        and is_recipe_of(folder, experiment.recipe)
+    ):
         return stored
-    folder = out / FINAL_FOLDER
     # First, so that it never tells of files that are not there.
     (folder / FINAL_FILE).unlink(missing_ok=True)
     if folder.exists():
         shutil.rmtree(folder)
     make_folders(folder)
+    write_recipe(folder, experiment.recipe)
 
     task = experiment.task.with_validation()
     loss = loss_of(experiment, out, task.train.inputs)

@@ -25,6 +25,7 @@ from nas.strategy import Proposal
 # Summaries read what was retrained without torch.
 if TYPE_CHECKING:
     from nas.experiment import Experiment
+    from nas.training.recipe import Recipe
 
 
 def read_retrained(out: Path) -> list[Evaluation]:
@@ -64,20 +65,21 @@ def retrain_best(
     one on test data.
 
     Candidates that were trained again before are not trained a third time, unless it was for other
-    epochs: those are forgotten. Returns all that were trained again.
+    epochs or by another recipe: those are forgotten. Returns all that were trained again.
     """
     # Here, because summaries of a run need no torch.
     from nas.evaluation.coded_size import ANY_SIZE
     from nas.packed import unpack
     from nas.runs.confusion import score_test
     from nas.runs.resume import save_candidate
+    from nas.runs.stored_recipe import write_recipe
     from nas.runs.teacher import loss_of
 
     folder = out / RETRAINED_FOLDER
     epochs, task = experiment.final_epochs, experiment.task
     finalists = best_few(evaluations, experiment.objective, experiment.retrain)
     if finalists:
-        _forget_others(folder, epochs)
+        _forget_others(folder, epochs, experiment.recipe)
     planned = sum(experiment.recipe.phases(epochs))
     waiting = [each for each in finalists if not _path(folder, each).exists()]
     if waiting:
@@ -85,6 +87,7 @@ def retrain_best(
         again = replace(experiment.evaluator(loss, task), seed=derive(experiment.seed, "retrain"))
     for candidate in waiting:
         make_folders(folder)
+        write_recipe(folder, experiment.recipe)
         number = finalists.index(candidate) + 1
         what = f"number {candidate.id} again, {number} of {len(finalists)}"
         evaluation, trained = again(
@@ -105,10 +108,13 @@ def retrain_best(
     return tuple(retrained)
 
 
-def _forget_others(folder: Path, epochs: float | None) -> None:
-    """Removes what was trained again for other epochs: such accuracies cannot be compared."""
+def _forget_others(folder: Path, epochs: float | None, recipe: "Recipe") -> None:
+    """Removes what was trained again otherwise: such accuracies cannot be compared."""
+    from nas.runs.stored_recipe import is_recipe_of
+
+    others = not is_recipe_of(folder, recipe)
     for path in _paths(folder):
-        if read_evaluation(path).epochs != epochs:
+        if others or read_evaluation(path).epochs != epochs:
             path.unlink()
             (folder / TEST_FILE).unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ def retrained(
     experiment: Experiment, out: Path, evaluation: Evaluation
 ) -> tuple[Evaluation, TrainedCandidate]:
     """Trains a candidate of a run again, for the `final_epochs` of `experiment` if it has them, or
-    all epochs of its recipe, which may differ from the run's.
+    all epochs of its recipe or its `final_recipe`, which may differ from the run's.
 
     It has all training samples of the experiment's task, which may be others than the run's: the
     design is all that is taken from the run.
@@ -41,6 +41,7 @@ def retrained(
         RuntimeError: if the candidate fails, or is over the experiment's budget.
     """
     check_available(experiment.accelerator)
+    experiment = experiment.after_search
     _check_same(experiment, out, *_CANDIDATE)
     _check_task(experiment.task, out, evaluation)
     _check_built(experiment, out)

@@ -131,11 +131,12 @@ def run(
             test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
             tensorboard.finish(evaluations, objective)
             epochs = experiment.final_epochs
-            retrained = retrain_best(experiment, evaluations, out, watch_training)
+            after = experiment.after_search
+            retrained = retrain_best(after, evaluations, out, watch_training)
             choice = chosen(retrained, objective) if experiment.retrain else leader
             final = None
             if epochs is not None and choice is not None:
-                final = train_final(experiment, choice, epochs, out, watch_training)
+                final = train_final(after, choice, epochs, out, watch_training)
     return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final, experiment, out)
 
 

@@ -57,8 +57,9 @@ OFF = Augmentation()
 AUGMENTATIONS: Mapping[str, Augmentation] = {
     "off": OFF,
     "mild": Augmentation(shift=2),
+    "mirrored": Augmentation(shift=2, flip=True),
     "strong": Augmentation(shift=2, flip=True, cutout=8),
 }
 """Augmentations by the names that choices of a search use. "mild" keeps the class of any image of 28
-pixels or so, "strong" only where a mirror image has the same class: clothes, not digits.
+pixels or so, "mirrored" and "strong" only where a mirror image has the same class: clothes, not digits.
 """

@@ -7,6 +7,8 @@ from nas.training.recipe import Recipe
 _DEFAULT = Recipe()
 SLOWEST, FASTEST = _DEFAULT.lr, 2e-2
 """The learning rates between which the rule was measured, or stays with the default."""
+VARIED_PARAMETERS, VARIED_EPOCHS = 16_000, 40
+"""From so many parameters and epochs on, a network overfits images that are not varied."""
 
 
 def recipe_for(
@@ -18,7 +20,7 @@ def recipe_for(
       gave 2.9 points over 5e-3, 1.5e-2 at 10,000 and 1e-2 at 50,000 on Fashion-MNIST. It stays
       between 2e-2 and the default, 5e-3, which is reached at 768,000. That of fine-tuning is in the
       default's proportion to it.
-    - Augmentation is mild for images if the network has 16,000 parameters or more and 40 epochs or
+    - Augmentation is mild for images if the network has `VARIED_PARAMETERS` and `VARIED_EPOCHS` or
       more, and else off: it paid for files of 16 kB and many epochs, and cost 2.5 points for files
       of 1.3 kB and few.
     - Batches are the largest of 64, 32 and 16 samples with which an epoch has 50 steps, if there is
@@ -34,7 +36,7 @@ def recipe_for(
         raise ValueError(f"a network must have 1 parameter or more, but got {parameters}")
     lr = min(max(FASTEST * (parameters / 3_000) ** -0.25, SLOWEST), FASTEST)
     images, samples = task.example.ndim == 4, len(task.train.labels)
-    varied = images and parameters >= 16_000 and epochs >= 40
+    varied = images and parameters >= VARIED_PARAMETERS and epochs >= VARIED_EPOCHS
     return Recipe(
         epochs=epochs,
         finetune_epochs=finetune_epochs,
