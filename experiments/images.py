@@ -44,6 +44,7 @@ def images(
     epochs: int = 6,
     finetune_epochs: int = 3,
     fidelity: Fidelity = "halving",
+    rate_penalty: float = 0.1,
     final_augmentation: Literal["off", "mild", "mirrored", "strong"] | None = None,
     seed: int = 0,
 ) -> Experiment:
@@ -65,6 +66,8 @@ def images(
         finetune_epochs: training epochs after it
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband train many for few epochs and the best of them longer
+        rate_penalty: weight of the mean bits that a coded weight takes, in the loss after quantization:
+            wider networks fit then
         final_augmentation: how images are varied in the trainings after the search; by default mild,
             moved by up to two pixels, where the limit allows 16,000 weights or more, and else off;
             mirrored and strong also mirror them
@@ -79,7 +82,8 @@ def images(
     }
     budget = Budget({name: limit for name, limit in limits.items() if limit is not None})
     parameters = round(8 * size_bytes / BITS_PER_WEIGHT)
-    recipe = recipe_for(parameters, task, epochs=epochs, finetune_epochs=finetune_epochs)
+    fitted = recipe_for(parameters, task, epochs=epochs, finetune_epochs=finetune_epochs)
+    recipe = replace(fitted, rate_penalty=rate_penalty)
     if final_augmentation is None:
         final_augmentation = "mild" if parameters >= VARIED_PARAMETERS else "off"
     experiment = Experiment(

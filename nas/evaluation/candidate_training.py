@@ -70,14 +70,15 @@ class CandidateTraining:
     def repaired(
         self, model: nn.Module, choices: Choices, size_bytes: float, epochs: int
     ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
-        """The network with fewer bits if its file became longer than `size_bytes` in `epochs` of
-        fine-tuning, its design, and the curve of the epochs after changes of bits.
+        """The network with shorter weights or fewer bits if its file became longer than `size_bytes`
+        in `epochs` of fine-tuning, its design, and the curve of the epochs of this repair.
         """
         fit_by_recipe, lr = self._fitting(), REPAIR_LR * self.recipe.finetune_lr
 
-        def recover(short: nn.Module) -> tuple[Epoch, ...]:
-            fewer = min(epochs, REPAIR_EPOCHS)
-            return fit_by_recipe(short, epochs=fewer, lr=lr, loss=self.loss)
+        def recover(short: nn.Module, rate_penalty: float) -> tuple[Epoch, ...]:
+            fewer, penalty = min(epochs, REPAIR_EPOCHS), max(rate_penalty, self.recipe.rate_penalty)
+            loss = with_rate_penalty(self.loss, short, penalty)
+            return fit_by_recipe(short, epochs=fewer, lr=lr, loss=loss)
 
         return repair(
             model, self.design, choices, self.compressors, self.calibration, size_bytes, recover

@@ -1,4 +1,6 @@
-"""Files that training made too long, shortened by fewer bits where the output changes least."""
+"""Files that training made too long: squeezed by weights that code shorter, or shortened by fewer bits where
+the output changes least.
+"""
 
 import copy
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -17,7 +19,9 @@ REPAIRS = 4
 REPAIRABLE = 1.1
 """The length of a file, relative to its limit, up to which it is repaired where it was predicted."""
 REPAIR_EPOCHS, REPAIR_LR = 1, 0.25
-"""The epochs after bits were lowered, at this learning rate relative to that of fine-tuning."""
+"""The epochs of a repair, at this learning rate relative to that of fine-tuning."""
+SQUEEZABLE, SQUEEZES = 1.05, (0.3, 1.0, 3.0)
+"""A file of up to so many times its limit is squeezed first, by penalties on the rate that rise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,23 +45,30 @@ def repair(
     compressors: Sequence[Compressor],
     calibration: Tensor,
     size_bytes: float,
-    train: Callable[[nn.Module], tuple[Epoch, ...]],
+    train: Callable[[nn.Module, float], tuple[Epoch, ...]],
 ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
-    """A trained network with fewer bits in some layers, so that its file has at most `size_bytes`,
-    its design, and the curve of all epochs of `train`, which is called after each change of bits.
+    """A trained network whose file has at most `size_bytes`, its design, which may have fewer bits in
+    some layers, and the curve of all epochs of `train`.
 
-    Training can make a file longer again, so there are up to `REPAIRS` changes. A network that
-    cannot be made short enough is returned with a file that is too long.
+    `train` is called with a penalty on the rate, the mean bits that a weight takes: 0 after a change of bits, and
+    one of `SQUEEZES` where the file is little too long, which costs less than fewer bits, or no bits can be
+    taken. Training can make a file longer again, so there are up to `REPAIRS` changes besides. A network that cannot be made
+    short enough is returned with a file that is too long.
     """
-    history = tuple[Epoch, ...]()
-    for _ in range(REPAIRS):
-        if len(file_of(model, calibration)) <= size_bytes:
+    history, squeezes = tuple[Epoch, ...](), list(SQUEEZES)
+    for _ in range(REPAIRS + len(SQUEEZES)):
+        if (length := len(file_of(model, calibration))) <= size_bytes:
             break
-        shorter = shorten(model, design, choices, compressors, calibration, size_bytes)
-        if shorter is None:
+        shorter = None
+        if not squeezes or length > SQUEEZABLE * size_bytes:
+            shorter = shorten(model, design, choices, compressors, calibration, size_bytes)
+        if shorter is not None:
+            model, design = shorter.model, shorter.design
+            history += train(model, 0.0)
+        elif squeezes:
+            history += train(model, squeezes.pop(0))
+        else:
             break
-        model, design = shorter.model, shorter.design
-        history += train(model)
     return model, design, history
 
 

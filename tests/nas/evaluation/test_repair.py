@@ -10,7 +10,7 @@ from compressors.post_training import PostTraining
 from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.data import Task
-from nas.evaluation.repair import file_of, repair, shorten
+from nas.evaluation.repair import SQUEEZES, file_of, repair, shorten
 from nas.experiment import Experiment
 from nas.measure.sensitivity import bit_widths
 from nas.objective import Epoch, Evaluation, Status
@@ -135,7 +135,8 @@ def test_training_goes_on_after_each_change_of_bits(
     model = compress(trained_network(tiny_task), EIGHT, [compressor], images)
     limit, trained = 0.8 * len(file_of(copy.deepcopy(model), images)), list[nn.Module]()
 
-    def train(short: nn.Module) -> tuple[Epoch, ...]:
+    def train(short: nn.Module, rate_penalty: float) -> tuple[Epoch, ...]:
+        assert rate_penalty == 0.0
         trained.append(short)
         return (Epoch(0.0, 0.5),)
 
@@ -144,6 +145,30 @@ def test_training_goes_on_after_each_change_of_bits(
     assert trained == [found]
     assert history == (Epoch(0.0, 0.5),)
     assert design != EIGHT
+
+
+@pytest.mark.parametrize("options", [(8,), (4, 8)])
+def test_a_file_that_is_little_too_long_is_squeezed(
+    options: tuple[int, ...], tiny_task: Task
+) -> None:
+    images, compressor = tiny_task.train.inputs, Quantization()
+    model = compress(trained_network(tiny_task), EIGHT, [compressor], images)
+    choices = Choices([Choice(name, "bits", options) for name in ("hidden", "head")])
+    limit, penalties = len(file_of(copy.deepcopy(model), images)) - 4, list[float]()
+
+    def train(long: nn.Module, rate_penalty: float) -> tuple[Epoch, ...]:
+        penalties.append(rate_penalty)
+        if rate_penalty == SQUEEZES[1]:
+            with torch.no_grad():
+                long.get_parameter("hidden.weight").mul_(0.5)
+                long.get_parameter("hidden.weight")[0].zero_()
+        return (Epoch(0.0, 0.5),)
+
+    found, design, history = repair(model, EIGHT, choices, [compressor], images, limit, train)
+    assert len(file_of(found, images)) <= limit
+    assert penalties == [*SQUEEZES[:2]]
+    assert design == EIGHT
+    assert len(history) == 2
 
 
 def test_a_run_remembers_the_bits_of_a_repaired_candidate(
