@@ -1,7 +1,13 @@
+from .cell import Cell as Cell
 from .conv_blocks import ConvBlocks as ConvBlocks
 from .conv_stages import ConvStages as ConvStages
+from .ds_cnn import DsCnn as DsCnn
 from .first_networks import first_networks as first_networks
+from .lenet import LeNet as LeNet
 from .mlp import Mlp as Mlp
+from .mobile import Mobile as Mobile
+from .residual_stages import ResidualStages as ResidualStages
+from .temporal import Temporal as Temporal
 from .trained_network import TrainedNetwork as TrainedNetwork
 from .with_activation_bits import WithActivationBits as WithActivationBits
 from .with_recipe import WithRecipe as WithRecipe
