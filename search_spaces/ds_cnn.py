@@ -27,8 +27,8 @@ class DsCnn:
 
     The choices are what the input is pooled by before the stem (`input.pool`), the `width` of the
     stem and of all blocks, which is one choice for all of them, the number of `blocks`, the `kernel`
-    and bit-width (`bits`) of the stem, and of each block its `kernel`, its pruning ratio (`prune`)
-    and bit-width; the head has a bit-width. Strides follow the input: maps end with 4 to 7 along the
+    and bit-width (`bits`) of the stem, and of each block its `kernel`, if there are `ratios` its
+    pruning ratio (`prune`), and bit-width; the head has a bit-width. Strides follow the input: maps end with 4 to 7 along the
     shorter side where there are places enough, beginning with the stem and then the first blocks.
 
     By default the space has about 6 · 10^14 designs, all of them different networks.
@@ -38,7 +38,8 @@ class DsCnn:
         blocks: options for the number of blocks
         stem_kernels: options for the kernel of the stem, of `KERNELS`
         kernels: options for the kernel of the depthwise convolution of a block, of `KERNELS`
-        ratios: options for the share of the channels of a block that are pruned
+        ratios: options for the share of the channels of a block that are pruned; without options nothing
+            is, since a network that is trained from scratch may as well have a smaller width
         bits: options for bit-widths
         pools: options for what the input is pooled by
 
@@ -49,8 +50,8 @@ class DsCnn:
     widths: tuple[int, ...] = (12, 16, 24, 32, 48, 64)
     blocks: tuple[int, ...] = (1, 2, 3, 4)
     stem_kernels: tuple[str, ...] = ("3x3", "5x5", "10x4")
-    kernels: tuple[str, ...] = ("3x3", "5x5", "3x1")
-    ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
+    kernels: tuple[str, ...] = ("3x1", "3x3", "5x5")
+    ratios: tuple[float, ...] = ()
     bits: tuple[int, ...] = (2, 3, 4, 8)
     pools: tuple[int, ...] = (1, 2)
 
@@ -72,11 +73,10 @@ class DsCnn:
         ]
         for block in range(max(self.blocks)):
             site, kept = f"block{block}", above("blocks", self.blocks, block)
-            choices += [
-                Choice(site, "kernel", self.kernels, kept),
-                Choice(site, "prune", self.ratios, kept),
-                Choice(site, "bits", self.bits, kept),
-            ]
+            choices.append(Choice(site, "kernel", self.kernels, kept))
+            if self.ratios:
+                choices.append(Choice(site, "prune", self.ratios, kept))
+            choices.append(Choice(site, "bits", self.bits, kept))
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:

@@ -52,7 +52,7 @@ class LeNet:
     activations: tuple[str, ...] = ("relu", "tanh")
     poolings: tuple[str, ...] = tuple(POOLINGS)
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
-    ranks: tuple[float, ...] = (1.0, 0.5, 0.25)
+    ranks: tuple[float, ...] = (0.25, 0.5, 1.0)
     bits: tuple[int, ...] = (2, 3, 4, 8)
     pools: tuple[int, ...] = (1, 2)
 

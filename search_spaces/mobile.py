@@ -19,7 +19,8 @@ class Mobile:
 
     The choices are what the image is pooled by before the stem (`input.pool`), the number of
     `stages`, and of each stage its `width`, `kernel`, `expansion`, `activation`, whether it has
-    squeeze and excite (`squeeze`), its pruning ratio (`prune`) and its `depth`; of each block the
+    squeeze and excite (`squeeze`), if
+    there are `ratios` its pruning ratio (`prune`), and its `depth`; of each block the
     bit-width (`bits`). Stem and last convolution have a `width` and a bit-width, the head has a
     bit-width. The first block of a stage sets its width, and those after it are residual, so that
     what sums tie together has one ratio. Strides follow the input: maps end with 4 to 7 pixels along
@@ -40,7 +41,8 @@ class Mobile:
             first convolution, as in FBNet (Wu et al., 2019)
         activations: options of `ACTIVATIONS` in `search_spaces.blocks`
         squeezes: options for squeeze and excite
-        ratios: options for the share of the channels of a stage that are pruned
+        ratios: options for the share of the channels of a stage that are pruned; without options nothing
+            is, since a network that is trained from scratch may as well have a smaller width
         bits: options for bit-widths
         pools: options for what the image is pooled by
 
@@ -62,7 +64,7 @@ class Mobile:
     expansions: tuple[int, ...] = (1, 2, 4, 6)
     activations: tuple[str, ...] = ("relu", "hardswish")
     squeezes: tuple[bool, ...] = (False, True)
-    ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
+    ratios: tuple[float, ...] = ()
     bits: tuple[int, ...] = (2, 3, 4, 8)
     pools: tuple[int, ...] = (1, 2)
 
@@ -91,7 +93,7 @@ class Mobile:
                 ("expansion", self.expansions),
                 ("activation", self.activations),
                 ("squeeze", self.squeezes),
-                ("prune", self.ratios),
+                *((("prune", self.ratios),) if self.ratios else ()),
                 ("depth", self.depths),
             ):
                 choices.append(Choice(site, kind, options, kept))

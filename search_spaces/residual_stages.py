@@ -9,9 +9,9 @@ from search_spaces.blocks import convolution, rectified
 from search_spaces.conditions import above
 from search_spaces.halvings import check_images, factors
 
-BODIES: tuple[str, ...] = ("basic", "bottleneck", "separable")
-"""The operators of residual blocks: two convolutions of 3x3; one between two of single pixels, on half
-of the channels; two depthwise ones of 3x3, each with one of single pixels.
+BODIES: tuple[str, ...] = ("separable", "bottleneck", "basic")
+"""The operators of residual blocks: two depthwise convolutions of 3x3, each with one of single pixels; one
+of 3x3 between two of single pixels, on half of the channels; two of 3x3.
 """
 
 
@@ -60,8 +60,8 @@ class ResidualStages:
     global average pooling and a linear head (ResNet, He et al., 2016).
 
     The choices are what the image is pooled by before the first convolution (`input.pool`), the
-    number of `stages`, and of each stage its operator (`op`, of `BODIES`), `width`, pruning ratio
-    (`prune`) and `depth`; of the first convolution, of each block and of the head the bit-width
+    number of `stages`, and of each stage its operator (`op`, of `BODIES`), `width`, if there
+    are `ratios` its pruning ratio (`prune`), and `depth`; of the first convolution, of each block and of the head the bit-width
     (`bits`). The first convolution belongs to the first stage, and each later stage begins with a
     shortcut that is a convolution, so that the channels which sums tie together have one width and
     one ratio. Strides follow the input: maps end with 4 to 7 pixels along the shorter side where there
@@ -74,7 +74,8 @@ class ResidualStages:
         stages: options for the number of stages
         depths: options for the number of blocks of a stage
         operators: options for the operator of a stage, of `BODIES`
-        ratios: options for the share of the channels of a stage that are pruned
+        ratios: options for the share of the channels of a stage that are pruned; without options nothing
+            is, since a network that is trained from scratch may as well have a smaller width
         bits: options for bit-widths
         pools: options for what the image is pooled by
 
@@ -86,7 +87,7 @@ class ResidualStages:
     stages: tuple[int, ...] = (2, 3)
     depths: tuple[int, ...] = (1, 2, 3)
     operators: tuple[str, ...] = BODIES
-    ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
+    ratios: tuple[float, ...] = ()
     bits: tuple[int, ...] = (2, 3, 4, 8)
     pools: tuple[int, ...] = (1, 2)
 
@@ -109,7 +110,7 @@ class ResidualStages:
             for kind, options in (
                 ("op", self.operators),
                 ("width", self.widths[stage]),
-                ("prune", self.ratios),
+                *((("prune", self.ratios),) if self.ratios else ()),
                 ("depth", self.depths),
             ):
                 choices.append(Choice(site, kind, options, kept))
@@ -138,9 +139,9 @@ class ResidualStages:
                 blocks.add_module("stem", nn.Sequential(*stem))
             op, width = design.text(f"{site}.op"), design.integer(f"{site}.width")
             for block in range(design.integer(f"{site}.depth")):
+                stride = 1 if block else strides[site]
                 # A shortcut without weights would tie the channels of two stages.
-                first = block == 0
-                stride, projected = strides[site] if first else 1, first and stage > 0
+                projected = stride > 1 or (block == 0 and stage > 0)
                 made = ResidualBlock(op, channels, width, stride, projected)
                 blocks.add_module(f"block{block}", made)
                 channels = width

@@ -23,8 +23,8 @@ class Temporal:
 
     The choices are how many channels are read (`input.channels`), what the signal is pooled by before
     the stem (`input.pool`), how stages make it shorter (`pooling`, of `POOLINGS`), the number of
-    `stages`, and of each stage its operator (`op`: "conv" or "separable"), `width`, `kernel`,
-    `dilation`, pruning ratio (`prune`) and `depth`; of stem, blocks and head the bit-width (`bits`).
+    `stages`, and of each stage its operator (`op`: "separable" or "conv"), `width`, `kernel`,
+    `dilation`, if there are `ratios` its pruning ratio (`prune`), and `depth`; of stem, blocks and head the bit-width (`bits`).
     In a stage of dilation d, block b reads samples that are d^b apart; blocks after the first are
     residual. Signals are made shorter until 4 to 7 samples are left, in equal shares, beginning with
     the first stage.
@@ -37,10 +37,11 @@ class Temporal:
         stem: output channels of the stem
         stages: options for the number of stages
         depths: options for the number of blocks of a stage
-        operators: options for the operator of a stage, "conv" or "separable"
+        operators: options for the operator of a stage, "separable" or "conv"
         kernels: options for the kernel of a stage
         dilations: options for what the dilation grows by from block to block
-        ratios: options for the share of the channels of a stage that are pruned
+        ratios: options for the share of the channels of a stage that are pruned; without options nothing
+            is, since a network that is trained from scratch may as well have a smaller width
         bits: options for bit-widths
         poolings: options of `POOLINGS`
         pools: options for what the signal is pooled by
@@ -56,10 +57,10 @@ class Temporal:
     stem: int = 8
     stages: tuple[int, ...] = (1, 2, 3)
     depths: tuple[int, ...] = (1, 2, 3)
-    operators: tuple[str, ...] = ("conv", "separable")
+    operators: tuple[str, ...] = ("separable", "conv")
     kernels: tuple[int, ...] = (3, 5, 7)
     dilations: tuple[int, ...] = (1, 2)
-    ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
+    ratios: tuple[float, ...] = ()
     bits: tuple[int, ...] = (2, 3, 4, 8)
     poolings: tuple[str, ...] = POOLINGS
     pools: tuple[int, ...] = (1, 2)
@@ -72,7 +73,7 @@ class Temporal:
                 f"stages must be numbers from 1 to {len(self.widths)}, for which there are widths, but got {self.stages}"
             )
         for name, given, known in (
-            ("operators", self.operators, ("conv", "separable")),
+            ("operators", self.operators, ("separable", "conv")),
             ("poolings", self.poolings, POOLINGS),
         ):
             if unknown := sorted(set(given) - set(known)):
@@ -95,7 +96,7 @@ class Temporal:
                 ("op", self.operators),
                 ("width", self.widths[stage]),
                 ("kernel", self.kernels),
-                ("prune", self.ratios),
+                *((("prune", self.ratios),) if self.ratios else ()),
                 ("depth", self.depths),
             ):
                 choices.append(Choice(site, kind, options, kept))

@@ -38,20 +38,15 @@ class Grid:
         """Does nothing: proposals do not depend on results."""
 
     def _design(self, index: int) -> Genotype:
-        designs, genes = self._choices.size, list[int]()
-        for choice, below in enumerate(self._choices.below):
+        genes = list[int]()
+        for choice, arity in enumerate(self._choices.arities):
             if not self._choices.is_active(choice, genes):
                 genes.append(0)
                 continue
-            # Combinations of the choices that do not depend on this one.
-            independent = designs // sum(below)
-            remaining, turn, position = _round_robin(
-                index, [independent * dependent for dependent in below]
-            )
+            sizes = [self._choices.completions([*genes, option]) for option in range(arity)]
+            remaining, index, position = _round_robin(index, sizes)
             offset = derive(self._seed, ",".join(map(str, genes))) % len(remaining)
-            option = remaining[(offset + position) % len(remaining)]
-            designs, index = independent * below[option], turn
-            genes.append(option)
+            genes.append(remaining[(offset + position) % len(remaining)])
         return tuple(genes)
 
 

@@ -88,15 +88,16 @@ def settings_at(choices: Choices, site: str) -> list[dict[str, Hashable]]:
 
 
 def _is_active(choices: Choices, choice: Choice, settings: Mapping[str, Hashable]) -> bool:
-    if choice.when is None:
-        return True
-    parent = next(other for other in choices if other.name == choice.when[0])
-    of_parent = parent.options[0]
-    if parent.site == choice.site:
-        if parent.kind not in settings and parent.kind in KINDS:
+    for name, values in choice.conditions:
+        parent = next(other for other in choices if other.name == name)
+        of_parent = parent.options[0]
+        if parent.site == choice.site:
+            if parent.kind not in settings and parent.kind in KINDS:
+                return False
+            of_parent = settings.get(parent.kind, of_parent)
+        if of_parent not in values or not _is_active(choices, parent, settings):
             return False
-        of_parent = settings.get(parent.kind, of_parent)
-    return of_parent in choice.when[1] and _is_active(choices, parent, settings)
+    return True
 
 
 def layer_options(

@@ -1,6 +1,6 @@
 """Search spaces: an ordered tuple of finite choices, and the genotypes that index into it."""
 
-from nas.space.choice import Choice
+from nas.space.choice import Choice, Condition
 from nas.space.choices import Choices, Genotype
 from nas.space.design import Design
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
@@ -10,6 +10,7 @@ __all__ = [
     "RENAMED_KINDS",
     "Choice",
     "Choices",
+    "Condition",
     "Design",
     "Genotype",
     "SearchSpace",

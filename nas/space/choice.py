@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import cast
 
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
 
-if TYPE_CHECKING:
-    pass
+Condition = tuple[str, frozenset[Hashable]]
+"""The name of an earlier choice, and the options of it under which the condition holds."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,21 @@ class Choice:
     `site` is the dotted name of the module that it applies to ("" for the whole network), `kind` is
     what is decided there ("op", "width", "prune", "bits", …), and `options` are the values to
     choose from. `when` makes a choice conditional: it is active, and part of the design, only if
-    the earlier choice of that name has one of those options.
+    the earlier choice of that name has one of those options. With several conditions all must hold.
+
+    >>> when = ("op", frozenset({"conv"})), ("depth", frozenset({2, 3}))
+    >>> Choice("block1", "width", (8, 16), when).name
+    'block1.width'
 
     Raises:
         ValueError: if the kind is empty or has a dot, there are no options, or they repeat or are
-            not plain values.
+            not plain values, or two conditions name the same choice.
     """
 
     site: str
     kind: str
     options: tuple[Hashable, ...]
-    when: tuple[str, frozenset[Hashable]] | None = None
+    when: Condition | tuple[Condition, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.kind or "." in self.kind:
@@ -41,8 +45,7 @@ class Choice:
         for option in self.options:
             _check_option(option, self.name)
         object.__setattr__(self, "kind", RENAMED_KINDS.get(self.kind, self.kind))
-        if self.when is not None:
-            object.__setattr__(self, "when", (present_name(self.when[0]), self.when[1]))
+        object.__setattr__(self, "when", _in_order(self.when, self.name))
         # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
         if len(set(self.options)) < len(self.options):
             raise ValueError(
@@ -50,9 +53,40 @@ class Choice:
             )
 
     @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All conditions, in the order of their names; none if the choice is always active."""
+        return _listed(self.when)
+
+    @property
     def name(self) -> str:
         """The key of this choice in a design: site and kind joined by a dot."""
         return f"{self.site}.{self.kind}" if self.site else self.kind
+
+
+def _listed(when: Condition | tuple[Condition, ...] | None) -> tuple[Condition, ...]:
+    if when is None:
+        return ()
+    if isinstance(when[0], str):
+        return (cast(Condition, when),)
+    return cast(tuple[Condition, ...], when)
+
+
+def _in_order(
+    when: Condition | tuple[Condition, ...] | None, name: str
+) -> Condition | tuple[Condition, ...] | None:
+    """The same conditions in one form: by name, and one alone not as a tuple of one."""
+    listed = sorted(
+        ((present_name(parent), values) for parent, values in _listed(when or None)),
+        key=lambda condition: condition[0],
+    )
+    names = [parent for parent, _ in listed]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"the conditions of {name!r} must name each choice once, but got {names}; list all options in one"
+        )
+    if len(listed) == 1:
+        return listed[0]
+    return tuple(listed) or None
 
 
 def _check_option(option: Hashable, name: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import operator
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from nas.space.choice import Choice
+from nas.space.choice import Choice, Condition
+from nas.space.completions import INACTIVE, Completions, Parents
 from nas.space.design import Design
 from nas.space.renamed_kinds import first_name
 
@@ -33,8 +33,7 @@ class Choices(tuple[Choice, ...]):
                 raise ValueError(
                     f"the names of choices must be unique, but {choice.name!r} appears twice"
                 )
-            if choice.when is not None:
-                parent, values = choice.when
+            for parent, values in choice.conditions:
                 if parent not in known:
                     raise ValueError(
                         f"'when' of {choice.name!r} must name an earlier choice of {tuple(known)}, but got {parent!r}"
@@ -55,22 +54,19 @@ class Choices(tuple[Choice, ...]):
         return tuple(len(choice.options) for choice in self)
 
     @cached_property
-    def _parents(self) -> tuple[tuple[int, frozenset[int]] | None, ...]:
-        """For each conditional choice, the index of its parent and the genes of the parent that
-        activate it.
+    def _parents(self) -> tuple[Parents, ...]:
+        """For each condition of each choice, the index of its parent and the genes of the parent
+        under which it holds.
         """
         index = {choice.name: i for i, choice in enumerate(self)}
 
-        def parent(choice: Choice) -> tuple[int, frozenset[int]] | None:
-            if choice.when is None:
-                return None
-            name, values = choice.when
-            above = index[name]
-            return above, frozenset(
-                gene for gene, option in enumerate(self[above].options) if option in values
-            )
+        def condition(name: str, values: frozenset[Hashable]) -> tuple[int, frozenset[int]]:
+            options = self[index[name]].options
+            return index[name], frozenset(g for g, option in enumerate(options) if option in values)
 
-        return tuple(map(parent, self))
+        return tuple(
+            tuple(condition(name, values) for name, values in choice.conditions) for choice in self
+        )
 
     def check(self, genotype: Sequence[int]) -> Genotype:
         """The genotype as a tuple of ints.
@@ -91,12 +87,14 @@ class Choices(tuple[Choice, ...]):
 
     def is_active(self, index: int, genotype: Sequence[int]) -> bool:
         """Whether choice `index` is active, from the genes before it."""
-        parent = self._parents[index]
-        while parent is not None:
-            above, genes = parent
-            if genotype[above] not in genes:
-                return False
-            parent = self._parents[above]
+        waiting, seen = [index], {index}
+        while waiting:
+            for above, genes in self._parents[waiting.pop()]:
+                if genotype[above] not in genes:
+                    return False
+                if above not in seen:
+                    seen.add(above)
+                    waiting.append(above)
         return True
 
     def active(self, genotype: Sequence[int]) -> tuple[int, ...]:
@@ -108,9 +106,9 @@ class Choices(tuple[Choice, ...]):
     def _activity(self, genotype: Sequence[int]) -> list[bool]:
         """Whether each choice is active, in one pass, because parents come first."""
         activity: list[bool] = []
-        for parent in self._parents:
+        for parents in self._parents:
             activity.append(
-                parent is None or (activity[parent[0]] and genotype[parent[0]] in parent[1])
+                all(activity[above] and genotype[above] in genes for above, genes in parents)
             )
         return activity
 
@@ -190,26 +188,23 @@ class Choices(tuple[Choice, ...]):
                 return
 
     @cached_property
-    def below(self) -> tuple[tuple[int, ...], ...]:
-        """For each option of each choice, the number of designs of the choices that depend on it."""
-        # A condition names one earlier choice, so choices form trees in which parents come first.
-        below = [[1] * arity for arity in self.arities]
-        for index in reversed(range(len(self))):
-            parent = self._parents[index]
-            if parent is not None:
-                above, genes = parent
-                for gene in genes:
-                    below[above][gene] *= sum(below[index])
-        return tuple(map(tuple, below))
+    def _counted(self) -> Completions:
+        return Completions(self.arities, self._parents)
+
+    def completions(self, genes: Sequence[int] = ()) -> int:
+        """The number of designs that begin with these genes, of which inactive ones do not count,
+        exact.
+        """
+        values = list[int]()
+        for gene, parents in zip(genes, self._parents, strict=False):
+            active = all(values[above] in wanted for above, wanted in parents)
+            values.append(gene if active else INACTIVE)
+        return self._counted.count(values)
 
     @cached_property
     def size(self) -> int:
         """The number of different designs, exact."""
-        return math.prod(
-            sum(own)
-            for own, parent in zip(self.below, self._parents, strict=True)
-            if parent is None
-        )
+        return self.completions()
 
     @cached_property
     def digest(self) -> str:
@@ -222,8 +217,16 @@ class Choices(tuple[Choice, ...]):
                 choice.site,
                 first_name(choice.kind),
                 list(map(repr, choice.options)),
-                choice.when and [first_name(choice.when[0]), sorted(map(repr, choice.when[1]))],
+                _described(choice.conditions),
             ]
             for choice in self
         ]
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def _described(conditions: Sequence[Condition]) -> list[object] | None:
+    """Conditions for a digest, in which one alone stands as it did when there was but one."""
+    rows = [[first_name(name), sorted(map(repr, values))] for name, values in conditions]
+    if len(rows) == 1:
+        return [*rows[0]]
+    return [*rows] or None

@@ -26,16 +26,11 @@ class Encoding:
         self._offsets = np.concatenate(([0], np.cumsum(self.arities)[:-1]))
         self._width = int(self.arities.sum())
         index = {choice.name: i for i, choice in enumerate(choices)}
-        self._conditions: list[tuple[int, NDArray[np.bool_]] | None] = []
-        for choice in choices:
-            if choice.when is None:
-                self._conditions.append(None)
-            else:
-                name, values = choice.when
-                options = choices[index[name]].options
-                self._conditions.append(
-                    (index[name], np.array([option in values for option in options]))
-                )
+        self._conditions = [
+            (at, index[name], np.array([o in values for o in choices[index[name]].options]))
+            for at, choice in enumerate(choices)
+            for name, values in choice.conditions
+        ]
 
     def genes(self, genotypes: Sequence[Genotype]) -> Genes:
         """Genotypes as an array, [n, choices]."""
@@ -44,10 +39,8 @@ class Encoding:
     def active(self, genes: Genes) -> NDArray[np.bool_]:
         """Which choices are active, [n, choices]."""
         active = np.ones(genes.shape, np.bool_)
-        for index, condition in enumerate(self._conditions):
-            if condition is not None:
-                parent, activating = condition
-                active[:, index] = active[:, parent] & activating[genes[:, parent]]
+        for index, parent, activating in self._conditions:
+            active[:, index] &= active[:, parent] & activating[genes[:, parent]]
         return active
 
     def canonical(self, genes: Genes) -> Genes:

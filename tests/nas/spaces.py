@@ -32,14 +32,18 @@ CONV = Choices(
 @st.composite
 def spaces(draw: st.DrawFn) -> Choices:
     """Up to six choices; most hang on the one before them, so that conditions form chains of
-    several levels.
+    several levels, and some on another one too.
     """
     choices: list[Choice] = []
     for index in range(draw(st.integers(1, 6))):
-        when, hangs = None, draw(st.booleans()) or draw(st.booleans())
+        when, hangs = (), draw(st.booleans()) or draw(st.booleans())
         if choices and hangs:
             parent = choices[-1] if draw(st.booleans()) else draw(st.sampled_from(choices))
-            when = parent.name, draw(st.frozensets(st.sampled_from(parent.options), min_size=1))
+            other = draw(st.sampled_from([parent, *choices]))
+            when = tuple(
+                (each.name, draw(st.frozensets(st.sampled_from(each.options), min_size=1)))
+                for each in dict.fromkeys((parent, other))
+            )
         choices.append(
             Choice(draw(st.sampled_from(["", "a", "a.b"])), f"kind{index}", draw(OPTIONS), when)
         )
@@ -56,9 +60,7 @@ def meant(choices: Choices, genotype: Genotype) -> dict[str, Hashable]:
     """A design, written down from what `when` says instead of from indices."""
     design: dict[str, Hashable] = {}
     for choice, gene in zip(choices, genotype, strict=True):
-        if choice.when is None or (
-            choice.when[0] in design and design[choice.when[0]] in choice.when[1]
-        ):
+        if all(name in design and design[name] in values for name, values in choice.conditions):
             design[choice.name] = choice.options[gene]
     return design
 
