@@ -40,7 +40,7 @@ SPACES: Mapping[str, SearchSpace] = {
     "Mlp": Mlp(),
     "Temporal": Temporal(),
 }
-SHRINKING = frozenset({"pool", "prune"})
+SHRINKING = frozenset({"halving", "pool", "prune"})
 """Kinds of which the last option makes the smallest network; of all others the first one does."""
 
 CLASSES = 10
@@ -64,7 +64,10 @@ def largest(choices: Choices) -> Genotype:
 def _extreme(choices: Choices, largest: bool) -> Genotype:
     lasts = [(choice.kind in SHRINKING) != largest for choice in choices]
     return choices.canonical(
-        [len(choice.options) - 1 if last else 0 for choice, last in zip(choices, lasts, strict=True)]
+        [
+            len(choice.options) - 1 if last else 0
+            for choice, last in zip(choices, lasts, strict=True)
+        ]
     )
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from nas.space import Choice, Choices, Design
-from search_spaces.blocks import convolution, rectified
+from search_spaces.blocks import convolution
 from search_spaces.conditions import offered
 from search_spaces.halvings import check_images
-from search_spaces.residual_stages import ResidualBlock
 
 OPERATIONS: tuple[str, ...] = (
     "none",
@@ -27,20 +26,23 @@ EDGES: tuple[tuple[int, int], ...] = tuple((a, b) for b in range(1, NODES) for a
 
 @dataclass(frozen=True)
 class Cell:
-    """Networks of one cell, many times, for images [N, C, H, W] of 8x8 pixels and more: a convolution,
-    three stages of cells with a residual block between them that halves the maps and doubles the
-    channels, global average pooling and a linear head (NAS-Bench-201, Dong & Yang, 2020).
+    """Networks of one cell, many times, for images [N, C, H, W] of 8x8 pixels and more: a
+    convolution, three stages of cells with a residual block between them that halves the
+    maps and doubles the channels, global average pooling and a linear head (NAS-Bench-201,
+    Dong & Yang, 2020).
 
-    A cell has four nodes; each is the sum of what the edges from the nodes before it give. The choices
-    are the operation (`op`, of `OPERATIONS`) of each of the six edges, the same in all cells; where
-    they have several options, the `width` of the first stage and the number of `cells` of a stage;
-    and the bit-width (`bits`) of each stage and of the head. Sums tie all channels of a stage, so that
-    a narrow network is a small width, and nothing is pruned. What an edge does only where no path
-    leads to the output is not built.
+    A cell has four nodes; each is the sum of what the edges from the nodes before it give. The
+    choices are the operation (`op`, of `OPERATIONS`) of each of the six edges, the same in all
+    cells; where they have several options, the `width` of the first stage and the number of `cells`
+    of a stage; and the bit-width (`bits`) of each stage and of the head. Sums tie all channels of a
+    stage, so that a narrow network is a small width, and nothing is pruned. What an edge does only
+    where no path leads to the output is not built.
 
     The table of the benchmark has the genotypes of `Cell(widths=(16,), cells=(5,), bits=())`, 15,625
-    of them, which is the network that it trained. Some are the same network, as 9,445 have another
-    with the same cell (Dong & Yang, 2020). By default the space has 12,000,000 designs.
+    of them, and trained these networks; 6,466 are different up to isomorphism (Dong & Yang, 2020).
+    By default the space has 12,000,000 designs. For 3x32x32 images and 10 classes the smallest
+    network has 3,398 bytes on a device, 570,528 multiply-accumulates and a peak memory of 10,240 bytes,
+    and the largest 44,201 bytes, 4,464,096 and 61,440 bytes.
 
     Args:
         operations: options for the operation of an edge
@@ -87,8 +89,7 @@ class Cell:
                 stem = convolution(example.shape[1], width, 3)
                 parts.add_module("stem", nn.Sequential(*stem))
             else:
-                reduce = ResidualBlock("basic", channels, 2 * channels, 2, projected=True)
-                parts.add_module("reduce", reduce)
+                parts.add_module("reduce", Reduction(channels))
                 channels *= 2
             for cell in range(cells):
                 parts.add_module(f"cell{cell}", SummedEdges(operations, channels))
@@ -99,6 +100,29 @@ class Cell:
         model.add_module("flatten", nn.Flatten())
         model.add_module("head", nn.Linear(channels, classes))
         return model
+
+
+class Reduction(nn.Module):
+    """The residual block between two stages: the sum of two convolutions, the first with a stride, and
+    of a pooling with a convolution of single pixels.
+
+    Args:
+        inputs: input channels; there are twice as many output channels
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        outputs = 2 * inputs
+        first = [nn.ReLU(), *convolution(inputs, outputs, 3, 2)]
+        self.body = nn.Sequential(*first, nn.ReLU(), *convolution(outputs, outputs, 3))
+        # Of odd sides the convolution keeps the larger half, and so does the pooling.
+        pool = nn.AvgPool2d(2, ceil_mode=True)
+        self.shortcut = nn.Sequential(pool, nn.Conv2d(inputs, outputs, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, 2 * inputs, ⌈H / 2⌉, ⌈W / 2⌉]."""
+        y: Tensor = self.body(x) + self.shortcut(x)
+        return y
 
 
 class SummedEdges(nn.Module):

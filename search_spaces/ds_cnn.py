@@ -21,17 +21,20 @@ KERNELS: dict[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class DsCnn:
-    """Networks of depthwise separable convolutions for spectrograms [N, 1, time, frequency] and images
-    [N, C, H, W] of 8x8 and more: a stem, blocks, global average pooling and a linear head (DS-CNN
-    for keyword spotting, Zhang et al., 2017).
+    """Networks of depthwise separable convolutions for spectrograms [N, 1, time, frequency] and
+    images [N, C, H, W] of 8x8 and more: a stem, blocks, global average pooling and a linear
+    head (DS-CNN for keyword spotting, Zhang et al., 2017).
 
     The choices are what the input is pooled by before the stem (`input.pool`), the `width` of the
-    stem and of all blocks, which is one choice for all of them, the number of `blocks`, the `kernel`
-    and bit-width (`bits`) of the stem, and of each block its `kernel`, if there are `ratios` its
-    pruning ratio (`prune`), and bit-width; the head has a bit-width. Strides follow the input: maps end with 4 to 7 along the
-    shorter side where there are places enough, beginning with the stem and then the first blocks.
+    stem and of all blocks, which is one choice for all of them, the number of `blocks`, the
+    `kernel` and bit-width (`bits`) of the stem, and of each block its `kernel`, if there are
+    `ratios` its pruning ratio (`prune`), and bit-width; the head has a bit-width. Strides follow
+    the input: maps end with 4 to 7 along the shorter side where there are places enough, beginning
+    with the stem and then the first blocks.
 
-    By default the space has about 6 · 10^14 designs, all of them different networks.
+    By default the space has 13,029,120 designs, all of them different networks. For 3x32x32 images
+    and 10 classes the smallest network has 559 bytes on a device, 23,736 multiply-accumulates and a
+    peak memory of 3,840 bytes, and the largest 34,845 bytes, 3,108,736 and 23,680 bytes.
 
     Args:
         widths: options for the width, before pruning

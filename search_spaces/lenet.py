@@ -22,11 +22,13 @@ class LeNet:
     `activation` and the `pooling` of all layers, the number of hidden layers (`depth`), and of each
     layer its `width`, pruning ratio (`prune`) and bit-width (`bits`), of a convolution its `kernel`
     and of a hidden layer its share of the full rank (`rank`); the head has a bit-width. Poolings
-    follow the input: 4 to 7 pixels are left along the shorter side. A hidden layer reads all of them,
-    so that it has most of the weights: for large images other spaces are smaller.
+    follow the input: 4 to 7 pixels are left along the shorter side. A hidden layer reads all of
+    them, so that it has most of the weights: for large images other spaces are smaller.
 
-    By default the space has about 2 · 10^11 designs, all of them different networks unless a layer
-    is so thin that a rank leaves it as it is.
+    By default the space has 6,158,057,472 designs, all of them different networks unless a layer is
+    so thin that a rank leaves it as it is. For 3x32x32 images and 10 classes the smallest network
+    has 388 bytes on a device, 19,072 multiply-accumulates and a peak memory of 3,840 bytes, and the
+    largest 30,338 bytes, 1,402,688 and 24,576 bytes.
 
     Args:
         widths: options for the width of each convolution, before pruning
@@ -124,9 +126,7 @@ class LeNet:
             site = f"hidden{number}"
             outputs = design.integer(f"{site}.width")
             linear = nn.Linear(features, outputs, bias=False)
-            model.add_module(
-                site, nn.Sequential(linear, nn.BatchNorm1d(outputs), activation())
-            )
+            model.add_module(site, nn.Sequential(linear, nn.BatchNorm1d(outputs), activation()))
             features = outputs
         model.add_module("head", nn.Linear(features, classes))
         return model

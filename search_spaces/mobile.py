@@ -12,23 +12,24 @@ from search_spaces.halvings import check_images, factors
 
 @dataclass(frozen=True)
 class Mobile:
-    """Networks of inverted residuals for images [N, C, H, W] of 8x8 pixels and more: a stem, stages,
-    a convolution of single pixels, global average pooling and a linear head (the family of
-    MobileNetV2 and V3, MnasNet and ProxylessNAS: Sandler et al., 2018; Howard et al., 2019; Tan et
-    al., 2019; Cai et al., 2019).
+    """Networks of inverted residuals for images [N, C, H, W] of 8x8 pixels and more: a stem,
+    stages, a convolution of single pixels, global average pooling and a linear head (the
+    family of MobileNetV2 and V3, MnasNet and ProxylessNAS: Sandler et al., 2018; Howard et
+    al., 2019; Tan et al., 2019; Cai et al., 2019).
 
     The choices are what the image is pooled by before the stem (`input.pool`), the number of
     `stages`, and of each stage its `width`, `kernel`, `expansion`, `activation`, whether it has
-    squeeze and excite (`squeeze`), if
-    there are `ratios` its pruning ratio (`prune`), and its `depth`; of each block the
-    bit-width (`bits`). Stem and last convolution have a `width` and a bit-width, the head has a
-    bit-width. The first block of a stage sets its width, and those after it are residual, so that
-    what sums tie together has one ratio. Strides follow the input: maps end with 4 to 7 pixels along
-    the shorter side where there are places enough, beginning with the second stage and then the stem.
+    squeeze and excite (`squeeze`), if there are `ratios` its pruning ratio (`prune`), and its
+    `depth`; of each block the bit-width (`bits`). Stem and last convolution have a `width` and a
+    bit-width, the head has a bit-width. The first block of a stage sets its width, and those after
+    it are residual, so that what sums tie together has one ratio. Strides follow the input: maps
+    end with 4 to 7 pixels along the shorter side where there are places enough, beginning with the
+    second stage and then the stem.
 
-    By default the space has about 2 · 10^26 designs, all of them different networks. For 3x32x32
-    images and 10 classes the smallest network has 1,157 bytes, 51,728 multiply-accumulates and a peak
-    memory of 3,840 bytes; the largest 313,546 bytes, 33,466,624 and 73,728 bytes (`flash_bytes`).
+    By default the space has about 3 · 10^19 designs, all of them different networks. For 3x32x32
+    images and 10 classes the smallest network has 988 bytes on a device, 26,784
+    multiply-accumulates and a peak memory of 3,840 bytes, and the largest 425,719 bytes, 31,003,968
+    and 213,088 bytes.
 
     Args:
         stem: options for the width of the stem

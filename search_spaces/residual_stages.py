@@ -60,14 +60,18 @@ class ResidualStages:
     global average pooling and a linear head (ResNet, He et al., 2016).
 
     The choices are what the image is pooled by before the first convolution (`input.pool`), the
-    number of `stages`, and of each stage its operator (`op`, of `BODIES`), `width`, if there
-    are `ratios` its pruning ratio (`prune`), and `depth`; of the first convolution, of each block and of the head the bit-width
-    (`bits`). The first convolution belongs to the first stage, and each later stage begins with a
-    shortcut that is a convolution, so that the channels which sums tie together have one width and
-    one ratio. Strides follow the input: maps end with 4 to 7 pixels along the shorter side where there
-    are places enough, beginning with the second stage and then the first convolution.
+    number of `stages`, and of each stage its operator (`op`, of `BODIES`), `width`, if there are
+    `ratios` its pruning ratio (`prune`), and `depth`; of the first convolution, of each block and
+    of the head the bit-width (`bits`). The first convolution belongs to the first stage, and each
+    later stage begins with a shortcut that is a convolution, so that the channels which sums tie
+    together have one width and one ratio. Strides follow the input: maps end with 4 to 7 pixels
+    along the shorter side where there are places enough, beginning with the second stage and then
+    the first convolution.
 
-    By default the space has 42,214,834,176 designs, all of them different networks.
+    By default the space has 51,260,428,800 designs, all of them different networks. For 3x32x32
+    images and 10 classes the smallest network has 820 bytes on a device, 17,424
+    multiply-accumulates and a peak memory of 3,840 bytes, and the largest 126,120 bytes, 7,827,776
+    and 12,288 bytes.
 
     Args:
         widths: options for the width of each stage, before pruning

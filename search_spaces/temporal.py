@@ -17,20 +17,22 @@ POOLINGS: tuple[str, ...] = ("max", "avg", "stride")
 
 @dataclass(frozen=True)
 class Temporal:
-    """Networks for signals [N, C, T] of 8 samples and more: a stem, stages of convolutions over time,
-    global average pooling and a linear head (in the manner of temporal convolutional networks, Bai
-    et al., 2018, which need not be causal here).
+    """Networks for signals [N, C, T] of 8 samples and more: a stem, stages of convolutions over
+    time, global average pooling and a linear head (in the manner of temporal convolutional
+    networks, Bai et al., 2018, which need not be causal here).
 
-    The choices are how many channels are read (`input.channels`), what the signal is pooled by before
-    the stem (`input.pool`), how stages make it shorter (`pooling`, of `POOLINGS`), the number of
-    `stages`, and of each stage its operator (`op`: "separable" or "conv"), `width`, `kernel`,
-    `dilation`, if there are `ratios` its pruning ratio (`prune`), and `depth`; of stem, blocks and head the bit-width (`bits`).
-    In a stage of dilation d, block b reads samples that are d^b apart; blocks after the first are
-    residual. Signals are made shorter until 4 to 7 samples are left, in equal shares, beginning with
-    the first stage.
+    The choices are how many channels are read (`input.channels`), what the signal is pooled by
+    before the stem (`input.pool`), how stages make it shorter (`pooling`, of `POOLINGS`), the
+    number of `stages`, and of each stage its operator (`op`: "separable" or "conv"), `width`,
+    `kernel`, `dilation`, if there are `ratios` its pruning ratio (`prune`), and `depth`; of stem,
+    blocks and head the bit-width (`bits`). In a stage of dilation d, block b reads samples that are
+    d^b apart; blocks after the first are residual. Signals are made shorter until 4 to 7 samples
+    are left, in equal shares, beginning with the first stage.
 
-    By default the space has about 2 · 10^12 designs. All are different networks, but for the
-    dilation of stages of one block.
+    By default the space has 2,470,400,895,744 designs, all of them different networks. For 3x128
+    signals and 10 classes the smallest network has 411 bytes on a device, 10,320
+    multiply-accumulates and a peak memory of 1,024 bytes, and the largest 37,122 bytes, 317,760 and
+    1,536 bytes.
 
     Args:
         widths: options for the width of each stage, before pruning

@@ -3,6 +3,7 @@
 from nas.space.choice import Choice, Condition
 from nas.space.choices import Choices, Genotype
 from nas.space.design import Design
+from nas.space.nni import from_nni
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
 from nas.space.search_space import SearchSpace, TrainedSpace
 
@@ -15,5 +16,6 @@ __all__ = [
     "Genotype",
     "SearchSpace",
     "TrainedSpace",
+    "from_nni",
     "present_name",
 ]

@@ -4,9 +4,11 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -201,3 +203,42 @@ def test_names_join_site_and_kind() -> None:
         ("a.b", "bits", "a.b.bits"),
     ):
         assert Choice(site, kind, (1,)).name == name
+
+
+BOTH = Choices(
+    [
+        Choice("", "op", ("conv", "pool")),
+        Choice("", "depth", (1, 2)),
+        Choice(
+            "block1",
+            "width",
+            (8, 16, 32),
+            (("op", frozenset({"conv"})), ("depth", frozenset({2}))),
+        ),
+        Choice("block1", "bits", (4, 8), ("block1.width", frozenset({16, 32}))),
+    ]
+)
+
+
+def test_several_conditions_must_all_hold() -> None:
+    assert BOTH.size == 3 + (1 + 2 * 2)
+    active = {genes: BOTH.active((*genes, 1, 1)) for genes in product((0, 1), repeat=2)}
+    assert active == {(0, 0): (0, 1), (0, 1): (0, 1, 2, 3), (1, 0): (0, 1), (1, 1): (0, 1)}
+
+
+@settings(deadline=None)
+@given(spaces())
+def test_completions_are_the_designs_that_begin_so(choices: Choices) -> None:
+    designs = list(choices.enumerate())
+    for length in range(len(choices) + 1):
+        begun = Counter(genotype[:length] for genotype in designs)
+        assert {genes: choices.completions(genes) for genes in begun} == begun
+
+
+def test_conditions_have_no_order_and_one_alone_is_as_before() -> None:
+    one, two = ("op", frozenset({"conv"})), ("depth", frozenset({2}))
+    assert Choice("a", "b", (1, 2), (one, two)) == Choice("a", "b", (1, 2), (two, one))
+    assert Choice("a", "b", (1, 2), (one,)).when == one
+    assert Choice("a", "b", (1, 2), ()).when is None
+    with pytest.raises(ValueError, match="must name each choice once, but got"):
+        Choice("a", "b", (1, 2), (one, ("op", frozenset({"pool"}))))
