@@ -68,7 +68,7 @@ def from_nni(
         nested = set[str]()
         choices = Choices(_choices(entries, "", None, points, nested))
         return NniSpace(choices, frozenset(nested), function)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} must be a search space of NNI, but {error}") from error
 
 
@@ -90,7 +90,10 @@ def parameters(design: Mapping[str, Hashable], nested: Collection[str] = ()) -> 
     return found
 
 
-def _choices(entries: object, site: str, when: Condition | None, points: int) -> Iterator[Choice]:
+def _choices(
+    entries: object, site: str, when: Condition | None, points: int, nested: set[str]
+) -> Iterator[Choice]:
+    """The choices of some entries; `nested` gets the options that have parameters of their own."""
     if not isinstance(entries, dict):
         raise ValueError(f"parameters must be an object, but {site or 'the file'} has {entries!r}")
     for key, entry in entries.items():
