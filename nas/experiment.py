@@ -24,6 +24,7 @@ from nas.training.accelerator import ACCELERATORS, Accelerator
 from nas.training.checkpoint import digest
 from nas.training.distil import Teacher
 from nas.training.fit import Loss
+from nas.training.losses import check_teaching
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import alternatives
 from nas.training.stopping import StoppingRule
@@ -113,6 +114,7 @@ class Experiment:
         choices = self.space.choices
         for recipe in (*alternatives(self.recipe, choices), *alternatives(last, choices)):
             recipe.augmentation.check(self.task.example.shape)
+            check_teaching(recipe, taught=self.teacher is not None)
             if self.teacher is not None and self.teacher.hints and not recipe.augmentation.is_off:
                 raise ValueError(
                     f"a teacher must have no hints where images are augmented, but got {self.teacher.hints}"

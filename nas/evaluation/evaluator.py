@@ -31,6 +31,7 @@ from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
 from nas.training.accelerator import Accelerator
 from nas.training.fit import Loss, Stop, never
+from nas.training.losses import loss_by
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import chosen_recipe
 
@@ -194,11 +195,12 @@ class Evaluator:
 
     def training(self, design: Design, genotype: Genotype) -> CandidateTraining:
         """How a candidate is trained, with the settings of the recipe that its design chooses."""
+        recipe = chosen_recipe(self.recipe, design)
         return CandidateTraining(
             design=design,
-            recipe=chosen_recipe(self.recipe, design),
+            recipe=recipe,
             task=self.resident,
-            loss=self.loss,
+            loss=loss_by(recipe, self.resident, self.loss),
             compressors=self.compressors,
             calibration=self.calibration,
             seed=candidate_seed(self.seed, genotype),

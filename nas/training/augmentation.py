@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How training images [N, C, H, W] are varied; by default not at all.
+    """How training images [N, C, H, W], or signals [N, C, T], are varied; by default not at all.
 
     An image is moved by up to `shift` pixels along each side, zeros coming in; with `flip` it is
     mirrored half of the time; and a square of `cutout` pixels, whose center is anywhere in the
-    image, is set to 0 (DeVries & Taylor, 2017). Each epoch draws anew, but where a teacher answers:
+    image, is set to 0 (DeVries & Taylor, 2017). A signal is an image of one row: it is moved in time,
+    and `cutout` samples of it are set to 0. Each epoch draws anew, but where a teacher answers:
     it answers `views` fixed variants of each sample once, and an epoch draws one of them.
 
     Raises:
@@ -41,14 +42,17 @@ class Augmentation:
         """
         if self.is_off:
             return
-        if len(shape) != 4:
+        if len(shape) not in (3, 4):
             raise ValueError(
-                f"augmentation must have images [N, C, H, W], but the inputs are {[*shape]}; "
+                f"augmentation must have images [N, C, H, W] or signals [N, C, T], but the inputs are {[*shape]}; "
                 f"{OFF} leaves inputs as they are"
             )
         if max(self.shift, self.cutout) >= min(shape[2:]):
+            what, size = (
+                ("images", f"{shape[2]}x{shape[3]}") if len(shape) == 4 else ("signals", shape[2])
+            )
             raise ValueError(
-                f"shift and cutout must be smaller than the images, {shape[2]}x{shape[3]}, but got {self}"
+                f"shift and cutout must be smaller than the {what}, {size}, but got {self}"
             )
 
 

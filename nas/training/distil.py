@@ -134,7 +134,28 @@ class Distillation:
             ).cpu()
         loss = copy.copy(self)
         loss._soft_labels = torch.softmax(answers / self._temperature, 1).clone()
+        loss._of_views = {}
         return loss, views
+
+    def at(self, alpha: float | None, temperature: float | None) -> "Distillation":
+        """The same answers with another weight of the true labels and another temperature (None: as
+        they are).
+        """
+        if alpha is None and temperature is None:
+            return self
+        loss = copy.copy(self)
+        if alpha is not None:
+            loss._alpha = alpha
+        if temperature is not None:
+            # Logits but for a constant, which the softmax takes away again.
+            answers = self._soft_labels.log() * self._temperature
+            loss._soft_labels = torch.softmax(answers / temperature, 1)
+            loss._temperature = temperature
+        loss._of_views = {
+            augmentation: (of_views.at(alpha, temperature), views)
+            for augmentation, (of_views, views) in self._of_views.items()
+        }
+        return loss
 
     def __call__(self, student: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """The loss of the student's logits [N, classes] on the training samples, or views, at `index`."""

@@ -15,7 +15,7 @@ from nas.training.augmentation import Augmentation
 from nas.training.averaging import WeightAverage
 from nas.training.captured_step import CapturedStep, pays
 from nas.training.memory_format import to_fastest_format
-from nas.training.optimizer import adamw
+from nas.training.optimizer import optimizer_of, schedule_of
 from nas.training.precision import mixed_precision
 from nas.training.recipe import Recipe
 from nas.training.smoothing import smoothed
@@ -133,15 +133,15 @@ def fit(
     stop: Stop = never,
     captured: bool = True,
 ) -> tuple[Epoch, ...]:
-    """Trains `model` in place, by AdamW with a one-cycle schedule that peaks at `lr`, and returns
-    what each epoch reached: `epochs` of them, or fewer if `stop` ends training.
+    """Trains `model` in place, with a schedule that peaks at `lr`, and returns what each epoch
+    reached: `epochs` of them, or fewer if `stop` ends training.
 
-    Batch size, weight decay, label smoothing, augmentation and averaging of weights are those of
+    Optimizer, schedule, batch size, weight decay, label smoothing, augmentation and averaging of weights are those of
     `recipe`; `generator` shuffles the samples and varies them. An epoch whose accuracy `recipe` leaves
     out has None in the curve; the last one always has it, also where `stop` made it the last.
 
     It is trained where the samples of `task` are, and then is where it was. On a GPU of CUDA, steps are
-    recorded and launched as a whole if `captured`, which changes no result, and a large network of
+    recorded and launched as a whole if `captured` and the optimizer is AdamW, which changes no result, and a large network of
     floats computes in bfloat16, as `is_mixed` says.
 
     Raises:
@@ -162,10 +162,8 @@ def fit(
     with placed(model, device):
         to_fastest_format(model, train.inputs[:2].clone())
         with attached(loss, model, train.inputs[:2].clone()) as extra:
-            optimizer = adamw([*model.parameters(), *extra], lr, recipe.weight_decay, device)
-            schedule = torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, lr, total_steps=epochs * batches + 1, cycle_momentum=False
-            )
+            optimizer = optimizer_of(recipe, [*model.parameters(), *extra], lr, device)
+            schedule = schedule_of(recipe, optimizer, lr, epochs * batches)
             average = WeightAverage(model, recipe.ema)
             total = torch.zeros((), device=device)
             precision = mixed_precision(model, device)
@@ -182,7 +180,9 @@ def fit(
                 total.add_(value.detach() * len(index))
 
             step = (
-                CapturedStep(train_on) if captured and pays(device, epochs * batches) else train_on
+                CapturedStep(train_on)
+                if captured and recipe.optimizer == "adamw" and pays(device, epochs * batches)
+                else train_on
             )
 
             def validated(epoch: Epoch) -> Epoch:

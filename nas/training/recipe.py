@@ -2,12 +2,21 @@
 
 import sys
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from nas.training.augmentation import OFF, Augmentation
 
 MOST = sys.float_info.max  # a whole number may be above
-_LATER = frozenset({"rate_penalty", "label_smoothing", "ema", "augmentation", "validate_every"})
+_LATER = frozenset(
+    {
+        *("rate_penalty", "label_smoothing", "ema", "augmentation", "validate_every"),
+        *("optimizer", "momentum", "schedule", "warm_up", "focal", "class_weights"),
+        *("alpha", "temperature"),
+    }
+)
+
+OptimizerName = Literal["adamw", "sgd", "rmsprop"]
+ScheduleName = Literal["one_cycle", "cosine", "step"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +36,20 @@ class Recipe:
     what training gives. `augmentation` varies the training images. The validation accuracy is
     measured after every `validate_every` epochs of a phase, and after its last.
 
+    `optimizer` is AdamW, SGD with Nesterov's momentum, or RMSprop, the latter two with `momentum`, 0
+    or more and below 1. `schedule` is how the learning rate of a phase falls: "one_cycle" rises to
+    the peak and falls along a cosine (Smith & Topin, 2018), "cosine" only falls (Loshchilov & Hutter,
+    2017), "step" is a tenth after half of the steps and a hundredth after three quarters. In the share
+    `warm_up` of the steps, 0 or more and below 1, the latter two rise linearly first. `focal`, 0 or
+    more, is the exponent by which samples that are learned count less (Lin et al., 2017); with
+    `class_weights` each class counts alike, however many samples it has. Both are for training
+    without a teacher. `alpha` and `temperature` are those of the distillation (None: those of the
+    teacher).
+
     Raises:
         ValueError: if a number of epochs is negative, the batch size is below 2, which batch
             normalization needs, a learning rate is not positive and finite, the weight decay or a penalty
-            is negative or not finite, label smoothing or the decay is out of range, or `validate_every` is below 1.
+            is negative or not finite, another setting is out of its range or unknown, or `validate_every` is below 1.
     """
 
     epochs: int = 20
@@ -45,6 +64,14 @@ class Recipe:
     ema: float = 0.0
     augmentation: Augmentation = OFF
     validate_every: int = 1
+    optimizer: OptimizerName = "adamw"
+    momentum: float = 0.9
+    schedule: ScheduleName = "one_cycle"
+    warm_up: float = 0.0
+    focal: float = 0.0
+    class_weights: bool = False
+    alpha: float | None = None
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.finetune_epochs) < 0:
@@ -74,6 +101,33 @@ class Recipe:
             )
         if self.validate_every < 1:
             raise ValueError(f"validate_every must be at least 1, but got {self.validate_every}")
+        self._check_how_it_is_minimized()
+
+    def _check_how_it_is_minimized(self) -> None:
+        for what, name, known in (
+            ("optimizer", self.optimizer, get_args(OptimizerName)),
+            ("schedule", self.schedule, get_args(ScheduleName)),
+        ):
+            if name not in known:
+                raise ValueError(f"the {what} must be one of {known}, but got {name!r}")
+        for name in ("momentum", "warm_up"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(
+                    f"{name} must be 0 or more and below 1, but got {getattr(self, name)}"
+                )
+        if self.warm_up > 0.0 and self.schedule == "one_cycle":
+            raise ValueError(
+                f"warm_up must be 0 with the schedule one_cycle, which rises by itself, but got {self.warm_up}"
+            )
+        if not 0.0 <= self.focal <= MOST:
+            raise ValueError(
+                f"focal must be finite and not negative, but got {self.focal}; 0 turns it off"
+            )
+        alpha, temperature = self.alpha, self.temperature
+        if alpha is not None and not 0.0 <= alpha <= 1.0:
+            raise ValueError(f"alpha must be in 0 … 1, but got {alpha}")
+        if temperature is not None and not 0.0 < temperature <= MOST:
+            raise ValueError(f"the temperature must be finite and above 0, but got {temperature}")
 
     def describe(self) -> dict[str, Any]:
         """The fields as JSON. Those that runs of before do not have are left out where they change

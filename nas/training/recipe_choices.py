@@ -20,10 +20,23 @@ SETTINGS = (
     "label_smoothing",
     "ema",
     "augmentation",
+    "optimizer",
+    "momentum",
+    "schedule",
+    "warm_up",
+    "focal",
+    "class_weights",
+    "alpha",
+    "temperature",
+    "finetune_share",
 )
-"""The settings that can be chosen; numbers of epochs are fidelities, which belong to the strategy.
-Augmentations go by their names in `AUGMENTATIONS`.
+"""The settings that can be chosen; how many epochs there are is a fidelity, which belongs to the
+strategy. Augmentations go by their names in `AUGMENTATIONS`; `finetune_share`, 0 to 1, is the share of
+all epochs that comes after compression.
 """
+_TEXTS = ("optimizer", "schedule")
+_FLAGS = ("class_weights",)
+_WHOLE = ("batch_size",)
 
 
 def chosen_recipe(recipe: Recipe, design: Mapping[str, Hashable]) -> Recipe:
@@ -34,6 +47,15 @@ def chosen_recipe(recipe: Recipe, design: Mapping[str, Hashable]) -> Recipe:
     """
     parts = [(*name.rpartition(".")[::2], option) for name, option in design.items()]
     chosen = {kind: _setting(kind, option) for site, kind, option in parts if site == SITE}
+    share = chosen.pop("finetune_share", None)
+    if isinstance(share, (int, float)):
+        if not 0 <= share <= 1:
+            raise ValueError(
+                f"options of 'recipe.finetune_share' must be in 0 … 1, but got {share}"
+            )
+        total = recipe.epochs + recipe.finetune_epochs
+        after = round(share * total)
+        chosen |= {"epochs": total - after, "finetune_epochs": after}
     return replace(recipe, **chosen)  # type: ignore[arg-type]
 
 
@@ -59,8 +81,13 @@ def _setting(name: str, option: Hashable) -> object:
                 f"an option of 'recipe.augmentation' must be one of {(*AUGMENTATIONS,)}, but got {option!r}"
             )
         return AUGMENTATIONS[option]
-    wanted = int if name == "batch_size" else (int, float)
-    if isinstance(option, bool) or not isinstance(option, wanted):
-        kind = "whole numbers" if name == "batch_size" else "numbers"
+    kind, fits = "numbers", isinstance(option, (int, float)) and not isinstance(option, bool)
+    if name in _WHOLE:
+        kind, fits = "whole numbers", isinstance(option, int) and not isinstance(option, bool)
+    elif name in _TEXTS:
+        kind, fits = "names", isinstance(option, str)
+    elif name in _FLAGS:
+        kind, fits = "True or False", isinstance(option, bool)
+    if not fits:
         raise ValueError(f"options of '{SITE}.{name}' must be {kind}, but got {option!r}")
     return option

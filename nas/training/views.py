@@ -20,15 +20,18 @@ def draw_moves(
 ) -> Tensor:
     """A random variant for each of `count` images of `height` and `width`, int16 [count, MOVES]."""
     sides = 2 * augmentation.shift + 1
-    spans = (sides, sides, 1 + augmentation.flip, height, width)
+    # A signal, an image of one row, only moves in time.
+    spans = (sides if height > 1 else 1, sides, 1 + augmentation.flip, height, width)
     columns = [torch.randint(span, (count,), generator=generator) for span in spans]
     moves = torch.stack(columns, 1).to(torch.int16)
-    moves[:, :2] -= augmentation.shift
+    moves[:, 0 if height > 1 else 1 : 2] -= augmentation.shift
     return moves
 
 
 def moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
-    """The variants `moves` [N, MOVES] of images [N, C, H, W], in the same shape."""
+    """The variants `moves` [N, MOVES] of images [N, C, H, W] or signals [N, C, T], in the same shape."""
+    if images.ndim == 3:
+        return moved(images[:, :, None], moves, augmentation)[:, :, 0]
     height, width = images.shape[2:]
     down, right, mirrored, row, column = moves.long()[:, :, None].unbind(1)
     rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
@@ -46,6 +49,12 @@ def moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
         cut_columns = _within(columns - column + side // 2, side)
         result.masked_fill_((cut_rows[:, :, None] & cut_columns[:, None, :])[:, None], 0.0)
     return result
+
+
+def _size(inputs: Tensor) -> tuple[int, int]:
+    """Rows and columns of images [N, C, H, W]; of signals [N, C, T] one row."""
+    *rows, columns = inputs.shape[2:]
+    return (rows or [1])[0], columns
 
 
 def _within(places: Tensor, size: int) -> Tensor:
@@ -71,8 +80,8 @@ class Views:
 
 
 def fixed_views(augmentation: Augmentation, inputs: Tensor, seed: int) -> Views:
-    """The views of images [N, C, H, W]; each follows from the seed and its number alone."""
-    count, _, height, width = inputs.shape
+    """The views of images or signals; each follows from the seed and its number alone."""
+    count, (height, width) = len(inputs), _size(inputs)
     moves = [
         draw_moves(
             augmentation,
@@ -117,7 +126,7 @@ def shown(
     if augmentation.is_off:
         return Shown(lambda count: torch.empty(count, 0), lambda index, _: (inputs[index], index))
     if views is None:
-        height, width = inputs.shape[2:]
+        height, width = _size(inputs)
         return Shown(
             lambda count: draw_moves(augmentation, count, height, width, generator),
             lambda index, moves: (moved(inputs[index], moves, augmentation), index),

@@ -84,7 +84,9 @@ def test_export_trains_a_candidate_again_by_its_own_recipe(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"momentum": (0.9,)}, "must be one of .*, but got 'momentum'"),
+        ({"epsilon": (0.9,)}, "must be one of .*, but got 'epsilon'"),
+        ({"alpha": (0.5,)}, "must have a teacher"),
+        ({"optimizer": ("adam",)}, "the optimizer must be one of"),
         ({"lr": (0.1, -0.1)}, "learning rates positive"),
         ({"augmentation": ("off", "strong")}, "must be smaller than the images, 4x4"),
     ],
@@ -100,7 +102,9 @@ def test_an_experiment_refuses_augmentation_that_does_not_go_with_it(
     tiny: Callable[..., Experiment],
 ) -> None:
     space = WithRecipe(Space(), {"augmentation": ("off", "mild")})
-    with pytest.raises(ValueError, match=r"images \[N, C, H, W\], but the inputs are"):
+    with pytest.raises(
+        ValueError, match=r"images \[N, C, H, W\] or signals \[N, C, T\], but the inputs are"
+    ):
         tiny(space=space, task=numbered(8))
     teacher = Teacher(build=lambda example, classes: nn.Flatten(), hints=(Hint("a", "b"),))
     with pytest.raises(ValueError, match="no hints where images are augmented"):

@@ -137,7 +137,8 @@ def test_what_cannot_be_augmented_is_refused_before_training() -> None:
     model, task = nn.Linear(2, 2), numbered(8)
     before = model.weight.clone()
     with pytest.raises(
-        ValueError, match=r"must have images \[N, C, H, W\], but the inputs are \[8, 2\]"
+        ValueError,
+        match=r"must have images \[N, C, H, W\] or signals \[N, C, T\], but the inputs are \[8, 2\]",
     ):
         fit(
             model,
