@@ -2,12 +2,14 @@
 
 from nas.data.breast_cancer import breast_cancer
 from nas.data.cifar import read_cifar10
+from nas.data.csv_file import read_csv
 from nas.data.digits import digits
 from nas.data.files import DataError
 from nas.data.folder import read_images
 from nas.data.idx import read_idx, read_mnist
 from nas.data.npz import read_npz
 from nas.data.splits import hold_out, split
+from nas.data.standardized import standardized
 from nas.data.stratified import stratified
 from nas.data.task import Split, Task
 
@@ -19,10 +21,12 @@ __all__ = [
     "digits",
     "hold_out",
     "read_cifar10",
+    "read_csv",
     "read_idx",
     "read_images",
     "read_mnist",
     "read_npz",
     "split",
+    "standardized",
     "stratified",
 ]

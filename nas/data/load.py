@@ -16,18 +16,24 @@ from nas.data import (
     read_npz,
     split,
 )
+from nas.data.csv_file import read_csv
 from nas.data.folder import first_image_shape
+from nas.data.npz import array_names, read_signals
+from nas.data.standardized import standardized
 
 
 def load_task(data: str, rng: np.random.Generator) -> Task:
-    """The task of "digits", a folder, or an .npz archive with `inputs` and `labels`.
+    """The task of "digits", a folder, a CSV file, or an .npz archive with `inputs` and `labels`.
 
     A folder holds the files of MNIST or a similar data set, the binary version of CIFAR-10, or a
     subfolder of images for each class, or such folders in `train` and `test`. Images get the size
     of the first one. An archive and a folder without test data are split 60 : 20 : 20 by `rng`, and
     otherwise a tenth of the training data is held out for validation.
 
-    Folders of images give the names of the classes.
+    CSV files, and archives with `signals` [N, C, T] instead of inputs, are standardized by their
+    training samples; see `read_csv` and `standardized`.
+
+    Folders of images and CSV files give the names of the classes.
 
     Raises:
         DataError: if the data is missing or damaged.
@@ -36,6 +42,11 @@ def load_task(data: str, rng: np.random.Generator) -> Task:
     if data == "digits":
         return digits(rng)
     path = Path(data)
+    if path.suffix == ".csv":
+        values, labels, names = read_csv(path)
+        return standardized(path.name, values, labels, names, rng)
+    if path.suffix == ".npz" and "signals" in array_names(path):
+        return standardized(path.name, *read_signals(path, "signals", "labels"), None, rng)
     if path.suffix == ".npz":
         return _undivided(path, read_npz(path, "inputs", "labels"), rng)
     if (path / "test_batch.bin").exists():

@@ -22,7 +22,8 @@ def read_npz(path: Path, inputs: str, labels: str) -> Split:
     `numpy.savez_compressed`.
 
     Inputs are a table [N, F], gray images [N, H, W], or images of 1 or 3 channels, [N, C, H, W] or
-    [N, H, W, C]. Bytes are scaled to [0, 1]; floating point numbers are taken as they are.
+    [N, H, W, C]. Labels are class indices, [N] or [N, 1], or one-hot, [N, classes]. Bytes are scaled
+    to [0, 1]; floating point numbers are taken as they are.
 
     Raises:
         DataError: if the archive is damaged or too large, or an array is missing or of another type
@@ -33,6 +34,7 @@ def read_npz(path: Path, inputs: str, labels: str) -> Split:
             _channels_first(path, inputs, _read(path, archive, inputs)),
             _read(path, archive, labels),
         )
+    classes = _indices(classes)
     if classes.ndim != 1 or classes.dtype.kind not in "iu":
         raise DataError(
             f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}"
@@ -42,6 +44,53 @@ def read_npz(path: Path, inputs: str, labels: str) -> Split:
             f"{path} must hold a label for each input, but has {len(samples)} inputs and {len(classes)} labels"
         )
     return Split(_numbers(path, inputs, samples), torch.from_numpy(classes.astype(np.int64)))
+
+
+def read_signals(path: Path, signals: str, labels: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The arrays of signals [N, C, T] and of labels, as `read_npz` reads them, in an archive.
+
+    Raises:
+        DataError: as `read_npz` does.
+    """
+    with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        values = _read(path, archive, signals)
+        classes = _indices(_read(path, archive, labels))
+    if values.ndim != 3 or values.dtype.kind not in "fiu" or len(values) != len(classes):
+        raise DataError(
+            f"{signals!r} in {path} must be numbers [N, C, T], one for each of {len(classes)} labels, "
+            f"but is {values.dtype} {values.shape}"
+        )
+    if classes.ndim != 1 or classes.dtype.kind not in "iu":
+        raise DataError(
+            f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}"
+        )
+    return values.astype(np.float64), classes.astype(np.int64)
+
+
+def array_names(path: Path) -> tuple[str, ...]:
+    """The names of the arrays in an archive.
+
+    Raises:
+        DataError: if it is damaged or missing.
+    """
+    with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        return tuple(name.removesuffix(".npy") for name in archive.namelist())
+
+
+def _indices(labels: NDArray[Any]) -> NDArray[Any]:
+    """Class indices [N] of labels [N, 1], or one-hot ones, [N, classes]; others as they are."""
+    if labels.ndim != 2:
+        return labels
+    if labels.shape[1] == 1:
+        return labels[:, 0]
+    if (
+        labels.dtype.kind in "iufb"
+        and ((labels != 0).sum(1) == 1).all()
+        and (labels.max(1) == 1).all()
+    ):
+        indices: NDArray[Any] = labels.argmax(1)
+        return indices
+    return labels
 
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

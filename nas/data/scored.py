@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nas.data import DataError, Split, digits, read_cifar10, read_images, read_mnist, read_npz
 from nas.data.load import has_images, is_divided, load_task
+from nas.data.npz import array_names
 from nas.seeds import generator
 
 
@@ -39,6 +40,11 @@ def load_scored(
     if data == "digits":
         return ScoredData(digits(generator(0, "digits")).test, "the test split of digits")
     path = Path(data)
+    if path.suffix == ".csv" or (path.suffix == ".npz" and "signals" in array_names(path)):
+        raise DataError(
+            f"{path} must be scored with the run that searched on it (--run), because it is standardized by the run's "
+            "training samples"
+        )
     if path.suffix == ".npz":
         split = read_npz(path, "inputs", "labels")
         return ScoredData(split, _all("samples", path, split))
@@ -50,12 +56,12 @@ def load_scored(
 
 
 def held_out(data: str, digest: str) -> ScoredData | None:
-    """The test split that a search with a task of this `digest` held out of a folder or archive
+    """The test split that a search with a task of this `digest` held out of a folder, table or archive
     without test data, as `load_task` splits it for the experiments that ship; None if it was another
     task or another split.
     """
     path = Path(data)
-    if not (path.suffix == ".npz" or (has_images(path) and not is_divided(path))):
+    if not (path.suffix in (".csv", ".npz") or (has_images(path) and not is_divided(path))):
         return None
     try:
         task = load_task(data, generator(0, "data"))

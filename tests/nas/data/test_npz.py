@@ -135,8 +135,8 @@ def test_numbers_too_large_for_float32_become_infinite(tmp_path: Path) -> None:
         ),
         (
             BYTES,
-            LABELS[:, None],
-            r"'y' in .*data.npz must be integers \[N\], but is int64 \(2, 1\)",
+            LABELS[:, None, None],
+            r"'y' in .*data.npz must be integers \[N\], but is int64 \(2, 1, 1\)",
         ),
         (BYTES, np.array(1), r"'y' in .*data.npz must be integers \[N\], but is int64 \(\)"),
     ],

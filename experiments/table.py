@@ -1,0 +1,92 @@
+"""A search for the smallest accurate network for a table, which reads few columns."""
+
+from compressors.features import FeatureSelection, mutual_information, ranked
+from compressors.pruning import ChannelPruning
+from compressors.quantization import Quantization
+from nas.data.load import load_task
+from nas.experiment import Experiment
+from nas.objective import Budget, Objective
+from nas.seeds import generator
+from nas.training.recipe import Recipe
+from search_spaces.mlp import Mlp
+from strategies.multi_fidelity.halving import Fidelity, at_fidelity
+from strategies.names import StrategyName, strategy_class
+
+SHARES = 0.25, 0.5, 1.0
+"""Shares of the features that a network may read."""
+
+
+def table(
+    data: str,
+    size_bytes: int = 1024,
+    flash_bytes: int | None = None,
+    macs: int | None = None,
+    peak_memory_bytes: int | None = None,
+    strategy: StrategyName = "evolution",
+    trials: int = 40,
+    samples: int | None = None,
+    epochs: int = 20,
+    finetune_epochs: int = 10,
+    fidelity: Fidelity = "full",
+    seed: int = 0,
+) -> Experiment:
+    """Searches for a network for a table: a CSV file with a header.
+
+    Of a thousand rows it takes some two minutes on two cores.
+
+    Args:
+        data: a CSV file whose labels are in a column label, class or target, or in the last one; or an
+            .npz archive with inputs and labels
+        size_bytes: largest size of the packed file: a number of bytes, or 6kB, or 6KiB
+        flash_bytes: largest size of the program as a device stores it, in bytes
+        macs: largest number of multiply-accumulates for one row
+        peak_memory_bytes: largest peak memory of activations, in bytes
+        strategy: search strategy; tpe and gp need the extra optuna
+        trials: number of candidates to train
+        samples: training rows of the search; without it, all; candidates that are trained again get
+            all
+        epochs: training epochs before quantization
+        finetune_epochs: training epochs after it
+        fidelity: full trains all candidates for all epochs; halving (successive halving) and
+            hyperband train many for few epochs and the best of them longer
+        seed: seed of the search and of training; the split of the data is fixed
+    """
+    task = load_task(data, generator(0, "data"))
+    if task.example.ndim != 2:
+        raise ValueError(
+            f"{data} must be a table, but its samples are {list(task.example.shape[1:])}: "
+            "nas run series is for signals, nas run images for images"
+        )
+    limits = {
+        "size_bytes": size_bytes,
+        "flash_bytes": flash_bytes,
+        "macs": macs,
+        "peak_memory_bytes": peak_memory_bytes,
+    }
+    order, columns = (
+        ranked(task.train, mutual_information, generator(seed, "features")),
+        len(task.example[0]),
+    )
+    features = tuple(sorted({max(1, round(share * columns)) for share in SHARES}))
+    return Experiment(
+        space=Mlp(layers=2, widths=(4, 6, 8, 12, 16, 24, 32), features=features),
+        narrowing=(ChannelPruning(),),
+        compressors=(FeatureSelection(order), Quantization()),
+        task=task,
+        samples=samples,
+        recipe=Recipe(epochs=epochs, finetune_epochs=finetune_epochs, batch_size=32),
+        objective=Objective(
+            maximize=("accuracy",),
+            minimize=("size_bytes",),
+            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
+        ),
+        strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
+        trials=trials,
+        seed=seed,
+    )
+
+
+if __name__ == "__main__":
+    from nas.cli.main import run_script
+
+    run_script(table)

@@ -1,0 +1,147 @@
+"""CSV files: tables, one sample a row, and signals, one moment a row."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.data.files import DataError, check_size, reading
+
+LABELS = ("label", "class", "target")
+"""Names of the column of labels, in the order in which they are looked for; without one it is the last."""
+SERIES = ("series", "id")
+"""Names of a column that says which signal a row belongs to."""
+TIME = "time"
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+MOST_CATEGORIES = 20
+
+Read = tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]
+
+
+def read_csv(path: Path) -> Read:
+    """The samples of a CSV file with a header, their labels, and the names of the classes.
+
+    Columns are separated by commas, semicolons or tabs. The labels, numbers or text, are in a column
+    named as in `LABELS`, or in the last; classes are sorted, by number if all are. Other columns are
+    features, [N, F]: numbers, or up to 20 texts, of which each becomes a feature of 0 or 1. Missing
+    values, as in `MISSING`, are NaN.
+
+    With a column named as in `SERIES`, the file holds signals, [N, C, T]: the rows of one id are the
+    moments of a signal, in the order of a column "time" if there is one, and of the file otherwise.
+
+    Raises:
+        DataError: if the file is damaged or too large, a row has another number of columns than the
+            header, a label is missing or differs within a signal, a column has more than 20 texts, or
+            signals differ in length.
+    """
+    header, rows = _rows(path)
+    lower = [name.strip().lower() for name in header]
+    label = next((lower.index(name) for name in LABELS if name in lower), len(header) - 1)
+    series = next((lower.index(name) for name in SERIES if name in lower), None)
+    texts = [row[label].strip() for row in rows]
+    if absent := [number for number, text in enumerate(texts) if text.lower() in MISSING]:
+        raise DataError(
+            f"{path} must have a label in each row, in column {header[label]!r}, but row {absent[0] + 2} has none"
+        )
+    names = _names(texts)
+    labels = np.array([names.index(text) for text in texts], np.int64)
+    used = [at for at in range(len(header)) if at not in (label, series)]
+    if series is None:
+        columns = [_features(path, header[at], [row[at] for row in rows]) for at in used]
+        values = np.concatenate([np.empty((len(rows), 0)), *columns], 1)
+        return values, labels, names
+    times = [at for at in used if lower[at] == TIME]
+    ids = [row[series].strip() for row in rows]
+    moments = [_number(path, header[at], [row[at] for row in rows]) for at in times]
+    channels = [
+        _number(path, header[at], [row[at] for row in rows]) for at in used if at not in times
+    ]
+    values, of_signals = _signals(path, ids, moments, np.stack(channels, 1), labels)
+    return values, of_signals, names
+
+
+def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    with reading(path, "a CSV file"):
+        check_size(path, (path.stat().st_size,))
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            file.seek(0)
+            mark = max(",;\t", key=first.count)
+            header, *rows = [row for row in csv.reader(file, delimiter=mark) if row] or [[]]
+    if len(header) < 2 or not rows:
+        raise DataError(
+            f"{path} must have a header of two columns or more and a row, but has {len(header)} columns and {len(rows)} rows"
+        )
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise DataError(
+                f"{path} must have the {len(header)} columns of its header in each row, but row {number} has {len(row)}"
+            )
+    return header, rows
+
+
+def _names(texts: list[str]) -> tuple[str, ...]:
+    different = set(texts)
+    try:
+        return tuple(sorted(different, key=float))
+    except ValueError:
+        return tuple(sorted(different))
+
+
+def _parsed(texts: list[str]) -> NDArray[np.float64] | None:
+    try:
+        found = [math.nan if text.strip().lower() in MISSING else float(text) for text in texts]
+    except ValueError:
+        return None
+    return np.array(found)
+
+
+def _number(path: Path, name: str, texts: list[str]) -> NDArray[np.float64]:
+    found = _parsed(texts)
+    if found is None:
+        raise DataError(f"column {name!r} of {path} must hold numbers, but holds other texts")
+    return found
+
+
+def _features(path: Path, name: str, texts: list[str]) -> NDArray[np.float64]:
+    """One column of numbers, or one for each text, [N, columns]."""
+    if (found := _parsed(texts)) is not None:
+        return found[:, None]
+    plain = [text.strip() for text in texts]
+    different = sorted(text for text in set(plain) if text.lower() not in MISSING)
+    if len(different) > MOST_CATEGORIES:
+        raise DataError(
+            f"column {name!r} of {path} must hold numbers or at most {MOST_CATEGORIES} texts, but holds {len(different)}"
+        )
+    return np.array([[text == each for each in different] for text in plain], np.float64)
+
+
+def _signals(
+    path: Path,
+    ids: list[str],
+    moments: list[NDArray[np.float64]],
+    channels: NDArray[np.float64],
+    labels: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    places: dict[str, list[int]] = {}
+    for place, each in enumerate(ids):
+        places.setdefault(each, []).append(place)
+    lengths = {each: len(rows) for each, rows in places.items()}
+    if len(set(lengths.values())) > 1:
+        short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+        raise DataError(
+            f"signals of {path} must have one length, but {short!r} has {lengths[short]} rows and {long!r} has {lengths[long]}: "
+            "cut them into windows"
+        )
+    found, of_signals = [], []
+    for each, rows in places.items():
+        order = np.array(rows)
+        for time in moments:
+            order = order[np.argsort(time[order], kind="stable")]
+        if len(set(labels[order].tolist())) > 1:
+            raise DataError(f"a signal of {path} must have one label, but {each!r} has several")
+        found.append(channels[order].T)
+        of_signals.append(int(labels[order[0]]))
+    return np.stack(found), np.array(of_signals, np.int64)

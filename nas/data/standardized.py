@@ -1,0 +1,66 @@
+"""Tasks of measurements in units of their own, standardized by what is known of training samples."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nas.data.files import DataError
+from nas.data.splits import split
+from nas.data.task import Split, Task
+
+LIMIT = 4.0
+"""Values are clipped to so many standard deviations, which outliers would otherwise take bits from."""
+
+
+def standardized(
+    name: str,
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    class_names: tuple[str, ...] | None,
+    rng: np.random.Generator,
+) -> Task:
+    """A task of tables [N, F] or signals [N, C, T], split 60 : 20 : 20.
+
+    Each feature or channel is standardized by the mean and the standard deviation of the training
+    split, clipped to 4 standard deviations, and 0, the mean, where it is NaN, which means missing.
+
+    Raises:
+        DataError: if there are no features, or a value is infinite.
+        ValueError: as `split` does.
+    """
+    if not values.size:
+        raise DataError(f"{name} must have a feature besides the labels, but has none")
+    if np.isinf(values).any():
+        raise DataError(f"{name} must hold finite values, but holds infinite ones")
+    classes = torch.from_numpy(labels)
+    # Rows are split by their numbers, because what is missing depends on which of them train.
+    numbers = torch.arange(len(labels), dtype=torch.float32)[:, None]
+    found = split(
+        name, Split(numbers, classes), int(labels.max()) + 1, rng, class_names=class_names
+    )
+    train = values[_rows(found.train)]
+    over = (0, *range(2, values.ndim))
+    known = ~np.isnan(train)
+    counts = np.maximum(known.sum(over, keepdims=True), 1)
+    mean = np.where(known, train, 0.0).sum(over, keepdims=True) / counts
+    spread = np.where(known, train - mean, 0.0)
+    deviation = np.sqrt((spread**2).sum(over, keepdims=True) / counts)
+    scaled = (values - mean) / np.where(deviation > 0.0, deviation, 1.0)
+    inputs = torch.from_numpy(np.nan_to_num(scaled).clip(-LIMIT, LIMIT)).float()
+
+    def part(of: Split) -> Split:
+        return Split(inputs[torch.from_numpy(_rows(of))], of.labels)
+
+    return Task(
+        name=name,
+        train=part(found.train),
+        validation=part(found.validation),
+        test=part(found.test),
+        classes=found.classes,
+        class_names=class_names,
+    )
+
+
+def _rows(part: Split) -> NDArray[np.int64]:
+    rows: NDArray[np.int64] = part.inputs[:, 0].long().numpy()
+    return rows
