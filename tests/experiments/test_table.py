@@ -27,6 +27,7 @@ def write_signals(path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_table_is_searched_and_its_file_scored(tmp_path: Path) -> None:
     data = write_table(tmp_path / "t.csv")
     experiment = table(data, 400, trials=1, epochs=8, finetune_epochs=2, strategy="random")

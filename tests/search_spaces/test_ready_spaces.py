@@ -16,6 +16,7 @@ from compressors.quantization import Quantization
 from nas.compress import compress
 from nas.seeds import seeded
 from nas.space import SearchSpace
+from nas.testing import space as space_contract
 from nas.testing.space import check_space
 from search_spaces import (
     DsCnn,
@@ -64,7 +65,8 @@ def test_networks_take_small_and_large_inputs(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READY)
-def test_a_space_keeps_its_contract(name: str) -> None:
+def test_a_space_keeps_its_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space_contract, "DESIGNS", 5)  # of each of several shapes
     space, rng = SPACES[name], np.random.default_rng(0)
     kinds = {choice.kind for choice in space.choices}
     used = [part for part in COMPRESSORS if part.kind in kinds]
@@ -74,7 +76,8 @@ def test_a_space_keeps_its_contract(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READY)
-def test_activations_have_bits_in_a_space(name: str) -> None:
+def test_activations_have_bits_in_a_space(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space_contract, "DESIGNS", 5)
     space = WithActivationBits(SPACES[name], (8, 4))
     kinds = {choice.kind for choice in space.choices}
     parts = [part for part in (*COMPRESSORS, ActivationBits()) if part.kind in kinds]

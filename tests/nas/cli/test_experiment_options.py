@@ -219,7 +219,9 @@ def test_a_file_may_say_bytes_with_a_unit(tmp_path: Path) -> None:
 def test_experiments_that_ship_are_found_by_name() -> None:
     assert load_function("digits") is digits
     assert load_function("breast_cancer") is breast_cancer
-    assert shipped_experiments() == ("breast_cancer", "compression", "digits", "images")
+    assert shipped_experiments() == (
+        *("breast_cancer", "compression", "digits", "images", "series", "table"),
+    )
 
 
 def test_a_missing_experiment_is_refused(tmp_path: Path) -> None:
