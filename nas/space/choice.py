@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import cast
 
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
 
@@ -67,8 +66,8 @@ def _listed(when: Condition | tuple[Condition, ...] | None) -> tuple[Condition, 
     if when is None:
         return ()
     if isinstance(when[0], str):
-        return (cast(Condition, when),)
-    return cast(tuple[Condition, ...], when)
+        return (when,)
+    return when
 
 
 def _in_order(

@@ -137,9 +137,9 @@ def _grid(name: str, kind: object, values: object, points: int) -> tuple[Hashabl
             f"{name!r} must have {counts[kind]} numbers for {kind}, and has {values!r}"
         )
     if kind == "uniform":
-        return grids.uniform(*values, points)
+        return grids.uniform(values[0], values[1], points)
     if kind == "loguniform":
-        return grids.log_uniform(*values, points)
+        return grids.log_uniform(values[0], values[1], points)
     if kind == "randint":
         _check_count(name, values[1] - values[0])
         return grids.integers(int(values[0]), int(values[1]) - 1)

@@ -104,12 +104,9 @@ class Recipe:
         self._check_how_it_is_minimized()
 
     def _check_how_it_is_minimized(self) -> None:
-        for what, name, known in (
-            ("optimizer", self.optimizer, get_args(OptimizerName)),
-            ("schedule", self.schedule, get_args(ScheduleName)),
-        ):
-            if name not in known:
-                raise ValueError(f"the {what} must be one of {known}, but got {name!r}")
+        for what, known in (("optimizer", OptimizerName), ("schedule", ScheduleName)):
+            if (chosen := getattr(self, what)) not in get_args(known):
+                raise ValueError(f"the {what} must be one of {get_args(known)}, but got {chosen!r}")
         for name in ("momentum", "warm_up"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(

@@ -13,12 +13,12 @@ from compressors import (
     sharing,
 )
 from compressors.allocation import allocate
-from nas.space import design
+from nas.space import choice, design
 
 
 @pytest.mark.parametrize(
     "module",
-    [allocate, joint, post_training, quantization, reconstruction, sharing, design],
+    [allocate, joint, post_training, quantization, reconstruction, sharing, choice, design],
 )
 def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)

@@ -5,7 +5,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from nas.space import Choice, Choices, Genotype
+from nas.space import Choice, Choices, Condition, Genotype
 
 SIMPLE = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
@@ -36,7 +36,8 @@ def spaces(draw: st.DrawFn) -> Choices:
     """
     choices: list[Choice] = []
     for index in range(draw(st.integers(1, 6))):
-        when, hangs = (), draw(st.booleans()) or draw(st.booleans())
+        when: tuple[Condition, ...] = ()
+        hangs = draw(st.booleans()) or draw(st.booleans())
         if choices and hangs:
             parent = choices[-1] if draw(st.booleans()) else draw(st.sampled_from(choices))
             other = draw(st.sampled_from([parent, *choices]))

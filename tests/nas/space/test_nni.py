@@ -39,9 +39,7 @@ FILE = {
 
 
 def build(given: Any, example: torch.Tensor, classes: int) -> nn.Module:
-    layer = nn.Linear(example[0].numel(), classes)
-    layer.given = given  # type: ignore[assignment]
-    return nn.Sequential(nn.Flatten(), layer)
+    return nn.Sequential(nn.Flatten(), nn.Linear(given["conv_size"], classes))
 
 
 def read(tmp_path: Path, entries: object, **settings: int) -> NniSpace:
@@ -78,8 +76,8 @@ def test_parameters_of_an_option_are_active_where_it_is_chosen(tmp_path: Path) -
 
 def test_the_function_gets_the_parameters(tmp_path: Path) -> None:
     space = read(tmp_path, FILE)
-    model = space.build(space.choices.decode([0] * 11), torch.zeros(1, 2), 3)
-    assert model.get_submodule("1").given["conv_size"] == 2
+    model = space.build(space.choices.decode([1] + [0] * 10), torch.zeros(1, 2), 3)
+    assert model(torch.zeros(1, 3)).shape == (1, 3)  # of the second option of conv_size
 
 
 @pytest.mark.parametrize(
