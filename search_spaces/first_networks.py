@@ -58,9 +58,10 @@ def first_networks(choices: Choices, facts: Callable[[Genotype], Facts]) -> tupl
             def genotype(
                 chosen: _Widths, pattern: _Pattern = pattern, bits: int = bits
             ) -> Genotype:
-                stages = zip(chosen, pattern, strict=True)
-                made = design(bits, *((width, how, *rest) for width, (_, how, rest) in stages))
-                return choices.complete(made)
+                stages: list[Stage] = []
+                for width, (_, halving, repeats) in zip(chosen, pattern, strict=True):
+                    stages.append((width, halving, *repeats))
+                return choices.complete(design(bits, *stages))
 
             wide = _widest(pattern, widths, lambda chosen: facts(genotype(chosen)).excess == 0)
             found += [] if wide is None else [genotype(wide)]

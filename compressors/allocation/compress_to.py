@@ -57,8 +57,8 @@ def compress_to(
 
     Widths and bits are allocated (`allocate`), and the compressed network is trained by the answers
     of the original (Hinton et al., 2015), and by labels if there are any. The budget is one of the
-    file: it is packed after training, and while it is too long the layer that changes the output
-    least for the bytes that it saves gets fewer bits, and training goes on.
+    file: it is packed after training, and while it is too long a penalty on its rate is trained
+    with, or the layer that changes the output least for the bytes that it saves gets fewer bits, and training goes on.
 
     Args:
         model: The network. It is not changed.
@@ -89,12 +89,15 @@ def compress_to(
     )
     task, loss = _lesson(model, images, labels, recipe)
 
-    def train(network: nn.Module, epochs: int, lr: float) -> tuple[Epoch, ...]:
-        rated = with_rate_penalty(loss, network, recipe.rate_penalty)
+    def train(network: nn.Module, epochs: int, lr: float, rate: float) -> tuple[Epoch, ...]:
+        rated = with_rate_penalty(loss, network, max(rate, recipe.rate_penalty))
         return fit(network, task, recipe, epochs=epochs, lr=lr, loss=rated, generator=generator)
 
+    def recover(short: nn.Module, rate_penalty: float) -> tuple[Epoch, ...]:
+        return train(short, REPAIR_EPOCHS, REPAIR_LR * recipe.finetune_lr, rate_penalty)
+
     trained = copy.deepcopy(found.model)
-    train(trained, recipe.finetune_epochs, recipe.finetune_lr)
+    train(trained, recipe.finetune_epochs, recipe.finetune_lr, 0.0)
     trained, design, _ = repair(
         trained,
         found.design,
@@ -102,7 +105,7 @@ def compress_to(
         (method,),
         calibration,
         size_bytes,
-        lambda short: train(short, REPAIR_EPOCHS, REPAIR_LR * recipe.finetune_lr),
+        recover,
     )
     packed = file_of(trained, calibration)
     if len(packed) > size_bytes:
