@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.packed import bits, huffman, range_coder
 from nas.packed.code_length import code_bytes
@@ -57,7 +58,8 @@ def _read_mask(cursor: Cursor, count: int, width: int) -> Symbols:
     return symbols
 
 
-def _write_gaps(symbols: Symbols, width: int) -> bytes:
+def split_at_gaps(symbols: Symbols, width: int) -> tuple[int, NDArray[np.uint16], Symbols]:
+    """The width of gaps, each gap, and the symbol behind it, for symbols of `width` bits."""
     # Wide gaps cost bits at every symbol; narrow ones need extra zero symbols.
     (positions,) = symbols.nonzero()
     gaps = np.diff(positions, prepend=-1) - 1
@@ -67,11 +69,16 @@ def _write_gaps(symbols: Symbols, width: int) -> bytes:
     places = np.cumsum((gaps >> gap_width) + 1) - 1
     all_gaps, all_symbols = np.full(total, widest, np.uint16), np.zeros(total, np.uint8)
     all_gaps[places], all_symbols[places] = gaps & widest, symbols[positions]
+    return gap_width, all_gaps, all_symbols
+
+
+def _write_gaps(symbols: Symbols, width: int) -> bytes:
+    gap_width, gaps, behind = split_at_gaps(symbols, width)
     return (
-        varint(total)
+        varint(len(gaps))
         + bytes([gap_width])
-        + bits.pack(all_gaps, gap_width)
-        + bits.pack(all_symbols, width)
+        + bits.pack(gaps, gap_width)
+        + bits.pack(behind, width)
     )
 
 

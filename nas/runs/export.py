@@ -56,8 +56,8 @@ def export(
     class_names: bool = False,
     samples: Samples | None = None,
 ) -> Exported:
-    """Writes a candidate of a run to the file `target`, in the format `to`, and compares what the
-    file says with what the packed one does.
+    """Writes a candidate of a run to the file or folder `target`, in the format `to`, and compares
+    what that says with what the packed file does.
 
     `id` is as in `find_candidate`, "retrained" for the best of those that the run trained again, or
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
@@ -91,6 +91,7 @@ def export(
     if names is not None:
         candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
     inputs = _inputs(program, experiment, samples)
+    candidate = replace(candidate, inputs=inputs)
     kind = FORMATS[to]
     kind.write(candidate, target)
     said = None if kind.said is None else kind.said(candidate, target, inputs)

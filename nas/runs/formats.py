@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 class ExportedCandidate:
     """A trained candidate: its evaluation, the bytes of its packed file, its weights by name, and the
     network that they are of, where an experiment built it.
+
+    `inputs`, float32 [N, …], are samples on which what is written can be tried.
     """
 
     evaluation: Evaluation
     packed: bytes
     weights: Mapping[str, NDArray[Any]]
     model: "nn.Module | None" = None
+    inputs: "Tensor | None" = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,30 @@ def _said_by_micro(
     return run_micro(target.read_bytes(), inputs.numpy())
 
 
+def _write_c(candidate: ExportedCandidate, target: Path) -> None:
+    _write_sources(candidate, target, plain=False)
+
+
+def _write_plain_c(candidate: ExportedCandidate, target: Path) -> None:
+    _write_sources(candidate, target, plain=True)
+
+
+def _write_sources(candidate: ExportedCandidate, target: Path, plain: bool) -> None:
+    from nas.c import write_c
+
+    program, names = unpack(candidate.packed), class_names(candidate.packed)
+    write_c(program, target, plain=plain, inputs=candidate.inputs, class_names=names)
+
+
+def _said_by_c(
+    candidate: ExportedCandidate, target: Path, inputs: "Tensor"
+) -> NDArray[np.float32] | None:
+    """What the C says when it is compiled for this host."""
+    from nas.c import compiler, said_on_host
+
+    return None if compiler() is None else said_on_host(unpack(candidate.packed), target, inputs)
+
+
 def _write_torch(candidate: ExportedCandidate, target: Path) -> None:
     """Weights as safetensors, and the design and the metrics as JSON beside them."""
     from safetensors.numpy import save
@@ -175,6 +202,20 @@ FORMATS: Mapping[str, ExportFormat] = {
         _said_by_micro,
         "its runtime must be installed: pip install 'compact-nas[tflite-test]'",
         "double",
+        holds_class_names=True,
+    ),
+    "c": ExportFormat(
+        "the same program as C99, a folder",
+        _write_c,
+        _said_by_c,
+        "a C compiler must be installed",
+        holds_class_names=True,
+    ),
+    "c-plain": ExportFormat(
+        "C99 whose weights are 8-bit integers in flash: faster, and longer",
+        _write_plain_c,
+        _said_by_c,
+        "a C compiler must be installed",
         holds_class_names=True,
     ),
     "torch": ExportFormat(

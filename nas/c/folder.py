@@ -1,0 +1,73 @@
+"""A program as a folder of C."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from nas import durable
+from nas.c.examples import MOST, drawn_inputs, few, input_integers, output_integers, rows
+from nas.c.header import class_name_table, header
+from nas.c.model_source import model_source
+from nas.c.templates import template
+from nas.program.program import Program
+
+
+def to_c(
+    program: Program,
+    *,
+    plain: bool = False,
+    inputs: torch.Tensor | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Mapping[str, str]:
+    """The files of a program as C99, by name: model.h, model.c, model_test.c and a Makefile.
+
+    model.c gives the integers of the interpreter. It needs stdint.h and string.h alone, no heap, and
+    one arena for activations, of `program.peak_memory` bytes if its tensors can be laid out so; the
+    header says what it needs. Weights lie in flash in as few bits as `flash_bytes` counts, and are
+    unpacked some channels at a time; with `plain` they lie there as 8-bit integers that are read in
+    place, which is faster, and takes no memory beside the arena.
+
+    model_test.c has up to twelve of `inputs`, float32 [N, …], or else of drawn ones, and the outputs
+    that the interpreter gives for them. `class_names` become an array of strings.
+
+    Raises:
+        CodeError: if an operation has no C form or sums of more than 32 bits, naming it, or there is
+            not a name for each class.
+    """
+    source = model_source(program, plain)
+    text = source.text
+    if class_names is not None:
+        text += class_name_table(class_names)
+    tested = few(drawn_inputs(program, MOST) if inputs is None else inputs)
+    tests = {
+        "count": len(tested),
+        "inputs": rows(input_integers(program.tensors[0], tested).tolist()),
+        "outputs": rows(output_integers(program, tested).tolist()),
+    }
+    return {
+        "model.h": header(program, source, class_names),
+        "model.c": text,
+        "model_test.c": template("model_test.c", tests),
+        "Makefile": template("Makefile"),
+    }
+
+
+def write_c(
+    program: Program,
+    folder: Path,
+    *,
+    plain: bool = False,
+    inputs: torch.Tensor | None = None,
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Writes the files of `to_c` to a folder, which is made if there is none.
+
+    Raises:
+        CodeError: as `to_c`.
+        OSError: if a file cannot be written.
+    """
+    files = to_c(program, plain=plain, inputs=inputs, class_names=class_names)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        durable.write(folder / name, text.encode())

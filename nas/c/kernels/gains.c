@@ -1,0 +1,30 @@
+/* needs round_64 */
+/* How the sums of a layer become integers: a bias, finer than sums by so many bits, and a multiplier
+   for each channel; `half` has the zero point of the result too. */
+struct scaling {
+    const int32_t *biases;
+    const uint16_t *multipliers;
+    int64_t half;
+    uint8_t finer, shift, low, high;
+};
+
+struct gain {
+    int64_t bias;
+    int32_t factor;
+};
+
+static struct gain gain_of(const struct scaling *by, size_t channel)
+{
+    const int32_t multiplier = (int32_t)READ_16(by->multipliers + channel);
+    const int32_t bias = (int32_t)READ_32(by->biases + channel);
+    struct gain found;
+
+    found.factor = multiplier * ((int32_t)1 << by->finer);
+    found.bias = (int64_t)bias * multiplier + by->half;
+    return found;
+}
+
+static inline uint8_t scaled(int32_t sum, const struct gain *by, const struct scaling *to)
+{
+    return round_64((int64_t)sum * by->factor + by->bias, to->shift, to->low, to->high);
+}

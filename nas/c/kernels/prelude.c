@@ -1,0 +1,19 @@
+/* Tables lie in flash. An AVR reads it with instructions of its own; elsewhere it is memory. */
+#if defined(__AVR__)
+#include <avr/pgmspace.h>
+#define FLASH PROGMEM
+#define READ_8(from) pgm_read_byte(from)
+#define READ_16(from) pgm_read_word(from)
+#define READ_32(from) pgm_read_dword(from)
+#else
+#define FLASH
+#define READ_8(from) (*(from))
+#define READ_16(from) (*(from))
+#define READ_32(from) (*(from))
+#endif
+
+/* Two products of 16 bits added in one instruction: Cortex-M4, M7, M33 and up. */
+#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#include <arm_acle.h>
+#define DUAL_MULTIPLY 1
+#endif

@@ -1,0 +1,163 @@
+"""Convolutions and matrix products."""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.c.errors import require
+from nas.c.orders import Order
+from nas.c.rounding import INT32, furthest, half
+from nas.c.source import Source, fields, literal
+from nas.c.stored_weights import StoredWeights, stored
+from nas.c.windows import window_fields
+from nas.c.writer import Writers
+from nas.program.biases import bias_shift
+from nas.program.operations import Conv, Layer, Linear
+from nas.program.tensors import Signature
+
+Levels = NDArray[np.int8] | NDArray[np.int16]
+
+LANES = 8
+"""Channels that are computed side by side, where a dot product would be short or is none."""
+PIECE = 64
+"""Weights of a matrix product that are unpacked at once."""
+SHORT = 16
+"""Products of one row of a window, below which channels are computed side by side."""
+
+
+def _conv(source: Source, conv: Conv, signature: Signature, _: Sequence[Order]) -> list[str]:
+    (channels, height, width), results = signature.source.shape, conv.weights.shape[0]
+    each, kernel = conv.weights.shape[1], conv.weights.shape[2:]
+    window = window_fields(signature, conv.window)
+    image = f"in0, out, {signature.result.size // results}, {channels}, {results}, {signature.source.zero}"
+    single = (kernel, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
+    if conv.groups == channels == results > 1:
+        return _layer(
+            source, conv, signature, "depthwise", prod(kernel), LANES, [window], f"in0, out, &of, {signature.source.zero}"
+        )
+    if conv.groups == 1 and each * (kernel[1] if conv.dilation[1] == 1 else 1) < SHORT:
+        return _layer(
+            source, conv, signature, "few", each * prod(kernel), LANES, [window], f"in0, out, &of, {signature.source.zero}"
+        )
+    if single:
+        return _layer(source, conv, signature, "point", channels, 2, [], image)
+    called = f"in0, out, &of, {conv.groups}, {signature.source.zero}"
+    return _layer(source, conv, signature, "conv", each * prod(kernel), 2, [window], called)
+
+
+def _linear(
+    source: Source, linear: Linear, signature: Signature, orders: Sequence[Order]
+) -> list[str]:
+    results, count = linear.weights.shape
+    called = f"in0, out, {count}, {results}, {signature.source.zero}"
+    columns = orders[0].elements
+    return _layer(source, linear, signature, "linear", count, 1, [], called, columns)
+
+
+def _layer(
+    source: Source,
+    layer: Layer,
+    signature: Signature,
+    kernel: str,
+    size: int,
+    together: int,
+    lines: list[str],
+    called: str,
+    columns: NDArray[np.int64] | None = None,
+) -> list[str]:
+    """The lines of a layer whose channels of `size` weights are computed `together` at once."""
+    _check_sums(layer, signature)
+    lines = [*lines, _scaling(source, layer, signature)]
+    values = _in_memory_order(layer.weights.values, columns)
+    levels = _in_memory_order(layer.weights.levels, columns)
+    if source.plain and levels.min() >= -128 and levels.max() <= 127:
+        rows = _side_by_side(levels) if together == LANES else levels
+        table = source.table(f"{layer.name}: weights", rows.astype(np.int8))
+        return [*lines, f"{source.kernel(kernel + '_8')}({called}, {table}, &by);"]
+    piece = min(size, PIECE) if isinstance(layer, Linear) else size
+    source.need_scratch(piece * together)
+    lines.append(_weights(source, layer, stored(values, layer.weights.bits)))
+    end = f", {piece}" if isinstance(layer, Linear) else ""
+    return [
+        *lines,
+        f"{source.kernel(kernel + '_16')}({called}, &weights, scratch{end}, &by);",
+    ]
+
+
+def _check_sums(layer: Layer, signature: Signature) -> None:
+    rows = np.abs(layer.weights.levels.reshape(len(layer.weights.values), -1))
+    largest = int(rows.sum(1, dtype=np.int64).max()) * furthest(signature.source)
+    require(
+        largest <= INT32,
+        f"its sums of products must fit 32 bits, but reach {largest:,}",
+    )
+
+
+def _in_memory_order(
+    values: Levels, columns: NDArray[np.int64] | None
+) -> Levels:
+    """Weights [out, size] in the order of the integers that they are multiplied with."""
+    if columns is not None:
+        return values[:, columns]
+    return np.ascontiguousarray(values.transpose(0, 2, 3, 1)).reshape(len(values), -1)
+
+
+def _side_by_side(
+    levels: Levels,
+) -> Levels:
+    """[out / 8, size, 8], with zeros for channels that there are not."""
+    missing = -len(levels) % LANES
+    rows = np.pad(levels, ((0, missing), (0, 0)))
+    return rows.reshape(-1, LANES, levels.shape[1]).transpose(0, 2, 1)
+
+
+def _scaling(source: Source, layer: Layer, signature: Signature) -> str:
+    finer = bias_shift(layer.weights.level_bits)
+    return fields(
+        "scaling",
+        "by",
+        biases=source.table(f"{layer.name}: biases", layer.biases),
+        multipliers=source.table(f"{layer.name}: multipliers", layer.scaling.multipliers),
+        half=literal(half(layer, signature.result, finer)),
+        finer=finer,
+        shift=layer.scaling.shift + finer,
+        low=layer.scaling.low,
+        high=layer.scaling.high,
+    )
+
+
+def _weights(source: Source, layer: Layer, form: StoredWeights) -> str:
+    symbols = source.table(f"{layer.name}: weights", form.symbols) if form.symbols else "NULL"
+    values: dict[str, int | str] = {
+        "symbols": f"{{{symbols}, 0, 0}}",
+        "width": form.width,
+        "bits": layer.weights.bits,
+    }
+    if form.values is not None:
+        source.features.add("CODEBOOKS")
+        values["values"] = source.table(f"{layer.name}: codebook", form.values)
+    if layer.weights.zero_points is not None:
+        source.features.add("ZERO_POINTS")
+        values["zeros"] = source.table(
+            f"{layer.name}: zero points of weights", layer.weights.zero_points
+        )
+    lines = []
+    if form.marks is not None:
+        marks = source.table(
+            f"{layer.name}: {'gaps' if form.gap_width else 'mask'}", form.marks
+        )
+        values["marks"] = f"{{{marks}, 0, 0}}"
+        if form.gap_width:
+            source.features.add("GAPS")
+            values |= {"gap_width": form.gap_width, "left": literal(form.count)}
+            lines = ["weights.gap = take(&weights.marks, weights.gap_width);"]
+        else:
+            source.features.add("MASKS")
+            values["masked"] = 1
+    declared = fields("weights", "weights", **values).removeprefix("const ")
+    return "\n".join([declared, *lines])
+
+
+WRITERS: Writers = {Conv: _conv, Linear: _linear}
