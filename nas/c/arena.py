@@ -49,8 +49,8 @@ def arena(sizes: Sequence[int], lives: Sequence[tuple[int, int]], limit: int) ->
             # Large pieces first, most of the time.
             weights = np.array(sizes, np.float64) * rng.uniform(0.2, 1.0, count)
             order = [int(piece) for piece in np.argsort(-weights, kind="stable")]
-        for high in ({0: [False, True], 1: [False]}.get(attempt % 2, [])):
-            found = _placed(order, sizes, meets, limit if high else None, by_time)
+        for end in (None, limit):
+            found = _placed(order, sizes, meets, end, by_time)
             if found is not None and (best is None or found.size < best.size):
                 best = found
         if best is not None and best.size <= limit:
@@ -79,7 +79,7 @@ def _placed(
         )
         if limit is not None and turn[piece]:
             at = limit - sizes[piece]
-            for begin, end in reversed(taken):
+            for begin, end in sorted(taken, key=lambda gap: -gap[1]):
                 if at >= end:
                     break
                 at = min(at, begin - sizes[piece])
