@@ -45,8 +45,8 @@ def run_on_host(
         runner, binary = Path(made) / "runner.c", Path(made) / "runner"
         runner.write_text(template("runner.c"), encoding="utf-8")
         sources = [str(runner), str(folder / "model.c")]
-        _checked([command, *flags, "-I", str(folder), "-o", str(binary), *sources])
-        found = _checked([str(binary)], inputs.tobytes())
+        checked([command, *flags, "-I", str(folder), "-o", str(binary), *sources])
+        found = checked([str(binary)], inputs.tobytes())
     return np.frombuffer(found, np.uint8).reshape(len(inputs), classes)
 
 
@@ -62,8 +62,16 @@ def said_on_host(program: Program, folder: Path, inputs: torch.Tensor) -> NDArra
     return steps * np.float32(last.scale)
 
 
-def _checked(command: Sequence[str], given: bytes | None = None) -> bytes:
-    done = subprocess.run(command, input=given, capture_output=True, check=False)
+def checked(
+    command: Sequence[str], given: bytes | None = None, seconds: float | None = None
+) -> bytes:
+    """What a command writes to its standard output.
+
+    Raises:
+        ValueError: if it fails, with what it said.
+        TimeoutExpired: if it runs for longer than `seconds`.
+    """
+    done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=seconds)
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace")[-4000:]
         raise ValueError(f"{Path(command[0]).name} failed with status {done.returncode}: {said}")
