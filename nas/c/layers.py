@@ -115,6 +115,7 @@ def _side_by_side(
 
 def _scaling(source: Source, layer: Layer, signature: Signature) -> str:
     finer = bias_shift(layer.weights.level_bits)
+    shift = layer.scaling.shift + finer
     return fields(
         "scaling",
         "by",
@@ -122,9 +123,9 @@ def _scaling(source: Source, layer: Layer, signature: Signature) -> str:
         multipliers=source.table(f"{layer.name}: multipliers", layer.scaling.multipliers),
         half=literal(half(layer, signature.result, finer)),
         finer=finer,
-        shift=layer.scaling.shift + finer,
-        low=layer.scaling.low,
-        high=layer.scaling.high,
+        shift=shift,
+        least=literal(layer.scaling.low << shift),
+        most=literal((layer.scaling.high + 1 << shift) - 1),
     )
 
 

@@ -83,7 +83,7 @@ def time_models(models: Sequence["ModelProto"], rounds: int) -> NDArray[np.float
 
     Each round runs every model, so that a drift of the clock rate affects all of them alike.
     """
-    runs = [_bind_to_sample(model) for model in models]
+    runs = [bind_to_sample(model) for model in models]
     for run in runs:
         _seconds_per_run(run, WARM_UP_RUNS)
     counts = [max(1, round(BLOCK_SECONDS / _seconds_per_run(run, WARM_UP_RUNS))) for run in runs]
@@ -102,7 +102,7 @@ def _seconds_per_run(run: Callable[[], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def _bind_to_sample(model: "ModelProto") -> Callable[[], object]:
+def bind_to_sample(model: "ModelProto") -> Callable[[], object]:
     """A function that runs a model on one random sample.
 
     Input and output are bound to fixed buffers: allocating them takes two microseconds a run.

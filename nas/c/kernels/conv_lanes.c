@@ -5,7 +5,8 @@ static void conv_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window 
                            const struct scaling *to)
 {
     const size_t width = of->width, channels = of->channels;
-    size_t row, column, y, x, i, lane;
+    const uint8_t whole_rows = of->dilation_x == 1;
+    size_t row, column, y, x, i, lane, first;
 
     for (row = 0; row < of->rows; row++) {
         const struct span ys =
@@ -13,24 +14,30 @@ static void conv_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window 
         for (column = 0; column < of->columns; column++) {
             const struct span xs =
                 span_of(column, of->stride_x, of->left, of->dilation_x, of->kernel_width, of->width);
-            int32_t sums[LANES] = {0};
+            const size_t runs = whole_rows ? 1 : xs.to - xs.from;
+            const size_t run = whole_rows ? (xs.to - xs.from) * channels : channels;
 
-            for (y = ys.from; y < ys.to; y++) {
-                const size_t line = (ys.at + (y - ys.from) * of->dilation_y) * width + xs.at;
-                for (x = xs.from; x < xs.to; x++) {
-                    const uint8_t *pixel = in + (line + (x - xs.from) * of->dilation_x) * channels;
-                    const @W@ *taps = weights + (y * of->kernel_width + x) * channels * LANES;
-                    for (i = 0; i < channels; i++) {
-                        const int16_t level = (int16_t)(pixel[i] - zero);
-                        for (lane = 0; lane < LANES; lane++) {
-                            sums[lane] += (int32_t)level * (int32_t)taps[lane];
+            for (first = 0; first < lanes; first += TOGETHER) {
+                int32_t sums[TOGETHER] = {0};
+
+                for (y = ys.from; y < ys.to; y++) {
+                    const size_t line = (ys.at + (y - ys.from) * of->dilation_y) * width + xs.at;
+                    for (x = 0; x < runs; x++) {
+                        const uint8_t *pixel = in + (line + x * of->dilation_x) * channels;
+                        const @W@ *taps = weights + (y * of->kernel_width + xs.from + x) * channels * LANES + first;
+                        for (i = 0; i < run; i++) {
+                            const int16_t level = (int16_t)(pixel[i] - zero);
+                            UNROLLED
+                            for (lane = 0; lane < TOGETHER; lane++) {
+                                sums[lane] += (int32_t)level * (int32_t)taps[lane];
+                            }
+                            taps += LANES;
                         }
-                        taps += LANES;
                     }
                 }
-            }
-            for (lane = 0; lane < lanes; lane++) {
-                out[lane] = scaled(sums[lane], &gains[lane], to);
+                for (lane = 0; lane < TOGETHER && first + lane < lanes; lane++) {
+                    out[first + lane] = scaled(sums[lane], &gains[first + lane], to);
+                }
             }
             out += of->results;
         }

@@ -1,20 +1,30 @@
 /* needs dual_@S@ */
 /* The sum of products of integers, less their zero point, and weights. */
-static inline int32_t dot_@S@(const uint8_t *x, const @W@ *weights, size_t count, int16_t zero)
+APART static int32_t dot_@S@(const uint8_t *x, const @W@ *weights, size_t count, int16_t zero)
 {
     int32_t sum = 0;
-    size_t i = 0;
 
 #if defined(DUAL_MULTIPLY)
     const uint32_t less = (uint16_t)-zero * (uint32_t)0x10001;
-    for (; i + 4 <= count; i += 4) {
-        uint32_t four;
-        memcpy(&four, x + i, 4);
-        sum = dual_@S@(__uxtab16(less, four), __uxtab16(less, (four >> 8) | (four << 24)), weights + i, sum);
+    for (; count >= 4; count -= 4) {
+        uint32_t two, other;
+        spread_@S@(x, less, &two, &other);
+        sum = dual_@S@(two, other, weights, sum);
+        x += 4;
+        weights += 4;
+    }
+#elif defined(__arm__)
+    for (; count >= 4; count -= 4) {
+        sum += (int32_t)(int16_t)(x[0] - zero) * (int32_t)weights[0];
+        sum += (int32_t)(int16_t)(x[1] - zero) * (int32_t)weights[1];
+        sum += (int32_t)(int16_t)(x[2] - zero) * (int32_t)weights[2];
+        sum += (int32_t)(int16_t)(x[3] - zero) * (int32_t)weights[3];
+        x += 4;
+        weights += 4;
     }
 #endif
-    for (; i < count; i++) {
-        sum += (int32_t)(int16_t)(x[i] - zero) * (int32_t)weights[i];
+    for (; count > 0; count--) {
+        sum += (int32_t)(int16_t)(*x++ - zero) * (int32_t)*weights++;
     }
     return sum;
 }

@@ -1,26 +1,37 @@
 /* needs dual_@S@ */
 /* Adds the sums of products of integers, less their zero point, and the weights of two channels. */
-static inline void dot_pair_@S@(const uint8_t *x, const @W@ *first, const @W@ *second, size_t count, int16_t zero,
+APART static void dot_pair_@S@(const uint8_t *x, const @W@ *first, const @W@ *second, size_t count, int16_t zero,
                                 int32_t sums[2])
 {
     int32_t a = sums[0], b = sums[1];
-    size_t i = 0;
 
 #if defined(DUAL_MULTIPLY)
     const uint32_t less = (uint16_t)-zero * (uint32_t)0x10001;
-    for (; i + 4 <= count; i += 4) {
-        uint32_t four, even, odd;
-        memcpy(&four, x + i, 4);
-        even = __uxtab16(less, four);
-        odd = __uxtab16(less, (four >> 8) | (four << 24));
-        a = dual_@S@(even, odd, first + i, a);
-        b = dual_@S@(even, odd, second + i, b);
+    for (; count >= 4; count -= 4) {
+        uint32_t two, other;
+        spread_@S@(x, less, &two, &other);
+        a = dual_@S@(two, other, first, a);
+        b = dual_@S@(two, other, second, b);
+        x += 4;
+        first += 4;
+        second += 4;
+    }
+#elif defined(__arm__)
+    for (; count >= 2; count -= 2) {
+        const int32_t one = (int16_t)(x[0] - zero), other = (int16_t)(x[1] - zero);
+        a += one * (int32_t)first[0];
+        b += one * (int32_t)second[0];
+        a += other * (int32_t)first[1];
+        b += other * (int32_t)second[1];
+        x += 2;
+        first += 2;
+        second += 2;
     }
 #endif
-    for (; i < count; i++) {
-        const int16_t level = (int16_t)(x[i] - zero);
-        a += (int32_t)level * (int32_t)first[i];
-        b += (int32_t)level * (int32_t)second[i];
+    for (; count > 0; count--) {
+        const int16_t level = (int16_t)(*x++ - zero);
+        a += (int32_t)level * (int32_t)*first++;
+        b += (int32_t)level * (int32_t)*second++;
     }
     sums[0] = a;
     sums[1] = b;

@@ -1,12 +1,23 @@
 #if defined(DUAL_MULTIPLY)
-/* Four products: of the even and the odd ones of four integers, and weights. */
-static inline int32_t dual_16(uint32_t even, uint32_t odd, const int16_t *weights, int32_t sum)
+/* Four integers, less their zero point, in the order of the weights. */
+static inline void spread_16(const uint8_t *x, uint32_t less, uint32_t *first, uint32_t *second)
 {
-    int16x2_t first, second;
+    uint32_t four, even, odd;
 
-    memcpy(&first, weights, 4);
-    memcpy(&second, weights + 2, 4);
-    sum = __smlad((int16x2_t)((even & 0xffff) | (odd << 16)), first, sum);
-    return __smlad((int16x2_t)((even >> 16) | (odd & 0xffff0000)), second, sum);
+    memcpy(&four, x, 4);
+    even = __uxtab16(less, four);
+    odd = __uxtab16(less, (four >> 8) | (four << 24));
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(*first) : "r"(even), "r"(odd));
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(*second) : "r"(odd), "r"(even));
+}
+
+/* Adds their products with four weights. */
+static inline int32_t dual_16(uint32_t first, uint32_t second, const int16_t *weights, int32_t sum)
+{
+    int16x2_t two, other;
+
+    memcpy(&two, weights, 4);
+    memcpy(&other, weights + 2, 4);
+    return __smlad((int16x2_t)second, other, __smlad((int16x2_t)first, two, sum));
 }
 #endif

@@ -1,5 +1,15 @@
 #if defined(DUAL_MULTIPLY)
-/* Four products: of the even and the odd ones of four integers, and weights. */
+/* Four integers, less their zero point: the even ones, and the odd ones. */
+static inline void spread_8(const uint8_t *x, uint32_t less, uint32_t *even, uint32_t *odd)
+{
+    uint32_t four;
+
+    memcpy(&four, x, 4);
+    *even = __uxtab16(less, four);
+    *odd = __uxtab16(less, (four >> 8) | (four << 24));
+}
+
+/* Adds their products with four weights. */
 static inline int32_t dual_8(uint32_t even, uint32_t odd, const int8_t *weights, int32_t sum)
 {
     uint32_t four;

@@ -1,11 +1,10 @@
-/* needs round_64 */
 /* How the sums of a layer become integers: a bias, finer than sums by so many bits, and a multiplier
-   for each channel; `half` has the zero point of the result too. */
+   for each channel; `half` has the zero point of the result too. Limits are those before the shift. */
 struct scaling {
     const int32_t *biases;
     const uint16_t *multipliers;
-    int64_t half;
-    uint8_t finer, shift, low, high;
+    int64_t half, least, most;
+    uint8_t finer, shift;
 };
 
 struct gain {
@@ -26,5 +25,9 @@ static struct gain gain_of(const struct scaling *by, size_t channel)
 
 static inline uint8_t scaled(int32_t sum, const struct gain *by, const struct scaling *to)
 {
-    return round_64((int64_t)sum * by->factor + by->bias, to->shift, to->low, to->high);
+    int64_t level = (int64_t)sum * by->factor + by->bias;
+
+    level = level < to->least ? to->least : level;
+    level = level > to->most ? to->most : level;
+    return (uint8_t)((uint64_t)level >> to->shift);
 }

@@ -17,3 +17,10 @@
 #include <arm_acle.h>
 #define DUAL_MULTIPLY 1
 #endif
+
+/* Kept apart from its callers where registers are few. */
+#if defined(__arm__) && defined(__GNUC__)
+#define APART __attribute__((noinline))
+#else
+#define APART
+#endif
