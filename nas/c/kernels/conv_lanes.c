@@ -1,12 +1,27 @@
-/* needs lanes window */
+/* needs lane_sums eight_@S@ window */
+/* Adds the products of one integer. */
+static inline void add_lanes_@S@(struct lane_sums *sums, int16_t level, const @W@ *taps)
+{
+#if defined(VECTORS)
+    add_products(sums, _mm_set1_epi16(level), eight_@S@(taps));
+#else
+    size_t lane;
+
+    UNROLLED
+    for (lane = 0; lane < TOGETHER; lane++) {
+        sums->each[lane] += (int32_t)level * (int32_t)taps[lane];
+    }
+#endif
+}
+
 /* Up to 8 channels of a convolution of few channels; weights are [kernel height, kernel width, channels, 8]. */
 static void conv_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window *of, int16_t zero,
-                           const @W@ *weights, const struct gain gains[LANES], size_t lanes,
+                           const @W@ *weights, const struct lane_gains *gains, size_t lanes,
                            const struct scaling *to)
 {
     const size_t width = of->width, channels = of->channels;
     const uint8_t whole_rows = of->dilation_x == 1;
-    size_t row, column, y, x, i, lane, first;
+    size_t row, column, y, x, i, first;
 
     for (row = 0; row < of->rows; row++) {
         const struct span ys =
@@ -18,25 +33,27 @@ static void conv_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window 
             const size_t run = whole_rows ? (xs.to - xs.from) * channels : channels;
 
             for (first = 0; first < lanes; first += TOGETHER) {
-                int32_t sums[TOGETHER] = {0};
+                const size_t some = lanes - first < TOGETHER ? lanes - first : TOGETHER;
+                struct lane_sums sums;
+                int32_t values[TOGETHER];
 
+                memset(&sums, 0, sizeof sums);
                 for (y = ys.from; y < ys.to; y++) {
                     const size_t line = (ys.at + (y - ys.from) * of->dilation_y) * width + xs.at;
                     for (x = 0; x < runs; x++) {
                         const uint8_t *pixel = in + (line + x * of->dilation_x) * channels;
                         const @W@ *taps = weights + (y * of->kernel_width + xs.from + x) * channels * LANES + first;
                         for (i = 0; i < run; i++) {
-                            const int16_t level = (int16_t)(pixel[i] - zero);
-                            UNROLLED
-                            for (lane = 0; lane < TOGETHER; lane++) {
-                                sums[lane] += (int32_t)level * (int32_t)taps[lane];
-                            }
+                            add_lanes_@S@(&sums, (int16_t)(pixel[i] - zero), taps);
                             taps += LANES;
                         }
                     }
                 }
-                for (lane = 0; lane < TOGETHER && first + lane < lanes; lane++) {
-                    out[first + lane] = scaled(sums[lane], &gains[first + lane], to);
+                lane_values(&sums, values);
+                if (some == TOGETHER) {
+                    store_lanes(values, out + first, gains, first, TOGETHER, to);
+                } else {
+                    store_lanes(values, out + first, gains, first, some, to);
                 }
             }
             out += of->results;

@@ -1,4 +1,4 @@
-/* needs gains window dot_pair_@S@ */
+/* needs window dot_pair_@S@ */
 /* One or two channels of a convolution, whose input channels are the `each` from `in` on; weights of
    a channel are in the order of the image, pixel by pixel. */
 static void conv_pair_@S@(const uint8_t *in, uint8_t *out, const struct window *of, size_t each, int16_t zero,
@@ -17,24 +17,21 @@ static void conv_pair_@S@(const uint8_t *in, uint8_t *out, const struct window *
                 span_of(column, of->stride_x, of->left, of->dilation_x, of->kernel_width, of->width);
             const uint8_t *line = in + (ys.at * width + xs.at) * channels;
             size_t at = (ys.from * of->kernel_width + xs.from) * each;
-            int32_t sums[2] = {0, 0};
+            struct pair sums = no_sums();
 
             for (y = ys.from; y < ys.to; y++) {
                 if (whole_rows) {
-                    dot_pair_@S@(line, first + at, second + at, (xs.to - xs.from) * each, zero, sums);
+                    dot_pair_@S@(line, first + at, second + at, (xs.to - xs.from) * each, zero, &sums);
                 } else {
                     for (x = 0; x < xs.to - xs.from; x++) {
                         dot_pair_@S@(line + x * of->dilation_x * channels, first + at + x * each,
-                                     second + at + x * each, each, zero, sums);
+                                     second + at + x * each, each, zero, &sums);
                     }
                 }
                 line += (size_t)of->dilation_y * width * channels;
                 at += (size_t)of->kernel_width * each;
             }
-            out[0] = scaled(sums[0], &gains[0], to);
-            if (two) {
-                out[1] = scaled(sums[1], &gains[1], to);
-            }
+            store_pair(sums, out, gains, two, to);
             out += of->results;
         }
     }

@@ -1,7 +1,25 @@
-/* needs lanes window */
+/* needs lane_sums eight_@S@ window */
+/* Adds the products of an integer for each channel. */
+static inline void add_depth_@S@(struct lane_sums *sums, const uint8_t *pixel, int16_t zero, const @W@ *taps)
+{
+#if defined(VECTORS)
+    const __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)pixel);
+    const __m128i levels = _mm_unpacklo_epi8(bytes, _mm_setzero_si128());
+
+    add_products(sums, _mm_sub_epi16(levels, _mm_set1_epi16(zero)), eight_@S@(taps));
+#else
+    size_t lane;
+
+    UNROLLED
+    for (lane = 0; lane < TOGETHER; lane++) {
+        sums->each[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)taps[lane];
+    }
+#endif
+}
+
 /* Up to 8 channels of a depthwise convolution; weights are [kernel height, kernel width, 8]. */
 static void depth_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window *of, int16_t zero,
-                            const @W@ *weights, const struct gain gains[LANES], size_t lanes,
+                            const @W@ *weights, const struct lane_gains *gains, size_t lanes,
                             const struct scaling *to)
 {
     const size_t width = of->width, channels = of->channels;
@@ -16,33 +34,35 @@ static void depth_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window
 
             for (first = 0; first < lanes; first += TOGETHER) {
                 const size_t some = lanes - first < TOGETHER ? lanes - first : TOGETHER;
-                int32_t sums[TOGETHER] = {0};
+                struct lane_sums sums;
+                int32_t values[TOGETHER] = {0};
 
+                memset(&sums, 0, sizeof sums);
                 for (y = ys.from; y < ys.to; y++) {
                     const size_t line = (ys.at + (y - ys.from) * of->dilation_y) * width + xs.at;
                     const uint8_t *pixel = in + line * channels + first;
                     const @W@ *taps = weights + (y * of->kernel_width + xs.from) * LANES + first;
                     if (some == TOGETHER) {
                         for (x = xs.from; x < xs.to; x++) {
-                            UNROLLED
-                            for (lane = 0; lane < TOGETHER; lane++) {
-                                sums[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)taps[lane];
-                            }
+                            add_depth_@S@(&sums, pixel, zero, taps);
                             pixel += of->dilation_x * channels;
                             taps += LANES;
                         }
                     } else {
                         for (x = xs.from; x < xs.to; x++) {
                             for (lane = 0; lane < some; lane++) {
-                                sums[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)taps[lane];
+                                values[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)taps[lane];
                             }
                             pixel += of->dilation_x * channels;
                             taps += LANES;
                         }
                     }
                 }
-                for (lane = 0; lane < some; lane++) {
-                    out[first + lane] = scaled(sums[lane], &gains[first + lane], to);
+                if (some == TOGETHER) {
+                    lane_values(&sums, values);
+                    store_lanes(values, out + first, gains, first, TOGETHER, to);
+                } else {
+                    store_lanes(values, out + first, gains, first, some, to);
                 }
             }
             out += of->results;

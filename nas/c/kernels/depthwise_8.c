@@ -8,12 +8,12 @@ static void depthwise_8(const uint8_t *in, uint8_t *out, const struct window *of
 
     for (channel = 0; channel < of->results; channel += LANES) {
         const size_t lanes = of->results - channel < LANES ? of->results - channel : LANES;
-        struct gain gains[LANES];
+        struct lane_gains gains = {{0}, {0}};
 
         for (lane = 0; lane < lanes; lane++) {
-            gains[lane] = gain_of(to, channel + lane);
+            set_lane(&gains, lane, to, channel + lane);
         }
-        depth_lanes_8(in + channel, out + channel, of, zero, weights, gains, lanes, to);
+        depth_lanes_8(in + channel, out + channel, of, zero, weights, &gains, lanes, to);
         weights += size * LANES;
     }
 }

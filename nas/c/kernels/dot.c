@@ -1,10 +1,19 @@
-/* needs dual_@S@ */
+/* needs dual_@S@ vector_@S@ */
 /* The sum of products of integers, less their zero point, and weights. */
-APART static int32_t dot_@S@(const uint8_t *x, const @W@ *weights, size_t count, int16_t zero)
+APART int32_t dot_@S@(const uint8_t *x, const @W@ *weights, size_t count, int16_t zero)
 {
     int32_t sum = 0;
 
-#if defined(DUAL_MULTIPLY)
+#if defined(VECTORS)
+    const vector less = all_of(zero);
+    vector sums = zeros();
+    for (; count >= VECTORS; count -= VECTORS) {
+        sums = products(sums, levels_of(x, less), weights_@S@(weights));
+        x += VECTORS;
+        weights += VECTORS;
+    }
+    sum = added_up(sums);
+#elif defined(DUAL_MULTIPLY)
     const uint32_t less = (uint16_t)-zero * (uint32_t)0x10001;
     for (; count >= 4; count -= 4) {
         uint32_t two, other;

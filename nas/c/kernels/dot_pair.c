@@ -1,11 +1,24 @@
-/* needs dual_@S@ */
+/* needs pair dual_@S@ vector_@S@ */
 /* Adds the sums of products of integers, less their zero point, and the weights of two channels. */
-APART static void dot_pair_@S@(const uint8_t *x, const @W@ *first, const @W@ *second, size_t count, int16_t zero,
-                                int32_t sums[2])
+APART void dot_pair_@S@(const uint8_t *x, const @W@ *first, const @W@ *second, size_t count,
+                        int16_t zero, struct pair *sums)
 {
-    int32_t a = sums[0], b = sums[1];
+    int32_t a = sums->a, b = sums->b;
 
-#if defined(DUAL_MULTIPLY)
+#if defined(VECTORS)
+    const vector less = all_of(zero);
+    vector as = sums->as, bs = sums->bs;
+    for (; count >= VECTORS; count -= VECTORS) {
+        const vector levels = levels_of(x, less);
+        as = products(as, levels, weights_@S@(first));
+        bs = products(bs, levels, weights_@S@(second));
+        x += VECTORS;
+        first += VECTORS;
+        second += VECTORS;
+    }
+    sums->as = as;
+    sums->bs = bs;
+#elif defined(DUAL_MULTIPLY)
     const uint32_t less = (uint16_t)-zero * (uint32_t)0x10001;
     for (; count >= 4; count -= 4) {
         uint32_t two, other;
@@ -33,6 +46,6 @@ APART static void dot_pair_@S@(const uint8_t *x, const @W@ *first, const @W@ *se
         a += (int32_t)level * (int32_t)*first++;
         b += (int32_t)level * (int32_t)*second++;
     }
-    sums[0] = a;
-    sums[1] = b;
+    sums->a = a;
+    sums->b = b;
 }

@@ -8,13 +8,13 @@ static void few_16(const uint8_t *in, uint8_t *out, const struct window *of, int
 
     for (channel = 0; channel < of->results; channel += LANES) {
         const size_t lanes = of->results - channel < LANES ? of->results - channel : LANES;
-        struct gain gains[LANES];
+        struct lane_gains gains = {{0}, {0}};
 
         memset(unpacked, 0, size * LANES * sizeof *unpacked);
         for (lane = 0; lane < lanes; lane++) {
-            gains[lane] = gain_of(to, channel + lane);
+            set_lane(&gains, lane, to, channel + lane);
             unpack(weights, channel + lane, unpacked + lane, size, LANES);
         }
-        conv_lanes_16(in, out + channel, of, zero, unpacked, gains, lanes, to);
+        conv_lanes_16(in, out + channel, of, zero, unpacked, &gains, lanes, to);
     }
 }

@@ -20,7 +20,16 @@
 
 /* Kept apart from its callers where registers are few. */
 #if defined(__arm__) && defined(__GNUC__)
-#define APART __attribute__((noinline))
+#define APART static __attribute__((noinline))
 #else
-#define APART
+#define APART static inline
+#endif
+
+/* Products of 16 bits, eight at once on every x86 of 64 bits, or sixteen. */
+#if defined(__AVX2__)
+#include <immintrin.h>
+#define VECTORS 16
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#define VECTORS 8
 #endif
