@@ -63,9 +63,12 @@ def said_on_host(program: Program, folder: Path, inputs: torch.Tensor) -> NDArra
 
 
 def checked(
-    command: Sequence[str], given: bytes | None = None, seconds: float | None = None
+    command: Sequence[str],
+    given: bytes | None = None,
+    seconds: float | None = None,
+    with_errors: bool = False,
 ) -> bytes:
-    """What a command writes to its standard output.
+    """What a command writes to its standard output, and with_errors also to that of errors.
 
     Raises:
         ValueError: if it fails, with what it said.
@@ -75,4 +78,4 @@ def checked(
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace")[-4000:]
         raise ValueError(f"{Path(command[0]).name} failed with status {done.returncode}: {said}")
-    return done.stdout
+    return done.stdout + done.stderr if with_errors else done.stdout

@@ -9,7 +9,7 @@ static inline void add_lanes_@S@(struct lane_sums *sums, int16_t level, const @W
 
     UNROLLED
     for (lane = 0; lane < TOGETHER; lane++) {
-        sums->each[lane] += (int32_t)level * (int32_t)taps[lane];
+        sums->each[lane] += (int32_t)level * (int32_t)WEIGHT_@S@(taps + lane);
     }
 #endif
 }

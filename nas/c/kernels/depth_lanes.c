@@ -12,7 +12,7 @@ static inline void add_depth_@S@(struct lane_sums *sums, const uint8_t *pixel, i
 
     UNROLLED
     for (lane = 0; lane < TOGETHER; lane++) {
-        sums->each[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)taps[lane];
+        sums->each[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)WEIGHT_@S@(taps + lane);
     }
 #endif
 }
@@ -51,7 +51,7 @@ static void depth_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window
                     } else {
                         for (x = xs.from; x < xs.to; x++) {
                             for (lane = 0; lane < some; lane++) {
-                                values[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)taps[lane];
+                                values[lane] += (int32_t)(int16_t)(pixel[lane] - zero) * (int32_t)WEIGHT_@S@(taps + lane);
                             }
                             pixel += of->dilation_x * channels;
                             taps += LANES;

@@ -33,7 +33,8 @@ APART int32_t dot_@S@(const uint8_t *x, const @W@ *weights, size_t count, int16_
     }
 #endif
     for (; count > 0; count--) {
-        sum += (int32_t)(int16_t)(*x++ - zero) * (int32_t)*weights++;
+        sum += (int32_t)(int16_t)(*x++ - zero) * (int32_t)WEIGHT_@S@(weights);
+        weights++;
     }
     return sum;
 }

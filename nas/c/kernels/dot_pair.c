@@ -43,8 +43,10 @@ APART void dot_pair_@S@(const uint8_t *x, const @W@ *first, const @W@ *second, s
 #endif
     for (; count > 0; count--) {
         const int16_t level = (int16_t)(*x++ - zero);
-        a += (int32_t)level * (int32_t)*first++;
-        b += (int32_t)level * (int32_t)*second++;
+        a += (int32_t)level * (int32_t)WEIGHT_@S@(first);
+        b += (int32_t)level * (int32_t)WEIGHT_@S@(second);
+        first++;
+        second++;
     }
     sums->a = a;
     sums->b = b;

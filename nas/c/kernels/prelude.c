@@ -12,6 +12,10 @@
 #define READ_32(from) (*(from))
 #endif
 
+/* Weights of 8 bits lie in flash, those of 16 were unpacked. */
+#define WEIGHT_8(at) ((int8_t)READ_8(at))
+#define WEIGHT_16(at) (*(at))
+
 /* Two products of 16 bits added in one instruction: Cortex-M4, M7, M33 and up. */
 #if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
 #include <arm_acle.h>
