@@ -47,7 +47,13 @@ def linked(folder: Path, main: str, core: Core, target: Path, flags: tuple[str, 
             (here / name).write_text(template(name), encoding="utf-8")
         sources = [str(folder / "model.c"), str(here / "main.c"), str(here / "cortex_m_start.c")]
         given = [f"-mcpu={core.cpu}", "-mthumb", "-std=c99", "-O2", "-ffunction-sections", *flags]
-        ends = ["--specs=rdimon.specs", "-nostartfiles", "-Wl,--gc-sections", "-T", str(here / "cortex_m.ld")]
+        ends = [
+            "--specs=rdimon.specs",
+            "-nostartfiles",
+            "-Wl,--gc-sections",
+            "-T",
+            str(here / "cortex_m.ld"),
+        ]
         checked([COMPILER, *given, "-I", str(folder), *sources, *ends, "-o", str(target)])
 
 
@@ -64,12 +70,23 @@ def run_on_cortex_m(
     with tempfile.TemporaryDirectory() as made:
         binary = Path(made) / "model.elf"
         linked(folder, main, core, binary, flags)
-        command = [EMULATOR, "-M", core.board, "-kernel", str(binary), "-nographic", "-monitor", "none"]
+        command = [
+            EMULATOR,
+            "-M",
+            core.board,
+            "-kernel",
+            str(binary),
+            "-nographic",
+            "-monitor",
+            "none",
+        ]
         counted = ["-semihosting-config", "enable=on,target=native", "-icount", "shift=0"]
         try:
             return checked([*command, *counted], seconds=seconds).decode()
         except subprocess.TimeoutExpired as error:
-            raise ValueError(f"the emulated {core.cpu} must end in {seconds:g} s, but runs on") from error
+            raise ValueError(
+                f"the emulated {core.cpu} must end in {seconds:g} s, but runs on"
+            ) from error
 
 
 def instructions(folder: Path, core: Core) -> int:

@@ -25,7 +25,11 @@ def header(program: Program, source: ModelSource, class_names: Sequence[str] | N
     peak = program.peak_memory
     exact = "the most that is alive at once"
     more = f"{peak} bytes are alive at once, but the search found no layout of less than this"
-    names = "" if class_names is None else "\nextern const char *const model_class_names[MODEL_OUTPUT_SIZE];\n"
+    names = (
+        ""
+        if class_names is None
+        else "\nextern const char *const model_class_names[MODEL_OUTPUT_SIZE];\n"
+    )
     return template(
         "model.h",
         {

@@ -18,8 +18,7 @@ def _add(source: Source, add: Add, signature: Signature, _: Sequence[Order]) -> 
     constant = half(add, signature.result) - sum(each.zero * factor for each, factor in pairs)
     bits = width_of(constant, *(each.top * factor for each, factor in pairs))
     terms = [
-        f"(int{bits}_t)in{index}[i] * {literal(factor)}"
-        for index, factor in enumerate(multipliers)
+        f"(int{bits}_t)in{index}[i] * {literal(factor)}" for index, factor in enumerate(multipliers)
     ]
     total = "\n                          + ".join([literal(constant), *terms])
     return [

@@ -17,8 +17,6 @@ from nas.program.biases import bias_shift
 from nas.program.operations import Conv, Layer, Linear
 from nas.program.tensors import Signature
 
-Levels = NDArray[np.int8] | NDArray[np.int16]
-
 LANES = 8
 """Channels that are computed side by side, where a dot product would be short or is none."""
 PIECE = 64
@@ -28,18 +26,32 @@ SHORT = 16
 
 
 def _conv(source: Source, conv: Conv, signature: Signature, _: Sequence[Order]) -> list[str]:
-    (channels, height, width), results = signature.source.shape, conv.weights.shape[0]
+    channels, results = signature.source.shape[0], conv.weights.shape[0]
     each, kernel = conv.weights.shape[1], conv.weights.shape[2:]
     window = window_fields(signature, conv.window)
     image = f"in0, out, {signature.result.size // results}, {channels}, {results}, {signature.source.zero}"
     single = (kernel, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
     if conv.groups == channels == results > 1:
         return _layer(
-            source, conv, signature, "depthwise", prod(kernel), LANES, [window], f"in0, out, &of, {signature.source.zero}"
+            source,
+            conv,
+            signature,
+            "depthwise",
+            prod(kernel),
+            LANES,
+            [window],
+            f"in0, out, &of, {signature.source.zero}",
         )
     if conv.groups == 1 and each * (kernel[1] if conv.dilation[1] == 1 else 1) < SHORT:
         return _layer(
-            source, conv, signature, "few", each * prod(kernel), LANES, [window], f"in0, out, &of, {signature.source.zero}"
+            source,
+            conv,
+            signature,
+            "few",
+            each * prod(kernel),
+            LANES,
+            [window],
+            f"in0, out, &of, {signature.source.zero}",
         )
     if single:
         return _layer(source, conv, signature, "point", channels, 2, [], image)
@@ -70,7 +82,7 @@ def _layer(
     """The lines of a layer whose channels of `size` weights are computed `together` at once."""
     _check_sums(layer, signature)
     lines = [*lines, _scaling(source, layer, signature)]
-    values = _in_memory_order(layer.weights.values, columns)
+    values = _in_memory_order(layer.weights.values, columns).astype(np.int8)
     levels = _in_memory_order(layer.weights.levels, columns)
     if source.plain and levels.min() >= -128 and levels.max() <= 127:
         rows = _side_by_side(levels) if together == LANES else levels
@@ -96,17 +108,18 @@ def _check_sums(layer: Layer, signature: Signature) -> None:
 
 
 def _in_memory_order(
-    values: Levels, columns: NDArray[np.int64] | None
-) -> Levels:
+    values: NDArray[np.int8] | NDArray[np.int16], columns: NDArray[np.int64] | None
+) -> NDArray[np.int16]:
     """Weights [out, size] in the order of the integers that they are multiplied with."""
     if columns is not None:
-        return values[:, columns]
-    return np.ascontiguousarray(values.transpose(0, 2, 3, 1)).reshape(len(values), -1)
+        return values[:, columns].astype(np.int16)
+    rows = np.ascontiguousarray(values.transpose(0, 2, 3, 1)).reshape(len(values), -1)
+    return rows.astype(np.int16)
 
 
 def _side_by_side(
-    levels: Levels,
-) -> Levels:
+    levels: NDArray[np.int16],
+) -> NDArray[np.int16]:
     """[out / 8, size, 8], with zeros for channels that there are not."""
     missing = -len(levels) % LANES
     rows = np.pad(levels, ((0, missing), (0, 0)))
@@ -146,9 +159,7 @@ def _weights(source: Source, layer: Layer, form: StoredWeights) -> str:
         )
     lines = []
     if form.marks is not None:
-        marks = source.table(
-            f"{layer.name}: {'gaps' if form.gap_width else 'mask'}", form.marks
-        )
+        marks = source.table(f"{layer.name}: {'gaps' if form.gap_width else 'mask'}", form.marks)
         values["marks"] = f"{{{marks}, 0, 0}}"
         if form.gap_width:
             source.features.add("GAPS")

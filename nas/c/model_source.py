@@ -9,7 +9,7 @@ from nas.c.orders import Order
 from nas.c.source import Source, block
 from nas.c.steps import Computed, Copied, Plan, Step, Transposed, plan
 from nas.c.writer import Writers
-from nas.program.operations import Flatten, Reshape
+from nas.program.operations import Flatten, Operation, Reshape
 from nas.program.program import Program
 
 WRITERS: Writers = {
@@ -51,7 +51,7 @@ def model_source(program: Program, plain: bool) -> ModelSource:
 
 
 def _check_kinds(program: Program) -> None:
-    known = (*WRITERS, Flatten, Reshape)
+    known: tuple[type[Operation], ...] = (*WRITERS, Flatten, Reshape)
     for index, operation in enumerate(program.operations):
         if type(operation) not in known:
             names = ", ".join(sorted(kind.__name__ for kind in known))

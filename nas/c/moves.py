@@ -15,7 +15,10 @@ def _gather(source: Source, gather: Gather, signature: Signature, _: Sequence[Or
     shape = signature.source.shape
     bits = 16 if shape[0] <= 2**16 else 32
     indices = gather.indices.astype(np.uint16 if bits == 16 else np.uint32)
-    table, kernel = source.table(f"{gather.name}: indices", indices), source.kernel(f"gather_{bits}")
+    table, kernel = (
+        source.table(f"{gather.name}: indices", indices),
+        source.kernel(f"gather_{bits}"),
+    )
     return [f"{kernel}(in0, out, {pixels(shape)}, {shape[0]}, {table}, {len(indices)});"]
 
 
@@ -23,7 +26,14 @@ def _pad(source: Source, pad: Pad, signature: Signature, _: Sequence[Order]) -> 
     channels, height, width = signature.source.shape
     line = signature.result.shape[2] * channels
     (above, below), (left, right) = pad.rows, pad.columns
-    sizes = [height, width * channels, above * line, left * channels, right * channels, below * line]
+    sizes = [
+        height,
+        width * channels,
+        above * line,
+        left * channels,
+        right * channels,
+        below * line,
+    ]
     listed = ", ".join(map(str, sizes))
     return [f"{source.kernel('pad')}(in0, out, {listed}, {signature.source.zero});"]
 

@@ -154,8 +154,6 @@ class _Planner:
         now = [source for source in self.program.operations[index].inputs if source in sharing]
         return bool(others) or len(set(now)) > 1
 
-
-
     def _new(self, size: int) -> int:
         self.sizes.append(size)
         return len(self.sizes) - 1

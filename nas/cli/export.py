@@ -41,7 +41,13 @@ def main(arguments: Sequence[str]) -> None:
         + ". Of the run: "
         + "; ".join(f"{name}: {kind.help}" for name, kind in RUN_FORMATS.items()),
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write; of C, the folder")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the file to write; of C, the folder",
+    )
     parser.add_argument(
         "--class-names",
         action="store_true",

@@ -128,7 +128,9 @@ def test_numbers_become_the_integers_that_the_interpreter_reads(tmp_path: Path) 
         extremes = torch.tensor([1e30, -1e30, float("inf"), -float("inf")])
         values = torch.cat([halves, drawn, extremes])
         given = values.numpy().tobytes()
-        said = subprocess.run(["./quantizer"], cwd=tmp_path, input=given, capture_output=True).stdout
+        said = subprocess.run(
+            ["./quantizer"], cwd=tmp_path, input=given, capture_output=True
+        ).stdout
         vector = TensorType((1,), first.scale, first.zero, first.bits)
         wanted = input_integers(vector, values[:, None])
         np.testing.assert_array_equal(np.frombuffer(said, np.uint8), wanted.ravel())
