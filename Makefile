@@ -47,6 +47,7 @@ bench: setup
 	$(BIN)/python benchmarks/made_up.py
 	$(BIN)/python -m benchmarks.tflite_agreement
 	$(BIN)/python benchmarks/searches.py
+	$(BIN)/python -m benchmarks.on_device
 
 # The search against the engineer, by half an hour of processor time for each network; DATA as above.
 beat: setup
