@@ -25,11 +25,6 @@ class Order:
         return self.channels in (1, self.count)
 
     @property
-    def places(self) -> NDArray[np.int64]:
-        """Where each element of the tensor lies."""
-        return np.arange(self.count).reshape(-1, self.channels).T.ravel()
-
-    @property
     def elements(self) -> NDArray[np.int64]:
         """Which element of the tensor lies at each place."""
         return np.arange(self.count).reshape(self.channels, -1).T.ravel()
