@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nas.c import joins, layers, moves, pointwise, pooling
+from nas.c import joins, layers, moves, pixels, pointwise, pooling
 from nas.c.arena import Arena, arena
 from nas.c.errors import CodeError
 from nas.c.orders import Order
@@ -17,6 +17,7 @@ WRITERS: Writers = {
     **joins.WRITERS,
     **pooling.WRITERS,
     **moves.WRITERS,
+    **pixels.WRITERS,
     **pointwise.WRITERS,
 }
 """What writes the operations of each class; Flatten and Reshape are views."""

@@ -20,6 +20,17 @@ def convolutional(bits: int = 4) -> Program:
     return _lowered(model, (1, 8, 8), bits)
 
 
+def few_channels() -> Program:
+    """The same kinds of layers in less than a kilobyte of memory."""
+    with seeded(0):
+        model = nn.Sequential(
+            *(nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 4, 3, 1, 1, groups=4), nn.ReLU()),
+            *(nn.Conv2d(4, 16, 1), nn.ReLU(), nn.Conv2d(16, 5, 3, 2, 1), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(20, 10)),
+        )
+    return _lowered(model, (1, 8, 8), 4)
+
+
 def perceptron(bits: int = 8) -> Program:
     """A perceptron of two layers for vectors of 64."""
     with seeded(0):

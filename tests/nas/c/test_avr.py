@@ -10,7 +10,7 @@ from nas.c.examples import drawn_inputs, input_integers, output_integers, rows
 from nas.c.templates import template
 from nas.program.program import Program
 from tests.nas.c.compiled import SAMPLES, needs
-from tests.nas.c.small_networks import convolutional, perceptron
+from tests.nas.c.small_networks import few_channels, perceptron
 
 pytestmark = needs(COMPILER, EMULATOR)
 
@@ -32,5 +32,4 @@ def test_a_perceptron_gives_the_integers_of_the_interpreter(plain: bool, tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("plain", [False, True])
 def test_a_convolutional_network_gives_the_integers(plain: bool, tmp_path: Path) -> None:
-    assert_same(perceptron(8), tmp_path / "perceptron", SAMPLES, plain)
-    assert_same(convolutional(), tmp_path / "convolutional", 12, plain)
+    assert_same(few_channels(), tmp_path, SAMPLES, plain)
