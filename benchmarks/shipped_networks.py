@@ -1,13 +1,14 @@
 """The networks that the project ships, one for each budget, and what they reach.
 
-`python -m benchmarks.shipped_networks --add RUN --data FOLDER --bytes 1536` takes the final network of a run of
-`nas run experiments/images.py` into `benchmarks/shipped`, and trains it again with other seeds; without `--add`, it prints the
-table of all as Markdown, as it stands in `benchmarks/RESULTS.md`.
+`python -m benchmarks.shipped_networks --add RUN --options "--data FOLDER --size-bytes 1536"` ships the final network of a run of
+`nas run images` with these options, and trains it again with other seeds; without `--add`, it prints the table of all as Markdown,
+as it stands in `benchmarks/RESULTS.md`.
 """
 
 import argparse
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from statistics import mean, stdev
 import torch
 
 from experiments.images import images
+from nas.cli.experiment_options import parse_experiment
 from nas.packed import unpack
 from nas.program import Interpreter, Program
 from nas.runs.directory import FINAL_FOLDER, packed_path
@@ -32,9 +34,10 @@ COLUMNS = (
     "memory",
     "MACs",
     "test accuracy of the file",
-    "trained with 3 seeds",
+    "mean of seeds",
     "candidates",
-    "core-minutes: search, final",
+    "minutes of search, final training",
+    "on",
 )
 SEEDED_INPUTS = 64
 
@@ -45,7 +48,8 @@ class ShippedNetwork:
 
     `accuracies` are test accuracies of the files of one design and recipe, trained with several seeds on training
     and validation samples; the first one is that of the shipped file. `outputs` is the digest of the
-    integers that it gives for `seeded_inputs`. Minutes are those of one core.
+    integers that it gives for inputs that follow from a seed. Minutes are the sum over all trainings, as
+    if one had followed another, on `machine`.
     """
 
     name: str
@@ -59,13 +63,14 @@ class ShippedNetwork:
     candidates: int
     search_minutes: float
     final_minutes: float
+    machine: str
     command: str
     outputs: str
 
     @property
     def file(self) -> Path:
         """The packed file."""
-        return FOLDER / f"{self.name}.bin"
+        return FOLDER / f"{self.name}.nas"
 
 
 def shipped_networks() -> list[ShippedNetwork]:
@@ -98,43 +103,56 @@ def table(networks: Sequence[ShippedNetwork]) -> str:
             f"{network.peak_memory_bytes:,}",
             f"{network.macs:,}",
             f"**{network.accuracies[0]:.4f}**",
-            spread,
+            f"{spread} ({len(network.accuracies)})",
             f"{network.candidates:,}",
-            f"{network.search_minutes:.0f}, {network.final_minutes:.0f}",
+            f"{network.search_minutes:.1f}, {network.final_minutes:.1f}",
+            network.machine,
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 @one_thread()
-def add(run: Path, data: Path, size_bytes: int, command: str, seeds: int) -> ShippedNetwork:
-    """Ships the final network of a run of `experiments.images`, trained again with further seeds."""
+def add(run: Path, options: Sequence[str], machine: str, seeds: int) -> ShippedNetwork:
+    """Ships the final network of a run of `nas run images` with `options`, trained again with further
+    seeds.
+
+    Raises:
+        ValueError: if the run has no final network.
+    """
     final = read_final(run)
     if final is None or final.epochs is None:
         raise ValueError(f"{run} must have a final network; nas run … --final-epochs N trains it")
+    experiment, _, _ = parse_experiment(images, [*options, "--out", str(run)], "nas run images")
+    after, accuracies = experiment.after_search, [final.metrics["test_accuracy"]]
+    for seed in range(after.seed + 1, after.seed + seeds):
+        folder = run / f"seed{seed}"
+        folder.mkdir(exist_ok=True)
+        again = train_final(
+            replace(after, seed=seed), final, round(final.epochs), folder, unwatched
+        )
+        accuracies.append(again.metrics["test_accuracy"])
     packed = packed_path(run / FINAL_FOLDER, final.id).read_bytes()
     evaluations = read_journal(run)[1]
-    experiment = images(str(data), size_bytes=size_bytes, warm_start=False)
-    accuracies = [final.metrics["test_accuracy"]]
-    for seed in range(1, seeds):
-        again = replace(experiment, seed=experiment.seed + seed)
-        trained = train_final(again, final, round(final.epochs), run / f"seed{seed}", unwatched)
-        accuracies.append(trained.metrics["test_accuracy"])
+    limit = int(experiment.objective.budget.limits["size_bytes"])
+    data = options[options.index("--data") + 1]
     network = ShippedNetwork(
-        name=f"{data.name}_{size_bytes}",
-        data=data.name,
-        size_limit=size_bytes,
+        name=f"{experiment.task.name}_{limit}",
+        data=experiment.task.name,
+        size_limit=limit,
         accuracies=tuple(accuracies),
         candidates=sum(evaluation.is_trial for evaluation in evaluations),
         search_minutes=sum(evaluation.seconds for evaluation in evaluations) / 60,
         final_minutes=final.seconds / 60,
-        command=command,
+        machine=machine,
+        command=shlex.join(["nas", "run", "images", *options]).replace(data, experiment.task.name),
         outputs=outputs_digest(unpack(packed)),
         **{
             name: int(final.metrics[name])
             for name in ("size_bytes", "flash_bytes", "peak_memory_bytes", "macs")
         },
     )
+    FOLDER.mkdir(exist_ok=True)
     network.file.write_bytes(packed)
     network.file.with_suffix(".json").write_text(json.dumps(asdict(network), indent=2) + "\n")
     return network
@@ -144,15 +162,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Ships a network, or prints the table."""
     parser = argparse.ArgumentParser("python -m benchmarks.shipped_networks", description=__doc__)
     parser.add_argument("--add", type=Path, metavar="RUN", help="a run with a final network")
-    parser.add_argument("--data", type=Path, help="the data of the run")
-    parser.add_argument("--bytes", type=int, help="the limit of the run")
-    parser.add_argument("--command", default="", help="the command that made the run")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings in all")
+    parser.add_argument("--options", default="", help="those of nas run images that made the run")
+    parser.add_argument("--machine", default="", help="what the run was made on")
+    parser.add_argument("--seeds", type=int, default=3, help="final trainings in all")
     given = parser.parse_args(arguments)
     if given.add is not None:
-        if given.data is None or given.bytes is None:
-            parser.error("--add needs --data and --bytes, those of the run")
-        add(given.add, given.data, given.bytes, given.command, given.seeds)
+        add(given.add, shlex.split(given.options), given.machine, given.seeds)
     print(table(shipped_networks()))
 
 

@@ -13,7 +13,7 @@ RESULTS = FOLDER.parent / "RESULTS.md"
 
 
 def test_every_file_that_is_shipped_is_told_of() -> None:
-    assert {path.stem for path in FOLDER.glob("*.bin")} == {
+    assert {path.stem for path in FOLDER.glob("*.nas")} == {
         each.name for each in shipped_networks()
     }
 
