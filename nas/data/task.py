@@ -82,7 +82,7 @@ class Task:
 
     def to(self, device: torch.device | str) -> "Task":
         """The same task with its samples on a device: a network that is trained on them is trained there."""
-        if all(each.inputs.device == torch.device(device) for each in self._splits.values()):
+        if self.train.inputs.device == torch.device(device):  # and so are the others
             return self
         train, validation, test = (each.to(device) for each in self._splits.values())
         return replace(self, train=train, validation=validation, test=test)

@@ -16,7 +16,7 @@ from nas.training.averaging import WeightAverage
 from nas.training.captured_step import CapturedStep, pays
 from nas.training.memory_format import to_fastest_format
 from nas.training.optimizer import optimizer_of, schedule_of
-from nas.training.precision import mixed_precision
+from nas.training.precision import is_mixed, mixed_precision
 from nas.training.recipe import Recipe
 from nas.training.smoothing import smoothed
 from nas.training.views import Views, shown
@@ -166,7 +166,7 @@ def fit(
             schedule = schedule_of(recipe, optimizer, lr, epochs * batches)
             average = WeightAverage(model, recipe.ema)
             total = torch.zeros((), device=device)
-            precision = mixed_precision(model, device)
+            mixed, precision = is_mixed(model, device), mixed_precision(model, device)
 
             def train_on(index: Tensor, drawn: Tensor) -> None:
                 optimizer.zero_grad(set_to_none=True)
@@ -174,7 +174,7 @@ def fit(
                 labels = smoothed(train.labels[index], task.classes, recipe.label_smoothing)
                 with precision():
                     outputs = model(images)
-                value = loss(outputs.float(), labels, position)
+                value = loss(outputs.float() if mixed else outputs, labels, position)
                 value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 total.add_(value.detach() * len(index))

@@ -218,14 +218,14 @@ def test_a_file_is_scored_under_the_rounding_of_its_run_or_the_given_one(
     measured, scored = list[str](), list[str]()
 
     def recorded(found: list[str]) -> Callable[..., float]:
-        def scoring(*arguments: Any, rounding: str = "single") -> float:
-            found.append(arguments[3] if len(arguments) == 4 else rounding)
+        def scoring(*arguments: Any, rounding: str | None = None) -> float:
+            found.append(arguments[-1] if rounding is None else rounding)
             return 0.5
 
         return scoring
 
     monkeypatch.setattr("nas.evaluation.measuring.score", recorded(measured))
-    monkeypatch.setattr("nas.runs.run.score", recorded(measured))
+    monkeypatch.setattr("nas.runs.run.score_test", recorded(measured))
     run(experiment, out)
     assert measured == ["double", "double"]  # validation samples, and test samples
     monkeypatch.setattr("nas.cli.score.score", recorded(scored))
