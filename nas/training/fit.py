@@ -14,6 +14,7 @@ from nas.training.accelerator import placed
 from nas.training.augmentation import Augmentation
 from nas.training.averaging import WeightAverage
 from nas.training.captured_step import CapturedStep, pays
+from nas.training.in_place import rectified_in_place
 from nas.training.memory_format import to_fastest_format
 from nas.training.optimizer import optimizer_of, schedule_of
 from nas.training.precision import is_mixed, mixed_precision
@@ -22,6 +23,10 @@ from nas.training.smoothing import smoothed
 from nas.training.views import Views, shown
 
 EVALUATION_BATCH = 256
+IMAGE_BATCH = 128
+"""Of images on a CPU: what layers pass on is then small enough for its memory to be used again by the
+next layer, instead of being given back to the system, which takes 14 to 31 % off.
+"""
 ACCELERATED_BATCH = 2048
 """On a GPU, where each batch costs as much time to launch as many samples do to compute."""
 
@@ -161,7 +166,10 @@ def fit(
     history: list[Epoch] = []
     with placed(model, device):
         to_fastest_format(model, train.inputs[:2].clone())
-        with attached(loss, model, train.inputs[:2].clone()) as extra:
+        with (
+            attached(loss, model, train.inputs[:2].clone()) as extra,
+            rectified_in_place(model, train.inputs[:2]),
+        ):
             optimizer = optimizer_of(recipe, [*model.parameters(), *extra], lr, device)
             schedule = schedule_of(recipe, optimizer, lr, epochs * batches)
             average = WeightAverage(model, recipe.ema)
@@ -235,15 +243,15 @@ def _after_step(model: nn.Module) -> Callable[[float], None]:
     return after_step
 
 
-def logits(model: nn.Module, inputs: Tensor) -> Tensor:
+def logits(model: nn.Module, inputs: Tensor, batch: int = EVALUATION_BATCH) -> Tensor:
     """The outputs of a model on inputs [N, …], in evaluation mode, [N, classes]; inputs stay as they
-    are, and both where they are.
+    are, and both where they are. On a CPU, `batch` of them are computed at a time.
     """
     model.eval()
     on_cpu = inputs.device.type == "cpu"
     with torch.inference_mode():
         # Copies, because a network may begin with an operation in place.
-        parts = torch.split(inputs, EVALUATION_BATCH if on_cpu else ACCELERATED_BATCH)
+        parts = torch.split(inputs, batch if on_cpu else ACCELERATED_BATCH)
         return torch.cat([model(part.clone()) for part in parts])
 
 
@@ -252,5 +260,6 @@ def accuracy(model: nn.Module, split: Split) -> float:
     are.
     """
     with placed(model, split.inputs.device):
-        right = logits(model, split.inputs).argmax(1) == split.labels
+        batch = IMAGE_BATCH if split.inputs.ndim == 4 else EVALUATION_BATCH
+        right = logits(model, split.inputs, batch).argmax(1) == split.labels
     return int(right.sum()) / len(split.labels)

@@ -1,8 +1,10 @@
+import pytest
 import torch
 from torch import nn
 
 from nas.data import Split
-from nas.training.fit import accuracy, logits
+from nas.seeds import seeded
+from nas.training.fit import IMAGE_BATCH, accuracy, logits
 from tests.nas.training.training_runs import numbered
 
 
@@ -29,3 +31,13 @@ def test_logits_are_those_of_evaluation_mode_in_order() -> None:
     said = logits(model, numbered(600).train.inputs)
     assert not model.training
     assert torch.allclose(said[:, 0], torch.arange(600.0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 360, 600])
+def test_logits_of_images_are_those_of_larger_batches_to_the_bit(count: int) -> None:
+    with seeded(0):
+        images = torch.rand(count, 1, 8, 8)
+        model = nn.Sequential(
+            nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8)
+        )
+    assert torch.equal(logits(model, images, IMAGE_BATCH), logits(model, images))
