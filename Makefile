@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test slow faults check bench beat docs clean
+.PHONY: setup demo test slow faults check bench bench-all beat docs clean
 
 setup: .venv/installed
 
@@ -32,8 +32,13 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# NET defines a ReferenceNet, DATA is a folder of MNIST's or Fashion-MNIST's files.
+# How fast candidates are trained, and what else a search takes, in ten minutes.
 bench: setup
+	$(BIN)/python -m benchmarks.training_loop $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.running
+
+# All else that is measured. NET defines a ReferenceNet, DATA is a folder of MNIST's or Fashion-MNIST's files.
+bench-all: bench
 	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
 	$(BIN)/python -m benchmarks.compress --data $(DATA)
 	$(BIN)/python -m benchmarks.baselines --data $(DATA)
