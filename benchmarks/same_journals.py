@@ -29,9 +29,9 @@ def difference(first: Path, second: Path) -> str:
 
 
 def _untimed(out: Path) -> list[dict[str, Any]]:
-    """The header and the evaluations, without how long they took."""
+    """The header and the evaluations, without when and how long they were made."""
     header, evaluations = read_journal(out)
-    return [dict(header), *(asdict(e) | {"seconds": 0.0} for e in evaluations)]
+    return [dict(header), *(asdict(e) | {"seconds": 0.0, "finished": None} for e in evaluations)]
 
 
 def _differing(left: dict[str, Any], right: dict[str, Any], prefix: str = "") -> Iterator[str]:

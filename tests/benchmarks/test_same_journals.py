@@ -32,7 +32,7 @@ def write(out: Path, evaluations: list[Evaluation], **changes: Any) -> Path:
 
 
 def test_journals_that_differ_in_times_only_are_the_same(tmp_path: Path) -> None:
-    slower = [replace(evaluation, seconds=5.0) for evaluation in RUN]
+    slower = [replace(evaluation, seconds=5.0, finished=9.0) for evaluation in RUN]
     assert difference(write(tmp_path / "a", RUN), write(tmp_path / "b", slower)) == ""
 
 
