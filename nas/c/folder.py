@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -10,15 +11,27 @@ from nas.c.examples import MOST, drawn_inputs, few, input_integers, output_integ
 from nas.c.header import class_name_table, header
 from nas.c.model_source import model_source
 from nas.c.templates import template
-from nas.measure.boards import Board
 from nas.program.program import Program
+
+
+class Limited(Protocol):
+    """What C must fit on, such as a `nas.measure.Board`."""
+
+    @property
+    def unpacked(self) -> int:
+        """The bytes of memory for unpacked weights."""
+        ...
+
+    def check(self, table_bytes: int, arena_bytes: int, scratch_bytes: int) -> None:
+        """Raises ValueError if this does not fit."""
+        ...
 
 
 def to_c(
     program: Program,
     *,
     plain: bool = False,
-    board: Board | None = None,
+    board: Limited | None = None,
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Mapping[str, str]:
@@ -64,7 +77,7 @@ def write_c(
     folder: Path,
     *,
     plain: bool = False,
-    board: Board | None = None,
+    board: Limited | None = None,
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
 ) -> None:
