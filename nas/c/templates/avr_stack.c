@@ -1,4 +1,4 @@
-/* Prints how many bytes of stack one run takes: those that are painted before main, and differ after it. */
+/* Prints how many bytes of stack one run takes: painted before main, and changed after it. */
 #include "model.h"
 
 #include <avr/io.h>
