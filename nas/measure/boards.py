@@ -92,7 +92,7 @@ NEEDS: Mapping[Core, Needs] = {
     # Of 13 drawn convolutional networks with -Os, weights as 8-bit integers: code 8.4 to 10.7 kB, with up to
     # 1 kB of structures; stack 412 to 550 bytes, by painting it. Callers and interrupts have the rest.
     "AVR": Needs(code=13_312, stack=640),
-    # benchmarks/on_device.py: 0.5 to 4.2 kB with -O2; stack 700 bytes by -fstack-usage.
+    # Of a Cortex-M4, by benchmarks/on_device.py: 0.5 to 4.2 kB with -O2; stack 700 bytes by -fstack-usage.
     "Cortex-M0+": Needs(code=8192, stack=1024),
     "Cortex-M4": Needs(code=8192, stack=1024),
     "Cortex-M7": Needs(code=8192, stack=1024),
