@@ -11,6 +11,7 @@ from compressors.quantization import Quantization
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
 from nas.measure import Device, OnnxRuntimeCpu, Roofline, TableDevice
+from nas.measure.boards import BoardName, limits_on
 from nas.measure.latency_table import read_latency_table
 from nas.objective import Budget, Objective
 from nas.seeds import generator
@@ -47,6 +48,7 @@ def digits(
     epochs: int = 16,
     finetune_epochs: int = 8,
     seed: int = 0,
+    board: BoardName | None = None,
 ) -> Experiment:
     """Searches for a network on scikit-learn's 8x8 handwritten digits.
 
@@ -75,6 +77,8 @@ def digits(
         epochs: training epochs before compression
         finetune_epochs: training epochs after compression
         seed: seed of the search and of training; the split of the data is fixed
+        board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
+            smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
     """
     if device is not None:
         warnings.warn("device is called target now", FutureWarning, stacklevel=2)
@@ -97,7 +101,7 @@ def digits(
         objective=Objective(
             maximize=("accuracy",),
             minimize=("size_bytes",) if target_bytes is None else (),
-            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            budget=Budget(limits_on(board, limits)),
             soft_target=None
             if target_bytes is None
             else SoftTarget("size_bytes", target_bytes, target_exponent),

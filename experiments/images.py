@@ -7,6 +7,7 @@ from typing import Literal
 from compressors.quantization import Quantization
 from nas.data.load import load_task
 from nas.experiment import Experiment
+from nas.measure.boards import BoardName, limits_on
 from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.strategy import StrategyFactory
@@ -47,6 +48,7 @@ def images(
     rate_penalty: float = 0.1,
     final_augmentation: Literal["off", "mild", "mirrored", "strong"] | None = None,
     seed: int = 0,
+    board: BoardName | None = None,
 ) -> Experiment:
     """Searches for a convolutional network for images: Fashion-MNIST, CIFAR-10, or yours.
 
@@ -72,6 +74,8 @@ def images(
             moved by up to two pixels, where the limit allows 16,000 weights or more, and else off;
             mirrored and strong also mirror them
         seed: seed of the search and of training; the split of the data is fixed
+        board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
+            smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
     """
     task = load_task(data, generator(0, "data"))
     limits = {
@@ -80,7 +84,7 @@ def images(
         "macs": macs,
         "peak_memory_bytes": peak_memory_bytes,
     }
-    budget = Budget({name: limit for name, limit in limits.items() if limit is not None})
+    budget = Budget(limits_on(board, limits))
     parameters = round(8 * size_bytes / BITS_PER_WEIGHT)
     fitted = recipe_for(parameters, task, epochs=epochs, finetune_epochs=finetune_epochs)
     recipe = replace(fitted, rate_penalty=rate_penalty)

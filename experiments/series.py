@@ -3,6 +3,7 @@
 from compressors.quantization import Quantization
 from nas.data.load import load_task
 from nas.experiment import Experiment
+from nas.measure.boards import BoardName, limits_on
 from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.training.recipe import Recipe
@@ -24,6 +25,7 @@ def series(
     finetune_epochs: int = 10,
     fidelity: Fidelity = "full",
     seed: int = 0,
+    board: BoardName | None = None,
 ) -> Experiment:
     """Searches for a network for signals: of sensors, of speech, of an electrocardiogram.
 
@@ -46,6 +48,8 @@ def series(
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband train many for few epochs and the best of them longer
         seed: seed of the search and of training; the split of the data is fixed
+        board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
+            smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
     """
     task = load_task(data, generator(0, "data"))
     if task.example.ndim != 3:
@@ -68,7 +72,7 @@ def series(
         objective=Objective(
             maximize=("accuracy",),
             minimize=("size_bytes",),
-            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            budget=Budget(limits_on(board, limits)),
         ),
         strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,

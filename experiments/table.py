@@ -5,6 +5,7 @@ from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.data.load import load_task
 from nas.experiment import Experiment
+from nas.measure.boards import BoardName, limits_on
 from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.training.recipe import Recipe
@@ -29,6 +30,7 @@ def table(
     finetune_epochs: int = 10,
     fidelity: Fidelity = "full",
     seed: int = 0,
+    board: BoardName | None = None,
 ) -> Experiment:
     """Searches for a network for a table: a CSV file with a header.
 
@@ -50,6 +52,8 @@ def table(
         fidelity: full trains all candidates for all epochs; halving (successive halving) and
             hyperband train many for few epochs and the best of them longer
         seed: seed of the search and of training; the split of the data is fixed
+        board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
+            smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
     """
     task = load_task(data, generator(0, "data"))
     if task.example.ndim != 2:
@@ -78,7 +82,7 @@ def table(
         objective=Objective(
             maximize=("accuracy",),
             minimize=("size_bytes",),
-            budget=Budget({name: limit for name, limit in limits.items() if limit is not None}),
+            budget=Budget(limits_on(board, limits)),
         ),
         strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,

@@ -38,5 +38,21 @@ def run_on_avr(
         try:
             said = checked(command, seconds=seconds, with_errors=True)
         except subprocess.TimeoutExpired as error:
-            raise ValueError(f"the emulated AVR must end in {seconds:g} s, but runs on") from error
+            raise ValueError(
+                f"the emulated AVR must end in {seconds:g} s, but runs on: a stack that met the arena "
+                "does that, of which make memory tells"
+            ) from error
     return _COLOURS.sub("", said.decode(errors="replace"))
+
+
+def stack_on_avr(folder: Path) -> int:
+    """The bytes of stack that one inference takes, with its caller and without interrupts.
+
+    Raises:
+        ValueError: as `run_on_avr`.
+    """
+    said = run_on_avr(folder, template("avr_stack.c"))
+    found = re.search(r"(\d+) bytes", said)
+    if found is None:
+        raise ValueError(f"the emulated AVR must say the bytes of its stack, but said {said!r}")
+    return int(found[1])

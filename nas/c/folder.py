@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -13,10 +14,24 @@ from nas.c.templates import template
 from nas.program.program import Program
 
 
+class Limited(Protocol):
+    """What C must fit on, such as a `nas.measure.Board`."""
+
+    @property
+    def unpacked(self) -> int:
+        """The bytes of memory for unpacked weights."""
+        ...
+
+    def check(self, table_bytes: int, arena_bytes: int, scratch_bytes: int) -> None:
+        """Raises ValueError if this does not fit."""
+        ...
+
+
 def to_c(
     program: Program,
     *,
     plain: bool = False,
+    board: Limited | None = None,
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Mapping[str, str]:
@@ -26,7 +41,8 @@ def to_c(
     one arena for activations, of `program.peak_memory` bytes if its tensors can be laid out so; the
     header says what it needs. Weights lie in flash in as few bits as `flash_bytes` counts, and are
     unpacked some channels at a time; with `plain` they lie there as 8-bit integers that are read in
-    place, which is faster, and takes no memory beside the arena.
+    place, which is faster, and takes no memory beside the arena. So lie, where 8 bits hold them, also
+    those of layers that would take more memory unpacked than a `board` has for that.
 
     model_test.c has up to twelve of `inputs`, float32 [N, …], or else of drawn ones, and the outputs
     that the interpreter gives for them. `class_names` become an array of strings.
@@ -34,8 +50,11 @@ def to_c(
     Raises:
         CodeError: if an operation has no C form or sums of more than 32 bits, naming it, or there is
             not a name for each class.
+        ValueError: if it does not fit on the board.
     """
-    source = model_source(program, plain)
+    source = model_source(program, plain, None if board is None else board.unpacked)
+    if board is not None:
+        board.check(source.table_bytes, source.arena_bytes, source.scratch_bytes)
     text = source.text
     if class_names is not None:
         text += class_name_table(class_names)
@@ -58,16 +77,17 @@ def write_c(
     folder: Path,
     *,
     plain: bool = False,
+    board: Limited | None = None,
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
 ) -> None:
     """Writes the files of `to_c` to a folder, which is made if there is none.
 
     Raises:
-        CodeError: as `to_c`.
+        CodeError, ValueError: as `to_c`.
         OSError: if a file cannot be written.
     """
-    files = to_c(program, plain=plain, inputs=inputs, class_names=class_names)
+    files = to_c(program, plain=plain, board=board, inputs=inputs, class_names=class_names)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         durable.write(folder / name, text.encode())

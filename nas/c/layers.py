@@ -84,11 +84,11 @@ def _layer(
     lines = [*lines, _scaling(source, layer, signature)]
     values = _in_memory_order(layer.weights.values, columns).astype(np.int8)
     levels = _in_memory_order(layer.weights.levels, columns)
-    if source.plain and levels.min() >= -128 and levels.max() <= 127:
+    piece = min(size, PIECE) if isinstance(layer, Linear) else size
+    if source.is_plain(piece * together) and levels.min() >= -128 and levels.max() <= 127:
         rows = _side_by_side(levels) if together == LANES else levels
         table = source.table(f"{layer.name}: weights", rows.astype(np.int8))
         return [*lines, f"{source.kernel(kernel + '_8')}({called}, {table}, &by);"]
-    piece = min(size, PIECE) if isinstance(layer, Linear) else size
     source.need_scratch(piece * together)
     lines.append(_weights(source, layer, stored(values, layer.weights.bits)))
     end = f", {piece}" if isinstance(layer, Linear) else ""
@@ -168,8 +168,7 @@ def _weights(source: Source, layer: Layer, form: StoredWeights) -> str:
         else:
             source.features.add("MASKS")
             values["masked"] = 1
-    declared = fields("weights", "weights", **values).removeprefix("const ")
-    return "\n".join([declared, *lines])
+    return "\n".join([fields("weights", "weights", **values), *lines])
 
 
 WRITERS: Writers = {Conv: _conv, Linear: _linear}

@@ -35,14 +35,14 @@ class ModelSource:
     table_bytes: int
 
 
-def model_source(program: Program, plain: bool) -> ModelSource:
-    """The C of a program.
+def model_source(program: Program, plain: bool, most_unpacked: int | None = None) -> ModelSource:
+    """The C of a program; layers whose unpacked weights take over `most_unpacked` bytes are plain.
 
     Raises:
         CodeError: if an operation has no C form, naming it.
     """
     _check_kinds(program)
-    planned, source = plan(program), Source(plain)
+    planned, source = plan(program), Source(plain, most_unpacked)
     placed = arena(planned.sizes, planned.lives, program.peak_memory)
     for step in planned.steps:
         source.add(_statement(source, step, placed))

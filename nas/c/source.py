@@ -13,10 +13,13 @@ _LINE = 100
 
 
 class Source:
-    """What a program needs: `plain` weights are stored as 8-bit integers, others as few bits."""
+    """What a program needs: weights of `plain` layers are stored as 8-bit integers, those of others as
+    few bits; plain are all, or those that take over `most_unpacked` bytes when they are unpacked.
+    """
 
-    def __init__(self, plain: bool) -> None:
-        self.plain = plain
+    def __init__(self, plain: bool, most_unpacked: int | None = None) -> None:
+        self._plain = plain
+        self._most_unpacked = most_unpacked
         self.scratch = 0
         self.features: set[str] = set()
         self.tables: list[str] = []
@@ -49,6 +52,11 @@ class Source:
                 f"{numbers(array)}\n}};\n"
             )
         return self._named[key]
+
+    def is_plain(self, unpacked: int) -> bool:
+        """Whether weights are stored as 8-bit integers, of which `unpacked` are needed at once."""
+        limit = self._most_unpacked
+        return self._plain or (limit is not None and 2 * unpacked > limit)
 
     def need_scratch(self, size: int) -> None:
         """Notes that an operation needs so many integers of 16 bits beside the arena."""
@@ -112,9 +120,9 @@ def comment(text: str) -> str:
 
 
 def fields(kind: str, name: str, **values: int | str) -> str:
-    """A structure with these fields."""
+    """A structure with these fields, on the stack."""
     inside = ", ".join(f".{field} = {value}" for field, value in values.items())
-    return f"const struct {kind} {name} = {{{inside}}};"
+    return f"FIELDS({kind}, {name}, {inside});"
 
 
 def block(title: str, lines: Sequence[str]) -> str:

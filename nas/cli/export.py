@@ -17,6 +17,7 @@ from nas.runs.run_formats import RUN_FORMATS
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nas.measure.boards import Board
     from nas.measure.parity import Parity
 
 
@@ -65,6 +66,10 @@ def main(arguments: Sequence[str]) -> None:
         help="as for nas score: the test samples on which the file is compared with the packed one, instead "
         "of the validation samples of --retrain, or random inputs",
     )
+    parser.add_argument(
+        "--board",
+        help="of C: a board on which it must fit, as an experiment takes it, such as uno or pico",
+    )
     options, experiment = parse_with_experiment(parser, arguments, "retrain")
     data: str | None = options.compare_on
     if options.to in RUN_FORMATS:
@@ -90,6 +95,7 @@ def main(arguments: Sequence[str]) -> None:
         experiment,
         options.class_names,
         None if data is None else samples,
+        None if options.board is None else _board(options.board),
     )
     evaluation = exported.evaluation
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")
@@ -106,12 +112,20 @@ def _refuse_options_of_a_candidate(
         "--class-names": options.class_names,
         "--retrain": options.retrain is not None,
         "--compare-on": options.compare_on is not None,
+        "--board": options.board is not None,
     }
     if given := [option for option, is_stated in stated.items() if is_stated]:
         parser.error(
             f"--to {options.to} writes the whole run, but of one candidate alone are {', '.join(given)}: "
             f"leave them out, or choose one of {', '.join(FORMATS)}"
         )
+
+
+def _board(name: str) -> "Board":
+    # Here, because the package of costs needs torch.
+    from nas.measure.boards import board
+
+    return board(name)
 
 
 def _agreement(parity: "Parity | None", on: str, to: ExportFormat) -> str:

@@ -1,5 +1,6 @@
 """What a network costs: counted before it is trained, and timed on devices."""
 
+from nas.measure.boards import BOARDS, Board, board
 from nas.measure.costs import COSTS, costs
 from nas.measure.device import Device, MeasuringDevice
 from nas.measure.host import OnnxRuntimeCpu
@@ -7,12 +8,15 @@ from nas.measure.latency_table import LatencyTable, TableDevice
 from nas.measure.roofline import Roofline
 
 __all__ = [
+    "BOARDS",
     "COSTS",
+    "Board",
     "Device",
     "LatencyTable",
     "MeasuringDevice",
     "OnnxRuntimeCpu",
     "Roofline",
     "TableDevice",
+    "board",
     "costs",
 ]

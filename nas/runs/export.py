@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nas.experiment import Experiment
+    from nas.measure.boards import Board
     from nas.measure.parity import Parity
 
 AGAIN = "nas export --retrain trains the candidate again"
@@ -55,6 +56,7 @@ def export(
     experiment: "Experiment | None" = None,
     class_names: bool = False,
     samples: Samples | None = None,
+    board: "Board | None" = None,
 ) -> Exported:
     """Writes a candidate of a run to the file or folder `target`, in the format `to`, and compares
     what that says with what the packed file does.
@@ -65,11 +67,13 @@ def export(
     `test_accuracy`. With `class_names` the file has the names of the classes: a packed one is longer
     by them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives,
     else the experiment's validation samples, else random ones, which a seed
-    of 0 draws from the range of the program's input.
+    of 0 draws from the range of the program's input. With a `board` the C is written so that it fits
+    there.
 
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
-            or the format holds none, the final network failed or is over the budget, the
+            or the format holds none, the format heeds no boards or the candidate does not fit on
+            the one given, the final network failed or is over the budget, the
             experiment is not the run's, samples have another shape, `target` is something else than
             a file, or the files of the candidate are damaged.
         OSError: if a file cannot be read or written.
@@ -78,6 +82,9 @@ def export(
 
     if to not in FORMATS:
         raise ValueError(f"a format must be one of {(*FORMATS,)}, but got {to!r}")
+    if board is not None and not FORMATS[to].heeds_boards:
+        named = ", ".join(repr(name) for name, kind in FORMATS.items() if kind.heeds_boards)
+        raise ValueError(f"a format that fits on a board must be one of {named}, but got {to!r}")
     check_target(target)
     check_folders(out)
     names = _class_names(out, to, experiment) if class_names else None
@@ -91,7 +98,7 @@ def export(
     if names is not None:
         candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
     inputs = _inputs(program, experiment, samples)
-    candidate = replace(candidate, inputs=inputs)
+    candidate = replace(candidate, inputs=inputs, board=board)
     kind = FORMATS[to]
     kind.write(candidate, target)
     said = None if kind.said is None else kind.said(candidate, target, inputs)

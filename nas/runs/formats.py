@@ -20,13 +20,16 @@ from nas.runs.journal_format import evaluation_to_json
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from nas.measure.boards import Board
+
 
 @dataclass(frozen=True)
 class ExportedCandidate:
     """A trained candidate: its evaluation, the bytes of its packed file, its weights by name, and the
     network that they are of, where an experiment built it.
 
-    `inputs`, float32 [N, …], are samples on which what is written can be tried.
+    `inputs`, float32 [N, …], are samples on which what is written can be tried, and `board` is where
+    it is to fit.
     """
 
     evaluation: Evaluation
@@ -34,6 +37,7 @@ class ExportedCandidate:
     weights: Mapping[str, NDArray[Any]]
     model: "nn.Module | None" = None
     inputs: "Tensor | None" = None
+    board: "Board | None" = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class ExportFormat:
     by `rounding`.
 
     `said` is None, or returns None, where the file alone does not make a network, or its runtime is
-    missing: `unsaid` says what is needed then. Names of classes are written if it `holds_class_names`.
+    missing: `unsaid` says what is needed then. Names of classes are written if it `holds_class_names`,
+    and what is written fits on a board if it `heeds_boards`.
     """
 
     help: str
@@ -52,6 +57,7 @@ class ExportFormat:
     unsaid: str = ""
     rounding: Rounding = "single"
     holds_class_names: bool = False
+    heeds_boards: bool = False
 
 
 def _write_packed(candidate: ExportedCandidate, target: Path) -> None:
@@ -145,7 +151,14 @@ def _write_sources(candidate: ExportedCandidate, target: Path, plain: bool) -> N
     from nas.c import write_c
 
     program, names = unpack(candidate.packed), class_names(candidate.packed)
-    write_c(program, target, plain=plain, inputs=candidate.inputs, class_names=names)
+    write_c(
+        program,
+        target,
+        plain=plain,
+        board=candidate.board,
+        inputs=candidate.inputs,
+        class_names=names,
+    )
 
 
 def _said_by_c(
@@ -210,6 +223,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         _said_by_c,
         "a C compiler must be installed",
         holds_class_names=True,
+        heeds_boards=True,
     ),
     "c-plain": ExportFormat(
         "C99 whose weights are 8-bit integers in flash: faster, and longer",
@@ -217,6 +231,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         _said_by_c,
         "a C compiler must be installed",
         holds_class_names=True,
+        heeds_boards=True,
     ),
     "torch": ExportFormat(
         "weights as safetensors, and the design and the metrics in FILE.json",

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from experiments.digits import digits
-from nas.measure import OnnxRuntimeCpu, Roofline
+from nas.measure import BOARDS, OnnxRuntimeCpu, Roofline
 from nas.objective import Status
 from nas.runs.run import run
 from nas.seeds import generator
@@ -56,6 +56,13 @@ def test_every_budget_reaches_the_objective() -> None:
         ValueError, match="the budget of 'params' must be a positive number, but got -1"
     ):
         digits(params=-1)
+
+
+def test_a_board_limits_what_is_not_limited_more() -> None:
+    limits = digits(board="uno", flash_bytes=2000).objective.budget.limits
+    assert limits["flash_bytes"] == 2000
+    assert limits["size_bytes"] == 4096
+    assert limits["peak_memory_bytes"] == BOARDS["uno"].limits["peak_memory_bytes"]
 
 
 def test_devices_are_named() -> None:

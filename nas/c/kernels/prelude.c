@@ -5,11 +5,17 @@
 #define READ_8(from) pgm_read_byte(from)
 #define READ_16(from) pgm_read_word(from)
 #define READ_32(from) pgm_read_dword(from)
+/* An initializer would lie in memory all the time, beside what it initializes. */
+#define FIELDS(kind, name, ...)                                       \
+    static const struct kind name##_in_flash PROGMEM = {__VA_ARGS__}; \
+    struct kind name;                                                 \
+    memcpy_P(&name, &name##_in_flash, sizeof name)
 #else
 #define FLASH
 #define READ_8(from) (*(from))
 #define READ_16(from) (*(from))
 #define READ_32(from) (*(from))
+#define FIELDS(kind, name, ...) struct kind name = {__VA_ARGS__}
 #endif
 
 /* Weights of 8 bits lie in flash, those of 16 were unpacked. */

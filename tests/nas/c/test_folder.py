@@ -1,4 +1,5 @@
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import torch
 from nas.c import CodeError, to_c, write_c
 from nas.c.examples import input_integers
 from nas.c.header import float_literal, string_literal
+from nas.measure.boards import BOARDS
 from nas.program.operations import Flatten, Linear, Lut
 from nas.program.program import Program
 from nas.program.scaling import Scaling
 from nas.program.tensors import TensorType
 from nas.program.weights import IntegerWeights
 from tests.nas.c.compiled import WARNINGS, needs
+from tests.nas.c.small_networks import few_channels
 from tests.nas.onnx.drawn_programs import Drawn
 from tests.nas.onnx.runtime_steps import flattened
 from tests.nas.program.small_programs import conv
@@ -45,6 +48,18 @@ def test_the_arena_has_the_peak_memory_of_the_program() -> None:
         "#include <immintrin.h>",
         "#include <emmintrin.h>",
     }
+
+
+def test_a_board_says_what_is_unpacked_and_what_fits() -> None:
+    program, uno = few_channels(), BOARDS["uno"]
+    assert "#define MODEL_SCRATCH_BYTES 0\n" in to_c(program, board=uno)["model.h"]
+    assert to_c(program, board=uno)["model.c"] == to_c(program, plain=True)["model.c"]
+    assert to_c(program, board=BOARDS["pico"])["model.c"] == to_c(program)["model.c"]
+    some = to_c(program, board=replace(uno, unpacked=144))["model.h"]
+    assert "#define MODEL_SCRATCH_BYTES 144\n" in some
+    small = replace(uno, ram=uno.ram - uno.limits["peak_memory_bytes"] + 175)
+    with pytest.raises(ValueError, match="at most 175 bytes of the memory"):
+        to_c(program, board=small)
 
 
 def test_equal_programs_give_equal_files() -> None:
