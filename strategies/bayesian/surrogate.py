@@ -20,13 +20,14 @@ _SAMPLES = 200
 _LOCAL_SEARCH_STEPS = 3
 # Shares of all feasible candidates that count as close to a limit, one drawn for each proposal.
 _BOUNDARY_SHARES = (0.1, 0.01)
-# How many of the best a climb may start from, and how many mutants of that one it looks at.
-_CENTERS, _NEIGHBORS = 5, 60
+# A climb starts from the best of a drawn share of the results, and looks at some mutants of it.
+_TOURNAMENT, _NEIGHBORS = 0.1, 60
 # The most candidates whose expected improvement is computed from facts for one proposal.
 _RANKED = 60
-# A proposal paid if less than this share of all results is better: of the warm-up, and later.
-_PAYING_FOUNDERS, _PAYING = 0.5, 0.1
-_LARGEST, _RANDOM = "largest", "random"
+# A proposal paid if less than this share of all results is better: among few, if none is.
+_PAYING = 0.03
+# Without a prior, every so many candidates of the warm-up are the largest known: large may be bad.
+_FOUNDERS = 5
 _ANYWHERE, _CLIMB, _NEAR_LIMIT = "anywhere", "climb", "near limit"
 
 
@@ -38,9 +39,10 @@ class Surrogate:
     scores, so that neither a few failures at chance level nor a crowd of good candidates distorts
     the scale. After the warm-up, expected improvement times the probability of feasibility chooses
     among candidates that come from one of several arms: local search over the whole space, the
-    neighbors of one of the best, or, under a known limit, candidates close to that limit, where the
-    best ones of many problems lie and a model of few observations overlooks them. Which arm is
-    drawn is learned from how often its proposals landed among the best tenth (`Arms`).
+    neighbors of a good one or, under a known limit, candidates close to that limit, where the
+    best ones of many problems lie and a model of few observations overlooks them. Every
+    second proposal is from the whole space; which arm is drawn for the others is learned from how
+    often its proposals were the best so far, or nearly (`Arms`).
 
     With facts (`inform`), a candidate known to be over budget is proposed only if no feasible one
     is known, and costs are inputs of the model: candidates of similar costs are correlated. The
@@ -53,10 +55,9 @@ class Surrogate:
     Args:
         choices: The space to search.
         rng: The source of all randomness.
-        warmup: The number of results, at least 1, before the model is used. The first proposal is
-            the largest feasible candidate known, or that of the highest prior; until the warm-up
-            ends, further such ones and random feasible ones follow, by which of the two were more
-            often in the better half.
+        warmup: The number of results, at least 1, before the model is used. Until then feasible
+            candidates known are drawn, but every fifth is the largest of them or, with a prior,
+            every second that of the highest.
         lookups: The most candidates whose facts are looked up per proposal, at least 2; twice as
             many once a limit is known. Ten of those that cannot be built count as one.
         memory: The most observations that are modeled, at least 2: the best half and the latest.
@@ -91,7 +92,6 @@ class Surrogate:
         self._proposed: set[Genotype] = set()
         self._evaluated: set[Genotype] = set()
         self._pending: dict[Genotype, None] = {}
-        self._founders = Arms((_LARGEST, _RANDOM), rng)
         self._arms = Arms((_ANYWHERE, _CLIMB, _NEAR_LIMIT), rng)
         self._arm_of: dict[Genotype, str] = {}
         self._prior = prior
@@ -119,13 +119,8 @@ class Surrogate:
         if score >= 0 or failed:
             self._observations.add(genotype, max(score, 0.0))
         if arm := self._arm_of.pop(genotype, None):
-            self._credit(arm, score)
-
-    def _credit(self, arm: str, score: float) -> None:
-        founder = arm in (_LARGEST, _RANDOM)
-        share = _PAYING_FOUNDERS if founder else _PAYING
-        paid = score >= 0 and self._observations.share_above(score) < share
-        (self._founders if founder else self._arms).tell(arm, paid)
+            paid = score >= 0 and self._observations.share_above(score) < _PAYING
+            self._arms.tell(arm, paid)
 
     def ask(self) -> Proposal:
         """A candidate that was not proposed before, unless the space is exhausted."""
@@ -155,8 +150,7 @@ class Surrogate:
         if len(self._observations) < self._warmup:
             return self._choose_warmup(samples)
         self._acquisition.fit(self._observations, list(self._pending))
-        limited = self._cost_model.limits.known
-        arm = self._arms.draw((_ANYWHERE, _CLIMB, *([_NEAR_LIMIT] if limited else [])))
+        arm = _ANYWHERE if len(self._proposed) % 2 else self._arms.draw(self._available)
         if arm == _NEAR_LIMIT:
             share = _BOUNDARY_SHARES[self._rng.integers(len(_BOUNDARY_SHARES))]
             if near := self._near_limit(samples, share):
@@ -165,16 +159,20 @@ class Surrogate:
             return self._most_promising(around, samples), arm
         return self._local_search(samples), _ANYWHERE
 
+    @property
+    def _available(self) -> tuple[str, ...]:
+        limited = self._cost_model.limits.known
+        return (_ANYWHERE, _CLIMB, _NEAR_LIMIT) if limited else (_ANYWHERE, _CLIMB)
+
     def _choose_warmup(self, samples: list[Genotype]) -> tuple[Genotype, str | None]:
         """The most promising feasible candidate known, or a random one."""
         self._cost_model.look_up(samples)
         feasible = self._cost_model.unproposed
         if not feasible:
             return self._minimize_constraint(samples), None
-        arm = self._founders.draw((_LARGEST, _RANDOM)) if self._proposed else _LARGEST
-        if arm == _LARGEST:
-            return feasible[int(np.argmax(self._promise(feasible)))], arm
-        return feasible[int(self._rng.integers(len(feasible)))], arm
+        if len(self._proposed) % (_FOUNDERS if self._prior is None else 2) == 0:
+            return feasible[int(np.argmax(self._promise(feasible)))], None
+        return feasible[int(self._rng.integers(len(feasible)))], None
 
     def _promise(self, feasible: list[Genotype]) -> Vector:
         """What warm-up candidates are chosen by: their prior, or else how large they are."""
@@ -235,9 +233,10 @@ class Surrogate:
         return self._feasible_of(ranked, samples)
 
     def _around_best(self) -> list[Genotype]:
-        """Neighbors of one of the best observations that were not proposed."""
-        best = self._observations.best(_CENTERS)
-        center = best[int(self._rng.integers(len(best)))]
+        """Neighbors that were not proposed, of the winner of a tournament of observations."""
+        ranked = self._observations.best(len(self._observations))
+        entrants = max(2, round(_TOURNAMENT * len(ranked)))
+        center = ranked[int(self._rng.integers(len(ranked), size=entrants).min())]
         return self._mutants([center], each=_NEIGHBORS)
 
     def _most_promising(self, candidates: list[Genotype], samples: list[Genotype]) -> Genotype:
