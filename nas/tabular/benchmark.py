@@ -142,7 +142,8 @@ def _designs(path: Path, ops: NDArray[Any] | None) -> tuple[Choices, list[Genoty
         # One stray index would have a strategy propose what no design has.
         if unused := sorted(set(range(min(arity, len(ops) + 1))) - set(ops[:, index].tolist())):
             raise ValueError(
-                f"column {index} of 'ops' in {path} must have every option from 0 to its largest, {arity - 1}, but never has {unused[0]}"
+                f"column {index} of 'ops' in {path} must have every option from 0 to its largest, "
+                f"{arity - 1}, but never has {unused[0]}"
             )
     choices = Choices(
         Choice(f"position{index}", "op", tuple(range(arity))) for index, arity in enumerate(arities)
