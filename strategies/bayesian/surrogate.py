@@ -148,7 +148,7 @@ class Surrogate:
                 return next(iter(self._observations.best(1) or self._proposed)), None
             samples = [self._next_enumerated]
         if len(self._observations) < self._warmup:
-            return self._choose_warmup(samples)
+            return self._choose_warmup(samples), None
         self._acquisition.fit(self._observations, list(self._pending))
         arm = _ANYWHERE if len(self._proposed) % 2 else self._arms.draw(self._available)
         if arm == _NEAR_LIMIT:
@@ -164,15 +164,15 @@ class Surrogate:
         limited = self._cost_model.limits.known
         return (_ANYWHERE, _CLIMB, _NEAR_LIMIT) if limited else (_ANYWHERE, _CLIMB)
 
-    def _choose_warmup(self, samples: list[Genotype]) -> tuple[Genotype, str | None]:
+    def _choose_warmup(self, samples: list[Genotype]) -> Genotype:
         """The most promising feasible candidate known, or a random one."""
         self._cost_model.look_up(samples)
         feasible = self._cost_model.unproposed
         if not feasible:
-            return self._minimize_constraint(samples), None
+            return self._minimize_constraint(samples)
         if len(self._proposed) % (_FOUNDERS if self._prior is None else 2) == 0:
-            return feasible[int(np.argmax(self._promise(feasible)))], None
-        return feasible[int(self._rng.integers(len(feasible)))], None
+            return feasible[int(np.argmax(self._promise(feasible)))]
+        return feasible[int(self._rng.integers(len(feasible)))]
 
     def _promise(self, feasible: list[Genotype]) -> Vector:
         """What warm-up candidates are chosen by: their prior, or else how large they are."""
