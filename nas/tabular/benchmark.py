@@ -60,8 +60,8 @@ def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
     missing. The number of options of a choice is its largest gene plus 1.
 
     Raises:
-        ValueError: if the file is not such an archive, a column is missing or not finite, or a
-            design occurs twice.
+        ValueError: if the file is not such an archive, a column is missing or not finite, a fact is
+            negative, a design occurs twice, or no design has some option below the largest.
     """
     arrays = _arrays(path)
     present = tuple(
@@ -85,6 +85,10 @@ def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
             row = int(np.flatnonzero(~np.isfinite(column))[0])
             raise ValueError(
                 f"{name!r} in {path} must be finite, but is {column[row]} in row {row}"
+            )
+        if is_fact(name) and (column < 0).any():
+            raise ValueError(
+                f"{name!r} in {path} must be 0 or more, but its smallest value is {column.min()}"
             )
         if name.startswith("train_seconds_") and not (column > 0).all():
             raise ValueError(
@@ -134,6 +138,13 @@ def _designs(path: Path, ops: NDArray[Any] | None) -> tuple[Choices, list[Genoty
             f"the rows of 'ops' in {path} must be unique, but {repeated} occurs {counts.max()} times"
         )
     arities = (ops.max(0).astype(int) + 1).tolist()
+    for index, arity in enumerate(arities):
+        # One stray index would have a strategy propose what no design has.
+        if unused := sorted(set(range(min(arity, len(ops) + 1))) - set(ops[:, index].tolist())):
+            raise ValueError(
+                f"column {index} of 'ops' in {path} must have every option from 0 to its largest, "
+                f"{arity - 1}, but never has {unused[0]}"
+            )
     choices = Choices(
         Choice(f"position{index}", "op", tuple(range(arity))) for index, arity in enumerate(arities)
     )

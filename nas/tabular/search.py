@@ -56,7 +56,7 @@ class TabularSearch:
         budget: Limits on facts, or on other columns that are known before training.
 
     Raises:
-        ValueError: if `search_on` is not a percentage, a limit is on a column that is known after
+        ValueError: if `search_on` is not in percent, or looks like shares of at most 1, a limit is on a column that is known after
             training only, or no design meets the limits.
     """
 
@@ -71,6 +71,10 @@ class TabularSearch:
         if not (accuracy.min() >= 0 and accuracy.max() <= 100):
             raise ValueError(
                 f"{self.search_on!r} must lie within 0 … 100, but is {accuracy.min():g} to {accuracy.max():g}"
+            )
+        if accuracy.max() <= 1:
+            raise ValueError(
+                f"{self.search_on!r} must be in percent, but its largest value is {accuracy.max():g}: multiply it by 100"
             )
         for name in self.budget.limits:
             if name in (self.search_on, self.report) or name.startswith(_RESULTS):

@@ -19,6 +19,8 @@ _MAX_KNOWN = 20_000
 _MAX_TRAINING = 256
 _MAX_UNPROPOSED = 2_000
 _FEASIBLE = -1.0
+# As many lookups of candidates that cannot be built take as long as that of one that can.
+_UNBUILT = 10
 
 
 class CostModel:
@@ -62,22 +64,32 @@ class CostModel:
         return list(self._unproposed)
 
     def allow_lookups(self, count: int) -> None:
-        """Sets how many candidates may be looked up until the next call."""
-        self._lookups_left = count
+        """Sets how many candidates may be looked up until the next call.
 
-    def look_up(self, genotypes: Iterable[Genotype]) -> list[Genotype]:
-        """Looks up unknown genotypes in order while lookups are left; returns all known ones."""
+        Those that cannot be built count a tenth, so that in a space of few that can, some are found.
+        """
+        self._lookups_left = count * _UNBUILT
+
+    def look_up(self, genotypes: Iterable[Genotype], enough: int | None = None) -> list[Genotype]:
+        """Looks up unknown genotypes in order while lookups are left; returns all known ones, or
+        the first ones up to `enough` that can be built.
+        """
         known = []
+        built = 0
         for genotype in genotypes:
+            if built == enough:
+                break
             if (
                 genotype not in self._constraints
                 and self._facts is not None
-                and self._lookups_left > 0
+                and self._lookups_left >= _UNBUILT
             ):
-                self._lookups_left -= 1
-                self._add(genotype, self._facts(genotype))
+                facts = self._facts(genotype)
+                self._lookups_left -= _UNBUILT if math.isfinite(facts.excess) else 1
+                self._add(genotype, facts)
             if genotype in self._constraints:
                 known.append(genotype)
+                built += genotype in self._costs or self.is_feasible(genotype)
         return known
 
     def mark_proposed(self, genotype: Genotype) -> None:

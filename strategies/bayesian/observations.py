@@ -1,6 +1,7 @@
 """The observations that a surrogate model is fitted to."""
 
-from bisect import insort
+from bisect import bisect_right, insort
+from operator import itemgetter
 
 from nas.space import Genotype
 
@@ -29,6 +30,11 @@ class Observations:
         """Adds an observation of a genotype that has none yet."""
         insort(self._ranked, (score, -len(self._latest), genotype))
         self._latest.append((genotype, score))
+
+    def share_above(self, score: float) -> float:
+        """The share of the observations that are better than a score; 0 without observations."""
+        better = len(self._ranked) - bisect_right(self._ranked, score, key=itemgetter(0))
+        return better / max(len(self._ranked), 1)
 
     def best(self, count: int) -> list[Genotype]:
         """At most `count` genotypes, best first; ties are in the order in which they were added."""

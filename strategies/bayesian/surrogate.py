@@ -10,6 +10,7 @@ from nas.objective import Fitness
 from nas.space import Choices, Genotype
 from nas.strategy import Facts, Proposal
 from strategies.bayesian.acquisition import Acquisition
+from strategies.bayesian.arms import Arms
 from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, Genes, genotypes
 from strategies.bayesian.gaussian_process import Vector
@@ -17,8 +18,17 @@ from strategies.bayesian.observations import Observations
 
 _SAMPLES = 200
 _LOCAL_SEARCH_STEPS = 3
-# Alternating shares of all feasible candidates that count as close to a limit.
+# Shares of all feasible candidates that count as close to a limit, one drawn for each proposal.
 _BOUNDARY_SHARES = (0.1, 0.01)
+# A climb starts from the best of a drawn share of the results, and looks at some mutants of it.
+_TOURNAMENT, _NEIGHBORS = 0.1, 60
+# The most candidates whose expected improvement is computed from facts for one proposal.
+_RANKED = 60
+# A proposal paid if less than this share of all results is better: among few, if none is.
+_PAYING = 0.03
+# Without a prior, every so many candidates of the warm-up are the largest known: large may be bad.
+_FOUNDERS = 5
+_ANYWHERE, _CLIMB, _NEAR_LIMIT = "anywhere", "climb", "near limit"
 
 
 class Surrogate:
@@ -27,14 +37,16 @@ class Surrogate:
 
     Candidates are ranked by the first component of the fitness. Its ranks are modeled, as normal
     scores, so that neither a few failures at chance level nor a crowd of good candidates distorts
-    the scale. After the warm-up, local search over the space maximizes the expected improvement
-    times the probability of feasibility.
+    the scale. After the warm-up, expected improvement times the probability of feasibility chooses
+    among candidates that come from one of several arms: local search over the whole space, the
+    neighbors of a good one or, under a known limit, candidates close to that limit, where the
+    best ones of many problems lie and a model of few observations overlooks them. Every
+    second proposal is from the whole space; which arm is drawn for the others is learned from how
+    often its proposals were the best so far, or nearly (`Arms`).
 
     With facts (`inform`), a candidate known to be over budget is proposed only if no feasible one
-    is known, and costs are inputs of the model: candidates of similar costs are correlated. Under a
-    known limit, every second proposal is chosen among candidates close to that limit, where the
-    best ones of many problems lie and a model of few observations overlooks them. The trend of the
-    fitness in each cost is learned, not assumed.
+    is known, and costs are inputs of the model: candidates of similar costs are correlated. The
+    trend of the fitness in each cost is learned, not assumed.
 
     A prior, such as what a measurement before the search predicts, is believed until results say
     otherwise: it is the mean of the model, and its slope is learned as those of the costs are. An
@@ -43,11 +55,11 @@ class Surrogate:
     Args:
         choices: The space to search.
         rng: The source of all randomness.
-        warmup: The number of results, at least 1, before the model is used. Until then the largest
-            feasible candidate known, or that of the highest prior, and a random feasible one are
-            proposed alternately.
+        warmup: The number of results, at least 1, before the model is used. Until then feasible
+            candidates known are drawn, but every fifth is the largest of them or, with a prior,
+            every second that of the highest.
         lookups: The most candidates whose facts are looked up per proposal, at least 2; twice as
-            many once a limit is known.
+            many once a limit is known. Ten of those that cannot be built count as one.
         memory: The most observations that are modeled, at least 2: the best half and the latest.
             The time of a proposal grows with its cube.
         prior: The expected quality of a candidate, higher for better ones, on any scale: a pure
@@ -80,6 +92,8 @@ class Surrogate:
         self._proposed: set[Genotype] = set()
         self._evaluated: set[Genotype] = set()
         self._pending: dict[Genotype, None] = {}
+        self._arms = Arms((_ANYWHERE, _CLIMB, _NEAR_LIMIT), rng)
+        self._arm_of: dict[Genotype, str] = {}
         self._prior = prior
         self._cost_model = CostModel(self._encoding)
         self._acquisition = Acquisition(self._encoding, self._cost_model, prior)
@@ -104,45 +118,59 @@ class Surrogate:
         self._cost_model.observe(genotype, score)
         if score >= 0 or failed:
             self._observations.add(genotype, max(score, 0.0))
+        if arm := self._arm_of.pop(genotype, None):
+            paid = score >= 0 and self._observations.share_above(score) < _PAYING
+            self._arms.tell(arm, paid)
 
     def ask(self) -> Proposal:
         """A candidate that was not proposed before, unless the space is exhausted."""
         # One lookup is reserved for the candidate that is proposed in the end.
         factor = 2 if self._cost_model.limits.known else 1
         self._cost_model.allow_lookups(factor * self._lookups - 1)
-        genotype = self._choose()
+        genotype, arm = self._choose()
         self._cost_model.allow_lookups(1)
         self._cost_model.look_up([genotype])
         self._cost_model.mark_proposed(genotype)
         self._proposed.add(genotype)
         if genotype not in self._evaluated:
             self._pending[genotype] = None
+            if arm is not None:
+                self._arm_of[genotype] = arm
         return Proposal(genotype)
 
-    def _choose(self) -> Genotype:
+    def _choose(self) -> tuple[Genotype, str | None]:
+        """A candidate, and the arm that it is of, if one was drawn."""
         samples = self._unproposed(self._encoding.sample(self._rng, _SAMPLES))
         if not samples:
             while self._next_enumerated is not None and self._next_enumerated in self._proposed:
                 self._next_enumerated = next(self._enumeration, None)
             if self._next_enumerated is None:
-                return next(iter(self._observations.best(1) or self._proposed))
+                return next(iter(self._observations.best(1) or self._proposed)), None
             samples = [self._next_enumerated]
         if len(self._observations) < self._warmup:
-            return self._choose_warmup(samples)
+            return self._choose_warmup(samples), None
         self._acquisition.fit(self._observations, list(self._pending))
-        if self._cost_model.limits.known and len(self._proposed) % 2 == 0:
-            share = _BOUNDARY_SHARES[len(self._proposed) // 2 % len(_BOUNDARY_SHARES)]
+        arm = _ANYWHERE if len(self._proposed) % 2 else self._arms.draw(self._available)
+        if arm == _NEAR_LIMIT:
+            share = _BOUNDARY_SHARES[self._rng.integers(len(_BOUNDARY_SHARES))]
             if near := self._near_limit(samples, share):
-                return self._maximize_ei(near)
-        return self._local_search(samples)
+                return self._maximize_ei(near), arm
+        if arm == _CLIMB and (around := self._around_best()):
+            return self._most_promising(around, samples), arm
+        return self._local_search(samples), _ANYWHERE
+
+    @property
+    def _available(self) -> tuple[str, ...]:
+        limited = self._cost_model.limits.known
+        return (_ANYWHERE, _CLIMB, _NEAR_LIMIT) if limited else (_ANYWHERE, _CLIMB)
 
     def _choose_warmup(self, samples: list[Genotype]) -> Genotype:
-        """The most promising feasible candidate known or, every other time, a random one."""
+        """The most promising feasible candidate known, or a random one."""
         self._cost_model.look_up(samples)
         feasible = self._cost_model.unproposed
         if not feasible:
             return self._minimize_constraint(samples)
-        if len(self._proposed) % 2 == 0:
+        if len(self._proposed) % (_FOUNDERS if self._prior is None else 2) == 0:
             return feasible[int(np.argmax(self._promise(feasible)))]
         return feasible[int(self._rng.integers(len(feasible)))]
 
@@ -202,9 +230,24 @@ class Surrogate:
             ranked = sorted(values, key=values.__getitem__, reverse=True)
             if step < _LOCAL_SEARCH_STEPS:
                 new = self._mutants(ranked[:10], each=10)
+        return self._feasible_of(ranked, samples)
+
+    def _around_best(self) -> list[Genotype]:
+        """Neighbors that were not proposed, of the winner of a tournament of observations."""
+        ranked = self._observations.best(len(self._observations))
+        entrants = max(2, round(_TOURNAMENT * len(ranked)))
+        center = ranked[int(self._rng.integers(len(ranked), size=entrants).min())]
+        return self._mutants([center], each=_NEIGHBORS)
+
+    def _most_promising(self, candidates: list[Genotype], samples: list[Genotype]) -> Genotype:
+        order = np.argsort(-self._acquisition.log_constrained_ei(candidates), kind="stable")
+        return self._feasible_of([candidates[index] for index in order], samples)
+
+    def _feasible_of(self, ranked: list[Genotype], samples: list[Genotype]) -> Genotype:
+        """The candidate of the highest expected improvement among the first that are feasible."""
         if not self._cost_model.has_facts:
             return ranked[0]
-        known = self._cost_model.look_up(ranked[:60])
+        known = self._cost_model.look_up(ranked, enough=_RANKED)
         feasible = [genotype for genotype in known if self._cost_model.is_feasible(genotype)]
         feasible = feasible or self._cost_model.unproposed[-100:]
         return self._maximize_ei(feasible) if feasible else self._minimize_constraint(samples)

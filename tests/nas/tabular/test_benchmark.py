@@ -82,6 +82,14 @@ def test_tables_that_are_none_are_refused(tmp_path: Path, arrays: Arrays) -> Non
             {"params": np.array([np.inf] * 24)},
             "'params' in .* must be finite, but is inf in row 0",
         ),
+        "negative fact": (
+            {"params": np.array([5.0, -1.0] * 12)},
+            r"'params' in .* must be 0 or more, but its smallest value is -1\.0",
+        ),
+        "stray": (
+            {"ops": np.array([[0, 1], [1, 0], [2, 99]])},
+            "column 1 of 'ops' in .* every option from 0 to its largest, 99, but never has 2",
+        ),
         "short": ({"test_acc_9ep": np.ones(23)}, "a value for each of 24 rows, but has 23"),
         "text": (
             {"test_acc_9ep": np.array(["a"] * 24)},

@@ -178,6 +178,9 @@ def test_impossible_searches_are_refused(table: TabularBenchmark) -> None:
         ValueError, match=r"'val_acc_2ep' must lie within 0 … 100, but is 40 to 100\.5"
     ):
         tabular_search(table, 5)
+    table.columns["val_acc_2ep"][:] = np.linspace(0, 0.9, 24)
+    with pytest.raises(ValueError, match=r"in percent, but its largest value is 0\.9"):
+        tabular_search(table, 5)
 
 
 def test_another_fidelity_is_refused(table: TabularBenchmark) -> None:

@@ -102,3 +102,20 @@ def test_failures_are_learned_without_facts() -> None:
     )
     assert (constraints > 0).mean() > 0.8
     assert [genotype[2] == 3 for genotype in cost_model.least_infeasible(10)] == [False] * 10
+
+
+def test_ten_that_cannot_be_built_count_as_one_and_enough_ends_a_lookup() -> None:
+    def facts(genotype: Genotype) -> Facts:
+        built = genotype[0] == 0
+        return Facts({"macs": 1.0}, 0.0) if built else Facts({}, math.inf)
+
+    cost_model = CostModel(Encoding(CHOICES), facts)
+    candidates = list(dict.fromkeys(CHOICES.sample(np.random.default_rng(0)) for _ in range(300)))
+    missing = [genotype for genotype in candidates if genotype[0] != 0]
+    built = [genotype for genotype in candidates if genotype[0] == 0]
+    cost_model.allow_lookups(4)
+    assert cost_model.look_up(missing) == missing[:31]
+    assert cost_model.look_up(built) == []
+    cost_model.allow_lookups(4)
+    assert cost_model.look_up([*missing[:5], *built], enough=2) == [*missing[:5], *built[:2]]
+    assert cost_model.look_up(built) == built[:4]

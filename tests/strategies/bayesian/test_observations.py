@@ -24,3 +24,11 @@ def test_the_best_come_first_and_ties_in_order() -> None:
 def test_a_memory_below_two_is_refused() -> None:
     with pytest.raises(ValueError, match="memory must be at least 2, but got 1"):
         Observations(memory=1)
+
+
+def test_the_share_above_a_score_counts_what_is_better_and_no_ties() -> None:
+    observations = Observations(memory=2)
+    assert observations.share_above(0.5) == 0
+    for index, score in enumerate((0.1, 0.5, 0.5, 0.9)):
+        observations.add((index,), score)
+    assert [observations.share_above(score) for score in (0.0, 0.5, 0.9)] == [1.0, 0.25, 0.0]
