@@ -17,8 +17,6 @@ from nas.space import RENAMED_KINDS, present_name
 FORMAT = "compact-nas journal"
 VERSION = 1
 
-_END = b"}\n"
-
 Header = Mapping[str, Any]
 """The first line: `format`, `version`, the description of the `experiment`, and, in those of before not,
 some of the `networks` that its space builds.
@@ -36,22 +34,14 @@ def header_of(
 def encode_line(content: Mapping[str, Any]) -> bytes:
     """A header or an evaluation as a line with its checksum."""
     body = json.dumps(content, allow_nan=False)
-    return _enclosed(body.encode())
-
-
-def _enclosed(body: bytes) -> bytes:
-    return f'{{"crc": "{zlib.crc32(body):08x}", "record": '.encode() + body + _END
+    return f'{{"crc": "{zlib.crc32(body.encode()):08x}", "record": {body}}}\n'.encode()
 
 
 def _decode_line(line: bytes, where: str) -> dict[str, Any]:
     try:
-        # Of the bytes as they are, because encoding a record again takes as long as reading it.
-        body = line[len(_enclosed(b"")) - len(_END) : -len(_END)]
-        if _enclosed(body) != line:
+        content = json.loads(line)["record"]
+        if not isinstance(content, dict) or encode_line(content) != line:
             raise ValueError("the checksum does not match")
-        content = json.loads(body)
-        if not isinstance(content, dict):
-            raise TypeError("it is no record")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunDirectoryError(
             f"{where} must be an undamaged line of the journal, but {error}"
