@@ -13,7 +13,7 @@ from nas.quantize.positive_norm import PositiveNorm
 from nas.quantize.rearrangements import is_size
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError, check_same_outputs, outputs, trace
+from nas.tracing import UnsupportedError, check_same_outputs, module_at, outputs, trace
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
 _LEAVES = (ChannelAffine, IntegerLayer, PositiveNorm, Select)
@@ -64,7 +64,17 @@ def insert_quantizers(
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    traced = traced_network(model, example)
+    return quantizers_inserted(traced_network(model, example), bits, activations)
+
+
+def quantizers_inserted(
+    traced: fx.GraphModule, bits: int, activations: ActivationMethod
+) -> fx.GraphModule:
+    """`insert_quantizers` for what `traced_network` gave, which is changed in place.
+
+    Raises:
+        UnsupportedError: if an operation has no integer form.
+    """
     fused = dict(_fused(traced))
     names = _quantizer_names(fused, traced)
     rectified = _rectified(names, traced)
@@ -141,7 +151,7 @@ def _rectified(names: Mapping[fx.Node, str], traced: fx.GraphModule) -> set[str]
     Each tensor of such a quantizer comes from an nn.ReLU, which is called nowhere else.
     """
     calls = [node for node in traced.graph.nodes if node.op == "call_module"]
-    modules = {node: traced.get_submodule(str(node.target)) for node in calls}
+    modules = {node: module_at(traced, str(node.target)) for node in calls}
     relus = {node: module for node, module in modules.items() if type(module) is nn.ReLU}
     found = set(names.values()) - {name for end, name in names.items() if end not in relus}
     fused = {node for node in relus if names.get(node) in found}

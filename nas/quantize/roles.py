@@ -14,7 +14,7 @@ from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.constants import ChannelAffine, ScalarAffine
 from nas.quantize.refusals import advice
 from nas.quantize.select import Select
-from nas.tracing import Spread, UnsupportedError
+from nas.tracing import Spread, UnsupportedError, module_at
 
 
 class Role(Enum):
@@ -120,7 +120,7 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
     if node.op in ("placeholder", "output", "get_attr") or rearrangements.is_size(node):
         return None
     if node.op == "call_module":
-        module = model.get_submodule(str(node.target))
+        module = module_at(model, str(node.target))
         if isinstance(module, ActivationQuantizer):
             return None
         for found, kinds in _MODULES:
