@@ -90,6 +90,31 @@ def forward_hooks(hooks: Iterable[tuple[nn.Module, ForwardHook]]) -> Iterator[No
         yield
 
 
+_SHAPE = {
+    **dict.fromkeys(
+        (nn.Conv1d, nn.Conv2d),
+        (
+            *("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation"),
+            *("transposed", "output_padding", "groups", "padding_mode"),
+            "_reversed_padding_repeated_twice",
+        ),
+    ),
+    nn.Linear: ("in_features", "out_features"),
+}
+
+
+def adopt_shape(made: WeightLayer, layer: WeightLayer) -> None:
+    """Initializes `made`, of a class that derives from that of `layer`, as a layer of the same shape that
+    has yet to be given its weights and bias: in a tenth of the time that initial weights take, even such
+    as have no storage.
+    """
+    nn.Module.__init__(made)
+    (names,) = (names for kind, names in _SHAPE.items() if isinstance(layer, kind))
+    vars(made).update({name: getattr(layer, name) for name in names})
+    made.register_parameter("weight", None)
+    made.register_parameter("bias", None)
+
+
 def constructor_arguments(layer: WeightLayer) -> dict[str, Any]:
     """The keyword arguments that construct a layer of the same shape, its tensors on the meta
     device.

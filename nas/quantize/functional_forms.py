@@ -12,7 +12,7 @@ from nas.quantize.channel_joins import with_joined_channels
 from nas.quantize.constants import with_affine_modules
 from nas.quantize.known_sizes import with_known_sizes
 from nas.quantize.whole_poolings import with_whole_poolings
-from nas.tracing import UnsupportedError, module_at, rewriting
+from nas.tracing import UnsupportedError, module_at, rewriting, without_dead_code
 
 FUNCTIONS = "functions"
 """The module of a rewritten network that holds what stands for functions, by the names of nodes."""
@@ -48,8 +48,7 @@ def with_modules(traced: fx.GraphModule, example: Tensor | None = None) -> None:
             elif node.op == "call_method" and node.target == "view":
                 node.target = "reshape"  # which also reads tensors whose channels are last
         with_affine_modules(traced, _replace)
-        traced.graph.eliminate_dead_code()
-    traced.delete_all_unused_submodules()
+        without_dead_code(traced)
 
 
 def bound(node: fx.Node, names: Sequence[str]) -> dict[str, Any]:
@@ -128,7 +127,7 @@ def without_last_softmax(traced: fx.GraphModule) -> None:
             last.replace_all_uses_with(source)
             traced.graph.erase_node(last)
             last = source
-            traced.delete_all_unused_submodules()
+            without_dead_code(traced)
 
 
 def _is_softmax(node: fx.Node, traced: fx.GraphModule) -> bool:

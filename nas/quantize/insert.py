@@ -13,7 +13,8 @@ from nas.quantize.positive_norm import PositiveNorm
 from nas.quantize.rearrangements import is_size
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError, check_same_outputs, module_at, outputs, trace
+from nas.tracing import UnsupportedError, module_at, outputs, trace
+from nas.tracing.same_outputs import ROWS, check_same
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
 _LEAVES = (ChannelAffine, IntegerLayer, PositiveNorm, Select)
@@ -36,9 +37,9 @@ def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphM
     traced = trace(model, None, _LEAVES)
     with_modules(traced, example)
     if example is not None:
-        outputs(model, example[:2])
+        wanted = outputs(model, example[:ROWS])
         try:
-            check_same_outputs(model, traced, example, "traced by torch.fx")
+            check_same(wanted, model, traced, example, "traced by torch.fx")
         except RuntimeError as error:
             raise UnsupportedError(
                 f"a network must run on its inputs with modules for functions, but: {error}"

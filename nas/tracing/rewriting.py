@@ -1,7 +1,8 @@
 """Changing the graph of a traced network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 from torch import fx, nn
@@ -31,6 +32,30 @@ def rewriting(traced: fx.GraphModule) -> Iterator[None]:
     yield
     if _contents(traced.graph) != before:
         traced.recompile()
+
+
+def without_dead_code(traced: fx.GraphModule) -> None:
+    """Removes, in place, nodes that nothing reads, and modules that no node needs."""
+    if any(not node.users and node.op not in _ENDS for node in traced.graph.nodes):
+        traced.graph.eliminate_dead_code()
+    targets = [str(node.target) for node in traced.graph.nodes if node.op in _NAMED]
+    kept = {name for target in targets for name in accumulate(target.split("."), "{}.{}".format)}
+    _keep(traced, "", kept, set(targets))
+
+
+_ENDS = ("placeholder", "output")
+_NAMED = ("call_module", "get_attr")
+
+
+def _keep(module: nn.Module, prefix: str, kept: Set[str], whole: Set[str]) -> None:
+    """Removes what is below a module, whose name and a dot are `prefix`, and is not in `kept`, except
+    below those that are kept as a `whole`.
+    """
+    for name, child in list(module._modules.items()):
+        if prefix + name not in kept:
+            del module._modules[name]
+        elif prefix + name not in whole and child is not None:
+            _keep(child, f"{prefix}{name}.", kept, whole)
 
 
 def _contents(graph: fx.Graph) -> list[tuple[Any, ...]]:

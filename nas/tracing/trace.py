@@ -12,7 +12,7 @@ from nas.tracing.arguments import place_arguments
 from nas.tracing.in_place import without_in_place
 from nas.tracing.lengths import traced_lengths
 from nas.tracing.own_layers import check_plain, is_plain
-from nas.tracing.rewriting import rewriting
+from nas.tracing.rewriting import rewriting, without_dead_code
 from nas.tracing.same_outputs import check_same_outputs, evaluating
 from nas.tracing.transposed import Spread
 from nas.tracing.unsupported import UnsupportedError
@@ -53,8 +53,7 @@ def trace(
     with rewriting(traced):
         place_arguments(traced)
         without_in_place(traced)
-        graph.eliminate_dead_code()
-    traced.delete_all_unused_submodules()
+        without_dead_code(traced)
     if example is not None:
         check_same_outputs(model, traced, example, "traced by torch.fx")
     return traced
