@@ -88,7 +88,7 @@ def quantizers_inserted(
         if name in rectified:
             traced.set_submodule(str(end.target), FusedReLU())
         with traced.graph.inserting_after(end):
-            quantized = traced.graph.call_module(f"ranges.{name}", (end,))
+            quantized = traced.graph.create_node("call_module", f"ranges.{name}", (end,))
         for user in [user for user in end.users if user is not quantized]:
             user.replace_input_with(end, quantized)
     traced.recompile()

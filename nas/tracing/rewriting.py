@@ -67,13 +67,12 @@ def traced_again(traced: fx.GraphModule) -> fx.GraphModule:
     """A traced network as tracing it again gives it: its nodes are named after what they call, in their
     order, and its modules are in the order of the graph. It is `traced` itself where that is so already.
     """
-    graph, copies = fx.Graph(tracer_cls=traced.graph._tracer_cls), dict[fx.Node, fx.Node]()
-    for node in traced.graph.nodes:
-        args, kwargs = fx.map_arg((node.args, node.kwargs), copies.__getitem__)
-        copies[node] = graph.create_node(node.op, node.target, args, kwargs)
-    names = [(node.name, node.name == copy.name) for node, copy in copies.items()]
-    if all(same for _, same in names) and _ordered(traced):
+    graph = fx.Graph(tracer_cls=traced.graph._tracer_cls)
+    copies = {node: graph.create_node(node.op, node.target) for node in traced.graph.nodes}
+    if all(node.name == copy.name for node, copy in copies.items()) and _ordered(traced):
         return traced
+    for node, copy in copies.items():
+        copy.args, copy.kwargs = fx.map_arg((node.args, node.kwargs), copies.__getitem__)
     return fx.GraphModule(traced, graph, type(traced).__name__)
 
 
