@@ -99,7 +99,7 @@ def _lowered(
     if not any(isinstance(module, ActivationQuantizer) for module in model.modules()):
         model = insert_quantizers(independent_copy(model).eval(), 8, example=calibration)
         calibrate(model, calibration, method)
-    traced = model.eval()
+    traced = model.eval() if any(module.training for module in model.modules()) else model
     assert isinstance(traced, fx.GraphModule)
     called = [module_of(node, traced) for node in traced.graph.nodes]
     layers = [module for module in called if isinstance(module, WeightLayer)]

@@ -9,6 +9,7 @@ import inspect
 import operator
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -168,8 +169,14 @@ def _argument(node: fx.Node, name: str) -> Any:
     return inspect.signature(node.target).parameters[name].default
 
 
-def _parameters(node: fx.Node) -> list[str]:
+def _parameters(node: fx.Node) -> tuple[str, ...]:
+    return _names(node.target)
+
+
+@lru_cache(256)
+def _names(function: Any) -> tuple[str, ...]:
+    """The names of the parameters of a function of Python's."""
     try:
-        return list(inspect.signature(node.target).parameters)  # type: ignore[arg-type] # a function
+        return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
-        return []
+        return ()
