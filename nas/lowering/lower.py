@@ -115,9 +115,7 @@ def _lowered(
 class _Lowering:
     """The program so far, and the index of the tensor that each node gives."""
 
-    def __init__(
-        self, traced: fx.GraphModule, shape: Shape, rules: Mapping[Role, _Rule]
-    ) -> None:
+    def __init__(self, traced: fx.GraphModule, shape: Shape, rules: Mapping[Role, _Rule]) -> None:
         self.traced, self.rules = traced, rules
         self.shape = shape
         self.tensors: list[TensorType] = []

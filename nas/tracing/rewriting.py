@@ -68,7 +68,10 @@ def traced_again(traced: fx.GraphModule) -> fx.GraphModule:
     order, and its modules are in the order of the graph. It is `traced` itself where that is so already.
     """
     graph = fx.Graph(tracer_cls=traced.graph._tracer_cls)
-    copies = {node: graph.create_node(node.op, node.target) for node in traced.graph.nodes}
+    copies = {
+        node: graph.create_node(node.op, node.target, type_expr=node.type)
+        for node in traced.graph.nodes
+    }
     if all(node.name == copy.name for node, copy in copies.items()) and _ordered(traced):
         return traced
     for node, copy in copies.items():
