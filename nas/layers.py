@@ -105,8 +105,7 @@ _SHAPE = {
 
 def adopt_shape(made: WeightLayer, layer: WeightLayer) -> None:
     """Initializes `made`, of a class that derives from that of `layer`, as a layer of the same shape that
-    has yet to be given its weights and bias: in a tenth of the time that initial weights take, even such
-    as have no storage.
+    has yet to be given its weights and bias. Initial weights take time even where they have no storage.
     """
     nn.Module.__init__(made)
     (names,) = (names for kind, names in _SHAPE.items() if isinstance(layer, kind))

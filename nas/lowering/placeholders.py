@@ -19,7 +19,7 @@ def placeholders(
     limits: tuple[int, int],
 ) -> tuple[Scaling, IntegerWeights, NDArray[np.int32]]:
     """Scaling, weights and biases as `integers` gives them, but with weights and multipliers of 1 and
-    biases of 0, in an eighth of the time.
+    biases of 0.
 
     Raises:
         UnsupportedError: as `integers` does.

@@ -14,7 +14,7 @@ def called(node: fx.Node, traced: nn.Module) -> nn.Module | None:
 
 
 def module_at(model: nn.Module, name: str) -> nn.Module:
-    """The module with a dotted name, in a tenth of the time of `get_submodule`."""
+    """The module with a dotted name, without the checks of `get_submodule`, which take longer."""
     for part in name.split("."):
         found = model._modules[part]
         assert found is not None
@@ -26,7 +26,7 @@ def module_at(model: nn.Module, name: str) -> nn.Module:
 def rewriting(traced: fx.GraphModule) -> Iterator[None]:
     """A context that may change the graph of a network in place: its code is written anew where it did.
 
-    Code takes as long to write as a small network to trace.
+    Writing it takes a third of the time that tracing takes.
     """
     before = _contents(traced.graph)
     yield
