@@ -90,17 +90,11 @@ def forward_hooks(hooks: Iterable[tuple[nn.Module, ForwardHook]]) -> Iterator[No
         yield
 
 
-_SHAPE = {
-    **dict.fromkeys(
-        (nn.Conv1d, nn.Conv2d),
-        (
-            *("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation"),
-            *("transposed", "output_padding", "groups", "padding_mode"),
-            "_reversed_padding_repeated_twice",
-        ),
-    ),
-    nn.Linear: ("in_features", "out_features"),
-}
+_SHAPE_OF_CONVOLUTION = (
+    *("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation"),
+    *("transposed", "output_padding", "groups", "padding_mode", "_reversed_padding_repeated_twice"),
+)
+_SHAPE_OF_LINEAR = ("in_features", "out_features")
 
 
 def adopt_shape(made: WeightLayer, layer: WeightLayer) -> None:
@@ -108,7 +102,7 @@ def adopt_shape(made: WeightLayer, layer: WeightLayer) -> None:
     has yet to be given its weights and bias. Initial weights take time even where they have no storage.
     """
     nn.Module.__init__(made)
-    (names,) = (names for kind, names in _SHAPE.items() if isinstance(layer, kind))
+    names = _SHAPE_OF_LINEAR if isinstance(layer, nn.Linear) else _SHAPE_OF_CONVOLUTION
     vars(made).update({name: getattr(layer, name) for name in names})
     made.register_parameter("weight", None)
     made.register_parameter("bias", None)

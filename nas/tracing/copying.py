@@ -29,9 +29,9 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
     if (known := memo.get(id(value))) is not None:
         return known
     if isinstance(value, nn.Module) and _is_usual(kind):
-        made = kind.__new__(kind)
+        made: Any = object.__new__(kind)
         memo[id(value)] = made
-        state = value.__getstate__()
+        state = value.__getstate__()  # type: ignore[no-untyped-call]
         made.__setstate__({name: _copied(field, memo) for name, field in state.items()})
     elif kind is tuple and all(type(item) in _ATOMS for item in value):
         return value
