@@ -1,7 +1,6 @@
 """The role of each node of a traced network in its integer program."""
 
 import operator
-from collections.abc import Hashable
 from enum import Enum, auto
 from functools import lru_cache
 from typing import get_args
@@ -125,8 +124,7 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         module = module_at(model, str(node.target))
         if isinstance(module, ActivationQuantizer):
             return None
-        kind: Hashable = type(module)
-        if (found := _role_of(kind)) is not None:
+        if (found := _role_of(type(module))) is not None:  # type: ignore[arg-type] # has a hash
             return found
         raise UnsupportedError(
             f"every operation must have an integer form, but {str(node.target)!r} is a {type(module).__name__}; "
@@ -147,7 +145,6 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
 
 
 @lru_cache(256)
-def _role_of(kind: Hashable) -> Role | None:
+def _role_of(kind: type[nn.Module]) -> Role | None:
     """The role of a class of modules; None if it has none."""
-    assert isinstance(kind, type)
     return next((found for found, kinds in _MODULES if issubclass(kind, kinds)), None)
