@@ -14,7 +14,7 @@ from compressors.low_rank import LowRank
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.compress import compress
-from nas.lowering import lower_all_channels
+from nas.lowering import lower_shapes
 from nas.measure import costs
 from nas.seeds import generator, seeded
 from nas.space import Choices, Design, Genotype, SearchSpace
@@ -79,7 +79,7 @@ def cost(space: SearchSpace, genotype: Genotype, example: Tensor) -> dict[str, f
     with seeded(0):
         model = space.build(design, example, CLASSES)
     model = compress(model, design, used, example)
-    return costs(model, lower_all_channels(model, example))
+    return costs(model, lower_shapes(model, example))
 
 
 def row(name: str, designs: int) -> str:

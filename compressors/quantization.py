@@ -12,16 +12,16 @@ from nas.quantize import (
     ActivationMethod,
     IntegerLayer,
     calibrate,
-    insert_quantizers,
     integer_layer,
     match_statistics,
     quantized_layer,
+    quantizers_inserted,
     traced_network,
 )
 from nas.quantize.calibrate import RANGE_METHODS, RangeMethod
 from nas.quantize.weight_levels import Granularity
 from nas.quantize.weight_quantizers import WeightMethod
-from nas.tracing import independent_copy
+from nas.tracing import independent_copy, traced_again
 
 BIT_WIDTHS = range(1, 9)
 ACTIVATION_BITS = range(2, 9)
@@ -95,7 +95,7 @@ class Quantization:
         # Before anything is rounded, so that what is traced can be compared with the network.
         plain = traced_network(model, example)
         _replace_quantized(plain, widths, self.weights, self.weight_scales)
-        traced = insert_quantizers(plain, self.activation_bits, self.activations)
+        traced = quantizers_inserted(traced_again(plain), self.activation_bits, self.activations)
         calibrate(traced, example, RANGE_METHODS[self.ranges])
         return traced
 

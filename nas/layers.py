@@ -90,6 +90,24 @@ def forward_hooks(hooks: Iterable[tuple[nn.Module, ForwardHook]]) -> Iterator[No
         yield
 
 
+_SHAPE_OF_CONVOLUTION = (
+    *("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation"),
+    *("transposed", "output_padding", "groups", "padding_mode", "_reversed_padding_repeated_twice"),
+)
+_SHAPE_OF_LINEAR = ("in_features", "out_features")
+
+
+def adopt_shape(made: WeightLayer, layer: WeightLayer) -> None:
+    """Initializes `made`, of a class that derives from that of `layer`, as a layer of the same shape that
+    has yet to be given its weights and bias. Initial weights take time even where they have no storage.
+    """
+    nn.Module.__init__(made)
+    names = _SHAPE_OF_LINEAR if isinstance(layer, nn.Linear) else _SHAPE_OF_CONVOLUTION
+    vars(made).update({name: getattr(layer, name) for name in names})
+    made.register_parameter("weight", None)
+    made.register_parameter("bias", None)
+
+
 def constructor_arguments(layer: WeightLayer) -> dict[str, Any]:
     """The keyword arguments that construct a layer of the same shape, its tensors on the meta
     device.

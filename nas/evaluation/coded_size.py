@@ -51,15 +51,17 @@ FURTHEST = 0.5
 """So far from what was expected a part of a file is learnt from, as a logarithm."""
 
 
-def expected_parts(program: Program) -> Parts:
-    """What the file of a program is expected to take when it is trained, without any other file.
+def expected_parts(program: Program, flash: float | None = None) -> Parts:
+    """What the file of a program is expected to take when it is trained, without any other file; `flash`
+    are its `flash_bytes` (None: they are counted).
 
     Raises:
         ArtifactError: as `flash_bytes` does.
     """
     layers = [each for each in program.operations if isinstance(each, Layer)]
     biases = sum(len(layer.biases) for layer in layers)
-    rest = flash_bytes(program) - biases * (32 - BIAS_BITS) / 8
+    counted = flash_bytes(program) if flash is None else flash
+    rest = counted - biases * (32 - BIAS_BITS) / 8
     parts: dict[str, float] = {}
     # Weights of a layer that is called again are stored once.
     for layer in {id(layer.weights): layer for layer in layers}.values():

@@ -8,7 +8,7 @@ from torch import nn
 from nas.compress import Compressor
 from nas.data import Task
 from nas.evaluation.coded_size import Parts, SizePrediction, expected_parts
-from nas.lowering import lower_all_channels
+from nas.lowering import lower_all_channels, lower_shapes
 from nas.measure import Device, costs
 from nas.objective import Budget
 from nas.packed import pack
@@ -53,7 +53,7 @@ def count(model: nn.Module, task: Task, device: Device | None) -> dict[str, floa
         ValueError: if the network has no integer program, or does not give one logit for each
             class.
     """
-    return costs(model, _program(model, task), device)
+    return costs(model, _program(model, task, device), device)
 
 
 def count_packed(model: nn.Module, task: Task, device: Device | None) -> dict[str, float]:
@@ -63,7 +63,7 @@ def count_packed(model: nn.Module, task: Task, device: Device | None) -> dict[st
     Raises:
         ValueError: as `count` does.
     """
-    program = _program(model, task)
+    program = _checked(lower_all_channels(model, task.example), task)
     return {
         **costs(model, program, device),
         "size_bytes": float(len(pack(without_dead_channels(program)))),
@@ -79,13 +79,19 @@ def count_predicted(
     Raises:
         ValueError: as `count` does.
     """
-    program = _program(model, task)
-    parts = expected_parts(program)
-    return {**costs(model, program, device), "size_bytes": prediction.predict(parts)}, parts
+    program = _program(model, task, device)
+    counted = costs(model, program, device)
+    parts = expected_parts(program, counted["flash_bytes"])
+    return {**counted, "size_bytes": prediction.predict(parts)}, parts
 
 
-def _program(model: nn.Module, task: Task) -> Program:
-    program = lower_all_channels(model, task.example)
+def _program(model: nn.Module, task: Task, device: Device | None) -> Program:
+    # Costs follow from shapes, but what a device says may follow from the weights too.
+    lowered = lower_shapes if device is None else lower_all_channels
+    return _checked(lowered(model, task.example), task)
+
+
+def _checked(program: Program, task: Task) -> Program:
     if program.tensors[-1].shape != (task.classes,):
         found = list(program.tensors[-1].shape)
         raise ValueError(

@@ -9,6 +9,7 @@ from torch.nn import functional
 from nas.program.tensors import TensorType
 from nas.quantize import ActivationQuantizer, Role, role
 from nas.quantize.functional_forms import FUNCTIONS
+from nas.tracing import called
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -85,7 +86,7 @@ def quantizer_of(node: fx.Node, traced: fx.GraphModule) -> ActivationQuantizer |
 
 def module_of(node: fx.Node, traced: fx.GraphModule) -> nn.Module | None:
     """The module that a node calls; None where it calls a function or a method."""
-    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+    return called(node, traced)
 
 
 def plane(value: Any, module: nn.Module, across: int) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """Convolutions and matrix products as integers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,13 @@ from nas.quantize import UnsupportedError, integer_layer
 Factors = NDArray[np.float64]
 
 
-def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operation:
-    """The operation of a convolution or linear layer.
+def layer(
+    group: Group,
+    inputs: tuple[int, ...],
+    signature: Signature,
+    made: Callable[..., tuple[Scaling, IntegerWeights, NDArray[np.int32]]] | None = None,
+) -> Operation:
+    """The operation of a convolution or linear layer, whose arrays `made` makes (None: `integers`).
 
     Raises:
         UnsupportedError: if it pads in a way that has no integer form, or is linear and reads an image.
@@ -38,7 +44,7 @@ def layer(group: Group, inputs: tuple[int, ...], signature: Signature) -> Operat
         )
     result = signature.result
     scales = signature.source.scale, result.scale
-    arrays = integers(module, group.norm, scales, result.zero, group.limits(result))
+    arrays = (made or integers)(module, group.norm, scales, result.zero, group.limits(result))
     if isinstance(module, nn.Linear):
         return Linear(group.name, inputs, *arrays)
     if isinstance(module, nn.Conv1d):
@@ -100,13 +106,10 @@ def integers(
 
 def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Affine]:
     """The weights of a layer, positive gains assumed, and its gains and offsets."""
-    view, kept = integer_layer(layer), _kept(layer)
+    view, kept = integer_layer(layer), kept_weights(layer)
     (levels, scales), bits, entries = view.levels(), view.bits, view.entries
+    check_masked(bits, kept)
     if kept is not None:
-        if bits == 1:
-            raise UnsupportedError(
-                "weights of 1 bit are never 0, so a layer with a mask must have at least 2 bits"
-            )
         levels = levels * torch.from_numpy(kept)
     found = affine(layer, norm, scales)
     # Symmetric levels fit a byte whatever their sign.
@@ -119,7 +122,19 @@ def _weights(layer: WeightLayer, norm: Norm | None) -> tuple[IntegerWeights, Aff
     return IntegerWeights(signed, bits, None, entries, kept), found
 
 
-def _kept(layer: nn.Module) -> NDArray[np.bool_] | None:
+def check_masked(bits: int, kept: NDArray[np.bool_] | None) -> None:
+    """Refuses a mask of weights that have no 0.
+
+    Raises:
+        UnsupportedError: if weights of 1 bit have a mask.
+    """
+    if kept is not None and bits == 1:
+        raise UnsupportedError(
+            "weights of 1 bit are never 0, so a layer with a mask must have at least 2 bits"
+        )
+
+
+def kept_weights(layer: nn.Module) -> NDArray[np.bool_] | None:
     """The weights that the mask of a layer keeps; None where it has no mask."""
     mask = mask_of(layer)
     return None if mask is None else mask.kept.numpy()

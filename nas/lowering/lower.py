@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from nas.lowering.groups import Group, fused_group, group_of, quantizer_of
+from nas.layers import WeightLayer
+from nas.lowering.groups import Group, fused_group, group_of, module_of, quantizer_of
 from nas.lowering.joins import add, concat, mul
 from nas.lowering.layers import layer
 from nas.lowering.margins import margin
 from nas.lowering.moves import held_shape, move, rearranged
+from nas.lowering.placeholders import placeholders
 from nas.lowering.pointwise import function
 from nas.lowering.pooling import mean
 from nas.lowering.rescaled import channel_affine, rescaled, rescaled_by
@@ -32,7 +35,8 @@ from nas.quantize.calibrate import RangeEstimator, minmax
 from nas.quantize.rearrangements import is_read, is_rearrangement, is_size, rearrangement
 from nas.tracing import independent_copy
 
-_LOWERED: Mapping[Role, Callable[[Group, tuple[int, ...], Signature], Operation]] = {
+_Rule = Callable[[Group, tuple[int, ...], Signature], Operation]
+_LOWERED: Mapping[Role, _Rule] = {
     Role.LAYER: layer,
     Role.NORM: rescaled,  # a normalization that follows no layer of its own
     Role.AFFINE: rescaled,
@@ -74,12 +78,34 @@ def lower_all_channels(
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
         ProgramError: if an operation does not fit its tensors.
     """
+    return _lowered(model, calibration, method, _LOWERED)
+
+
+def lower_shapes(model: nn.Module, calibration: Tensor) -> Program:
+    """The program of `lower_all_channels` with weights of 1, which costs the same and computes nothing of
+    use: to count it before training, in half of the time.
+
+    Raises:
+        UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
+        ProgramError: if an operation does not fit its tensors.
+    """
+    shapes = partial(layer, made=placeholders)
+    return _lowered(model, calibration, minmax, {**_LOWERED, Role.LAYER: shapes})
+
+
+def _lowered(
+    model: nn.Module, calibration: Tensor, method: RangeEstimator, rules: Mapping[Role, _Rule]
+) -> Program:
     if not any(isinstance(module, ActivationQuantizer) for module in model.modules()):
         model = insert_quantizers(independent_copy(model).eval(), 8, example=calibration)
         calibrate(model, calibration, method)
-    traced = model.eval()
+    traced = model.eval() if any(module.training for module in model.modules()) else model
     assert isinstance(traced, fx.GraphModule)
-    lowering = _Lowering(traced, tuple(calibration.shape[1:]))
+    called = [module_of(node, traced) for node in traced.graph.nodes]
+    layers = [module for module in called if isinstance(module, WeightLayer)]
+    if len(set(layers)) < len(layers):
+        rules = _LOWERED  # whether the calls share their weights follows from values
+    lowering = _Lowering(traced, tuple(calibration.shape[1:]), rules)
     with torch.no_grad():
         for node in traced.graph.nodes:
             lowering.visit(node)
@@ -89,8 +115,8 @@ def lower_all_channels(
 class _Lowering:
     """The program so far, and the index of the tensor that each node gives."""
 
-    def __init__(self, traced: fx.GraphModule, shape: Shape) -> None:
-        self.traced = traced
+    def __init__(self, traced: fx.GraphModule, shape: Shape, rules: Mapping[Role, _Rule]) -> None:
+        self.traced, self.rules = traced, rules
         self.shape = shape
         self.tensors: list[TensorType] = []
         self.operations: list[Operation] = []
@@ -131,7 +157,7 @@ class _Lowering:
         if (padding := margin(group, inputs)) is not None:
             inputs = (self._append(padding, self.tensors[inputs[0]]),)
         signature = Signature([self.tensors[source] for source in inputs], result)
-        operation = _LOWERED[found](group, inputs, signature)
+        operation = self.rules[found](group, inputs, signature)
         if isinstance(operation, Layer) and found is Role.LAYER:
             weights = self.weights.setdefault((group.module, group.norm), operation.weights)
             if weights is not operation.weights and weights.equals(operation.weights):

@@ -1,6 +1,7 @@
 """The integer program: what a trained network computes, in integers only."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from nas.program.operations import Conv, Flatten, Operation, Reshape, Spread
@@ -46,7 +47,7 @@ class Program:
         sources = [self.tensors[source] for source in self.operations[index].inputs]
         return Signature(sources, self.tensors[index + 1])
 
-    @property
+    @cached_property
     def steps(self) -> list[tuple[Operation, Signature]]:
         """Each operation with its signature, in order."""
         return [(operation, self.signature(i)) for i, operation in enumerate(self.operations)]

@@ -9,7 +9,7 @@ from nas.quantize.constants import ChannelAffine
 from nas.quantize.correct import channel_ends, correct_biases
 from nas.quantize.equalize import equalized
 from nas.quantize.fold import folded
-from nas.quantize.insert import insert_quantizers, traced_network
+from nas.quantize.insert import insert_quantizers, quantizers_inserted, traced_network
 from nas.quantize.integer_layer import IntegerLayer, dense
 from nas.quantize.learned_quantizers import (
     ActivationMethod,
@@ -64,6 +64,7 @@ __all__ = [
     "match_statistics",
     "negate_channels",
     "quantized_layer",
+    "quantizers_inserted",
     "role",
     "shared_layer",
     "traced_network",

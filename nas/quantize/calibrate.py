@@ -1,13 +1,14 @@
 """Calibration: the ranges of activation quantizers, estimated on data."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from nas.layers import forward_hooks
 from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.entropy import entropy
 
@@ -100,16 +101,28 @@ def calibrate(model: nn.Module, inputs: Tensor, estimator: RangeEstimator = minm
     quantizers = [module for module in model.modules() if isinstance(module, ActivationQuantizer)]
     seen: dict[ActivationQuantizer, list[Tensor]] = {module: [] for module in quantizers}
 
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:  # noqa: ARG001 - torch's hook
-        assert isinstance(module, ActivationQuantizer)
+    def record(module: ActivationQuantizer, tensor: Tensor) -> Tensor:
         # Passed on unrounded: this range is not set yet, and must not affect later ones.
-        values = inputs[0].relu() if module.rectified else inputs[0]
+        values = tensor.relu() if module.rectified else tensor
         seen[module].append(values.flatten())
         return values
 
     model.eval()
-    with torch.no_grad(), forward_hooks((module, record) for module in quantizers):
+    with torch.no_grad(), _instead(record, quantizers):
         model(inputs.clone())  # as a network may begin with an operation in place
     for module, values in seen.items():
         if values:
-            module.set_ends(*estimator(torch.cat(values), module.top + 1))
+            whole = values[0] if len(values) == 1 else torch.cat(values)
+            module.set_ends(*estimator(whole, module.top + 1))
+
+
+@contextmanager
+def _instead(
+    called: Callable[[ActivationQuantizer, Tensor], Tensor], modules: Iterable[ActivationQuantizer]
+) -> Iterator[None]:
+    """A context in which modules give what `called` does, and round nothing."""
+    with ExitStack() as stack:
+        for module in modules:
+            vars(module)["forward"] = partial(called, module)
+            stack.callback(vars(module).pop, "forward")
+        yield

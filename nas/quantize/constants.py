@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from nas.tracing import UnsupportedError
+from nas.tracing import UnsupportedError, module_at
 
 Number = float | int
 Constant = Number | Tensor
@@ -113,7 +113,7 @@ def _affine_of(node: fx.Node, traced: fx.GraphModule) -> ChannelAffine | None:
     """The module of a node that nothing else reads; None if it is none of constants."""
     if node.op != "call_module" or len(node.users) > 1:
         return None
-    module = traced.get_submodule(str(node.target))
+    module = module_at(traced, str(node.target))
     return module if isinstance(module, ChannelAffine) else None
 
 

@@ -12,7 +12,7 @@ from nas.quantize.channel_joins import with_joined_channels
 from nas.quantize.constants import with_affine_modules
 from nas.quantize.known_sizes import with_known_sizes
 from nas.quantize.whole_poolings import with_whole_poolings
-from nas.tracing import UnsupportedError
+from nas.tracing import UnsupportedError, module_at, rewriting, without_dead_code
 
 FUNCTIONS = "functions"
 """The module of a rewritten network that holds what stands for functions, by the names of nodes."""
@@ -35,21 +35,20 @@ def with_modules(traced: fx.GraphModule, example: Tensor | None = None) -> None:
     Raises:
         UnsupportedError: if a function is called in a way that no module is.
     """
-    with_whole_poolings(traced, _replace)
-    if example is not None:
-        with_known_sizes(traced, example, _FORMS.keys())
-    with_joined_channels(traced)
-    for node in list(traced.graph.nodes):
-        if node.op in ("call_function", "call_method") and node.target in _FORMS:
-            _replace(node, _module(node, _FORMS[node.target]), traced)
-        elif node.op in ("call_function", "call_method") and node.target in _REDUCTIONS:
-            _reduce(node, _REDUCTIONS[node.target], traced)
-        elif node.op == "call_method" and node.target == "view":
-            node.target = "reshape"  # which also reads tensors whose channels are last
-    with_affine_modules(traced, _replace)
-    traced.graph.eliminate_dead_code()
-    traced.delete_all_unused_submodules()
-    traced.recompile()
+    with rewriting(traced):
+        with_whole_poolings(traced, _replace)
+        if example is not None:
+            with_known_sizes(traced, example, _FORMS.keys())
+        with_joined_channels(traced)
+        for node in list(traced.graph.nodes):
+            if node.op in ("call_function", "call_method") and node.target in _FORMS:
+                _replace(node, _module(node, _FORMS[node.target]), traced)
+            elif node.op in ("call_function", "call_method") and node.target in _REDUCTIONS:
+                _reduce(node, _REDUCTIONS[node.target], traced)
+            elif node.op == "call_method" and node.target == "view":
+                node.target = "reshape"  # which also reads tensors whose channels are last
+        with_affine_modules(traced, _replace)
+        without_dead_code(traced)
 
 
 def bound(node: fx.Node, names: Sequence[str]) -> dict[str, Any]:
@@ -120,20 +119,21 @@ def without_last_softmax(traced: fx.GraphModule) -> None:
     """
     (output,) = (node for node in traced.graph.nodes if node.op == "output")
     last = output.args[0]
-    while isinstance(last, fx.Node) and len(last.users) == 1 and _is_softmax(last, traced):
-        (source,) = last.all_input_nodes
-        if source.op == "placeholder":
-            break
-        last.replace_all_uses_with(source)
-        traced.graph.erase_node(last)
-        last = source
-    traced.recompile()
+    with rewriting(traced):
+        while isinstance(last, fx.Node) and len(last.users) == 1 and _is_softmax(last, traced):
+            (source,) = last.all_input_nodes
+            if source.op == "placeholder":
+                break
+            last.replace_all_uses_with(source)
+            traced.graph.erase_node(last)
+            last = source
+            without_dead_code(traced)
 
 
 def _is_softmax(node: fx.Node, traced: fx.GraphModule) -> bool:
     """Whether a node is a softmax of features [N, F], or its logarithm."""
     if node.op == "call_module":
-        module = traced.get_submodule(str(node.target))
+        module = module_at(traced, str(node.target))
         return isinstance(module, (nn.Softmax, nn.LogSoftmax)) and module.dim in (1, -1, None)
     if node.target not in _SOFTMAX:
         return False

@@ -13,7 +13,8 @@ from nas.quantize.positive_norm import PositiveNorm
 from nas.quantize.rearrangements import is_size
 from nas.quantize.roles import Role, role
 from nas.quantize.select import Select
-from nas.tracing import UnsupportedError, check_same_outputs, outputs, trace
+from nas.tracing import UnsupportedError, module_at, outputs, trace
+from nas.tracing.same_outputs import ROWS, check_same
 
 # Our own modules that a trace must not enter, as it does not enter those of torch.
 _LEAVES = (ChannelAffine, IntegerLayer, PositiveNorm, Select)
@@ -36,9 +37,9 @@ def traced_network(model: nn.Module, example: Tensor | None = None) -> fx.GraphM
     traced = trace(model, None, _LEAVES)
     with_modules(traced, example)
     if example is not None:
-        outputs(model, example[:2])
+        wanted = outputs(model, example[:ROWS])
         try:
-            check_same_outputs(model, traced, example, "traced by torch.fx")
+            check_same(wanted, model, traced, example, "traced by torch.fx")
         except RuntimeError as error:
             raise UnsupportedError(
                 f"a network must run on its inputs with modules for functions, but: {error}"
@@ -64,7 +65,17 @@ def insert_quantizers(
     Raises:
         UnsupportedError: if torch.fx cannot trace the network, or an operation has no integer form.
     """
-    traced = traced_network(model, example)
+    return quantizers_inserted(traced_network(model, example), bits, activations)
+
+
+def quantizers_inserted(
+    traced: fx.GraphModule, bits: int, activations: ActivationMethod
+) -> fx.GraphModule:
+    """`insert_quantizers` for what `traced_network` gave, which is changed in place.
+
+    Raises:
+        UnsupportedError: if an operation has no integer form.
+    """
     fused = dict(_fused(traced))
     names = _quantizer_names(fused, traced)
     rectified = _rectified(names, traced)
@@ -77,7 +88,7 @@ def insert_quantizers(
         if name in rectified:
             traced.set_submodule(str(end.target), FusedReLU())
         with traced.graph.inserting_after(end):
-            quantized = traced.graph.call_module(f"ranges.{name}", (end,))
+            quantized = traced.graph.create_node("call_module", f"ranges.{name}", (end,))
         for user in [user for user in end.users if user is not quantized]:
             user.replace_input_with(end, quantized)
     traced.recompile()
@@ -141,7 +152,7 @@ def _rectified(names: Mapping[fx.Node, str], traced: fx.GraphModule) -> set[str]
     Each tensor of such a quantizer comes from an nn.ReLU, which is called nowhere else.
     """
     calls = [node for node in traced.graph.nodes if node.op == "call_module"]
-    modules = {node: traced.get_submodule(str(node.target)) for node in calls}
+    modules = {node: module_at(traced, str(node.target)) for node in calls}
     relus = {node: module for node, module in modules.items() if type(module) is nn.ReLU}
     found = set(names.values()) - {name for end, name in names.items() if end not in relus}
     fused = {node for node in relus if names.get(node) in found}

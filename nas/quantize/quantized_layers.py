@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nas.layers import WeightLayer, constructor_arguments
+from nas.layers import WeightLayer, adopt_shape
 from nas.mask import carry_mask
 from nas.quantize.integer_layer import IntegerLayer
 from nas.quantize.shared_layers import CodebookLayer
@@ -54,7 +54,7 @@ class QuantizedConv1d(QuantizedLayer, nn.Conv1d):
     """A convolution of signals with quantized weights, sharing its parameters and mask with `layer`."""
 
     def __init__(self, layer: nn.Conv1d, quantizer: WeightQuantizer) -> None:
-        super().__init__(**constructor_arguments(layer))
+        adopt_shape(self, layer)
         self.weight, self.bias, self.quantizer = layer.weight, layer.bias, quantizer
         carry_mask(layer, self)
 
@@ -68,7 +68,7 @@ class QuantizedConv2d(QuantizedLayer, nn.Conv2d):
     """A convolution with quantized weights, sharing its parameters and mask with `layer`."""
 
     def __init__(self, layer: nn.Conv2d, quantizer: WeightQuantizer) -> None:
-        super().__init__(**constructor_arguments(layer))
+        adopt_shape(self, layer)
         self.weight, self.bias, self.quantizer = layer.weight, layer.bias, quantizer
         carry_mask(layer, self)
 
@@ -82,7 +82,7 @@ class QuantizedLinear(QuantizedLayer, nn.Linear):
     """A linear layer with quantized weights, sharing its parameters and mask with `layer`."""
 
     def __init__(self, layer: nn.Linear, quantizer: WeightQuantizer) -> None:
-        super().__init__(**constructor_arguments(layer))
+        adopt_shape(self, layer)
         self.weight, self.bias, self.quantizer = layer.weight, layer.bias, quantizer
         carry_mask(layer, self)
 

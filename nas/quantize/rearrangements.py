@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from nas.tracing import UnsupportedError
+from nas.tracing import UnsupportedError, module_at
 
 Shape = tuple[int, ...]
 
@@ -89,7 +89,7 @@ def is_size(node: fx.Node) -> bool:
 def is_rearrangement(node: fx.Node, model: nn.Module) -> bool:
     """Whether a node gives elements of a tensor in another order or shape, or several such."""
     if node.op == "call_module":
-        return isinstance(model.get_submodule(str(node.target)), MODULES)
+        return isinstance(module_at(model, str(node.target)), MODULES)
     return node.op in ("call_function", "call_method") and node.target in FUNCTIONS
 
 
@@ -198,7 +198,7 @@ class _Orders:
         try:
             if node.op == "call_method":
                 return getattr(args[0], target)(*args[1:], **kwargs)
-            call = self.model.get_submodule(target) if node.op == "call_module" else target
+            call = module_at(self.model, str(target)) if node.op == "call_module" else target
             return call(*args, **kwargs)
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             raise UnsupportedError(

@@ -2,6 +2,7 @@
 
 import operator
 from enum import Enum, auto
+from functools import lru_cache
 from typing import get_args
 
 import torch
@@ -14,7 +15,7 @@ from nas.quantize.activation_quantizers import ActivationQuantizer
 from nas.quantize.constants import ChannelAffine, ScalarAffine
 from nas.quantize.refusals import advice
 from nas.quantize.select import Select
-from nas.tracing import Spread, UnsupportedError
+from nas.tracing import Spread, UnsupportedError, module_at
 
 
 class Role(Enum):
@@ -120,19 +121,18 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
     if node.op in ("placeholder", "output", "get_attr") or rearrangements.is_size(node):
         return None
     if node.op == "call_module":
-        module = model.get_submodule(str(node.target))
+        module = module_at(model, str(node.target))
         if isinstance(module, ActivationQuantizer):
             return None
-        for found, kinds in _MODULES:
-            if isinstance(module, kinds):
-                return found
+        if (found := _role_of(type(module))) is not None:  # type: ignore[arg-type] # has a hash
+            return found
         raise UnsupportedError(
             f"every operation must have an integer form, but {str(node.target)!r} is a {type(module).__name__}; "
             f"these modules have one: {SUPPORTED}{advice(type(module).__name__)}"
         )
-    for found, functions in _FUNCTIONS:
+    for role_of_function, functions in _FUNCTIONS:
         if node.target in functions:
-            return found
+            return role_of_function
     name = (
         node.target
         if isinstance(node.target, str)
@@ -142,3 +142,9 @@ def role(node: fx.Node, model: nn.Module) -> Role | None:
         f"every operation must have an integer form, but {node.name!r} calls {name}; use one of these modules instead: "
         f"{SUPPORTED}{advice(name)}"
     )
+
+
+@lru_cache(256)
+def _role_of(kind: type[nn.Module]) -> Role | None:
+    """The role of a class of modules; None if it has none."""
+    return next((found for found, kinds in _MODULES if issubclass(kind, kinds)), None)

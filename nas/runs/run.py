@@ -157,6 +157,7 @@ def _searched(
     choices, objective = experiment.space.choices, experiment.objective
     strategy = experiment.strategy(choices, generator(experiment.seed, "strategy"))
     evaluations: list[Evaluation] = []
+    prediction = learnt(evaluations)
     resumed = len(resumable.journal.evaluations)
     found = search(
         strategy,
@@ -166,11 +167,12 @@ def _searched(
         experiment.window,
         experiment.patience,
         # What strategies know of sizes follows from what they were told.
-        lambda genotype: counting.facts(genotype, learnt(evaluations)),
+        lambda genotype: counting.facts(genotype, prediction),
     )
     with suppress(OutOfTimeError):
         for evaluation in found:
             evaluations.append(evaluation)
+            prediction = learnt(evaluations)
             tensorboard.add(evaluations, objective, strategy)
             watch(evaluations)
             # Those of before count no more: their cause may be gone.

@@ -8,6 +8,8 @@ import torch
 from torch import fx
 from torch.fx.operator_schemas import get_signature_for_torch_op
 
+from nas.tracing.rewriting import module_at
+
 
 def place_arguments(traced: fx.GraphModule) -> None:
     """Moves arguments given by name to their places, as far as those before them are there too:
@@ -41,7 +43,7 @@ def _holds_node(value: Any) -> bool:
 def _parameters(node: fx.Node, traced: fx.GraphModule) -> list[list[str]]:
     """The names of the parameters of what a node calls, for each of its signatures."""
     if node.op == "call_module":
-        return [_names(traced.get_submodule(str(node.target)).forward)]
+        return [_names(module_at(traced, str(node.target)).forward)]
     target = getattr(torch, str(node.target), None) if node.op == "call_method" else node.target
     if not callable(target):
         return []

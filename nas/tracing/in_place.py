@@ -9,12 +9,14 @@ import inspect
 import operator
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from nas.tracing.rewriting import called, module_at
 from nas.tracing.unsupported import UnsupportedError
 
 _OPERATORS: dict[Any, Any] = {
@@ -84,7 +86,7 @@ def without_in_place(traced: fx.GraphModule) -> None:
             memory[node].writer, memory[node].written = node, tensor[node]
         seen[node] = memory[node].writes
     for target in flagged:
-        changing = copy.copy(traced.get_submodule(target))
+        changing = copy.copy(module_at(traced, target))
         changing.__dict__["inplace"] = False
         traced.set_submodule(target, changing)
 
@@ -92,11 +94,7 @@ def without_in_place(traced: fx.GraphModule) -> None:
 def _flagged(traced: fx.GraphModule) -> set[str]:
     """The names of the modules that are called and change what they read."""
     called = {str(node.target) for node in traced.graph.nodes if node.op == "call_module"}
-    return {target for target in called if getattr(traced.get_submodule(target), "inplace", False)}
-
-
-def _called(node: fx.Node, traced: fx.GraphModule) -> nn.Module | None:
-    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+    return {target for target in called if getattr(module_at(traced, target), "inplace", False)}
 
 
 def _name(node: fx.Node) -> str:
@@ -109,12 +107,12 @@ def _gives_its_input(node: fx.Node, traced: fx.GraphModule) -> bool:
     """Whether what a node gives, in evaluation mode, is the tensor that it reads."""
     if node.target in _SAME_FUNCTIONS:
         return not _argument(node, "training")
-    return isinstance(_called(node, traced), _SAME)
+    return isinstance(called(node, traced), _SAME)
 
 
 def _is_view(node: fx.Node, traced: fx.GraphModule) -> bool:
     """Whether what a node gives may share the memory of what it reads."""
-    if (module := _called(node, traced)) is not None:
+    if (module := called(node, traced)) is not None:
         return isinstance(module, _VIEW_MODULES)
     return node.op in ("call_function", "call_method") and _name(node) in _VIEWS
 
@@ -171,8 +169,14 @@ def _argument(node: fx.Node, name: str) -> Any:
     return inspect.signature(node.target).parameters[name].default
 
 
-def _parameters(node: fx.Node) -> list[str]:
+def _parameters(node: fx.Node) -> tuple[str, ...]:
+    return _names(node.target)
+
+
+@lru_cache(256)
+def _names(function: Any) -> tuple[str, ...]:
+    """The names of the parameters of a function of Python's."""
     try:
-        return list(inspect.signature(node.target).parameters)  # type: ignore[arg-type] # a function
+        return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
-        return []
+        return ()

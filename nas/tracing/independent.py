@@ -2,7 +2,6 @@
 transposed convolutions.
 """
 
-import copy
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from nas.layers import replace_modules
 from nas.mask import WeightMask
+from nas.tracing.copying import deep_copy
 from nas.tracing.same_outputs import evaluating
 from nas.tracing.transposed import as_convolution, has_convolution
 
@@ -30,7 +30,7 @@ def independent_copy(model: nn.Module) -> nn.Module:
     """
     for module in model.modules():
         _detach_computed(module)
-    copied = copy.deepcopy(model)
+    copied = deep_copy(model)
     for module in copied.modules():
         if is_parametrized(module) or _hooks(module):
             # Spectral norms take a step of their power iteration in training mode.

@@ -12,6 +12,7 @@ from nas.tracing.arguments import place_arguments
 from nas.tracing.in_place import without_in_place
 from nas.tracing.lengths import traced_lengths
 from nas.tracing.own_layers import check_plain, is_plain
+from nas.tracing.rewriting import rewriting, without_dead_code
 from nas.tracing.same_outputs import check_same_outputs, evaluating
 from nas.tracing.transposed import Spread
 from nas.tracing.unsupported import UnsupportedError
@@ -49,11 +50,10 @@ def trace(
         ) from error
     _check_output(graph)
     traced = fx.GraphModule(model, graph, type(model).__name__)
-    place_arguments(traced)
-    without_in_place(traced)
-    graph.eliminate_dead_code()
-    traced.delete_all_unused_submodules()
-    traced.recompile()
+    with rewriting(traced):
+        place_arguments(traced)
+        without_in_place(traced)
+        without_dead_code(traced)
     if example is not None:
         check_same_outputs(model, traced, example, "traced by torch.fx")
     return traced
@@ -122,6 +122,19 @@ class _Tracer(fx.Tracer):
         if taken is parameters[0] and taken.kind is not taken.KEYWORD_ONLY:
             return root_fn, [self.root, proxy]
         return (lambda root: root_fn(root, **{taken.name: proxy})), [self.root]
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """As torch's, but without notes of where in the network a node is."""
+        name = self.path_of_module(m)
+        if self.is_leaf_module(m, name):
+            return self.create_proxy("call_module", name, args, kwargs)
+        return forward(*args, **kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a module is a layer of the graph: one of torch's that computes what torch says."""
