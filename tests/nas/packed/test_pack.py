@@ -62,7 +62,9 @@ def concrete(kind: type[Any]) -> set[type[Any]]:
 
 
 def test_every_operation_has_a_record() -> None:
-    assert concrete(Operation) == set(OPERATIONS)
+    # Other tests have operations of their own.
+    ours = {kind for kind in concrete(Operation) if kind.__module__.startswith("nas.")}
+    assert ours == set(OPERATIONS)
     assert len(OPERATIONS) == len(set(OPERATIONS))
 
 
