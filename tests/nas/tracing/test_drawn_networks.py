@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from torch import Tensor, nn
 
 from compressors.post_training import quantize_trained
@@ -42,7 +42,10 @@ TOLERANCE, OF_ROUNDING = 0.02, 0.3
 def check(model: Drawn) -> int:
     """How many rewritings were not refused; all of them say what the network says."""
     inputs = INPUTS.clone()
-    wanted, kept = outputs(model.eval(), INPUTS), 0
+    try:
+        wanted, kept = outputs(model.eval(), INPUTS), 0
+    except RuntimeError:  # an operation in place on a tensor that torch does not let it change
+        reject()
     rewritten = [lambda model, form=form: outputs(form(model), INPUTS) for form in EXACT]
     for form, tolerance in [
         *((form, TOLERANCE) for form in rewritten),
