@@ -28,15 +28,16 @@ EXACT: tuple[Callable[[nn.Module], nn.Module], ...] = (
     equalized,
     independent_copy,
     lambda model: prune(model, 0.0, INPUTS),
-    lambda model: share(model, 256, INPUTS),
 )
+SHARED: tuple[Callable[[nn.Module], nn.Module], ...] = (lambda model: share(model, 256, INPUTS),)
 ROUNDED: tuple[Callable[[nn.Module], Tensor], ...] = (
     lambda model: outputs(quantize(model, 8, INPUTS), INPUTS),
     lambda model: outputs(quantize_trained(model, 8, INPUTS), INPUTS),
     lambda model: torch.from_numpy(logits(lower(model, INPUTS), INPUTS)),
 )
-# Codebooks of 256 entries hold every weight of these layers but for a rounding to 8 bits.
-TOLERANCE, OF_ROUNDING = 0.04, 0.3
+# What rounds nothing is held to what the project promises; codebooks of 256 entries hold every weight of
+# these layers but for a rounding to 8 bits, which moved an output of a drawn network by 0.0246.
+OF_EXACT, OF_CODEBOOKS, OF_ROUNDING = 1e-4, 0.04, 0.3
 
 
 def check(model: Drawn) -> int:
@@ -46,11 +47,12 @@ def check(model: Drawn) -> int:
         wanted, kept = outputs(model.eval(), INPUTS), 0
     except RuntimeError:  # an operation in place on a tensor that torch does not let it change
         reject()
-    rewritten = [lambda model, form=form: outputs(form(model), INPUTS) for form in EXACT]
-    for form, tolerance in [
-        *((form, TOLERANCE) for form in rewritten),
-        *((form, OF_ROUNDING) for form in ROUNDED),
-    ]:
+    rewritten = [
+        (lambda model, form=form: outputs(form(model), INPUTS), tolerance)
+        for forms, tolerance in ((EXACT, OF_EXACT), (SHARED, OF_CODEBOOKS))
+        for form in forms
+    ]
+    for form, tolerance in [*rewritten, *((form, OF_ROUNDING) for form in ROUNDED)]:
         try:
             found = form(model)
         except ValueError:
