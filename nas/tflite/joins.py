@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.program.operations import Add, Concat, Mul, Operation
+from nas.program.rounded_sums import nearby
 from nas.program.tensors import Signature
 from nas.quantize import UnsupportedError
 from nas.tflite.clamped import NONE, Clamp
 from nas.tflite.graph import INT32, Graph, Value, Writer
 from nas.tflite.pointwise import looked_up
 from nas.tflite.pooling import joined
-from nas.tflite.sums import LARGEST, NUDGES
+from nas.tflite.sums import LARGEST
 from nas.tflite.wide import Wide
 
 
@@ -93,8 +94,7 @@ def _exact_scale(
     low, high = clamp.low - clamp.result.zero, clamp.high - clamp.result.zero
     wanted = np.floor(products * factor + 0.5).clip(low, high)
     nearest = np.array([factor * result / first], np.float32)
-    for nudge in NUDGES:
-        (scale,) = (nearest.view(np.int32) + np.int32(nudge)).view(np.float32)
+    for (scale,) in nearby(nearest):
         kernel = np.float32(first) * scale / np.float32(result)
         found = np.rint(products.astype(np.float32) * kernel).clip(low, high)
         if (found == wanted).all():
