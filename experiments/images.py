@@ -15,6 +15,7 @@ from nas.threads import one_thread
 from nas.training.augmentation import AUGMENTATIONS
 from nas.training.fit import cross_entropy
 from nas.training.recipe_for import VARIED_PARAMETERS, recipe_for
+from nas.training.supernet import Supernet
 from search_spaces.conv_blocks import ConvBlocks
 from search_spaces.first_networks import first_networks
 from strategies.multi_fidelity.halving import Fidelity, at_fidelity
@@ -49,6 +50,7 @@ def images(
     final_augmentation: Literal["off", "mild", "mirrored", "strong"] | None = None,
     seed: int = 0,
     board: BoardName | None = None,
+    supernet_epochs: int = 0,
 ) -> Experiment:
     """Searches for a convolutional network for images: Fashion-MNIST, CIFAR-10, or yours.
 
@@ -76,6 +78,8 @@ def images(
         seed: seed of the search and of training; the split of the data is fixed
         board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
             smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
+        supernet_epochs: epochs of training weights before the search that all of its candidates start
+            from; 0 has them start from nothing
     """
     task = load_task(data, generator(0, "data"))
     limits = {
@@ -101,6 +105,7 @@ def images(
         strategy=strategy_class(strategy),
         trials=trials,
         seed=seed,
+        supernet=Supernet(epochs=supernet_epochs) if supernet_epochs else None,
     )
     first = _first(experiment) if warm_start else experiment.strategy
     return replace(experiment, strategy=at_fidelity(fidelity, first, epochs + finetune_epochs))

@@ -21,5 +21,6 @@ from .strategy import Strategy as Strategy
 from .training.augmentation import Augmentation as Augmentation
 from .training.distil import Teacher as Teacher
 from .training.recipe import Recipe as Recipe
+from .training.supernet import Supernet as Supernet
 
 __version__: str

@@ -18,7 +18,7 @@ from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
 from nas.program.rounding import Rounding, check_rounding
 from nas.seeds import generator
-from nas.space import Choices, SearchSpace
+from nas.space import Choices, SearchSpace, TrainedSpace
 from nas.strategy import StrategyFactory
 from nas.training.accelerator import ACCELERATORS, Accelerator
 from nas.training.checkpoint import digest
@@ -27,7 +27,9 @@ from nas.training.fit import Loss
 from nas.training.losses import check_teaching
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import alternatives
+from nas.training.shared_weights import SharedWeights
 from nas.training.stopping import StoppingRule
+from nas.training.supernet import Supernet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,8 @@ class Experiment:
     "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Candidates and
     teacher are trained on the `accelerator`: "cpu", or a GPU, "cuda" or "mps", where they become others,
     as it sums in another order. Settings of the recipe may be choices of the space
-    (`search_spaces.WithRecipe`). How the search goes: `strategy` makes the strategy from the choices and
+    (`search_spaces.WithRecipe`). In the search candidates start from the weights of `supernet` (None: from
+    nothing). How the search goes: `strategy` makes the strategy from the choices and
     a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is the seed
     of everything random.
 
@@ -55,14 +58,15 @@ class Experiment:
     `final_recipe` (None: by `recipe`), because what suits many epochs may not suit few.
     With `final_epochs` they are for so many epochs in all, in the recipe's proportion (None: the
     recipe's own), and the best of them, or with `retrain` 0 the best of the search, is then trained
-    for as many on training and validation samples together: the final network. A search with
+    for as many on training and validation samples together: the final network. These start from nothing. A search with
     `samples` trains on so many training samples, drawn by class; what comes after it has all of them.
 
     Raises:
         ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or
             `retrain` below 0, there is no such rounding or accelerator, there are `final_epochs` but none
             of the recipe, the objective names a metric that is not measured, the space chooses settings
-            that a recipe does not have, or the task or the teacher does not go with an augmentation.
+            that a recipe does not have, there is a supernet of networks that come trained, or the task or the
+            teacher does not go with an augmentation.
     """
 
     space: SearchSpace
@@ -85,6 +89,7 @@ class Experiment:
     narrowing: tuple[Compressor, ...] = ()
     rounding: Rounding = "single"
     accelerator: Accelerator = "cpu"
+    supernet: Supernet | None = None
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:
@@ -111,6 +116,7 @@ class Experiment:
             if unknown := [name for name in names if name not in known]:
                 hint = "; latency_ms needs a device" if "latency_ms" in unknown else ""
                 raise ValueError(f"an objective can {verb} {known}, but got {unknown}{hint}")
+        self._check_start()
         choices = self.space.choices
         for recipe in (*alternatives(self.recipe, choices), *alternatives(last, choices)):
             recipe.augmentation.check(self.task.example.shape)
@@ -119,6 +125,13 @@ class Experiment:
                 raise ValueError(
                     f"a teacher must have no hints where images are augmented, but got {self.teacher.hints}"
                 )
+
+    def _check_start(self) -> None:
+        comes_trained = isinstance(self.space, TrainedSpace) and self.space.comes_trained
+        if self.supernet is not None and comes_trained:
+            raise ValueError(
+                f"networks that come trained start from their own weights, without a supernet, but got {self.supernet}"
+            )
 
     @property
     def after_search(self) -> "Experiment":
@@ -133,9 +146,11 @@ class Experiment:
         rng = generator(self.seed, "samples")
         return replace(self.task, train=stratified(self.task.train, self.samples, rng))
 
-    def evaluator(self, loss: Loss, task: Task | None = None) -> Evaluator:
+    def evaluator(
+        self, loss: Loss, task: Task | None = None, shared: SharedWeights | None = None
+    ) -> Evaluator:
         """The evaluator of this experiment's candidates, which are trained with `loss` on `task`
-        (None: that of the search).
+        (None: that of the search) from `shared` weights (None: from nothing).
         """
         return Evaluator(
             space=self.space,
@@ -149,6 +164,7 @@ class Experiment:
             narrowing=self.narrowing,
             rounding=self.rounding,
             accelerator=self.accelerator,
+            shared=shared,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -174,6 +190,7 @@ class Experiment:
             "objective": self.objective.to_json(),
             "strategy": _describe(self.strategy),
             "teacher": _describe(self.teacher),
+            **({} if self.supernet is None else {"supernet": _describe(self.supernet)}),
             "device": _describe(self.device),
             **({} if self.rounding == "single" else {"rounding": self.rounding}),
             "seed": self.seed,

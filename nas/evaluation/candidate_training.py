@@ -14,7 +14,9 @@ from nas.objective import Curve, Epoch
 from nas.space import Choices, Design
 from nas.training.fit import Loss, Stop, fit, never
 from nas.training.rate import with_rate_penalty
+from nas.training.recalibration import recalibrate
 from nas.training.recipe import Recipe
+from nas.training.shared_weights import SharedWeights
 from nas.training.slimming import with_gain_penalty
 
 Fit = Callable[..., tuple[Epoch, ...]]
@@ -32,6 +34,7 @@ class CandidateTraining:
         compressors: applied between the phases, in this order
         calibration: training inputs, [N, …], for the compressors
         seed: of the order of the samples
+        shared: the weights that both phases start from (None: as they were initialized)
     """
 
     design: Design
@@ -41,6 +44,7 @@ class CandidateTraining:
     compressors: Sequence[Compressor]
     calibration: Tensor
     seed: int
+    shared: SharedWeights | None = None
 
     def both_phases(
         self, model: nn.Module, epochs: float | None, stop: Stop = never
@@ -50,6 +54,9 @@ class CandidateTraining:
         """
         before, after = self.recipe.phases(epochs)
         fit_by_recipe, recipe = self._fitting(), self.recipe
+        if self.shared is not None:
+            self.shared.give(model)
+            recalibrate(model, self.calibration)
         penalized = with_gain_penalty(self.loss, model, recipe.gain_penalty)
         history = fit_by_recipe(model, epochs=before, lr=recipe.lr, loss=penalized, stop=stop)
         if len(history) < before:

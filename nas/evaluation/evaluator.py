@@ -34,6 +34,7 @@ from nas.training.fit import Loss, Stop, never
 from nas.training.losses import loss_by
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import chosen_recipe
+from nas.training.shared_weights import SharedWeights
 
 CALIBRATION_SAMPLES = 256
 COVERAGE_SAMPLES = 512
@@ -58,7 +59,7 @@ class Evaluator:
     training samples, drawn by class. `device` gives the latency (None: latency is not measured). `seed` is
     the seed of the run, from which that of each candidate is derived. The accuracy is that of runtimes
     that round by `rounding`. Networks are trained and validated on the `accelerator`, and compressed and
-    lowered on the processor.
+    lowered on the processor. Networks start from the `shared` weights (None: as they were initialized).
     """
 
     space: SearchSpace
@@ -72,6 +73,7 @@ class Evaluator:
     narrowing: Sequence[Compressor] = ()
     rounding: Rounding = "single"
     accelerator: Accelerator = "cpu"
+    shared: SharedWeights | None = None
 
     def __call__(
         self,
@@ -182,9 +184,15 @@ class Evaluator:
         self, design: Design, calibration: Tensor, make: Callable[..., nn.Module] = compress
     ) -> tuple[nn.Module, nn.Module]:
         """The network as it is built and narrowed, and as `make` compresses it."""
-        built = self.space.build(design, self.task.example, self.task.classes)
-        narrow = compress(built, design, self.narrowing, calibration) if self.narrowing else built
+        narrow = self.built(design, calibration)
         return narrow, make(narrow, design, self.compressors, calibration)
+
+    def built(self, design: Design, calibration: Tensor) -> nn.Module:
+        """The network of a design as it is before any training, which torch's generator initializes:
+        narrowed by `calibration`, training inputs [N, …].
+        """
+        built = self.space.build(design, self.task.example, self.task.classes)
+        return compress(built, design, self.narrowing, calibration) if self.narrowing else built
 
     def _count(
         self, compressed: nn.Module, device: Device | None, prediction: SizePrediction
@@ -204,6 +212,7 @@ class Evaluator:
             compressors=self.compressors,
             calibration=self.calibration,
             seed=candidate_seed(self.seed, genotype),
+            shared=self.shared,
         )
 
     def measure(

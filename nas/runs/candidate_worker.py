@@ -32,6 +32,7 @@ from nas.threads import keep_one_thread
 from nas.training import checkpoint
 from nas.training.accelerator import still_works
 from nas.training.fit import Loss, never
+from nas.training.shared_weights import SharedWeights
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,14 @@ class CandidateSetup:
     """Makes the handler of a run's requests in a worker.
 
     `source` makes the experiment, which must be as `header` describes it, and `loss` is what its
-    candidates are trained with: the answers of a teacher are those that the run has asked it for.
+    candidates are trained with: the answers of a teacher are those that the run has asked it for. They
+    start from the `shared` weights (None: from nothing).
     """
 
     source: Callable[[], Experiment]
     loss: Loss
     header: Mapping[str, Any]
+    shared: SharedWeights | None = None
 
     def __call__(self) -> Handler:
         """The handler.
@@ -75,7 +78,7 @@ class CandidateSetup:
             raise ValueError(
                 f"the source of an experiment must make the same one in every process, but {sorted(others)} differ"
             )
-        return CandidateHandler(experiment, experiment.evaluator(self.loss))
+        return CandidateHandler(experiment, experiment.evaluator(self.loss, shared=self.shared))
 
 
 class CandidateHandler:

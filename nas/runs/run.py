@@ -10,7 +10,7 @@ from pathlib import Path
 from nas.board.log import TensorBoardLog
 from nas.board.network import LoggedNetwork, logged_network
 from nas.evaluation.coded_size import ANY_SIZE, learnt
-from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.evaluator import UNLEARNT, Evaluator
 from nas.executors import Executor, InProcess, LocalProcesses
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
@@ -32,6 +32,7 @@ from nas.runs.journal import open_journal, window_of
 from nas.runs.result import RunResult
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
+from nas.runs.supernet import shared_weights_of
 from nas.runs.teacher import loss_of
 from nas.runs.time_limits import CandidateLimit, OutOfTimeError, SearchLimit, check_minutes
 from nas.runs.training_progress import WatchTraining, unwatched
@@ -111,7 +112,10 @@ def run(
             if experiment.task.class_names is not None:
                 write_class_names(out, experiment.task.class_names)
             loss = loss_of(experiment, out)
-            with executor.open(replace(setup, loss=loss)) as workers:
+            shared = shared_weights_of(
+                experiment, out, partial(counting.facts, prediction=UNLEARNT)
+            )
+            with executor.open(replace(setup, loss=loss, shared=shared)) as workers:
                 resumable = ResumableEvaluations(
                     choices=experiment.space.choices,
                     workers=workers,
@@ -127,7 +131,7 @@ def run(
                 )
                 evaluations = _searched(experiment, resumable, counting, tensorboard, watch)
             leader = best(evaluations, objective)
-            evaluator = experiment.evaluator(loss)
+            evaluator = experiment.evaluator(loss, shared=shared)
             test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
             tensorboard.finish(evaluations, objective)
             epochs = experiment.final_epochs
