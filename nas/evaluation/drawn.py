@@ -1,64 +1,62 @@
 """Designs drawn at random within a budget."""
 
-from math import isfinite
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import cache
+from math import inf, isfinite
 
 import numpy as np
 
-from nas.evaluation.reach import Lookup
+from nas.evaluation.reach import Lookup, smallest_by
+from nas.objective import Budget
 from nas.space import Choices, Genotype
-
-DESIGNS = 8
-"""How many designs one walk gives: the others begin elsewhere, because a walk stays near its beginning."""
-CHANGES = 6
-"""How many changes are tried between two of them."""
-FIRST_CHANGES = 200
-"""How many are tried, at most, until a walk is within the budget."""
 
 
 def drawn_within(
-    choices: Choices, facts: Lookup, rng: np.random.Generator, count: int
+    choices: Choices, facts: Lookup, budget: Budget, rng: np.random.Generator, count: int
 ) -> tuple[Genotype, ...]:
-    """Up to `count` different designs, from random walks: a step changes one choice, and is taken unless
-    the design is then farther over the budget, by `facts`.
+    """Up to `count` different designs within the budget, most of them near its limits.
 
-    So a walk gets to the limits first and then stays within them (Metropolis et al., 1953), mostly near
-    them, where most designs are. One that does not get there gives those that are closest.
+    Each is a random one in which as few choices as it takes, in a random order, have the option of the
+    smallest design that is found. If that is over the budget, it is the only one.
+
+    Args:
+        choices: of the space
+        facts: looks up costs, some seven times for each design
+        budget: limits of costs; those that are not known before training limit nothing
+        rng: the source of all randomness
+        count: how many are drawn, of which some may be the same
 
     Raises:
         ValueError: if no design can be built.
     """
-    found = list[Genotype]()
-    for first in range(0, count, DESIGNS):
-        found += _walk(choices, facts, rng, min(DESIGNS, count - first))
-    if not found:
-        raise ValueError(
-            f"a space must have designs that can be built, but of {FIRST_CHANGES} none can"
+
+    @cache
+    def used(genotype: Genotype) -> float:
+        """The largest share of a limit."""
+        costs = facts(genotype).costs
+        shares = [costs[name] / limit for name, limit in budget.limits.items() if name in costs]
+        return max(shares, default=0.0) if costs else inf
+
+    smallest = smallest_by(choices, used)
+    if not isfinite(used(smallest)):
+        raise ValueError("a space must have designs that can be built, but none was found")
+    return tuple(dict.fromkeys(_drawn(choices, smallest, used, rng) for _ in range(count)))
+
+
+def _drawn(
+    choices: Choices,
+    smallest: Genotype,
+    used: Callable[[Genotype], float],
+    rng: np.random.Generator,
+) -> Genotype:
+    random, order = rng.integers(choices.arities).tolist(), rng.permutation(len(choices)).tolist()
+
+    def with_smallest(number: int) -> Genotype:
+        kept = set(order[number:])
+        return choices.canonical(
+            [random[index] if index in kept else gene for index, gene in enumerate(smallest)]
         )
-    return tuple(dict.fromkeys(found))
 
-
-def _walk(choices: Choices, facts: Lookup, rng: np.random.Generator, count: int) -> list[Genotype]:
-    """The designs of one walk, none if it finds nothing that can be built."""
-    here = choices.sample(rng)
-    excess, found = facts(here).excess, list[Genotype]()
-    for change in range(FIRST_CHANGES + count * CHANGES):
-        if len(found) == count:
-            break
-        arrived = excess == 0 or change >= FIRST_CHANGES
-        if arrived and isfinite(excess) and change % CHANGES == 0:
-            found.append(here)
-        there = _changed(choices, here, rng)
-        if (further := facts(there).excess) <= excess:
-            here, excess = there, further
-    return found
-
-
-def _changed(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Genotype:
-    """A design in which one active choice is drawn again; what becomes active is drawn, too."""
-    genes: list[int] = rng.integers(choices.arities).tolist()
-    active = choices.active(genotype)
-    again = rng.choice([index for index in active if choices.arities[index] > 1] or [0])
-    for index in active:
-        if index != again:
-            genes[index] = genotype[index]
-    return choices.canonical(genes)
+    fewest = bisect_left(range(len(choices)), True, key=lambda n: used(with_smallest(n)) <= 1)
+    return with_smallest(fewest)

@@ -62,6 +62,11 @@ def can_meet_all(choices: Choices, facts: Lookup) -> bool:
     return facts(_least(choices, _middle(choices), lambda g: facts(g).excess, 0.0)).excess == 0
 
 
+def smallest_by(choices: Choices, cost: Callable[[Genotype], float]) -> Genotype:
+    """The candidate of the least cost that descent finds where all choices of a kind change at once."""
+    return _descend(_middle(choices), cost, _of_kinds(choices))
+
+
 def _middle(choices: Choices) -> Genotype:
     return choices.canonical([(arity - 1) // 2 for arity in choices.arities])
 

@@ -36,7 +36,7 @@ def shared_weights_of(experiment: Experiment, out: Path, facts: Lookup) -> Share
     path = out / SUPERNET_FILE
     stored = _read(path)
     if stored is None:
-        stored = _trained(experiment, facts)
+        stored = trained_weights(experiment, facts)
         durable.write(path, safetensors.torch.save(dict(stored.tensors)))
     return stored
 
@@ -53,13 +53,20 @@ def _read(path: Path) -> SharedWeights | None:
     return SharedWeights(tensors) if usable else None
 
 
-def _trained(experiment: Experiment, facts: Lookup) -> SharedWeights:
+def trained_weights(experiment: Experiment, facts: Lookup) -> SharedWeights:
+    """The weights of the supernet that an experiment has, trained anew.
+
+    Raises:
+        ValueError: if nothing of the space can be built.
+        RuntimeError: if the training diverges.
+    """
     supernet, choices = experiment.supernet, experiment.space.choices
     assert supernet is not None
     rng = generator(experiment.seed, "supernet")
     seed = derive(experiment.seed, "supernet")
     evaluator = experiment.evaluator(cross_entropy)
-    drawn = drawn_within(choices, facts, rng, supernet.designs)
+    budget = experiment.objective.budget
+    drawn = drawn_within(choices, facts, budget, rng, supernet.designs)
     with seeded(seed):
         example = experiment.task.example
         networks = [evaluator.built(choices.decode(genotype), example) for genotype in drawn]
