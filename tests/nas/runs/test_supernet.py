@@ -102,7 +102,7 @@ def test_trainings_after_the_search_start_from_nothing(tiny: Make, tmp_path: Pat
 def test_networks_that_come_trained_need_no_supernet(tiny: Make) -> None:
     task = tiny().task
     with pytest.raises(
-        ValueError, match="come trained start from their own weights, .* but got Sup"
+        ValueError, match=r"come trained start from their own weights, .* but got Sup"
     ):
         tiny(space=trained_space(task), supernet=SUPERNET)
 

@@ -38,7 +38,7 @@ def test_networks_of_every_width_know_the_task_without_training_of_their_own(
     for network in networks(4, 6, 8, 12):
         shared.give(network)
         recalibrate(network, tiny_task.train.inputs)
-        assert accuracy(network, tiny_task.validation) > 0.9
+        assert accuracy(network, tiny_task.validation) > 0.8
 
 
 def test_weights_follow_from_the_seed_and_the_settings(tiny_task: Task) -> None:
