@@ -30,6 +30,7 @@ from nas.seeds import generator, seeded
 from nas.space import Genotype
 from nas.strategy import Proposal
 from nas.threads import one_thread
+from nas.training.accelerator import ACCELERATORS
 from nas.training.fit import accuracy, cross_entropy
 from nas.training.recalibration import recalibrate
 from nas.training.supernet import Supernet
@@ -152,6 +153,7 @@ def main() -> None:
     parser.add_argument("--supernet-designs", type=int, default=32)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--accelerator", choices=ACCELERATORS, default="cpu")
     options = parser.parse_args()
     experiment = images(
         options.data,
@@ -171,6 +173,7 @@ def main() -> None:
         experiment,
         task=replace(task, validation=few),
         recipe=replace(experiment.recipe, validate_every=100),
+        accelerator=options.accelerator,
         supernet=Supernet(epochs=options.supernet_epochs, designs=options.supernet_designs),
     )
     if options.designs:

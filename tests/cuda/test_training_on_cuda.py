@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,12 +18,14 @@ from nas.packed import pack, unpack
 from nas.program.interpreter import Interpreter, logits
 from nas.program.rounding import ROUNDINGS
 from nas.runs.run import run
+from nas.runs.supernet import trained_weights
 from nas.seeds import seeded
 from nas.strategy import Proposal
 from nas.training.augmentation import Augmentation
 from nas.training.distil import Distillation
 from nas.training.fit import Loss, cross_entropy, fit
 from nas.training.recipe import Recipe
+from nas.training.supernet import Supernet
 from tests.cuda.networks import RECIPE, TASK, experiment, residual, source
 
 pytestmark = [
@@ -148,6 +151,18 @@ def test_a_candidate_twice_gives_the_same_file() -> None:
         assert candidate is not None
         found.append(candidate.packed)
     assert found[0] == found[1]
+
+
+def test_a_supernet_twice_gives_the_same_weights_and_they_rest_on_the_processor() -> None:
+    given = replace(experiment(), teacher=None, supernet=Supernet(epochs=2, designs=8))
+    facts = given.evaluator(cross_entropy).facts
+    one, other = (trained_weights(given, facts) for _ in range(2))
+    assert {each.device.type for each in one.tensors.values()} == {"cpu"}
+    assert all(torch.equal(each, other.tensors[key]) for key, each in one.tensors.items())
+    rng = np.random.default_rng(0)
+    proposal = Proposal(given.space.choices.sample(rng))
+    evaluation, _ = given.evaluator(cross_entropy, shared=one)(0, proposal)
+    assert evaluation.status is Status.OK, evaluation.reason
 
 
 def _results(out: Path) -> list[Any]:
