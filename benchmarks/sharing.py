@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.images import images
+from experiments.images import WIDTHS, images
 from nas.data import stratified
 from nas.evaluation.drawn import drawn_within
 from nas.evaluation.evaluator import Evaluator
@@ -34,11 +34,26 @@ from nas.training.accelerator import ACCELERATORS
 from nas.training.fit import accuracy, cross_entropy
 from nas.training.recalibration import recalibrate
 from nas.training.supernet import Supernet
+from search_spaces.conv_blocks import ConvBlocks
 
 SHORT, UNTRAINED, SHARED, LONG = "short", "shared, not trained", "shared, short", "long"
 LONGER = 4
 """How many times as many epochs a long training has."""
 RESAMPLES = 1000
+SPACES = {
+    "all": ConvBlocks(widths=WIDTHS),
+    "widths": ConvBlocks(
+        widths=WIDTHS,
+        stages=(3,),
+        depths=(1,),
+        operators=("conv3x3",),
+        stem_halvings=("pool",),
+        halvings=("pool",),
+    ),
+}
+"""The space of `experiments/images.py`, and what is left of it if all but widths, bits and the kernel of the
+stem is fixed, as in slimmable networks.
+"""
 
 
 def reached(evaluator: Evaluator, genotype: Genotype, epochs: float | None = None) -> float:
@@ -152,6 +167,7 @@ def main() -> None:
     parser.add_argument("--supernet-epochs", type=int, default=6)
     parser.add_argument("--supernet-designs", type=int, default=32)
     parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--space", choices=SPACES, default="all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="cpu")
     options = parser.parse_args()
@@ -171,6 +187,7 @@ def main() -> None:
     few = stratified(task.validation, options.validation, generator(0, "validation"))
     experiment = replace(
         experiment,
+        space=SPACES[options.space],
         task=replace(task, validation=few),
         recipe=replace(experiment.recipe, validate_every=100),
         accelerator=options.accelerator,
