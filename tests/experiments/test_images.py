@@ -53,6 +53,15 @@ def test_limits_and_fidelities_are_those_that_are_asked_for(archive: str) -> Non
         assert strategy.func is kind
 
 
+def test_a_supernet_is_trained_where_it_has_epochs(archive: str) -> None:
+    assert images(archive, warm_start=False).supernet is None
+    shared = images(archive, warm_start=False, supernet_epochs=3).supernet
+    assert shared is not None
+    assert shared.epochs == 3
+    with pytest.raises(ValueError, match="at least 1 epoch, but got -1"):
+        images(archive, supernet_epochs=-1)
+
+
 def test_small_networks_are_trained_faster(archive: str) -> None:
     small, large = (images(archive, size, warm_start=False).recipe for size in (700, 16_000))
     assert small.lr == 2e-2

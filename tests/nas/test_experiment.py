@@ -11,6 +11,7 @@ from nas.objective import Budget, Objective
 from nas.soft_target import SoftTarget
 from nas.training.recipe import Recipe
 from nas.training.stopping import MedianStop
+from nas.training.supernet import Supernet
 from search_spaces.conv_stages import ConvStages
 from strategies.evolutionary.aging import AgingEvolution
 
@@ -75,6 +76,7 @@ def test_a_device_makes_latency_a_cost(tiny: Make) -> None:
         {"objective": Objective(soft_target=SoftTarget("macs", 9.0))},
         {"stop": MedianStop()},
         {"space": ConvStages()},
+        {"supernet": Supernet()},
     ],
 )
 def test_the_description_tells_experiments_apart(tiny: Make, change: dict[str, Any]) -> None:
