@@ -42,6 +42,7 @@ bench-all: bench
 	$(BIN)/python benchmarks/sizes.py --net $(NET) --data $(DATA)
 	$(BIN)/python -m benchmarks.compress --data $(DATA)
 	$(BIN)/python -m benchmarks.baselines --data $(DATA)
+	$(BIN)/python -m benchmarks.sharing --data $(DATA) --minutes 1.2
 	$(BIN)/python -m benchmarks.coding --data $(DATA)
 	$(BIN)/python -m benchmarks.coded_size
 	$(BIN)/python benchmarks/agreement.py
