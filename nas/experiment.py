@@ -44,10 +44,10 @@ class Experiment:
     "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Candidates and
     teacher are trained on the `accelerator`: "cpu", or a GPU, "cuda" or "mps", where they become others,
     as it sums in another order. Settings of the recipe may be choices of the space
-    (`search_spaces.WithRecipe`). In the search candidates start from the weights of `supernet` (None: from
-    nothing). How the search goes: `strategy` makes the strategy from the choices and
-    a generator, `objective` judges candidates, and `trials` is how many are trained. `seed` is the seed
-    of everything random.
+    (`search_spaces.WithRecipe`). Candidates of the search start from the weights of `supernet` (None:
+    from nothing). How the search goes: `strategy` makes the strategy from the choices and a generator,
+    `objective` judges candidates, and `trials` is how many are trained. `seed` is the seed of everything
+    random.
 
     `window` is how many proposals are outstanding at a time, and so how many workers have something to
     do: candidate i is proposed, and its training compared by `stop`, knowing candidates 0 to
@@ -58,8 +58,9 @@ class Experiment:
     `final_recipe` (None: by `recipe`), because what suits many epochs may not suit few.
     With `final_epochs` they are for so many epochs in all, in the recipe's proportion (None: the
     recipe's own), and the best of them, or with `retrain` 0 the best of the search, is then trained
-    for as many on training and validation samples together: the final network. These start from nothing. A search with
-    `samples` trains on so many training samples, drawn by class; what comes after it has all of them.
+    for as many on training and validation samples together: the final network. A search with
+    `samples` trains on so many training samples, drawn by class; what comes after it has all of them,
+    and starts from nothing.
 
     Raises:
         ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or

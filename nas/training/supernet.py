@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nas.data import Task
 from nas.training.fit import Loss, cross_entropy, fit
 from nas.training.losses import loss_by
-from nas.training.recipe import Recipe
+from nas.training.recipe import MOST, Recipe
 from nas.training.shared_weights import SharedWeights, gathered
 
 
@@ -28,7 +28,7 @@ class Supernet:
 
     Raises:
         ValueError: if `epochs` is below 1, `networks` below 3, `designs` below `networks`, or `lr` not
-            positive.
+            positive and finite.
     """
 
     epochs: int = 10
@@ -44,9 +44,9 @@ class Supernet:
                 "each step of a supernet must train 3 networks or more, and no more than there are designs, but got "
                 f"{self.networks} of {self.designs}"
             )
-        if self.lr is not None and not self.lr > 0:
+        if self.lr is not None and not 0 < self.lr <= MOST:
             raise ValueError(
-                f"the learning rate of a supernet must be above 0, but got {self.lr}; None is the recipe's"
+                f"the learning rate of a supernet must be positive and finite, but got {self.lr}; None is the recipe's"
             )
 
 
@@ -59,7 +59,7 @@ def train_supernet(
     shuffles the samples and draws what is trained in a step.
 
     Raises:
-        ValueError: if there are no networks.
+        ValueError: if there are no networks, or the images cannot be augmented as the recipe says.
         DivergedError: if the loss of an epoch is not finite.
     """
     if not networks:
@@ -100,9 +100,7 @@ class _Sandwich(nn.Module):
         """The logits of the largest network, [N, classes]; in training those of each that is trained,
         [networks, N, classes], the largest first.
         """
-        smallest, *others, largest = (
-            self._networks if len(self._networks) > 1 else 2 * self._networks
-        )
+        smallest, others, largest = self._networks[0], self._networks[1:-1], self._networks[-1]
         if not self.training:
             return self._logits(largest, images)
         drawn = torch.randperm(len(others), generator=self._generator)[: max(0, self._count - 2)]

@@ -91,8 +91,9 @@ def test_a_small_space_has_fewer_networks_than_a_step_would_train(
         ({"epochs": 0}, "at least 1 epoch, but got 0"),
         ({"networks": 2}, "3 networks or more, .* but got 2 of 64"),
         ({"designs": 3}, "no more than there are designs, but got 4 of 3"),
-        ({"lr": 0.0}, "must be above 0, but got 0.0"),
-        ({"lr": float("nan")}, "must be above 0, but got nan"),
+        ({"lr": 0.0}, "must be positive and finite, but got 0.0"),
+        ({"lr": float("nan")}, "must be positive and finite, but got nan"),
+        ({"lr": float("inf")}, "must be positive and finite, but got inf"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
