@@ -12,7 +12,7 @@ minutes of processor time each, and the best of each is trained for long, from n
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -112,7 +112,7 @@ def compare_rankings(experiment: Experiment, designs: int) -> None:
     print(f"supernet: {time.process_time() - start:.0f} s of processor time\n", flush=True)
     recipe, rng = experiment.recipe, generator(experiment.seed, "sharing")
     long = LONGER * (recipe.epochs + recipe.finetune_epochs)
-    kinds = {
+    kinds: dict[str, Callable[[Genotype], float]] = {
         SHORT: lambda genotype: reached(alone, genotype),
         UNTRAINED: lambda genotype: untrained(shared, genotype),
         SHARED: lambda genotype: reached(shared, genotype),
