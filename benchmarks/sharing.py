@@ -74,8 +74,12 @@ def untrained(evaluator: Evaluator, genotype: Genotype) -> float:
 
 
 def rank_correlation(rows: Sequence[dict[str, float]], name: str, rng: np.random.Generator) -> str:
-    """Spearman's, with the long training, and its standard error by a bootstrap over the designs."""
+    """Spearman's, with the long training, and its standard error by a bootstrap over the designs; empty if
+    all are alike.
+    """
     pairs = np.array([[row[name], row[LONG]] for row in rows])
+    if not np.ptp(pairs, axis=0).all():
+        return ""
     drawn = [pairs[rng.integers(len(pairs), size=len(pairs))] for _ in range(RESAMPLES)]
     resampled = [spearmanr(each)[0] for each in drawn if np.ptp(each, axis=0).all()]
     return f"{spearmanr(pairs)[0]:.2f} ± {np.std(resampled):.2f}"
