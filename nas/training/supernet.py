@@ -86,9 +86,8 @@ class _Sandwich(nn.Module):
     ) -> None:
         super().__init__()
         by_size = sorted(networks, key=_size)
-        whole = gathered(
-            by_size
-        ).tensors  # the largest last, so that most are as they belong together
+        # The largest last, so that most weights are as they were initialized together.
+        whole = gathered(by_size).tensors
         self._networks = tuple(by_size)  # not modules of this one: their own weights are not used
         self._count, self._generator = min(count, len(by_size)), generator
         self._keys = [*whole]
