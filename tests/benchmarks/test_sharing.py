@@ -12,7 +12,7 @@ Make = Callable[..., Experiment]
 
 
 def test_a_rank_correlation_is_told_with_its_error() -> None:
-    rows = [{"short": -value, "long": value**3} for value in range(8)]
+    rows = [{"short": -1.0 * value, "long": float(value**3)} for value in range(8)]
     assert rank_correlation(rows, "short", generator(0, "x")) == "-1.00 ± 0.00"
     assert (
         rank_correlation(
