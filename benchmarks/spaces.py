@@ -63,7 +63,7 @@ def largest(choices: Choices) -> Genotype:
 
 def _extreme(choices: Choices, largest: bool) -> Genotype:
     lasts = [(choice.kind in SHRINKING) != largest for choice in choices]
-    return choices.canonical(
+    return choices.nearest(
         [
             len(choice.options) - 1 if last else 0
             for choice, last in zip(choices, lasts, strict=True)

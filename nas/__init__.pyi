@@ -12,8 +12,10 @@ from .objective import Objective as Objective
 from .runs.run import run as run
 from .search_loop import search as search
 from .soft_target import SoftTarget as SoftTarget
+from .space import AnyOf as AnyOf
 from .space import Choice as Choice
 from .space import Choices as Choices
+from .space import Constraint as Constraint
 from .space import Design as Design
 from .space import SearchSpace as SearchSpace
 from .strategy import Proposal as Proposal

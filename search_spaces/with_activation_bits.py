@@ -43,7 +43,8 @@ class WithActivationBits:
         """Those of the space, then those of bits of activations."""
         given = self.space.choices
         weights = [choice for choice in given if choice.kind == BITS][:-1]
-        return Choices([*given, *(replace(each, kind=KIND, options=self.bits) for each in weights)])
+        activations = (replace(each, kind=KIND, options=self.bits) for each in weights)
+        return Choices([*given, *activations], given.constraints)
 
     @property
     def comes_trained(self) -> bool:

@@ -35,7 +35,8 @@ class WithRecipe:
     def choices(self) -> Choices:
         """Those of the space, then one for each setting."""
         settings = (Choice(SITE, name, values) for name, values in self.options.items())
-        return Choices([*self.space.choices, *settings])
+        given = self.space.choices
+        return Choices([*given, *settings], given.constraints)
 
     @property
     def comes_trained(self) -> bool:

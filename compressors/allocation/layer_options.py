@@ -10,7 +10,7 @@ from compressors.quantization import Quantization
 from compressors.sparsity import WeightPruning
 from nas.layers import copied_at, named_layers
 from nas.measure.sensitivity import layer_at_bits, reference
-from nas.space import Choice, Choices, Design
+from nas.space import Choice, Choices, Conditions, Design
 
 KINDS = ("bits", "sparsity", "rank")
 READ = (*KINDS, "codebook_size")
@@ -88,7 +88,13 @@ def settings_at(choices: Choices, site: str) -> list[dict[str, Hashable]]:
 
 
 def _is_active(choices: Choices, choice: Choice, settings: Mapping[str, Hashable]) -> bool:
-    for name, values in choice.conditions:
+    return any(_hold(choices, choice, each, settings) for each in choice.alternatives)
+
+
+def _hold(
+    choices: Choices, choice: Choice, conditions: Conditions, settings: Mapping[str, Hashable]
+) -> bool:
+    for name, values in conditions:
         parent = next(other for other in choices if other.name == name)
         of_parent = parent.options[0]
         if parent.site == choice.site:

@@ -90,8 +90,12 @@ def choices_table(choices: Choices) -> Table:
 def _condition(choice: Choice) -> str:
     if choice.when is None:
         return ""
-    name, options = choice.when
-    return f"{name} is {' or '.join(sorted(map(str, options)))}"
+    return ", or ".join(
+        " and ".join(
+            f"{name} is {' or '.join(sorted(map(str, options)))}" for name, options in conditions
+        )
+        for conditions in choice.alternatives
+    )
 
 
 def costs_table(

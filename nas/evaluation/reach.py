@@ -68,7 +68,7 @@ def smallest_by(choices: Choices, cost: Callable[[Genotype], float]) -> Genotype
 
 
 def _middle(choices: Choices) -> Genotype:
-    return choices.canonical([(arity - 1) // 2 for arity in choices.arities])
+    return choices.nearest([(arity - 1) // 2 for arity in choices.arities])
 
 
 def _least(
@@ -113,4 +113,4 @@ def _changed(choices: Choices, genotype: Genotype, indices: Sequence[int]) -> It
         genes = list(genotype)
         for index in indices:
             genes[index] = min(option, choices.arities[index] - 1)
-        yield choices.canonical(genes)
+        yield choices.nearest(genes, kept=indices)

@@ -1,7 +1,9 @@
 """Search spaces: an ordered tuple of finite choices, and the genotypes that index into it."""
 
-from nas.space.choice import Choice, Condition
+from nas.space.choice import Choice
 from nas.space.choices import Choices, Genotype
+from nas.space.condition import AnyOf, Condition, Conditions
+from nas.space.constraint import Constraint
 from nas.space.design import Design
 from nas.space.nni import from_nni
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
@@ -9,9 +11,12 @@ from nas.space.search_space import SearchSpace, TrainedSpace
 
 __all__ = [
     "RENAMED_KINDS",
+    "AnyOf",
     "Choice",
     "Choices",
     "Condition",
+    "Conditions",
+    "Constraint",
     "Design",
     "Genotype",
     "SearchSpace",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from nas.space.renamed_kinds import RENAMED_KINDS, present_name
-
-Condition = tuple[str, frozenset[Hashable]]
-"""The name of an earlier choice, and the options of it under which the condition holds."""
+from nas.space.condition import Conditions, When, alternatives_of, in_one_form
+from nas.space.renamed_kinds import RENAMED_KINDS
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,8 @@ class Choice:
     `site` is the dotted name of the module that it applies to ("" for the whole network), `kind` is
     what is decided there ("op", "width", "prune", "bits", …), and `options` are the values to
     choose from. `when` makes a choice conditional: it is active, and part of the design, only if
-    the earlier choice of that name has one of those options. With several conditions all must hold.
+    the earlier choice of that name has one of those options. With several conditions all must hold;
+    `AnyOf` is for alternatives.
 
     >>> when = ("op", frozenset({"conv"})), ("depth", frozenset({2, 3}))
     >>> Choice("block1", "width", (8, 16), when).name
@@ -32,7 +31,7 @@ class Choice:
     site: str
     kind: str
     options: tuple[Hashable, ...]
-    when: Condition | tuple[Condition, ...] | None = None
+    when: When = None
 
     def __post_init__(self) -> None:
         if not self.kind or "." in self.kind:
@@ -44,7 +43,10 @@ class Choice:
         for option in self.options:
             _check_option(option, self.name)
         object.__setattr__(self, "kind", RENAMED_KINDS.get(self.kind, self.kind))
-        object.__setattr__(self, "when", _in_order(self.when, self.name))
+        try:
+            object.__setattr__(self, "when", in_one_form(self.when))
+        except ValueError as error:
+            raise ValueError(f"'when' of {self.name!r} is none: {error}") from error
         # 1, 1.0 and True are one dictionary key: a design could not tell them apart.
         if len(set(self.options)) < len(self.options):
             raise ValueError(
@@ -52,40 +54,16 @@ class Choice:
             )
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """All conditions, in the order of their names; none if the choice is always active."""
-        return _listed(self.when)
+    def alternatives(self) -> tuple[Conditions, ...]:
+        """The conditions that must all hold, in the order of their names, for each alternative; a
+        choice that is always active has one alternative without conditions.
+        """
+        return alternatives_of(self.when)
 
     @property
     def name(self) -> str:
         """The key of this choice in a design: site and kind joined by a dot."""
         return f"{self.site}.{self.kind}" if self.site else self.kind
-
-
-def _listed(when: Condition | tuple[Condition, ...] | None) -> tuple[Condition, ...]:
-    if when is None:
-        return ()
-    if isinstance(when[0], str):
-        return (when,)
-    return when
-
-
-def _in_order(
-    when: Condition | tuple[Condition, ...] | None, name: str
-) -> Condition | tuple[Condition, ...] | None:
-    """The same conditions in one form: by name, and one alone not as a tuple of one."""
-    listed = sorted(
-        ((present_name(parent), values) for parent, values in _listed(when or None)),
-        key=lambda condition: condition[0],
-    )
-    names = [parent for parent, _ in listed]
-    if len(set(names)) < len(names):
-        raise ValueError(
-            f"the conditions of {name!r} must name each choice once, but got {names}; list all options in one"
-        )
-    if len(listed) == 1:
-        return listed[0]
-    return tuple(listed) or None
 
 
 def _check_option(option: Hashable, name: str) -> None:

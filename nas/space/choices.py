@@ -10,30 +10,42 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.space.choice import Choice, Condition
-from nas.space.completions import INACTIVE, Completions, Parents
+from nas.space.choice import Choice
+from nas.space.completions import ALWAYS, INACTIVE, Completions, Parents, Table, holds
+from nas.space.condition import Conditions
+from nas.space.constraint import Constraint
 from nas.space.design import Design
 from nas.space.renamed_kinds import first_name
+from nas.space.tied_choices import TiedChoices
 
 Genotype = tuple[int, ...]
 
 
 class Choices(tuple[Choice, ...]):
-    """All choices of a space, in the order of their genes.
+    """All choices of a space, in the order of their genes, and the `constraints` between them.
+
+    What makes genotypes keeps the constraints: `sample`, `nearest` and `complete` give no others,
+    `allowed` and `completions` tell what can follow, and all else refuses genotypes and designs that
+    break one.
 
     Raises:
-        ValueError: if there are no choices, two have the same name, or a `when` names no earlier
-            choice, or options that it does not have.
+        ValueError: if there are no choices, two have the same name, a `when` names no earlier
+            choice, or options that it does not have, or a constraint names no choice, or no design
+            keeps the constraints.
     """
 
-    def __new__(cls, choices: Iterable[Choice] = ()) -> Choices:  # noqa: D102
+    constraints: tuple[Constraint, ...]
+
+    def __new__(  # noqa: D102
+        cls, choices: Iterable[Choice] = (), constraints: Iterable[Constraint] = ()
+    ) -> Choices:
         known: dict[str, Choice] = {}
         for choice in choices:
             if choice.name in known:
                 raise ValueError(
                     f"the names of choices must be unique, but {choice.name!r} appears twice"
                 )
-            for parent, values in choice.conditions:
+            for parent, values in (each for several in choice.alternatives for each in several):
                 if parent not in known:
                     raise ValueError(
                         f"'when' of {choice.name!r} must name an earlier choice of {tuple(known)}, but got {parent!r}"
@@ -46,7 +58,22 @@ class Choices(tuple[Choice, ...]):
             known[choice.name] = choice
         if not known:
             raise ValueError("a space must have at least one choice, but got none")
-        return super().__new__(cls, known.values())
+        made = super().__new__(cls, known.values())
+        made.constraints = tuple(constraints)
+        for constraint in made.constraints:
+            if unknown := [name for name in constraint.names if name not in known]:
+                raise ValueError(
+                    f"{constraint} must name choices of {tuple(known)}, but got {unknown}"
+                )
+        if made.constraints and not made._tied.possible:
+            raise ValueError(
+                f"constraints must allow some design, but {list(made.constraints)} together allow none"
+            )
+        return made
+
+    def __getnewargs__(self) -> tuple[tuple[Choice, ...], tuple[Constraint, ...]]:  # type: ignore[override]
+        """What copies and pickles are made of."""
+        return tuple(self), self.constraints
 
     @cached_property
     def arities(self) -> tuple[int, ...]:
@@ -54,19 +81,38 @@ class Choices(tuple[Choice, ...]):
         return tuple(len(choice.options) for choice in self)
 
     @cached_property
+    def _index(self) -> Mapping[str, int]:
+        return {choice.name: index for index, choice in enumerate(self)}
+
+    @cached_property
     def _parents(self) -> tuple[Parents, ...]:
-        """For each condition of each choice, the index of its parent and the genes of the parent
-        under which it holds.
-        """
-        index = {choice.name: i for i, choice in enumerate(self)}
+        """The alternatives of each choice by indices and genes."""
 
         def condition(name: str, values: frozenset[Hashable]) -> tuple[int, frozenset[int]]:
-            options = self[index[name]].options
-            return index[name], frozenset(g for g, option in enumerate(options) if option in values)
+            options = self[self._index[name]].options
+            genes = frozenset(g for g, option in enumerate(options) if option in values)
+            return self._index[name], genes
 
         return tuple(
-            tuple(condition(name, values) for name, values in choice.conditions) for choice in self
+            tuple(
+                tuple(condition(name, values) for name, values in conditions)
+                for conditions in choice.alternatives
+            )
+            for choice in self
         )
+
+    @cached_property
+    def _tables(self) -> tuple[Table, ...]:
+        """The constraints by indices and genes."""
+        scopes = [tuple(map(self._index.__getitem__, each.names)) for each in self.constraints]
+        return tuple(
+            (scope, constraint.allowed([self[index].options for index in scope]))
+            for scope, constraint in zip(scopes, self.constraints, strict=True)
+        )
+
+    @cached_property
+    def _tied(self) -> TiedChoices:
+        return TiedChoices(self.arities, self._parents, self._tables)
 
     def check(self, genotype: Sequence[int]) -> Genotype:
         """The genotype as a tuple of ints.
@@ -87,15 +133,19 @@ class Choices(tuple[Choice, ...]):
 
     def is_active(self, index: int, genotype: Sequence[int]) -> bool:
         """Whether choice `index` is active, from the genes before it."""
-        waiting, seen = [index], {index}
+        waiting, above = [index], {index}
         while waiting:
-            for above, genes in self._parents[waiting.pop()]:
-                if genotype[above] not in genes:
-                    return False
-                if above not in seen:
-                    seen.add(above)
-                    waiting.append(above)
-        return True
+            for parent in {parent for each in self._parents[waiting.pop()] for parent, _ in each}:
+                if parent not in above:
+                    above.add(parent)
+                    waiting.append(parent)
+        values = dict[int, int]()
+        for each in sorted(above):
+            active = holds(self._parents[each], values)
+            if each == index:
+                return active
+            values[each] = genotype[each] if active else INACTIVE
+        raise AssertionError("the choice itself comes last")
 
     def active(self, genotype: Sequence[int]) -> tuple[int, ...]:
         """The indices of the active choices."""
@@ -105,20 +155,27 @@ class Choices(tuple[Choice, ...]):
 
     def _activity(self, genotype: Sequence[int]) -> list[bool]:
         """Whether each choice is active, in one pass, because parents come first."""
-        activity: list[bool] = []
-        for parents in self._parents:
-            activity.append(
-                all(activity[above] and genotype[above] in genes for above, genes in parents)
-            )
-        return activity
+        values = list[int]()
+        for gene, parents in zip(genotype, self._parents, strict=True):
+            values.append(gene if parents == ALWAYS or holds(parents, values) else INACTIVE)
+        return [value != INACTIVE for value in values]
 
     @cached_property
     def _unconditional(self) -> bool:
-        return not any(self._parents)
+        return all(parents == ALWAYS for parents in self._parents)
 
     def canonical(self, genotype: Sequence[int]) -> Genotype:
-        """The genotype with inactive genes set to 0, so that equal designs have equal genotypes."""
-        checked = self.check(genotype)
+        """The genotype with inactive genes set to 0, so that equal designs have equal genotypes.
+
+        Raises:
+            ValueError: as `check` does, or if the design breaks a constraint.
+        """
+        found = self._canonical(self.check(genotype))
+        if broken := self._broken(found):
+            raise ValueError(self._complaint(broken, found))
+        return found
+
+    def _canonical(self, checked: Genotype) -> Genotype:
         if self._unconditional:
             return checked
         return tuple(
@@ -126,9 +183,53 @@ class Choices(tuple[Choice, ...]):
             for gene, active in zip(checked, self._activity(checked), strict=True)
         )
 
+    def _broken(self, genotype: Genotype) -> Constraint | None:
+        """The first constraint that a genotype breaks."""
+        if not self.constraints:
+            return None
+        active = set(self.active(genotype))
+        for constraint, (scope, allowed) in zip(self.constraints, self._tables, strict=True):
+            genes = tuple(genotype[index] for index in scope)
+            if active.issuperset(scope) and genes not in allowed:
+                return constraint
+        return None
+
+    def _complaint(self, broken: Constraint, genotype: Genotype) -> str:
+        found = {name: self[i].options[genotype[i]] for name in broken.names for i in [self._index[name]]}
+        return f"a design must keep {broken}, but got {', '.join(f'{n} = {o!r}' for n, o in found.items())}"
+
+    def nearest(self, genes: Sequence[int], kept: Iterable[int] = ()) -> Genotype:
+        """The canonical genotype of the genes if it keeps all constraints, and else one close to it.
+
+        Genes that are `kept`, by their indices, stay and stay active where any design has them all, or
+        else as many of them, from the first one on, as one has; the others take
+        the nearest option, by its place among the options of the choice, that is allowed with those
+        before them.
+
+        Raises:
+            ValueError: as `check` does.
+        """
+        found = self._canonical(self.check(genes))
+        if self._broken(found) is None:
+            return found
+        changed, kept = list(genes), [*kept]
+        TiedChoices(self.arities, self._parents, self._tables, kept).bring_near(changed, kept)
+        return self.canonical(changed)
+
+    def allowed(self, index: int, genes: Sequence[int]) -> Sequence[int]:
+        """The genes that choice `index`, which is active, can have in designs that begin with these
+        genes, of which there is one for each choice before it.
+        """
+        found = self._tied.allowed(index, genes) if self.constraints else None
+        return range(self.arities[index]) if found is None else found
+
     def decode(self, genotype: Sequence[int]) -> Design:
-        """The chosen option of every active choice, by name."""
-        checked = self.check(genotype)
+        """The chosen option of every active choice, by name.
+
+        Raises:
+            ValueError: as `canonical` does.
+        """
+        checked = self.canonical(genotype)
         active = self.active(checked)
         return Design({self[index].name: self[index].options[checked[index]] for index in active})
 
@@ -136,8 +237,8 @@ class Choices(tuple[Choice, ...]):
         """The canonical genotype of a design.
 
         Raises:
-            ValueError: if a name or option is unknown, an active choice is missing, or an inactive
-                one is given.
+            ValueError: if a name or option is unknown, an active choice is missing, an inactive one
+                is given, or the design breaks a constraint.
         """
         design, genes = Design(design), list[int]()
         for index, choice in enumerate(self):
@@ -158,38 +259,58 @@ class Choices(tuple[Choice, ...]):
             raise ValueError(
                 f"the design must give only active choices, but also gives {sorted(unknown)}"
             )
-        return tuple(genes)
+        return self.canonical(genes)
 
     def complete(self, stated: Mapping[str, Hashable]) -> Genotype:
         """The genotype with the options that are stated, by the names of choices, and the first
-        option of every other choice. What the choices do not have is passed over.
+        option of every other choice, or the nearest one that constraints allow. What the choices do
+        not have is passed over.
         """
-        genes = list[int]()
-        for choice in self:
+        genes, kept = [0] * len(self), list[int]()
+        for index, choice in enumerate(self):
             option = stated.get(choice.name)
-            genes.append(choice.options.index(option) if option in choice.options else 0)
-        return self.canonical(genes)
+            if option in choice.options:
+                genes[index] = choice.options.index(option)
+                kept.append(index)
+        return self.nearest(genes, kept)
 
     def sample(self, rng: np.random.Generator) -> Genotype:
-        """A random canonical genotype; each active choice is uniform over its options."""
-        return self.canonical(rng.integers(self.arities).tolist())
+        """A random canonical genotype; each active choice is uniform over its options, given that the
+        constraints hold.
+        """
+        genes: list[int] = rng.integers(self.arities).tolist()
+        found = self._canonical(self.check(genes))
+        if self._broken(found) is None:
+            return found
+        self._tied.draw(genes, rng)
+        return self.canonical(genes)
 
     def enumerate(self) -> Iterator[Genotype]:
         """Yields every canonical genotype once, in lexicographic order."""
-        genes = [0] * len(self)
+        genes = self._first(())
         while True:
             yield tuple(genes)
             for index in reversed(range(len(genes))):
-                if self.is_active(index, genes) and genes[index] + 1 < self.arities[index]:
-                    genes[index] += 1
-                    genes[index + 1 :] = [0] * (len(genes) - index - 1)
-                    break
+                if self.is_active(index, genes):
+                    more = [gene for gene in self.allowed(index, genes) if gene > genes[index]]
+                    if more:
+                        genes = self._first((*genes[:index], more[0]))
+                        break
             else:
                 return
 
+    def _first(self, genes: Sequence[int]) -> list[int]:
+        """The genes, and then the first ones that are allowed."""
+        found = list(genes)
+        if not self.constraints:
+            return found + [0] * (len(self) - len(found))
+        for index in range(len(found), len(self)):
+            found.append(self.allowed(index, found)[0] if self.is_active(index, found) else 0)
+        return found
+
     @cached_property
     def _counted(self) -> Completions:
-        return Completions(self.arities, self._parents)
+        return Completions(self.arities, self._parents, self._tables)
 
     def completions(self, genes: Sequence[int] = ()) -> int:
         """The number of designs that begin with these genes, of which inactive ones do not count,
@@ -197,35 +318,47 @@ class Choices(tuple[Choice, ...]):
         """
         values = list[int]()
         for gene, parents in zip(genes, self._parents, strict=False):
-            active = all(values[above] in wanted for above, wanted in parents)
-            values.append(gene if active else INACTIVE)
+            values.append(gene if holds(parents, values) else INACTIVE)
         return self._counted.count(values)
 
     @cached_property
     def size(self) -> int:
-        """The number of different designs, exact."""
+        """The number of different designs that keep all constraints, exact."""
         return self.completions()
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all choices, options and conditions, 16 hexadecimal digits.
+        """A hash of all choices, options and conditions, and of what the constraints allow, 16
+        hexadecimal digits.
 
         A kind counts by its first name, so that renaming it leaves digests as they are.
         """
-        rows = [
+        rows: list[object] = [
             [
                 choice.site,
                 first_name(choice.kind),
                 list(map(repr, choice.options)),
-                _described(choice.conditions),
+                _described(choice.alternatives),
             ]
             for choice in self
         ]
+        rows += sorted(
+            [list(map(first_name, constraint.names)), sorted(allowed)]
+            for constraint, (_, allowed) in zip(self.constraints, self._tables, strict=True)
+        )
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def _described(conditions: Sequence[Condition]) -> list[object] | None:
-    """Conditions for a digest, in which one alone stands as it did when there was but one."""
+def _described(alternatives: Sequence[Conditions]) -> list[object] | None:
+    """Conditions for a digest, in which one alone stands as it did when there was but one, and one
+    alternative as it did when there were none.
+    """
+    if len(alternatives) > 1:
+        return ["any", *map(_described_all, alternatives)]
+    return _described_all(alternatives[0])
+
+
+def _described_all(conditions: Conditions) -> list[object] | None:
     rows = [[first_name(name), sorted(map(repr, values))] for name, values in conditions]
     if len(rows) == 1:
         return [*rows[0]]

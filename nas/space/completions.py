@@ -1,15 +1,35 @@
-"""Counting the designs that begin with given options, where choices hang on several others."""
+"""Counting the designs that begin with given options, where choices hang on several others and
+constraints tie some together.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-Parents = tuple[tuple[int, frozenset[int]], ...]
-"""The conditions of a choice: indices of earlier ones, and their genes under which it is active."""
+from nas.space.constraint import Combinations
+
+Parents = tuple[tuple[tuple[int, frozenset[int]], ...], ...]
+"""The conditions of a choice, for each alternative: indices of earlier ones, and their genes under
+which it is active.
+"""
+
+Table = tuple[tuple[int, ...], Combinations]
+"""The indices of some choices, and the combinations of their genes that a constraint allows where all
+of them are active.
+"""
+
+ALWAYS: Parents = ((),)
 
 INACTIVE = -1
 """Stands for the gene of a choice that is not active."""
+
+MOST_WAYS = 1_000_000
+
+
+def holds(parents: Parents, genes: Mapping[int, int] | Sequence[int]) -> bool:
+    """Whether a choice is active, by the genes of its parents, with `INACTIVE` where those are not."""
+    return any(all(genes[above] in wanted for above, wanted in each) for each in parents)
 
 
 @dataclass(frozen=True)
@@ -33,25 +53,46 @@ class Completions:
     Args:
         arities: the number of options of each choice
         parents: the conditions of each choice
+        tables: the constraints
+        fixed: the genes of some choices, which so are active
+        spare: whether genes of choices that are not active count too, so that genotypes are counted
+            and not designs
+
+    Raises:
+        ValueError: if constraints tie so many choices together that a table has over a million
+            entries.
     """
 
-    def __init__(self, arities: Sequence[int], parents: Sequence[Parents]) -> None:
-        messages, constant = list[_Message](), 1
+    def __init__(
+        self,
+        arities: Sequence[int],
+        parents: Sequence[Parents],
+        tables: Sequence[Table] = (),
+        fixed: Mapping[int, int] | None = None,
+        spare: bool = False,
+    ) -> None:
+        self._arities, self._parents, fixed = arities, parents, fixed or {}
+        messages, constant = [self._constraint(*table) for table in tables], 1
         stages = [(constant, tuple(messages))]
         for index in reversed(range(len(arities))):
             own = [message for message in messages if index in message.scope]
             messages = [message for message in messages if index not in message.scope]
-            scope = {above for above, _ in parents[index]}.union(*(one.scope for one in own))
-            places = tuple(sorted(scope - {index}))
+            scope = {above for each in parents[index] for above, _ in each}
+            places = tuple(sorted(scope.union(*(one.scope for one in own)) - {index}))
+            if tables:
+                self._check_size(places)
+            unused = arities[index] if spare else 1
             ways = dict[tuple[int, ...], int]()
-            for genes in product(
-                *(range(INACTIVE if parents[place] else 0, arities[place]) for place in places)
-            ):
+            for genes in product(*map(self._genes, places)):
                 given = dict(zip(places, genes, strict=True))
-                active = all(given[above] in values for above, values in parents[index])
-                ways[genes] = sum(
+                own_genes, times = (INACTIVE,), unused
+                if holds(parents[index], given):
+                    own_genes, times = (*range(arities[index]),), 1
+                if index in fixed:
+                    own_genes = tuple(gene for gene in own_genes if gene == fixed[index])
+                ways[genes] = times * sum(
                     math.prod(message.at({**given, index: gene}) for message in own)
-                    for gene in (range(arities[index]) if active else (INACTIVE,))
+                    for gene in own_genes
                 )
             if places:
                 messages.append(_Message(places, ways))
@@ -60,7 +101,20 @@ class Completions:
             stages.append((constant, tuple(messages)))
         self._stages = stages[::-1]
 
-    def count(self, genes: Sequence[int]) -> int:
+    def count(self, genes: Sequence[int] = ()) -> int:
         """The designs whose first genes are these, with `INACTIVE` for choices that are not active."""
         constant, messages = self._stages[len(genes)]
         return constant * math.prod(message.at(genes) for message in messages)
+
+    def _genes(self, index: int) -> range:
+        return range(0 if self._parents[index] == ALWAYS else INACTIVE, self._arities[index])
+
+    def _constraint(self, scope: tuple[int, ...], allowed: Combinations) -> _Message:
+        combinations = product(*map(self._genes, scope))
+        return _Message(scope, {each: INACTIVE in each or each in allowed for each in combinations})
+
+    def _check_size(self, places: Sequence[int]) -> None:
+        if (count := math.prod(len(self._genes(place)) for place in places)) > MOST_WAYS:
+            raise ValueError(
+                f"constraints must tie few choices together, but these take a table of {count:,} entries, over {MOST_WAYS:,}"
+            )

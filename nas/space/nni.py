@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import grids
-from nas.space.choice import Choice, Condition
+from nas.space.choice import Choice
 from nas.space.choices import Choices
+from nas.space.condition import Condition
 from nas.space.design import Design
 
 if TYPE_CHECKING:

@@ -85,7 +85,7 @@ class CheckedStrategy:
         try:
             canonical = self.choices.canonical(genotype)
         except ValueError as error:
-            cause = "it counts options from 1, or assumes one number of options for all choices"
+            cause = "it counts options from 1, assumes one number of options for all choices, or passes constraints over, which choices.nearest() keeps"
             raise AssertionError(
                 f"a proposal must lie inside the space, but {error}: perhaps {cause}"
             ) from error

@@ -1,11 +1,13 @@
 """The contract of a strategy."""
 
+from operator import le
+
 import numpy as np
 
 from nas.objective import Budget, Evaluation, Objective, Status
 from nas.search_loop import Pending, search
 from nas.seeds import derive
-from nas.space import Choice, Choices, Genotype
+from nas.space import Choice, Choices, Constraint, Genotype
 from nas.strategy import Facts, Proposal, StrategyFactory
 from nas.testing.global_state import global_states
 from nas.testing.proposals import CheckedStrategy, WithBoundedAsk, WithCopiedResults, require
@@ -68,6 +70,7 @@ def check_strategy(make: StrategyFactory, choices: Choices | None = None) -> Non
         for designs in (1, 2):
             exhausted = Choices([Choice("", "op", tuple(range(designs)))])
             _proposals(make, exhausted, window, wrapper=WithBoundedAsk)
+    _proposals(make, _tied(), window=4)
 
 
 def _conditional() -> Choices:
@@ -92,6 +95,13 @@ def _conditional() -> Choices:
         )
         choices.append(Choice(stage, "bits", (2, 4, 8), (f"{stage}.kernel", frozenset({5}))))
     return Choices(choices)
+
+
+def _tied() -> Choices:
+    """Widths that must not fall, where one of a hundred random genotypes is allowed."""
+    widths = [Choice(f"s{stage}", "width", (8, 12, 16, 24, 32)) for stage in range(6)]
+    pairs = [(widths[stage].name, widths[stage + 1].name) for stage in range(5)]
+    return Choices(widths, [Constraint(pair, le) for pair in pairs])
 
 
 def _proposals(

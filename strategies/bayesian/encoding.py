@@ -26,10 +26,20 @@ class Encoding:
         self._offsets = np.concatenate(([0], np.cumsum(self.arities)[:-1]))
         self._width = int(self.arities.sum())
         index = {choice.name: i for i, choice in enumerate(choices)}
+        self._choices = choices
         self._conditions = [
-            (at, index[name], np.array([o in values for o in choices[index[name]].options]))
+            (
+                at,
+                [
+                    [
+                        (index[name], np.array([o in values for o in choices[index[name]].options]))
+                        for name, values in conditions
+                    ]
+                    for conditions in choice.alternatives
+                ],
+            )
             for at, choice in enumerate(choices)
-            for name, values in choice.conditions
+            if choice.when is not None
         ]
 
     def genes(self, genotypes: Sequence[Genotype]) -> Genes:
@@ -39,8 +49,14 @@ class Encoding:
     def active(self, genes: Genes) -> NDArray[np.bool_]:
         """Which choices are active, [n, choices]."""
         active = np.ones(genes.shape, np.bool_)
-        for index, parent, activating in self._conditions:
-            active[:, index] &= active[:, parent] & activating[genes[:, parent]]
+        for index, alternatives in self._conditions:
+            any_holds = np.zeros(len(genes), np.bool_)
+            for conditions in alternatives:
+                all_hold = np.ones(len(genes), np.bool_)
+                for parent, activating in conditions:
+                    all_hold &= active[:, parent] & activating[genes[:, parent]]
+                any_holds |= all_hold
+            active[:, index] = any_holds
         return active
 
     def canonical(self, genes: Genes) -> Genes:
@@ -48,7 +64,11 @@ class Encoding:
         return np.where(self.active(genes), genes, 0)
 
     def sample(self, rng: np.random.Generator, count: int) -> Genes:
-        """Canonical genotypes [count, choices], each active choice uniform over its options."""
+        """Canonical genotypes [count, choices], each active choice uniform over its options, given
+        that the constraints hold.
+        """
+        if self._choices.constraints:
+            return self.genes([self._choices.sample(rng) for _ in range(count)])
         return self.canonical(rng.integers(self.arities, size=(count, len(self.arities))))
 
     def features(self, genes: Genes) -> Matrix:
@@ -65,8 +85,8 @@ class Encoding:
     def mutate(self, parents: Genes, rng: np.random.Generator) -> Genes:
         """One canonical neighbor of each parent: one active choice takes another option.
 
-        Choices that become active are drawn uniformly. If no active choice has a second option, the
-        parent itself is returned.
+        Choices that become active are drawn uniformly; what constraints tie to the choice follows
+        it. If no active choice has a second option, the parent itself is returned.
         """
         mutable = self.active(parents) & (self.arities > 1)
         index = np.argmax(np.where(mutable, rng.random(parents.shape), -1.0), axis=1)
@@ -78,6 +98,9 @@ class Encoding:
         genes[rows, index] = (genes[rows, index] + step * mutable[rows, index]) % self.arities[
             index
         ]
+        if self._choices.constraints:
+            pairs = zip(genotypes(genes), index.tolist(), strict=True)
+            return self.genes([self._choices.nearest(each, kept=[at]) for each, at in pairs])
         return self.canonical(genes)
 
 

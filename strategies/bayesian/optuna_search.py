@@ -29,8 +29,10 @@ class _OptunaSearch:
     """Proposes what a sampler of Optuna suggests, for the first component of the fitness.
 
     A choice with options in ascending or descending numerical order is an integer parameter, any
-    other choice a categorical one. The time of a suggestion grows with the number of results, so a
-    study of more than 2 × `memory` results is replaced by one of `memory`, the best and the latest.
+    other choice a categorical one. In place of a suggestion that breaks a constraint, the nearest
+    genotype that breaks none is proposed, and the study gets its result. The time of a suggestion
+    grows with the number of results, so a study of more than 2 × `memory` results is replaced by one
+    of `memory`, the best and the latest.
     """
 
     def __init__(
@@ -60,11 +62,14 @@ class _OptunaSearch:
             nonlocal trial
             self._discard(trial)
             trial = self._study.ask() if len(tried) < SUGGESTIONS else None
-            tried.append(
-                mutate(self._choices, tried[0], self._rng)
-                if trial is None
-                else self._suggest(trial)
-            )
+            if trial is None:
+                tried.append(mutate(self._choices, tried[0], self._rng))
+                return tried[-1]
+            suggested = self._suggest(trial)
+            tried.append(self._choices.nearest(suggested))
+            if tried[-1] != suggested:
+                self._discard(trial)
+                trial = None
             return tried[-1]
 
         genotype = self._proposed.draw_new(draw)

@@ -27,8 +27,8 @@ def fill_inactive(
 def mutate(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Genotype:
     """A canonical neighbor: one active choice, chosen uniformly, takes another of its options.
 
-    Choices that become active are drawn uniformly. If no active choice has a second option, the
-    genotype itself is returned.
+    Choices that become active are drawn uniformly; what constraints tie to the choice follows it.
+    If no active choice has a second option, the genotype itself is returned.
     """
     mutable = [index for index in choices.active(genotype) if choices.arities[index] > 1]
     if not mutable:
@@ -37,7 +37,7 @@ def mutate(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Ge
     index = mutable[rng.integers(len(mutable))]
     arity = choices.arities[index]
     genes[index] = (genes[index] + 1 + int(rng.integers(arity - 1))) % arity
-    return choices.canonical(genes)
+    return choices.nearest(genes, kept=[index])
 
 
 def offspring(
@@ -56,13 +56,14 @@ def offspring(
     for genes in children:
         highest = [arity - 1 for arity in choices.arities]
         tools.mutUniformInt(genes, low=0, up=highest, indpb=1 / len(genes))
-    return [choices.canonical(genes) for genes in children]
+    return [choices.nearest(genes) for genes in children]
 
 
 def neighbors(choices: Choices, genotype: Genotype, rng: np.random.Generator) -> Iterator[Genotype]:
     """Every canonical single mutation in random order: one per other option of each active choice.
 
-    Choices that become active are drawn uniformly, at the moment their neighbor is yielded.
+    Choices that become active are drawn uniformly, at the moment their neighbor is yielded; what
+    constraints tie to the choice follows it.
     """
     moves = [
         (index, option)
@@ -74,4 +75,4 @@ def neighbors(choices: Choices, genotype: Genotype, rng: np.random.Generator) ->
         if option != genotype[index]:
             genes = fill_inactive(choices, genotype, genotype, rng)
             genes[index] = option
-            yield choices.canonical(genes)
+            yield choices.nearest(genes, kept=[index])

@@ -23,9 +23,10 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
     """An environment whose episodes build one genotype each: a step decides the next active choice.
 
     An action is the index of an option. All choices share one action space, as large as the largest
-    arity. An action beyond the options of the present choice is replaced by a uniformly random one,
-    so that a uniform policy is uniform over the options of every choice. `info["action_mask"]`,
-    int8, is 1 for the options of the present choice.
+    arity. An action beyond the options of the present choice, or after which no design keeps the
+    constraints, is replaced by a uniformly random one of the others, so that a uniform policy is
+    uniform over the options of every choice. `info["action_mask"]`, int8, is 1 for the options that
+    the present choice can have.
 
     An observation is the index of the choice to decide, followed for each choice by 0 while it is
     undecided or inactive, else by the index of its option plus 1. At the end the index is the
@@ -40,10 +41,6 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
         self._choices = choices
         self._genes: list[int] = []
         self._actions = max(choices.arities)
-        # One row for each choice, and one without options for the end of the episode.
-        self._masks = (np.arange(self._actions) < np.array([*choices.arities, 0])[:, None]).astype(
-            np.int8
-        )
         self.action_space = gymnasium.spaces.Discrete(self._actions)
         self.observation_space = gymnasium.spaces.MultiDiscrete(
             [len(choices) + 1, *(arity + 1 for arity in choices.arities)]
@@ -73,8 +70,10 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
             )
         if not 0 <= action < self._actions:
             raise ValueError(f"an action must be in 0 … {self._actions - 1}, but got {action}")
-        arity = self._choices.arities[index]
-        gene = int(action) if action < arity else int(self.np_random.integers(arity))
+        allowed = self._choices.allowed(index, self._genes)
+        gene = int(action)
+        if gene not in allowed:
+            gene = allowed[int(self.np_random.integers(len(allowed)))]
         self._genes.append(gene)
         while len(self._genes) < len(self._choices) and not self._choices.is_active(
             len(self._genes), self._genes
@@ -89,7 +88,9 @@ class DesignEnv(gymnasium.Env[Observation, Action]):
         return self._observation.copy(), 0.0, terminated, False, info
 
     def _mask(self) -> NDArray[np.int8]:
-        mask: NDArray[np.int8] = self._masks[len(self._genes)].copy()
+        mask = np.zeros(self._actions, np.int8)
+        if (index := len(self._genes)) < len(self._choices):
+            mask[[*self._choices.allowed(index, self._genes)]] = 1
         return mask
 
 

@@ -5,7 +5,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from nas.space import Choice, Choices, Condition, Genotype
+from nas.space import AnyOf, Choice, Choices, Condition, Genotype
 
 SIMPLE = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
@@ -32,11 +32,11 @@ CONV = Choices(
 @st.composite
 def spaces(draw: st.DrawFn) -> Choices:
     """Up to six choices; most hang on the one before them, so that conditions form chains of
-    several levels, and some on another one too.
+    several levels, and some on another one too, or instead.
     """
     choices: list[Choice] = []
     for index in range(draw(st.integers(1, 6))):
-        when: tuple[Condition, ...] = ()
+        when: tuple[Condition, ...] | AnyOf = ()
         hangs = draw(st.booleans()) or draw(st.booleans())
         if choices and hangs:
             parent = choices[-1] if draw(st.booleans()) else draw(st.sampled_from(choices))
@@ -45,6 +45,7 @@ def spaces(draw: st.DrawFn) -> Choices:
                 (each.name, draw(st.frozensets(st.sampled_from(each.options), min_size=1)))
                 for each in dict.fromkeys((parent, other))
             )
+            when = AnyOf(when) if draw(st.booleans()) else when
         choices.append(
             Choice(draw(st.sampled_from(["", "a", "a.b"])), f"kind{index}", draw(OPTIONS), when)
         )
@@ -61,7 +62,10 @@ def meant(choices: Choices, genotype: Genotype) -> dict[str, Hashable]:
     """A design, written down from what `when` says instead of from indices."""
     design: dict[str, Hashable] = {}
     for choice, gene in zip(choices, genotype, strict=True):
-        if all(name in design and design[name] in values for name, values in choice.conditions):
+        if any(
+            all(name in design and design[name] in values for name, values in conditions)
+            for conditions in choice.alternatives
+        ):
             design[choice.name] = choice.options[gene]
     return design
 

@@ -1,10 +1,11 @@
 import subprocess
 import sys
 from functools import partial
+from operator import eq
 
 import pytest
 
-from nas.space import Choice, Choices
+from nas.space import Choice, Choices, Constraint
 from nas.strategy import StrategyFactory
 from nas.testing.strategy import check_strategy
 from strategies.annealing import Annealing
@@ -52,6 +53,17 @@ SPACES = {
             Choice("", "op", ("skip", "conv")),
             Choice("", "bits", (4, 8), ("op", frozenset({"conv"}))),
         ]
+    ),
+    # A width must equal the last one, unless its stage is left out.
+    "equal widths": Choices(
+        [
+            Choice("", "depth", (1, 2, 3)),
+            Choice("s0", "width", (8, 12, 16, 24)),
+            Choice("s1", "width", (8, 12, 16, 24), ("depth", frozenset({2, 3}))),
+            Choice("s2", "width", (8, 12, 16, 24), ("depth", frozenset({3}))),
+            Choice("", "bits", (2, 3, 4, 8)),
+        ],
+        [Constraint(("s0.width", "s1.width"), eq), Constraint(("s1.width", "s2.width"), eq)],
     ),
 }
 
