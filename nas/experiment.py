@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import FunctionType
@@ -18,7 +18,7 @@ from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
 from nas.program.rounding import Rounding, check_rounding
 from nas.seeds import generator
-from nas.space import Choices, SearchSpace, TrainedSpace
+from nas.space import LATER, Choices, SearchSpace, TrainedSpace
 from nas.strategy import StrategyFactory
 from nas.training.accelerator import ACCELERATORS, Accelerator
 from nas.training.checkpoint import digest
@@ -204,7 +204,8 @@ def _describe(part: Any) -> Any:
     """A part of an experiment as JSON, without anything that differs between processes.
 
     Large parts are digests of their content. Functions and classes are their names, partials their
-    function and keyword arguments. Any other object is its class name and public attributes.
+    function and keyword arguments. Any other object is its class name and public attributes, without
+    fields that are `LATER` ones and have their default.
     """
     if part is None or isinstance(part, (str, int, float, bool)):
         return part
@@ -222,9 +223,10 @@ def _describe(part: Any) -> Any:
         return {"name": _describe(part.func), **_describe(part.keywords)}
     if isinstance(part, (type, FunctionType)):
         return part.__qualname__
+    later = {each.name: each.default for each in fields(part) if LATER.items() <= each.metadata.items()} if is_dataclass(part) else {}
     public = {
         name: value
         for name, value in getattr(part, "__dict__", {}).items()
-        if not name.startswith("_")
+        if not name.startswith("_") and not (name in later and value == later[name])
     }
     return {"name": type(part).__qualname__, **_describe(public)}

@@ -6,7 +6,11 @@ from .first_networks import first_networks as first_networks
 from .lenet import LeNet as LeNet
 from .mlp import Mlp as Mlp
 from .mobile import Mobile as Mobile
+from .parts import Chain as Chain
+from .parts import Trunk as Trunk
 from .residual_stages import ResidualStages as ResidualStages
+from .stacked import LinearHead as LinearHead
+from .stacked import Stacked as Stacked
 from .temporal import Temporal as Temporal
 from .trained_network import TrainedNetwork as TrainedNetwork
 from .with_activation_bits import WithActivationBits as WithActivationBits

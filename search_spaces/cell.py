@@ -1,14 +1,14 @@
 """The cell of NAS-Bench-201, in a network whose widths and depths are settings or choices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from nas.space import Choice, Choices, Design
+from nas.space import LATER, Choice, Choices, Design
 from search_spaces.blocks import convolution
 from search_spaces.conditions import offered
-from search_spaces.halvings import check_images
+from search_spaces.halvings import check_images, input_pool
 
 OPERATIONS: tuple[str, ...] = (
     "none",
@@ -49,6 +49,7 @@ class Cell:
         widths: options for the channels of the first stage
         cells: options for the number of cells of each stage
         bits: options for bit-widths; without options nothing chooses them
+        pools: options for what the image is pooled by before the stem; without options it is not
 
     Raises:
         ValueError: if an operation is unknown.
@@ -58,6 +59,7 @@ class Cell:
     widths: tuple[int, ...] = (4, 8, 12)
     cells: tuple[int, ...] = (1,)
     bits: tuple[int, ...] = (2, 3, 4, 8)
+    pools: tuple[int, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.operations) - set(OPERATIONS)):
@@ -70,7 +72,8 @@ class Cell:
         macro = [Choice("", "width", self.widths), Choice("", "cells", self.cells)]
         sites = [f"stage{stage}" for stage in range(3)] + ["head"]
         bits = [Choice(site, "bits", self.bits) for site in sites] if self.bits else []
-        return Choices([*edges, *offered(*macro), *bits])
+        read = [Choice("input", "pool", self.pools)] if self.pools else []
+        return Choices([*read, *edges, *offered(*macro), *bits])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         """The network of a design.
@@ -78,11 +81,13 @@ class Cell:
         Raises:
             ValueError: if the inputs are not images, or too small.
         """
-        check_images(example)
+        check_images(example, self.pools or (1,))
         operations = {(a, b): design.text(f"edge{a}{b}.op") for a, b in EDGES}
         width = design.integer("width") if "width" in design else self.widths[0]
         cells = design.integer("cells") if "cells" in design else self.cells[0]
-        model, channels = nn.Sequential(), width
+        model, channels, pool = nn.Sequential(), width, input_pool(design)
+        if pool > 1:
+            model.add_module("input", nn.AvgPool2d(pool))
         for stage in range(3):
             parts = nn.Sequential()
             if stage == 0:

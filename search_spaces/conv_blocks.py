@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from nas.space import Choice, Choices, Design
+from nas.space import LATER, Choice, Choices, Design
 from search_spaces.blocks import Block, Residual, inverted, plain, separable
+from search_spaces.halvings import check_images, input_pool
 
 STEM_OPERATORS: tuple[str, ...] = ("conv3x3", "conv5x5")
 """The operators of the first block, which reads images."""
@@ -64,6 +65,7 @@ class ConvBlocks:
         halvings: options for the halving of a later stage
         bits: options for the bit-width of the weights of a block
         ratios: options for the share of the channels of a stage that are pruned
+        pools: options for what the image is pooled by before the first block; without options it is not
 
     Raises:
         ValueError: if a stage has no widths, or an operator or halving is unknown.
@@ -82,6 +84,7 @@ class ConvBlocks:
     halvings: tuple[str, ...] = ("none", "stride", "pool")
     bits: tuple[int, ...] = (2, 3, 4, 8)
     ratios: tuple[float, ...] = ()
+    pools: tuple[int, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
         if not self.stages or not all(1 <= count <= len(self.widths) for count in self.stages):
@@ -95,7 +98,8 @@ class ConvBlocks:
     @property
     def choices(self) -> Choices:
         """The number of stages, the choices of each stage, and the bit-width of the head."""
-        choices = [Choice("", "stages", self.stages)]
+        read = [Choice("input", "pool", self.pools)] if self.pools else []
+        choices = [*read, Choice("", "stages", self.stages)]
         for stage in range(max(self.stages)):
             site, kept = f"stage{stage}", _above("stages", self.stages, stage)
             choices += [
@@ -117,8 +121,17 @@ class ConvBlocks:
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
-        """The network of a design."""
-        model, channels, side = nn.Sequential(), example.shape[1], min(example.shape[2:])
+        """The network of a design.
+
+        Raises:
+            ValueError: if the inputs are not images, or too small for the pools.
+        """
+        if self.pools:
+            check_images(example, self.pools)
+        pool, model, channels = input_pool(design), nn.Sequential(), example.shape[1]
+        if pool > 1:
+            model.add_module("input", nn.AvgPool2d(pool))
+        side = min(example.shape[2:]) // pool
         for stage in range(design.integer("stages")):
             site, blocks = f"stage{stage}", nn.Sequential()
             width = design.integer(f"{site}.width")

@@ -1,12 +1,13 @@
 """Convolutional networks of stages, from plain convolutions to inverted residuals."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from nas.space import Choice, Choices, Design
+from nas.space import LATER, Choice, Choices, Design
 from search_spaces.blocks import Block, inverted, plain, separable
+from search_spaces.halvings import input_pool
 
 SKIP = "skip"
 
@@ -65,6 +66,7 @@ class ConvStages:
         depths: options for the number of blocks of a stage
         ratios: options for the share of channels that are pruned
         bits: options for bit-widths
+        pools: options for what the image is pooled by before the stem; without options it is not
     """
 
     strides: tuple[int, ...] = (1, 2, 2)
@@ -73,11 +75,13 @@ class ConvStages:
     depths: tuple[int, ...] = (1, 2, 3)
     ratios: tuple[float, ...] = (0.0, 0.25, 0.5)
     bits: tuple[int, ...] = (2, 3, 4, 6, 8)
+    pools: tuple[int, ...] = field(default=(), metadata=LATER)
 
     @property
     def choices(self) -> Choices:
         """The bit-width of the stem, the choices of each stage, and the bit-width of the head."""
-        choices = [Choice("stem", "bits", self.bits)]
+        read = [Choice("input", "pool", self.pools)] if self.pools else []
+        choices = [*read, Choice("stem", "bits", self.bits)]
         for stage in range(len(self.strides)):
             site, operators = f"stage{stage}", tuple(BLOCKS)
             choices.append(Choice(site, "op", (*operators, SKIP) if stage else operators))
@@ -96,7 +100,9 @@ class ConvStages:
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
         """The network of a design; batch normalization follows every convolution."""
-        model = nn.Sequential()
+        model, pool = nn.Sequential(), input_pool(design)
+        if pool > 1:
+            model.add_module("input", nn.AvgPool2d(pool))
         model.add_module("stem", plain(3)(example.shape[1], self.stem, 1))
         channels = self.stem
         for stage, stride in enumerate(self.strides):

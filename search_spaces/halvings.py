@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from nas.space import Design
+
 SMALLEST = 4
 """The last maps keep this side, if they have it to begin with."""
 
@@ -21,6 +23,11 @@ def factors(side: int, places: Sequence[str], most: int = 2) -> Mapping[str, int
     count = max(0, math.floor(math.log2(side / SMALLEST)))
     rounds = [count // len(places) + (at < count % len(places)) for at in range(len(places))]
     return {place: min(2**times, most) for place, times in zip(places, rounds, strict=True)}
+
+
+def input_pool(design: Design) -> int:
+    """What inputs are pooled by before the stem: the choice "input.pool", or 1 without it."""
+    return design.integer("input.pool") if "input.pool" in design else 1
 
 
 def check_images(example: Tensor, pools: Sequence[int] = (1,)) -> None:

@@ -24,6 +24,9 @@ class _TrackedDesign(Design):
         self._read.add(name)
         return super().__getitem__(name)
 
+    def under(self, site: str) -> Design:
+        return _TrackedDesign(super().under(site), self._read)
+
 
 def check_kinds(
     space: SearchSpace, compressors: Sequence[Compressor], task: Task, rng: np.random.Generator

@@ -5,11 +5,14 @@ from nas.space.choices import Choices, Genotype
 from nas.space.condition import AnyOf, Condition, Conditions
 from nas.space.constraint import Constraint
 from nas.space.design import Design
+from nas.space.later import LATER
 from nas.space.nni import from_nni
+from nas.space.placed import placed
 from nas.space.renamed_kinds import RENAMED_KINDS, present_name
-from nas.space.search_space import SearchSpace, TrainedSpace
+from nas.space.search_space import PartSpace, SearchSpace, TrainedSpace
 
 __all__ = [
+    "LATER",
     "RENAMED_KINDS",
     "AnyOf",
     "Choice",
@@ -19,8 +22,10 @@ __all__ = [
     "Constraint",
     "Design",
     "Genotype",
+    "PartSpace",
     "SearchSpace",
     "TrainedSpace",
     "from_nni",
+    "placed",
     "present_name",
 ]

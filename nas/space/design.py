@@ -40,6 +40,16 @@ class Design(Mapping[str, Hashable]):
     def __repr__(self) -> str:
         return f"Design({self._options})"
 
+    def under(self, site: str) -> Design:
+        """What was chosen at a site and below it, by names within it, for the part that stands there.
+
+        >>> Design({"body.stem.width": 16, "head.bits": 8}).under("body")
+        Design({'stem.width': 16})
+        """
+        start = f"{site}."
+        found = {n.removeprefix(start): o for n, o in self._options.items() if n.startswith(start)}
+        return Design(found)
+
     def integer(self, name: str) -> int:
         """An option that is a whole number, such as a width or a depth."""
         option = self[name]

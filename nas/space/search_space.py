@@ -28,6 +28,25 @@ class SearchSpace(Protocol):
         ...
 
 
+class PartSpace(Protocol):
+    """A space whose networks are parts of others: they have features as output, and no classes.
+
+    `search_spaces.Stacked` makes a search space of them. A part must not tie the channels of its
+    input to others, as a sum with the input would: those belong to the part before.
+    """
+
+    @property
+    def choices(self) -> Choices:
+        """The choices of the part, at sites within it; "" is the part itself."""
+        ...
+
+    def build_part(self, design: Design, example: Tensor) -> nn.Module:
+        """The part of a design for inputs like `example`, [N, …], which gives features [N, …]. Its
+        only randomness is torch's global generator.
+        """
+        ...
+
+
 @runtime_checkable
 class TrainedSpace(Protocol):
     """A space whose networks come trained, so that the file of a candidate can be made, and its

@@ -111,12 +111,12 @@ def test_samples_are_those_that_remain_of_samples_without_constraints() -> None:
     depth, wide = Choice("", "depth", (1, 2)), frozenset({2})
     choices = [depth, Choice("a", "width", (1, 2, 3)), Choice("b", "width", (1, 2, 3), ("depth", wide))]
     tied = Choices(choices, [Constraint(("a.width", "b.width"), le)])
-    rng, free, count = np.random.default_rng(0), Choices(choices), 6000
+    rng, free, count = np.random.default_rng(0), Choices(choices), 2000
     drawn = Counter(tied.sample(rng) for _ in range(count))
     # Of 9 genes of widths, all with a depth of 1 and 6 with a depth of 2 keep the constraint.
     for genotype in legal(tied):
         ways = sum(free.canonical(g) == genotype for g in every(free))
-        assert drawn[genotype] / count == pytest.approx(ways / 15, abs=0.02)
+        assert drawn[genotype] / count == pytest.approx(ways / 15, abs=0.035)
 
 
 def test_a_broken_constraint_is_told_with_names_and_values() -> None:
