@@ -14,11 +14,15 @@ from compressors.low_rank import LowRank
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.compress import compress
+from nas.experiment import _describe
 from nas.seeds import seeded
 from nas.space import SearchSpace
 from nas.testing import space as space_contract
 from nas.testing.space import check_space
 from search_spaces import (
+    Cell,
+    ConvBlocks,
+    ConvStages,
     DsCnn,
     LeNet,
     Mobile,
@@ -37,6 +41,8 @@ RATIOS = (0.25, 0.5)
 
 
 def shapes(name: str) -> tuple[tuple[int, ...], ...]:
+    if name == "Mlp":
+        return *IMAGES, *SIGNALS
     return SIGNALS if name == "Temporal" else IMAGES
 
 
@@ -64,7 +70,7 @@ def test_networks_take_small_and_large_inputs(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", SPACES)
 def test_a_space_keeps_its_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(space_contract, "DESIGNS", 5)  # of each of several shapes
     space, rng = SPACES[name], np.random.default_rng(0)
@@ -128,6 +134,31 @@ def test_what_is_tied_has_one_ratio(space: SearchSpace, shape: tuple[int, ...]) 
         pruned = compress(model, design, [ChannelPruning()], example)
         assert pruned(example).shape == (2, 3)
         assert sum(parameter.numel() for parameter in pruned.parameters()) < before
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda pools: ConvBlocks(pools=pools),
+        lambda pools: ConvStages(pools=pools),
+        lambda pools: Cell(pools=pools),
+    ],
+)
+def test_inputs_may_be_pooled_before_the_stem(make: Callable[..., Any]) -> None:
+    space, default = make((1, 4)), make(())
+    assert space.choices[0].name == "input.pool"
+    assert list(space.choices[1:]) == list(default.choices)
+    assert _describe(default).keys() == _describe(space).keys() - {"pools"}
+    example, rest = inputs(2, 1, 32, 32), default.choices.sample(np.random.default_rng(0))
+    made = []
+    for gene, given in ((0, example), (1, nn.functional.interpolate(example, scale_factor=4))):
+        with seeded(0):
+            made.append(space.build(space.choices.decode((gene, *rest)), given, 10).eval())
+    with seeded(0):
+        plain = default.build(default.choices.decode(rest), example, 10).eval()
+    assert torch.equal(made[0](example), plain(example))
+    big = nn.functional.interpolate(example, scale_factor=4)
+    assert torch.allclose(made[1](big), plain(example), atol=1e-5)
 
 
 def test_strides_follow_the_input() -> None:
