@@ -213,7 +213,10 @@ class Choices(tuple[Choice, ...]):
         if self._broken(found) is None:
             return found
         changed, kept = list(genes), [*kept]
-        TiedChoices(self.arities, self._parents, self._tables, kept).bring_near(changed, kept)
+        tied = self._tied
+        if free := [index for index in kept if index not in tied]:
+            tied = TiedChoices(self.arities, self._parents, self._tables, free)
+        tied.bring_near(changed, kept)
         return self.canonical(changed)
 
     def allowed(self, index: int, genes: Sequence[int]) -> Sequence[int]:

@@ -100,11 +100,26 @@ class Completions:
                 constant *= ways[()]
             stages.append((constant, tuple(messages)))
         self._stages = stages[::-1]
+        self._known = dict[tuple[int, ...], tuple[int, ...]]()
 
     def count(self, genes: Sequence[int] = ()) -> int:
         """The designs whose first genes are these, with `INACTIVE` for choices that are not active."""
         constant, messages = self._stages[len(genes)]
         return constant * math.prod(message.at(genes) for message in messages)
+
+    def ways(self, genes: Sequence[int]) -> tuple[int, ...]:
+        """For each option of the next choice, which is active, a number in proportion to the designs
+        that begin with these genes and it, if there are any that begin with these genes.
+        """
+        index = len(genes)
+        told = [one for one in self._stages[index + 1][1] if index in one.scope]
+        places = {place for one in told for place in one.scope if place != index}
+        key = (index, *(genes[place] for place in sorted(places)))
+        if key not in self._known:
+            options = range(self._arities[index])
+            found = (math.prod(one.at([*genes, gene]) for one in told) for gene in options)
+            self._known[key] = tuple(found)
+        return self._known[key]
 
     def _genes(self, index: int) -> range:
         return range(0 if self._parents[index] == ALWAYS else INACTIVE, self._arities[index])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -46,6 +48,11 @@ class TiedChoices:
             (tuple(self._place[index] for index in scope), allowed) for scope, allowed in tables
         )
 
+        self._counted = dict[tuple[tuple[tuple[int, int], ...], bool], Completions]()
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._place
+
     @property
     def possible(self) -> bool:
         """Whether any design keeps all constraints."""
@@ -57,9 +64,8 @@ class TiedChoices:
         """
         if index not in self._place:
             return None
-        counted, before = self._completions({}), self._before(self._place[index], genes)
-        options = range(self._arities[self._place[index]])
-        return tuple(option for option in options if counted.count([*before, option]))
+        ways = self._completions({}).ways(self._before(self._place[index], genes))
+        return tuple(gene for gene, way in enumerate(ways) if way)
 
     def bring_near(self, genes: list[int], kept: Iterable[int]) -> None:
         """Changes the genes so that they keep all constraints. Those that are `kept` stay, one after
@@ -75,8 +81,8 @@ class TiedChoices:
             if not holds(self._parents[place], before):
                 before.append(INACTIVE)
                 continue
-            near = sorted(range(self._arities[place]), key=lambda gene: abs(gene - genes[index]))  # noqa: B023
-            genes[index] = next(gene for gene in near if counted.count([*before, gene]))
+            possible = [gene for gene, way in enumerate(counted.ways(before)) if way]
+            genes[index] = min(possible, key=lambda gene: abs(gene - genes[index]))  # noqa: B023
             before.append(genes[index])
 
     def draw(self, genes: list[int], rng: np.random.Generator) -> None:
@@ -87,9 +93,12 @@ class TiedChoices:
             if not holds(self._parents[place], before):
                 before.append(INACTIVE)
                 continue
-            total = counted.count(before)
-            ways = [counted.count([*before, gene]) for gene in range(self._arities[place])]
-            genes[index] = int(rng.choice(len(ways), p=[way / total for way in ways]))
+            ways = counted.ways(before)
+            possible = [gene for gene, way in enumerate(ways) if way]
+            shares = [*accumulate(ways[gene] / sum(ways) for gene in possible)]
+            # Rounding may leave the last share a little below 1.
+            at = min(bisect_right(shares, rng.random()), len(possible) - 1)
+            genes[index] = possible[at]
             before.append(genes[index])
 
     def _before(self, place: int, genes: Sequence[int]) -> list[int]:
@@ -100,7 +109,10 @@ class TiedChoices:
 
     def _completions(self, fixed: dict[int, int], spare: bool = False) -> Completions:
         given = tuple(sorted(fixed.items()))
-        return _completions(self._arities, self._parents, self._tables, given, spare)
+        if (given, spare) not in self._counted:
+            made = _completions(self._arities, self._parents, self._tables, given, spare)
+            self._counted[given, spare] = made
+        return self._counted[given, spare]
 
 
 # A space makes its choices anew whenever it is asked for them.
