@@ -223,7 +223,11 @@ def _describe(part: Any) -> Any:
         return {"name": _describe(part.func), **_describe(part.keywords)}
     if isinstance(part, (type, FunctionType)):
         return part.__qualname__
-    later = {each.name: each.default for each in fields(part) if LATER.items() <= each.metadata.items()} if is_dataclass(part) else {}
+    later = (
+        {each.name: each.default for each in fields(part) if LATER.items() <= each.metadata.items()}
+        if is_dataclass(part)
+        else {}
+    )
     public = {
         name: value
         for name, value in getattr(part, "__dict__", {}).items()

@@ -1,5 +1,5 @@
-"""Blocks of convolutions: plain, separable and inverted; batch normalization follows every
-convolution.
+"""Blocks of convolutions: plain, separable and inverted, with batch normalization behind every
+convolution; and the head behind them.
 """
 
 from collections.abc import Callable, Mapping
@@ -106,6 +106,16 @@ def rectified(
 ) -> list[nn.Module]:
     """A convolution, batch normalization, and an activation of `ACTIVATIONS`."""
     return [*convolution(inputs, outputs, kernel, stride, groups), ACTIVATIONS[activation]()]
+
+
+def headed(model: nn.Sequential, channels: int, classes: int) -> nn.Sequential:
+    """The layers of `model`, which give so many channels [N, channels, H, W], and then global average
+    pooling and a linear head.
+    """
+    model.add_module("pool", nn.AdaptiveAvgPool2d(1))
+    model.add_module("flatten", nn.Flatten())
+    model.add_module("head", nn.Linear(channels, classes))
+    return model
 
 
 def convolution(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from nas.space import LATER, Choice, Choices, Design
-from search_spaces.blocks import convolution
+from search_spaces.blocks import convolution, headed
 from search_spaces.conditions import offered
 from search_spaces.halvings import check_images, input_pool
 
@@ -101,10 +101,7 @@ class Cell:
             model.add_module(f"stage{stage}", parts)
         last = [nn.BatchNorm2d(channels), nn.ReLU()]
         model.add_module("last", nn.Sequential(*last))
-        model.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        model.add_module("flatten", nn.Flatten())
-        model.add_module("head", nn.Linear(channels, classes))
-        return model
+        return headed(model, channels, classes)
 
 
 class Reduction(nn.Module):

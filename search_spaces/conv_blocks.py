@@ -1,13 +1,14 @@
 """Compact convolutional networks for images, trained from scratch."""
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from nas.space import LATER, Choice, Choices, Design
-from search_spaces.blocks import Block, Residual, inverted, plain, separable
+from search_spaces.blocks import Block, Residual, headed, inverted, plain, separable
+from search_spaces.conditions import above, check_stages
 from search_spaces.halvings import check_images, input_pool
 
 STEM_OPERATORS: tuple[str, ...] = ("conv3x3", "conv5x5")
@@ -87,10 +88,7 @@ class ConvBlocks:
     pools: tuple[int, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
-        if not self.stages or not all(1 <= count <= len(self.widths) for count in self.stages):
-            raise ValueError(
-                f"stages must be numbers from 1 to {len(self.widths)}, for which there are widths, but got {self.stages}"
-            )
+        check_stages(self.stages, self.widths)
         _check("operators", self.operators, OPERATORS)
         _check("stem_halvings", self.stem_halvings, HALVINGS)
         _check("halvings", self.halvings, HALVINGS)
@@ -101,7 +99,7 @@ class ConvBlocks:
         read = [Choice("input", "pool", self.pools)] if self.pools else []
         choices = [*read, Choice("", "stages", self.stages)]
         for stage in range(max(self.stages)):
-            site, kept = f"stage{stage}", _above("stages", self.stages, stage)
+            site, kept = f"stage{stage}", above("stages", self.stages, stage)
             choices += [
                 Choice(site, "width", self.widths[stage], kept),
                 Choice(site, "halving", self.halvings if stage else self.stem_halvings, kept),
@@ -110,7 +108,7 @@ class ConvBlocks:
                 choices.append(Choice(site, "prune", self.ratios, kept))
             choices.append(Choice(site, "depth", self.depths, kept))
             for block in range(max(self.depths)):
-                place, deep = f"{site}.block{block}", _above(f"{site}.depth", self.depths, block)
+                place, deep = f"{site}.block{block}", above(f"{site}.depth", self.depths, block)
                 if block == 1:
                     choices.append(Choice(site, "residual", (False, True), deep))
                 operators = self.operators if stage or block else STEM_OPERATORS
@@ -148,15 +146,7 @@ class ConvBlocks:
                 blocks.add_module(f"block{block}", Residual(body) if residual else body)
             model.add_module(site, blocks)
             channels = width
-        model.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        model.add_module("flatten", nn.Flatten())
-        model.add_module("head", nn.Linear(channels, classes))
-        return model
-
-
-def _above(name: str, options: tuple[int, ...], least: int) -> tuple[str, frozenset[Hashable]]:
-    """The condition that the choice `name` is above `least`."""
-    return name, frozenset(option for option in options if option > least)
+        return headed(model, channels, classes)
 
 
 def _check(name: str, options: tuple[str, ...], known: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from nas.space import LATER, Choice, Choices, Design
-from search_spaces.blocks import Block, inverted, plain, separable
+from search_spaces.blocks import Block, headed, inverted, plain, separable
 from search_spaces.halvings import input_pool
 
 SKIP = "skip"
@@ -114,10 +114,7 @@ class ConvStages:
             width, depth = design.integer(f"{site}.width"), design.integer(f"{site}.depth")
             model.add_module(site, _stage(operator, channels, width, depth, stride))
             channels = width
-        model.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        model.add_module("flatten", nn.Flatten())
-        model.add_module("head", nn.Linear(channels, classes))
-        return model
+        return headed(model, channels, classes)
 
 
 def _stage(operator: str, inputs: int, width: int, depth: int, stride: int) -> nn.Module:

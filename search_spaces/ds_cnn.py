@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from nas.space import Choice, Choices, Design
-from search_spaces.blocks import rectified
+from search_spaces.blocks import headed, rectified
 from search_spaces.conditions import above
 from search_spaces.halvings import check_images, factors
 
@@ -102,7 +102,4 @@ class DsCnn:
             kernel = KERNELS[design.text(f"{site}.kernel")]
             depthwise = rectified(width, width, kernel, strides[site], width)
             model.add_module(site, nn.Sequential(*depthwise, *rectified(width, width, 1)))
-        model.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        model.add_module("flatten", nn.Flatten())
-        model.add_module("head", nn.Linear(width, classes))
-        return model
+        return headed(model, width, classes)

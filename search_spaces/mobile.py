@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from nas.space import Choice, Choices, Design
-from search_spaces.blocks import ACTIVATIONS, Residual, inverted, rectified
-from search_spaces.conditions import above
+from search_spaces.blocks import ACTIVATIONS, Residual, headed, inverted, rectified
+from search_spaces.conditions import above, check_stages, of_stage
 from search_spaces.halvings import check_images, factors
 
 
@@ -70,10 +70,7 @@ class Mobile:
     pools: tuple[int, ...] = (1, 2)
 
     def __post_init__(self) -> None:
-        if not self.stages or not all(1 <= count <= len(self.widths) for count in self.stages):
-            raise ValueError(
-                f"stages must be numbers from 1 to {len(self.widths)}, for which there are widths, but got {self.stages}"
-            )
+        check_stages(self.stages, self.widths)
         if unknown := sorted(set(self.activations) - ACTIVATIONS.keys()):
             raise ValueError(f"activations must be of {(*ACTIVATIONS,)}, but got {unknown}")
 
@@ -87,20 +84,16 @@ class Mobile:
             Choice("", "stages", self.stages),
         ]
         for stage in range(max(self.stages)):
-            site, kept = f"stage{stage}", above("stages", self.stages, stage)
-            for kind, options in (
-                ("width", self.widths[stage]),
-                ("kernel", self.kernels),
-                ("expansion", self.expansions),
-                ("activation", self.activations),
-                ("squeeze", self.squeezes),
-                *((("prune", self.ratios),) if self.ratios else ()),
-                ("depth", self.depths),
-            ):
-                choices.append(Choice(site, kind, options, kept))
-            for block in range(max(self.depths)):
-                deep = above(f"{site}.depth", self.depths, block)
-                choices.append(Choice(f"{site}.block{block}", "bits", self.bits, deep))
+            settings = {
+                "width": self.widths[stage],
+                "kernel": self.kernels,
+                "expansion": self.expansions,
+                "activation": self.activations,
+                "squeeze": self.squeezes,
+                "prune": self.ratios,
+            }
+            kept = above("stages", self.stages, stage)
+            choices += of_stage(f"stage{stage}", settings, self.depths, self.bits, kept)
         last = [Choice("last", "width", self.last), Choice("last", "bits", self.bits)]
         return Choices([*choices, *last, Choice("head", "bits", self.bits)])
 
@@ -135,7 +128,4 @@ class Mobile:
             channels = width
         width = design.integer("last.width")
         model.add_module("last", nn.Sequential(*rectified(channels, width, 1)))
-        model.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        model.add_module("flatten", nn.Flatten())
-        model.add_module("head", nn.Linear(width, classes))
-        return model
+        return headed(model, width, classes)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from nas.space import Choice, Choices, Design
-from search_spaces.blocks import convolution, rectified
-from search_spaces.conditions import above
+from search_spaces.blocks import convolution, headed, rectified
+from search_spaces.conditions import above, check_stages, of_stage
 from search_spaces.halvings import check_images, factors
 
 BODIES: tuple[str, ...] = ("separable", "bottleneck", "basic")
@@ -96,10 +96,7 @@ class ResidualStages:
     pools: tuple[int, ...] = (1, 2)
 
     def __post_init__(self) -> None:
-        if not self.stages or not all(1 <= count <= len(self.widths) for count in self.stages):
-            raise ValueError(
-                f"stages must be numbers from 1 to {len(self.widths)}, for which there are widths, but got {self.stages}"
-            )
+        check_stages(self.stages, self.widths)
         if unknown := sorted(set(self.operators) - set(BODIES)):
             raise ValueError(f"operators must be of {BODIES}, but got {unknown}")
 
@@ -108,19 +105,11 @@ class ResidualStages:
         """From the input to the head."""
         choices = [Choice("input", "pool", self.pools), Choice("", "stages", self.stages)]
         for stage in range(max(self.stages)):
-            site, kept = f"stage{stage}", above("stages", self.stages, stage)
             if stage == 0:
                 choices.append(Choice("stage0.stem", "bits", self.bits))
-            for kind, options in (
-                ("op", self.operators),
-                ("width", self.widths[stage]),
-                *((("prune", self.ratios),) if self.ratios else ()),
-                ("depth", self.depths),
-            ):
-                choices.append(Choice(site, kind, options, kept))
-            for block in range(max(self.depths)):
-                deep = above(f"{site}.depth", self.depths, block)
-                choices.append(Choice(f"{site}.block{block}", "bits", self.bits, deep))
+            settings = {"op": self.operators, "width": self.widths[stage], "prune": self.ratios}
+            kept = above("stages", self.stages, stage)
+            choices += of_stage(f"stage{stage}", settings, self.depths, self.bits, kept)
         return Choices([*choices, Choice("head", "bits", self.bits)])
 
     def build(self, design: Design, example: Tensor, classes: int) -> nn.Module:
@@ -150,7 +139,4 @@ class ResidualStages:
                 blocks.add_module(f"block{block}", made)
                 channels = width
             model.add_module(site, blocks)
-        model.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        model.add_module("flatten", nn.Flatten())
-        model.add_module("head", nn.Linear(channels, classes))
-        return model
+        return headed(model, channels, classes)

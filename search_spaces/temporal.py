@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nas.quantize import Select
 from nas.space import Choice, Choices, Design
 from search_spaces.blocks import Residual
-from search_spaces.conditions import above, offered
+from search_spaces.conditions import above, check_stages, offered
 from search_spaces.halvings import check_signals, factors
 
 POOLINGS: tuple[str, ...] = ("max", "avg", "stride")
@@ -70,10 +70,7 @@ class Temporal:
     order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.stages or not all(1 <= count <= len(self.widths) for count in self.stages):
-            raise ValueError(
-                f"stages must be numbers from 1 to {len(self.widths)}, for which there are widths, but got {self.stages}"
-            )
+        check_stages(self.stages, self.widths)
         for name, given, known in (
             ("operators", self.operators, ("separable", "conv")),
             ("poolings", self.poolings, POOLINGS),

@@ -71,7 +71,7 @@ class Choices(tuple[Choice, ...]):
             )
         return made
 
-    def __getnewargs__(self) -> tuple[tuple[Choice, ...], tuple[Constraint, ...]]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[tuple[Choice, ...], tuple[Constraint, ...]]:
         """What copies and pickles are made of."""
         return tuple(self), self.constraints
 
@@ -195,7 +195,9 @@ class Choices(tuple[Choice, ...]):
         return None
 
     def _complaint(self, broken: Constraint, genotype: Genotype) -> str:
-        found = {name: self[i].options[genotype[i]] for name in broken.names for i in [self._index[name]]}
+        found = {
+            name: self[i].options[genotype[i]] for name in broken.names for i in [self._index[name]]
+        }
         return f"a design must keep {broken}, but got {', '.join(f'{n} = {o!r}' for n, o in found.items())}"
 
     def nearest(self, genes: Sequence[int], kept: Iterable[int] = ()) -> Genotype:

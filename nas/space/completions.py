@@ -85,14 +85,11 @@ class Completions:
             ways = dict[tuple[int, ...], int]()
             for genes in product(*map(self._genes, places)):
                 given = dict(zip(places, genes, strict=True))
-                own_genes, times = (INACTIVE,), unused
-                if holds(parents[index], given):
-                    own_genes, times = (*range(arities[index]),), 1
-                if index in fixed:
-                    own_genes = tuple(gene for gene in own_genes if gene == fixed[index])
-                ways[genes] = times * sum(
+                active = holds(parents[index], given)
+                ways[genes] = (1 if active else unused) * sum(
                     math.prod(message.at({**given, index: gene}) for message in own)
-                    for gene in own_genes
+                    for gene in (range(arities[index]) if active else (INACTIVE,))
+                    if fixed.get(index, gene) == gene
                 )
             if places:
                 messages.append(_Message(places, ways))

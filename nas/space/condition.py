@@ -36,7 +36,9 @@ class AnyOf:
             raise ValueError("AnyOf must have at least one alternative, but got none")
         listed = {_listed(each) for each in self.alternatives}
         # In one order, because equal conditions must have equal digests.
-        ordered = sorted(listed, key=lambda each: [(name, sorted(map(repr, v))) for name, v in each])
+        ordered = sorted(
+            listed, key=lambda each: [(name, sorted(map(repr, v))) for name, v in each]
+        )
         object.__setattr__(self, "alternatives", tuple(map(_shortest, ordered)))
 
 
@@ -64,7 +66,7 @@ def alternatives_of(when: When) -> tuple[Conditions, ...]:
 
 
 def _listed(given: Condition | Conditions) -> Conditions:
-    conditions: Conditions = (given,) if given and isinstance(given[0], str) else given  # type: ignore[assignment]
+    conditions: Conditions = (given,) if given and isinstance(given[0], str) else given
     listed = sorted(
         ((present_name(name), options) for name, options in conditions),
         key=lambda condition: condition[0],

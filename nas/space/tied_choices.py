@@ -41,7 +41,9 @@ class TiedChoices:
         self._place = {index: place for place, index in enumerate(self._indices)}
         self._arities = tuple(arities[index] for index in self._indices)
         self._parents = tuple(
-            tuple(tuple((self._place[above], genes) for above, genes in each) for each in parents[i])
+            tuple(
+                tuple((self._place[above], genes) for above, genes in each) for each in parents[i]
+            )
             for i in self._indices
         )
         self._tables = tuple(
@@ -82,7 +84,7 @@ class TiedChoices:
                 before.append(INACTIVE)
                 continue
             possible = [gene for gene, way in enumerate(counted.ways(before)) if way]
-            genes[index] = min(possible, key=lambda gene: abs(gene - genes[index]))  # noqa: B023
+            genes[index] = min(possible, key=lambda gene: abs(gene - genes[index]))
             before.append(genes[index])
 
     def draw(self, genes: list[int], rng: np.random.Generator) -> None:

@@ -85,7 +85,7 @@ class CheckedStrategy:
         try:
             canonical = self.choices.canonical(genotype)
         except ValueError as error:
-            cause = "it counts options from 1, assumes one number of options for all choices, or passes constraints over, which choices.nearest() keeps"
+            cause = "it counts options from 1, as if all choices had as many, or heeds no constraints, as choices.nearest() does"
             raise AssertionError(
                 f"a proposal must lie inside the space, but {error}: perhaps {cause}"
             ) from error

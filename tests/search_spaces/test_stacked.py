@@ -44,7 +44,9 @@ class Stem:
         return model
 
 
-RESIDUAL = ResidualStages(widths=((4, 6), (6, 8)), stages=(1, 2), depths=(1,), bits=(4, 8), pools=(1,))
+RESIDUAL = ResidualStages(
+    widths=((4, 6), (6, 8)), stages=(1, 2), depths=(1,), bits=(4, 8), pools=(1,)
+)
 SPACE = Stacked({"stem": Stem(), "body": Trunk(RESIDUAL)}, constraints=(Constraint(STEM, le),))
 
 
@@ -60,10 +62,19 @@ def test_the_examples_are_correct() -> None:
 
 def test_choices_stand_at_the_sites_of_their_parts() -> None:
     names = [choice.name for choice in SPACE.choices]
-    assert names[:5] == ["stem.width", "stem.depth", "stem.conv0.bits", "stem.conv1.bits", "body.input.pool"]
+    assert names[:5] == [
+        "stem.width",
+        "stem.depth",
+        "stem.conv0.bits",
+        "stem.conv1.bits",
+        "body.input.pool",
+    ]
     assert names[-1] == "head.linear.bits"
     assert "body.head.bits" not in names
-    assert [each.names for each in SPACE.choices.constraints] == [("stem.width", "stem.depth"), STEM]
+    assert [each.names for each in SPACE.choices.constraints] == [
+        ("stem.width", "stem.depth"),
+        STEM,
+    ]
     by_name = {choice.name: choice for choice in SPACE.choices}
     assert by_name["stem.conv1.bits"].when == ("stem.depth", frozenset({2}))
 
@@ -95,7 +106,11 @@ def test_parts_are_built_for_what_those_before_give(seed: int) -> None:
     assert convolution.in_channels == found["stem.width"]
     assert model(torch.rand(5, 2, 16, 16)).shape == (5, 3)
     # The example leaves no trace in statistics.
-    counts = [m.num_batches_tracked for m in built(SPACE, seed, 2, 16, 16)[1].modules() if isinstance(m, nn.BatchNorm2d)]
+    counts = [
+        m.num_batches_tracked
+        for m in built(SPACE, seed, 2, 16, 16)[1].modules()
+        if isinstance(m, nn.BatchNorm2d)
+    ]
     assert counts
     assert not any(counts)
 
@@ -131,7 +146,10 @@ def test_a_header_describes_parts_and_constraints(tiny: Callable[..., Experiment
         (lambda: Stacked({}), r"must have parts .*, but got \[\]"),
         (lambda: Stacked({"head": Stem()}), r"none of \('head', 'recipe'\), but got \['head'\]"),
         (lambda: Chain({"a.b": Stem()}), r"names without dots.*but got \['a.b'\]"),
-        (lambda: built(Stacked({"body": Trunk(Mlp())}), 0, 4), "a module 'pool' behind their features"),
+        (
+            lambda: built(Stacked({"body": Trunk(Mlp())}), 0, 4),
+            "a module 'pool' behind their features",
+        ),
     ],
 )
 def test_what_cannot_be_stacked_is_refused(make: Callable[[], Any], message: str) -> None:
