@@ -61,7 +61,8 @@ def main() -> None:
             found.setdefault(name, []).append(point := accuracies(experiment))
             print(f"| {name} | {seed} | {point[0]:.4f} | {point[1]:.4f} | {point[2]} |", flush=True)
     for name, points in found.items():
-        means = [statistics.fmean(point[at] for point in points) for at in (0, 1)]
+        validated, tested, _ = zip(*points, strict=True)
+        means = statistics.fmean(validated), statistics.fmean(tested)
         print(f"| {name} | mean | {means[0]:.4f} | {means[1]:.4f} | |")
 
 

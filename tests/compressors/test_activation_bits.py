@@ -128,9 +128,9 @@ def test_joint_choices_have_one_for_what_is_summed_if_they_are_asked_to() -> Non
         "stem.0.activation_bits",
         *(f"block{i}.first.activation_bits" for i in range(3)),
     ]
-    assert [choice.when and choice.when[0] for choice in added] == [
-        None,
-        *(f"block{i}.drop" for i in range(3)),
+    assert [[name for name, _ in choice.alternatives[0]] for choice in added] == [
+        [],
+        *([f"block{i}.drop"] for i in range(3)),
     ]
     compressors = (*JOINT_COMPRESSORS, ActivationBits())
     genotype = [0] * len(plain) + [1] * len(added)
