@@ -203,10 +203,9 @@ class Choices(tuple[Choice, ...]):
     def nearest(self, genes: Sequence[int], kept: Iterable[int] = ()) -> Genotype:
         """The canonical genotype of the genes if it keeps all constraints, and else one close to it.
 
-        Genes that are `kept`, by their indices, stay and stay active where any design has them all, or
-        else as many of them, from the first one on, as one has; the others take
-        the nearest option, by its place among the options of the choice, that is allowed with those
-        before them.
+        Genes that are `kept`, by their indices, stay and stay active, one after the other, unless no
+        design has them all; the others take the nearest option, by its place among the options of
+        the choice, that is allowed with those before them.
 
         Raises:
             ValueError: as `check` does.

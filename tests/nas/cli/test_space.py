@@ -6,6 +6,8 @@ import pytest
 
 from nas.cli.main import main
 from nas.cli.metrics import count_text
+from nas.cli.space import choices_table
+from nas.space import AnyOf, Choice, Choices
 
 SCRIPT = """
 import torch
@@ -88,3 +90,14 @@ def test_a_breach_is_told_and_ends_with_status_1(
     assert space.startswith("space Tiny: ")
     assert "keeps its contract" not in space
     assert strategy == "strategy RandomSearch: keeps its contract"
+
+
+def test_several_conditions_and_alternatives_are_shown() -> None:
+    op, depth = ("op", frozenset({"conv"})), ("depth", frozenset({2, 3}))
+    earlier = [Choice("", "op", ("conv", "pool")), Choice("", "depth", (1, 2, 3))]
+    for when, shown in (
+        ((op, depth), "depth is 2 or 3 and op is conv"),
+        (AnyOf((op, depth)), "depth is 2 or 3, or op is conv"),
+    ):
+        table = choices_table(Choices([*earlier, Choice("", "bits", (4, 8), when)]))
+        assert str([*table.columns[3].cells][-1]) == shown
