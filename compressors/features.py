@@ -12,30 +12,38 @@ from nas.layers import layers_at
 from nas.quantize import Select
 
 FeatureScores = NDArray[np.float64]
-FeatureCriterion = Callable[[FeatureScores, NDArray[np.int64], np.random.Generator], FeatureScores]
-"""From features [N, F] and classes [N] to a score of each feature, [F]: higher is more informative.
+FeatureLabels = NDArray[np.int64] | NDArray[np.float32]
+FeatureCriterion = Callable[[FeatureScores, FeatureLabels, np.random.Generator], FeatureScores]
+"""From features [N, F] and classes [N], integers, or targets [N], floats, to a score of each feature, [F]:
+higher is more informative.
 """
 
 
 def mutual_information(
-    features: FeatureScores, labels: NDArray[np.int64], rng: np.random.Generator
+    features: FeatureScores, labels: FeatureLabels, rng: np.random.Generator
 ) -> FeatureScores:
-    """The mutual information of each feature with the class, in nats, estimated from nearest
-    neighbors (Ross, 2014).
+    """The mutual information of each feature with the class or the target, in nats, estimated from
+    nearest neighbors (Ross, 2014; Kraskov et al., 2004).
     """
     # Imported where it is used, because importing scikit-learn is slow.
-    from sklearn.feature_selection import mutual_info_classif
+    from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
-    scores: FeatureScores = mutual_info_classif(features, labels, random_state=_seed(rng))
+    information = mutual_info_regression if labels.dtype.kind == "f" else mutual_info_classif
+    scores: FeatureScores = information(features, labels, random_state=_seed(rng))
     return scores
 
 
-def l1(
-    features: FeatureScores, labels: NDArray[np.int64], rng: np.random.Generator
-) -> FeatureScores:
+def l1(features: FeatureScores, labels: FeatureLabels, rng: np.random.Generator) -> FeatureScores:
     """The largest weight of each standardized feature in an L1-penalized logistic regression
-    (Tibshirani, 1996).
+    (Tibshirani, 1996), for classes only.
+
+    Raises:
+        ValueError: if labels are targets.
     """
+    if labels.dtype.kind == "f":
+        raise ValueError(
+            "labels must be classes for l1, but are targets: mutual_information and tree_importance take them"
+        )
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
@@ -48,14 +56,15 @@ def l1(
 
 
 def tree_importance(
-    features: FeatureScores, labels: NDArray[np.int64], rng: np.random.Generator
+    features: FeatureScores, labels: FeatureLabels, rng: np.random.Generator
 ) -> FeatureScores:
     """The mean decrease in impurity of each feature in 200 extremely randomized trees (Geurts et
     al., 2006).
     """
-    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-    forest = ExtraTreesClassifier(200, random_state=_seed(rng)).fit(features, labels)
+    trees = ExtraTreesRegressor if labels.dtype.kind == "f" else ExtraTreesClassifier
+    forest = trees(200, random_state=_seed(rng)).fit(features, labels)
     scores: FeatureScores = forest.feature_importances_
     return scores
 
@@ -65,9 +74,12 @@ def _seed(rng: np.random.Generator) -> int:
 
 
 def ranked(train: Split, criterion: FeatureCriterion, rng: np.random.Generator) -> tuple[int, ...]:
-    """The indices of the features of training samples, [N, …] flattened, by falling score."""
+    """The indices of the features of training samples, [N, …] flattened, by falling score; of several
+    targets by that of their mean.
+    """
     features = train.inputs.flatten(1).numpy().astype(np.float64)
-    scores = criterion(features, train.labels.numpy(), rng)
+    labels = train.labels if train.labels.ndim == 1 else train.labels.mean(1)
+    scores = criterion(features, labels.numpy(), rng)
     return tuple(int(index) for index in np.argsort(-scores, kind="stable"))
 
 

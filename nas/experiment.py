@@ -17,6 +17,7 @@ from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
 from nas.measure import COSTS, Device, LatencyTable
 from nas.objective import Objective
 from nas.program.rounding import Rounding, check_rounding
+from nas.quality import KINDS, QUALITIES
 from nas.seeds import generator
 from nas.space import LATER, Choices, SearchSpace, TrainedSpace
 from nas.strategy import StrategyFactory
@@ -24,7 +25,7 @@ from nas.training.accelerator import ACCELERATORS, Accelerator
 from nas.training.checkpoint import digest
 from nas.training.distil import Teacher
 from nas.training.fit import Loss
-from nas.training.losses import check_teaching
+from nas.training.losses import check_loss, check_teaching
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import alternatives
 from nas.training.shared_weights import SharedWeights
@@ -65,9 +66,10 @@ class Experiment:
     Raises:
         ValueError: if `trials`, `window`, `patience`, `final_epochs` or `samples` is below 1, the seed or
             `retrain` below 0, there is no such rounding or accelerator, there are `final_epochs` but none
-            of the recipe, the objective names a metric that is not measured, the space chooses settings
-            that a recipe does not have, there is a supernet of networks that come trained, or the task or the
-            teacher does not go with an augmentation.
+            of the recipe, the objective names a metric that is not measured, or one of quality that does not
+            go with the kind of the task, the space chooses settings that a recipe does not have, there is
+            a supernet of networks that come trained, or for a task that is no classification, or the task or
+            the teacher does not go with an augmentation or a loss.
     """
 
     space: SearchSpace
@@ -107,20 +109,25 @@ class Experiment:
         last = self.after_search.recipe
         last.phases(self.final_epochs)  # refuses final epochs of a recipe without epochs
         measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
+        qualities = KINDS[self.task.kind].qualities
+        gains = tuple(name for name in qualities if QUALITIES[name].largest)
+        errors = tuple(name for name in qualities if name not in gains)
         soft_target = self.objective.soft_target
         for verb, names, known in (
-            ("maximize", self.objective.maximize, ("accuracy",)),
-            ("minimize", self.objective.minimize, measured),
+            ("maximize", self.objective.maximize, gains),
+            ("minimize", self.objective.minimize, (*errors, *measured)),
             ("limit", tuple(self.objective.budget.limits), measured),
             ("aim at a cost of", () if soft_target is None else (soft_target.cost,), measured),
         ):
             if unknown := [name for name in names if name not in known]:
                 hint = "; latency_ms needs a device" if "latency_ms" in unknown else ""
-                raise ValueError(f"an objective can {verb} {known}, but got {unknown}{hint}")
+                of = "" if self.task.kind == "classification" else f" of a {self.task.kind}"
+                raise ValueError(f"an objective{of} can {verb} {known}, but got {unknown}{hint}")
         self._check_start()
         choices = self.space.choices
         for recipe in (*alternatives(self.recipe, choices), *alternatives(last, choices)):
             recipe.augmentation.check(self.task.example.shape)
+            check_loss(recipe, self.task.kind)
             check_teaching(recipe, taught=self.teacher is not None)
             if self.teacher is not None and self.teacher.hints and not recipe.augmentation.is_off:
                 raise ValueError(
@@ -133,6 +140,10 @@ class Experiment:
             raise ValueError(
                 f"networks that come trained start from their own weights, without a supernet, but got {self.supernet}"
             )
+        if self.supernet is not None and self.task.kind != "classification":
+            raise ValueError(
+                f"a supernet must be of a classification, whose networks teach each other, but got a {self.task.kind}"
+            )
 
     @property
     def after_search(self) -> "Experiment":
@@ -140,6 +151,11 @@ class Experiment:
         if self.final_recipe is None:
             return self
         return replace(self, recipe=self.final_recipe, final_recipe=None)
+
+    @property
+    def quality(self) -> str:
+        """The metric of quality by which candidates are compared, and the best is tested."""
+        return self.objective.quality(self.task.kind)
 
     @cached_property
     def search_task(self) -> Task:
@@ -166,6 +182,7 @@ class Experiment:
             rounding=self.rounding,
             accelerator=self.accelerator,
             shared=shared,
+            named=(*self.objective.maximize, *self.objective.minimize),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -183,7 +200,11 @@ class Experiment:
             "space": {**_describe(self.space), "choices": self.space.choices.digest},
             **({"narrowing": narrowing} if narrowing else {}),
             "compressors": [_describe(compressor) for compressor in self.compressors],
-            "task": {"name": self.task.name, "digest": self.task.digest},
+            "task": {
+                "name": self.task.name,
+                "digest": self.task.digest,
+                **({} if self.task.kind == "classification" else {"kind": self.task.kind}),
+            },
             **({} if self.samples is None else {"samples": self.samples}),
             **({"samples_drawn": "by class"} if drawn else {}),
             "recipe": self.recipe.describe(),

@@ -11,6 +11,7 @@ import moocore
 import numpy as np
 
 from nas.file_length import FileLength
+from nas.quality import KINDS, QUALITIES, TaskKind
 from nas.soft_target import SoftTarget
 from nas.space import Genotype
 
@@ -30,7 +31,8 @@ class Status(StrEnum):
 @dataclass(frozen=True)
 class Epoch:
     """One pass over the training data: its mean loss, and the validation accuracy after it, in
-    [0, 1]; None if it was not measured.
+    [0, 1]; None if it was not measured. Of a regression, R² stands for the accuracy, or 0 where that
+    is below 0.
     """
 
     loss: float
@@ -133,8 +135,9 @@ class Budget:
 class Objective:
     """What a search optimizes.
 
-    `maximize` names metrics in [0, 1], `minimize` names costs of 0 or more. A candidate within
-    `budget` beats every one that exceeds it. `soft_target` weighs the first metric of `maximize` by
+    `maximize` names metrics of at most 1, `minimize` names costs, or errors, of 0 or more. Which of
+    `nas.quality.QUALITIES` are measured depends on the kind of the task. A candidate within `budget`
+    beats every one that exceeds it. `soft_target` weighs the first metric of `maximize` by
     a cost.
 
     Raises:
@@ -157,6 +160,14 @@ class Objective:
             raise ValueError(
                 f"a soft target must have a metric to maximize, which it weighs, but the objective is {wanted}"
             )
+
+    def quality(self, kind: TaskKind = "classification") -> str:
+        """The metric of quality that counts first here, by which networks for tasks of this kind are
+        compared; that of the kind if none is named.
+        """
+        known = KINDS[kind].qualities
+        named = (name for name in (*self.maximize, *self.minimize) if name in known)
+        return next(named, KINDS[kind].score)
 
     def to_json(self) -> dict[str, Any]:
         """The objective as in the header of a run."""
@@ -189,10 +200,11 @@ class Objective:
     def fitness(self, evaluation: Evaluation) -> Fitness:
         """One finite number for each objective, all to be maximized; the first ranks candidates.
 
-        Within the budget each is in [0, 1]: a metric to maximize as it is, a cost c as 1 - c / limit,
-        or 1 / (1 + c) without a limit. Over budget each is minus the relative excess, at least -1.
-        For a failed candidate each is -1. A stopped candidate counts with the last accuracy of its
-        history, 0 if that has none: lower than it would have become, but comparable with the others.
+        Within the budget each is in [0, 1]: a metric to maximize as it is, but R² below 0 as 0; a cost
+        c as 1 - c / limit, or 1 / (1 + c) without a limit. Over budget each is minus the relative
+        excess, at least -1. For a failed candidate each is -1. A stopped candidate counts with the
+        last accuracy or R² of its history, 0 if that has none: lower than it would have become, but
+        comparable with the others. Metrics of quality that a history does not have are 0 for it.
 
         Raises:
             ValueError: if a metric to maximize is outside [0, 1] or a cost is below 0.
@@ -208,8 +220,8 @@ class Objective:
         metrics = evaluation.metrics
         if evaluation.status is Status.STOPPED:
             reached = accuracies(evaluation.history)
-            metrics = {**metrics, "accuracy": reached[-1] if reached else 0.0}
-        gains = [metrics[name] for name in self.maximize]
+            metrics = self._as_stopped(metrics, reached[-1] if reached else 0.0)
+        gains = [max(0.0, metrics[n]) if n == "r2" else metrics[n] for n in self.maximize]
         savings = [self._saving(name, metrics[name]) for name in self.minimize]
         fitness = (*gains, *savings)
         for name, value in zip(self.maximize + self.minimize, fitness, strict=True):
@@ -220,6 +232,12 @@ class Objective:
         if self.soft_target is None:
             return fitness
         return (self.soft_target.reward(fitness[0], metrics), *fitness[1:])
+
+    def _as_stopped(self, metrics: Metrics, reached: float) -> Metrics:
+        """The metrics of a candidate that was not measured, and reached so much."""
+        worst = {name: 0.0 if each.largest else math.inf for name, each in QUALITIES.items()}
+        along = {kind.score: reached for kind in KINDS.values()}
+        return {**worst, **metrics, **along}
 
     def _saving(self, name: str, cost: float) -> float:
         limit = self.budget.limits.get(name)

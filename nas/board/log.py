@@ -36,7 +36,8 @@ def unknown_network(_: Evaluation) -> None:
 
 class TensorBoardLog:
     """Logs a search below `folder`: its curves to `search`, each trained candidate to
-    `trials/NNNNN`. `choices` are those of its space, and `network_of` gives what is shown of the best.
+    `trials/NNNNN`. `choices` are those of its space, `network_of` gives what is shown of the best, and
+    `curve_metric` is what learning curves have.
 
     A resumed search passes through all earlier evaluations again, so the logs are written anew, with
     the times at which the evaluations were journalled. If they cannot be written, a warning is logged
@@ -44,10 +45,14 @@ class TensorBoardLog:
     """
 
     def __init__(
-        self, folder: Path, choices: Choices, network_of: NetworkOf = unknown_network
+        self,
+        folder: Path,
+        choices: Choices,
+        network_of: NetworkOf = unknown_network,
+        curve_metric: str = "accuracy",
     ) -> None:
         self._folder, self._choices, self._network_of = folder, choices, network_of
-        self._trial_log = TrialLog(folder / "trials", choices)
+        self._trial_log = TrialLog(folder / "trials", choices, curve_metric)
         self._writer: SummaryWriter | None = None
         self._trials, self._seconds = 0, 0.0
         self._pictured, self._next_picture = -1, FIRST_PICTURE

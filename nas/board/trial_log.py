@@ -11,13 +11,14 @@ from nas.space import Choices
 
 
 class TrialLog:
-    """Logs trained candidates of a space with these choices, each to `folder`/NNNNN.
+    """Logs trained candidates of a space with these choices, each to `folder`/NNNNN, their learning
+    curves by the name of what these have.
 
     An event file for each, because TensorBoard's table of hyperparameters has a row for each file.
     """
 
-    def __init__(self, folder: Path, choices: Choices) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, choices: Choices, curve_metric: str = "accuracy") -> None:
+        self._folder, self._curve_metric = folder, curve_metric
         self._cells = HyperParameters(choices)
 
     def add(self, evaluation: Evaluation, objective: Objective) -> None:
@@ -31,7 +32,8 @@ class TrialLog:
             for number, epoch in enumerate(evaluation.history, 1):
                 writer.add_scalar("epoch/loss", epoch.loss, number, walltime=time)
                 if epoch.accuracy is not None:
-                    writer.add_scalar("epoch/accuracy", epoch.accuracy, number, walltime=time)
+                    name = f"epoch/{self._curve_metric}"
+                    writer.add_scalar(name, epoch.accuracy, number, walltime=time)
             wanted = (*objective.maximize, *objective.minimize, *objective.budget.limits)
             names = dict.fromkeys((*wanted, *evaluation.metrics))
             metrics = {

@@ -55,11 +55,11 @@ def checks(experiment: Experiment) -> Iterator[tuple[str, Callable[[], None]]]:
 
     yield (
         f"space {type(space).__name__}",
-        partial(check_space, space, samples, task.classes, rng("space"), compressors),
+        partial(check_space, space, samples, task.outputs, rng("space"), compressors),
     )
     for index, each in enumerate(compressors):
         if present_name(each.kind) in kinds:
-            arguments = each, space, samples, task.classes, rng("compressor", str(index))
+            arguments = each, space, samples, task.outputs, rng("compressor", str(index))
             yield f"compressor {type(each).__name__}", partial(check_compressor, *arguments)
     strategy = experiment.strategy
     yield f"strategy {_name(strategy)}", partial(check_strategy, strategy, space.choices)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cli.command_parser import command_parser
-from nas.report.comparison import HEAD, comparison_row
+from nas.report.comparison import comparison_head, comparison_row
 from nas.report.reported_run import ReportedRun, read_runs
 from nas.report.reproduction import settings_of
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         parser.error("there must be two different runs or more to compare")
     console = Console()
     runs = read_runs(options.directories)
-    console.print(_table("the runs", HEAD, [comparison_row(run) for run in runs]))
+    console.print(_table("the runs", comparison_head(runs), [comparison_row(run) for run in runs]))
     if names := differing(runs):
         rows = [[settings_of(run).get(name, "–")[:MOST_TEXT] for name in names] for run in runs]
         columns = [[run.name, *row] for run, row in zip(runs, rows, strict=True)]

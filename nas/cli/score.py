@@ -10,11 +10,13 @@ from torch import Tensor
 from nas.cli.command_parser import command_parser
 from nas.data.scored import held_out, load_scored
 from nas.packed import MAX_FILE, class_names, unpack
-from nas.program import Program, score
+from nas.program import Program, qualities
 from nas.program.rounding import ROUNDINGS, Rounding
+from nas.quality import KINDS, QUALITIES, TaskKind
 from nas.regular_file import read_regular
 from nas.runs.directory import read_class_names
 from nas.runs.journal import JOURNAL_NAME, read_journal
+from nas.runs.journal_format import quality_of, task_kind_of
 
 MANY_CLIPPED = 0.05
 """From such a share of clipped values on, people are asked whether they are scaled as in training."""
@@ -51,10 +53,9 @@ def main(arguments: Sequence[str]) -> None:
     if options.json:
         print(json.dumps(found))
     else:
-        size, accuracy, samples, what = (
-            found[name] for name in ("bytes", "accuracy", "samples", "scored")
-        )
-        print(f"{options.file}: {size} bytes, accuracy {accuracy:.4f} on {samples} samples: {what}")
+        size, samples, what = (found[name] for name in ("bytes", "samples", "scored"))
+        told = ", ".join(f"{name} {found[name]:.4f}" for name in QUALITIES if name in found)
+        print(f"{options.file}: {size} bytes, {told} on {samples} samples: {what}")
         if found["clipped"] > MANY_CLIPPED:
             print(
                 f"{found['clipped']:.0%} of the values lie outside of what the file reads: were they scaled as in training?"
@@ -66,7 +67,8 @@ def score_file(
 ) -> Mapping[str, Any]:
     """`bytes`, `accuracy` and the number of `samples` of a packed file on the test part of `data`, and
     a phrase for what was `scored`. `clipped` is the share of values, 0 to 1, outside of the range that the
-    program was calibrated on.
+    program was calibrated on. With a run there are the metrics of quality that its kind of task always
+    has and its objective names; without one, a single output is that of a binary task.
 
     `run` is the directory of the run that the file comes from (None: the one in which it lies, if it
     lies in one), and `rounding` how the runtime rounds (None: as for the run's candidates, or once).
@@ -81,22 +83,25 @@ def score_file(
     program, out = unpack(packed), run or _run_of(file)
     names = class_names(packed) or (None if out is None else read_class_names(out))
     shape, classes = program.tensors[0].shape, program.tensors[-1].size
-    if names is not None and len(names) != classes:
+    if names is not None and len(names) != max(2, classes):
         raise ValueError(
             f"{file} must have the {len(names)} classes of {out}, but has {classes}: is it of another run?"
         )
-    found = None
+    found, named = None, ("accuracy",)
+    kind: TaskKind = "binary" if classes == 1 else "classification"
     if out is not None:
-        experiment = read_journal(out)[0]["experiment"]
+        header = read_journal(out)[0]
+        kind, named = task_kind_of(header), (quality_of(header),)
+        experiment = header["experiment"]
         rounding = rounding or experiment.get("rounding")
-        found = held_out(data, experiment["task"]["digest"])
+        found = held_out(data, experiment["task"]["digest"], kind)
     if found is None:
-        found = load_scored(data, shape, classes, names)
-    split = found.split
-    accuracy = score(program, split, f"the samples of {data}", rounding or "single")
+        found = load_scored(data, shape, max(2, classes), names, kind)
+    split, subject = found.split, f"the samples of {data}"
+    measured = KINDS[kind].measured(named)
     return {
         "bytes": len(packed),
-        "accuracy": accuracy,
+        **qualities(program, split, measured, kind, subject, rounding=rounding or "single"),
         "samples": len(split.labels),
         "scored": found.what,
         "clipped": _clipped(program, split.inputs),

@@ -15,7 +15,7 @@ from nas.cli.trials import print_trial, print_trials
 from nas.objective import Objective, Status
 from nas.runs.before_compression import before_compression
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import objective_of
+from nas.runs.journal_format import curve_metric_of, objective_of
 from nas.runs.summary import LayerSensitivities, sensitivities_of_best, summary
 
 MOST_REASONS = 5
@@ -94,15 +94,17 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         console.print(Text(f"best: number {best['id']}, {format_metrics(best['metrics'])}"))
         before = before_compression(header, evaluations[best["id"]])
         if before is not None:
-            console.print(f"  accuracy {before:.4f} before it was compressed", highlight=False)
+            metric = curve_metric_of(header)
+            console.print(f"  {metric} {before:.4f} before it was compressed", highlight=False)
         for name, option in best["design"].items():
             console.print(Text(f"  {name} = {option}"))
     if "nearest" in found:
         nearest = found["nearest"]
         metrics = format_metrics(nearest["metrics"])
         console.print(Text(f"nothing meets the budget; nearest: number {nearest['id']}, {metrics}"))
-    if "test_accuracy" in found:
-        console.print(f"test accuracy of the best: {found['test_accuracy']:.4f}")
+    quality = found.get("quality", "accuracy")
+    if f"test_{quality}" in found:
+        console.print(f"test {quality} of the best: {found[f'test_{quality}']:.4f}")
     _print_trained_again(found, console)
     if layers:
         console.print(_sensitivity_table(layers))
@@ -110,13 +112,14 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
 
 def _print_trained_again(found: Mapping[str, Any], console: Console) -> None:
     """Prints what a run trained after its search."""
+    quality = found.get("quality", "accuracy")
     if "retrained" in found:
-        console.print(_retrained_table(found["retrained"], found["chosen"]))
-    if "chosen_test_accuracy" in found:
-        tested = found["chosen_test_accuracy"]
-        console.print(f"test accuracy of number {found['chosen']}, trained again: {tested:.4f}")
+        console.print(_retrained_table(found["retrained"], found["chosen"], quality))
+    if f"chosen_test_{quality}" in found:
+        tested = found[f"chosen_test_{quality}"]
+        console.print(f"test {quality} of number {found['chosen']}, trained again: {tested:.4f}")
     if "final" in found:
-        console.print(Text(_final_text(found["final"])))
+        console.print(Text(_final_text(found["final"], quality)))
 
 
 def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective) -> Table:
@@ -131,8 +134,8 @@ def _pareto_table(candidates: Sequence[Mapping[str, Any]], objective: Objective)
     return table
 
 
-def _final_text(final: Mapping[str, Any]) -> str:
-    """The bytes and the test accuracy of the final network, or why it is not to be shipped."""
+def _final_text(final: Mapping[str, Any], quality: str) -> str:
+    """The bytes and the test `quality` of the final network, or why it is not to be shipped."""
     trained = (
         f"final network: number {final['id']}, trained for {final['epochs']} epochs "
         "on training and validation samples"
@@ -140,24 +143,27 @@ def _final_text(final: Mapping[str, Any]) -> str:
     if final["status"] != Status.OK:
         return f"{trained}, cannot be shipped: it is {final['status']}, {final['reason']}"
     metrics = final["metrics"]
-    return f"{trained}: {metrics['size_bytes']:,.0f} bytes, test accuracy {metrics['test_accuracy']:.4f}"
+    tested = metrics[f"test_{quality}"]
+    return f"{trained}: {metrics['size_bytes']:,.0f} bytes, test {quality} {tested:.4f}"
 
 
-def _retrained_table(candidates: Sequence[Mapping[str, Any]], choice: int | None) -> Table:
-    """Accuracies of the search, by which candidates were chosen, beside those of a second training."""
+def _retrained_table(
+    candidates: Sequence[Mapping[str, Any]], choice: int | None, quality: str
+) -> Table:
+    """The `quality` in the search, by which candidates were chosen, beside that of a second training."""
     table = Table(
         title="the best, trained again with another seed",
-        caption="* the best by validation accuracy when trained again",
+        caption=f"* the best by validation {quality} when trained again",
     )
-    for name in ("number", "validation accuracy in the search", "trained again", "bytes"):
+    for name in ("number", f"validation {quality} in the search", "trained again", "bytes"):
         table.add_column(name, justify="right")
     for candidate in candidates:
         metrics = candidate["metrics"]
         table.add_row(
             f"{candidate['id']}{'*' if candidate['id'] == choice else ' '}",
             *(
-                "-" if accuracy is None else f"{accuracy:.4f}"
-                for accuracy in (candidate["search_accuracy"], metrics.get("accuracy"))
+                "-" if score is None else f"{score:.4f}"
+                for score in (candidate[f"search_{quality}"], metrics.get(quality))
             ),
             f"{metrics['size_bytes']:,.0f}" if "size_bytes" in metrics else candidate["status"],
         )

@@ -13,7 +13,7 @@ from nas.packed import ledger
 from nas.runs.before_compression import before_compression
 from nas.runs.directory import packed_path
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import objective_of
+from nas.runs.journal_format import curve_metric_of, objective_of
 
 LONGEST_REASON = 200
 
@@ -91,19 +91,19 @@ def print_trial(out: Path, console: Console, id: int) -> None:
     for name, value in found.metrics.items():
         console.print(Text(f"  {name} {format_metric(value)}"))
     if (before := before_compression(header, found)) is not None:
-        console.print(f"  accuracy before compression {before:.4f}")
+        console.print(f"  {curve_metric_of(header)} before compression {before:.4f}")
     console.print("design:")
     for name, option in found.design.items():
         console.print(Text(f"  {name} = {option}"))
     if found.history:
-        console.print(_curve_table(found))
+        console.print(_curve_table(found, curve_metric_of(header)))
     if (path := packed_path(out, id)).exists():
         console.print(_ledger_table(path))
 
 
-def _curve_table(evaluation: Evaluation) -> Table:
+def _curve_table(evaluation: Evaluation, metric: str) -> Table:
     table = Table(title="learning curve")
-    for name in ("epoch", "training loss", "validation accuracy"):
+    for name in ("epoch", "training loss", f"validation {metric}"):
         table.add_column(name, justify="right")
     for number, epoch in enumerate(evaluation.history, start=1):
         accuracy = "" if epoch.accuracy is None else f"{epoch.accuracy:.4f}"

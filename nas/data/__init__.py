@@ -1,4 +1,4 @@
-"""Tasks: data sets for classification, and readers of the formats that they come in."""
+"""Tasks: data sets for classification or regression, and readers of the formats that they come in."""
 
 from nas.data.breast_cancer import breast_cancer
 from nas.data.cifar import read_cifar10
@@ -10,6 +10,7 @@ from nas.data.idx import read_idx, read_mnist
 from nas.data.npz import read_npz
 from nas.data.splits import hold_out, split
 from nas.data.standardized import standardized
+from nas.data.standardized_targets import standardized_targets
 from nas.data.stratified import stratified
 from nas.data.task import Split, Task
 
@@ -28,5 +29,6 @@ __all__ = [
     "read_npz",
     "split",
     "standardized",
+    "standardized_targets",
     "stratified",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.files import DataError, check_size, reading
+from nas.quality import TaskKind
 
 LABELS = ("label", "class", "target")
 """Names of the column of labels, in the order in which they are looked for; without one it is the last."""
@@ -17,24 +18,26 @@ TIME = "time"
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 MOST_CATEGORIES = 20
 
-Read = tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]
+Labels = NDArray[np.int64] | NDArray[np.float64]
+Read = tuple[NDArray[np.float64], Labels, tuple[str, ...]]
 
 
-def read_csv(path: Path) -> Read:
+def read_csv(path: Path, kind: TaskKind = "classification") -> Read:
     """The samples of a CSV file with a header, their labels, and the names of the classes.
 
     Columns are separated by commas, semicolons or tabs. The labels, numbers or text, are in a column
     named as in `LABELS`, or in the last; classes are sorted, by number if all are. Other columns are
     features, [N, F]: numbers, or up to 20 texts, of which each becomes a feature of 0 or 1. Missing
-    values, as in `MISSING`, are NaN.
+    values, as in `MISSING`, are NaN. With the `kind` "regression" labels are targets, numbers as they
+    are, float64 [N], and there are no names.
 
     With a column named as in `SERIES`, the file holds signals, [N, C, T]: the rows of one id are the
     moments of a signal, in the order of a column "time" if there is one, and of the file otherwise.
 
     Raises:
         DataError: if the file is damaged or too large, a row has another number of columns than the
-            header, a label is missing or differs within a signal, a column has more than 20 texts, or
-            signals differ in length.
+            header, a label is missing or differs within a signal, a column has more than 20 texts,
+            signals differ in length, or labels are many fractions, or targets not numbers.
     """
     header, rows = _rows(path)
     lower = [name.strip().lower() for name in header]
@@ -45,8 +48,12 @@ def read_csv(path: Path) -> Read:
         raise DataError(
             f"{path} must have a label in each row, in column {header[label]!r}, but row {absent[0] + 2} has none"
         )
-    names = _names(texts)
-    labels = np.array([names.index(text) for text in texts], np.int64)
+    names: tuple[str, ...] = ()
+    labels: Labels
+    if kind == "regression":
+        labels = _number(path, header[label], texts)
+    else:
+        names, labels = _classes(path, header[label], texts)
     used = [at for at in range(len(header)) if at not in (label, series)]
     if series is None:
         columns = [_features(path, header[at], [row[at] for row in rows]) for at in used]
@@ -80,6 +87,19 @@ def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
                 f"{path} must have the {len(header)} columns of its header in each row, but row {number} has {len(row)}"
             )
     return header, rows
+
+
+def _classes(
+    path: Path, column: str, texts: list[str]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    names, numbers = _names(texts), _parsed(texts)
+    many = len(names) > MOST_CATEGORIES
+    if many and numbers is not None and (numbers % 1 != 0).any():
+        raise DataError(
+            f"column {column!r} of {path} must hold classes, but holds {len(names)} numbers such as {texts[0]}: "
+            "are they the targets of a regression?"
+        )
+    return names, np.array([names.index(text) for text in texts], np.int64)
 
 
 def _names(texts: list[str]) -> tuple[str, ...]:
@@ -123,8 +143,8 @@ def _signals(
     ids: list[str],
     moments: list[NDArray[np.float64]],
     channels: NDArray[np.float64],
-    labels: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    labels: Labels,
+) -> tuple[NDArray[np.float64], Labels]:
     places: dict[str, list[int]] = {}
     for place, each in enumerate(ids):
         places.setdefault(each, []).append(place)
@@ -135,7 +155,7 @@ def _signals(
             f"signals of {path} must have one length, but {short!r} has {lengths[short]} rows and {long!r} has {lengths[long]}: "
             "cut them into windows"
         )
-    found, of_signals = [], []
+    found, firsts = [], []
     for each, rows in places.items():
         order = np.array(rows)
         for time in moments:
@@ -143,5 +163,5 @@ def _signals(
         if len(set(labels[order].tolist())) > 1:
             raise DataError(f"a signal of {path} must have one label, but {each!r} has several")
         found.append(channels[order].T)
-        of_signals.append(int(labels[order[0]]))
-    return np.stack(found), np.array(of_signals, np.int64)
+        firsts.append(int(order[0]))
+    return np.stack(found), labels[np.array(firsts)]

@@ -20,9 +20,11 @@ from nas.data.csv_file import read_csv
 from nas.data.folder import first_image_shape
 from nas.data.npz import array_names, read_signals
 from nas.data.standardized import standardized
+from nas.data.standardized_targets import standardized_targets
+from nas.quality import TaskKind
 
 
-def load_task(data: str, rng: np.random.Generator) -> Task:
+def load_task(data: str, rng: np.random.Generator, kind: TaskKind = "classification") -> Task:
     """The task of "digits", a folder, a CSV file, or an .npz archive with `inputs` and `labels`.
 
     A folder holds the files of MNIST or a similar data set, the binary version of CIFAR-10, or a
@@ -33,12 +35,16 @@ def load_task(data: str, rng: np.random.Generator) -> Task:
     CSV files, and archives with `signals` [N, C, T] instead of inputs, are standardized by their
     training samples; see `read_csv` and `standardized`.
 
-    Folders of images and CSV files give the names of the classes.
+    Folders of images and CSV files give the names of the classes. Only CSV files and archives with
+    inputs have another `kind` of task: "binary", if there are two classes, or "regression", whose
+    targets are standardized by those of the training samples.
 
     Raises:
         DataError: if the data is missing or damaged.
         ValueError: if it does not make a `Task`.
     """
+    if kind != "classification":
+        return _of_kind(Path(data), rng, kind)
     if data == "digits":
         return digits(rng)
     path = Path(data)
@@ -64,6 +70,18 @@ def load_task(data: str, rng: np.random.Generator) -> Task:
             )
         return _divided(path, images, test, rng, classes)
     return _divided(path, *read_mnist(path), rng)
+
+
+def _of_kind(path: Path, rng: np.random.Generator, kind: TaskKind) -> Task:
+    if path.suffix == ".csv":
+        values, labels, names = read_csv(path, kind)
+        task = standardized(path.name, values, labels, names or None, rng, kind)
+    elif path.suffix == ".npz":
+        samples = read_npz(path, "inputs", "labels", kind)
+        task = split(path.name, samples, 2 if kind == "binary" else 0, rng, kind=kind)
+    else:
+        raise DataError(f"{path} must be a CSV file or an .npz archive to make a {kind}")
+    return standardized_targets(task)[0] if kind == "regression" else task
 
 
 def _undivided(

@@ -13,17 +13,19 @@ from torch import Tensor
 
 from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
+from nas.quality import TaskKind
 
 _CHANNELS = (1, 3)
 
 
-def read_npz(path: Path, inputs: str, labels: str) -> Split:
+def read_npz(path: Path, inputs: str, labels: str, kind: TaskKind = "classification") -> Split:
     """The arrays named `inputs` and `labels` in an archive of `numpy.savez` or
     `numpy.savez_compressed`.
 
     Inputs are a table [N, F], gray images [N, H, W], or images of 1 or 3 channels, [N, C, H, W] or
-    [N, H, W, C]. Labels are class indices, [N] or [N, 1], or one-hot, [N, classes]. Bytes are scaled
-    to [0, 1]; floating point numbers are taken as they are.
+    [N, H, W, C]. Labels are class indices, [N] or [N, 1], or one-hot, [N, classes], and with the `kind`
+    "regression" targets, numbers [N] or [N, K]. Bytes are scaled to [0, 1]; floating point numbers are
+    taken as they are.
 
     Raises:
         DataError: if the archive is damaged or too large, or an array is missing or of another type
@@ -34,6 +36,9 @@ def read_npz(path: Path, inputs: str, labels: str) -> Split:
             _channels_first(path, inputs, _read(path, archive, inputs)),
             _read(path, archive, labels),
         )
+    if kind == "regression":
+        targets = _targets(path, labels, classes, len(samples))
+        return Split(_numbers(path, inputs, samples), targets)
     classes = _indices(classes)
     if classes.ndim != 1 or classes.dtype.kind not in "iu":
         raise DataError(
@@ -44,6 +49,16 @@ def read_npz(path: Path, inputs: str, labels: str) -> Split:
             f"{path} must hold a label for each input, but has {len(samples)} inputs and {len(classes)} labels"
         )
     return Split(_numbers(path, inputs, samples), torch.from_numpy(classes.astype(np.int64)))
+
+
+def _targets(path: Path, name: str, array: NDArray[Any], count: int) -> Tensor:
+    if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or len(array) != count:
+        raise DataError(
+            f"{name!r} in {path} must be numbers [N] or [N, K], one for each of {count} inputs, but is {array.dtype} "
+            f"{array.shape}"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
 def read_signals(path: Path, signals: str, labels: str) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from nas.data import DataError, Split, digits, read_cifar10, read_images, read_mnist, read_npz
 from nas.data.load import has_images, is_divided, load_task
 from nas.data.npz import array_names
+from nas.quality import TaskKind
 from nas.seeds import generator
 
 
@@ -25,6 +26,7 @@ def load_scored(
     shape: tuple[int, ...],
     classes: int,
     names: Sequence[str] | None = None,
+    kind: TaskKind = "classification",
 ) -> ScoredData:
     """The test samples of "digits", a folder, or all of an .npz archive with `inputs` and `labels`.
 
@@ -32,7 +34,8 @@ def load_scored(
     subfolder of images for each class, perhaps in `test`; these are resized to `shape`, the shape
     of an input of a network for so many `classes`. With the `names` of the classes, subfolders may
     be missing and go by their names; without, there must be one for each class, and they are taken
-    in the order of their names.
+    in the order of their names. With the `kind` "regression", labels of archives are targets, as they
+    are.
 
     Raises:
         DataError: if the data is missing or damaged, or folders do not go with the classes.
@@ -46,7 +49,7 @@ def load_scored(
             "training samples"
         )
     if path.suffix == ".npz":
-        split = read_npz(path, "inputs", "labels")
+        split = read_npz(path, "inputs", "labels", kind)
         return ScoredData(split, _all("samples", path, split))
     if (path / "test_batch.bin").exists():
         return ScoredData(read_cifar10(path)[1], f"the test images of {path}")
@@ -55,16 +58,16 @@ def load_scored(
     return ScoredData(read_mnist(path)[1], f"the test images of {path}")
 
 
-def held_out(data: str, digest: str) -> ScoredData | None:
-    """The test split that a search with a task of this `digest` held out of a folder, table or archive
-    without test data, as `load_task` splits it for the experiments that ship; None if it was another
-    task or another split.
+def held_out(data: str, digest: str, kind: TaskKind = "classification") -> ScoredData | None:
+    """The test split that a search with a task of this `digest` and `kind` held out of a folder, table or
+    archive without test data, as `load_task` splits it for the experiments that ship; None if it was
+    another task or another split.
     """
     path = Path(data)
     if not (path.suffix in (".csv", ".npz") or (has_images(path) and not is_divided(path))):
         return None
     try:
-        task = load_task(data, generator(0, "data"))
+        task = load_task(data, generator(0, "data"), kind)
     except ValueError:  # such as data of one class, which no search can have had
         return None
     if task.digest != digest:

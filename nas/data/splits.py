@@ -1,9 +1,10 @@
-"""Random validation and test splits, stratified by class."""
+"""Random validation and test splits, stratified by class, or by the target."""
 
 import numpy as np
 import torch
 
 from nas.data.task import Split, Task, check_split
+from nas.quality import TaskKind
 
 
 def split(
@@ -14,10 +15,11 @@ def split(
     validation: float = 0.2,
     test: float = 0.2,
     class_names: tuple[str, ...] | None = None,
+    kind: TaskKind = "classification",
 ) -> Task:
     """A task from data without a test set; `validation` and `test` are fractions of all samples.
 
-    `class_names` are those of the `Task`.
+    `class_names` and `kind` are those of the `Task`.
 
     Raises:
         ValueError: if the fractions leave no training samples, a class has too few samples, or the
@@ -27,8 +29,8 @@ def split(
         raise ValueError(
             f"validation and test must be above 0 and below 1 together, but got {validation} and {test}"
         )
-    rest, held = _hold_back(name, data, classes, test, rng)
-    return hold_out(name, rest, held, classes, rng, validation / (1 - test), class_names)
+    rest, held = _hold_back(name, data, classes, test, rng, kind)
+    return hold_out(name, rest, held, classes, rng, validation / (1 - test), class_names, kind)
 
 
 def hold_out(
@@ -39,10 +41,11 @@ def hold_out(
     rng: np.random.Generator,
     validation: float = 0.1,
     class_names: tuple[str, ...] | None = None,
+    kind: TaskKind = "classification",
 ) -> Task:
     """A task from data with a test set; `validation` is a fraction of the training samples.
 
-    `class_names` are those of the `Task`.
+    `class_names` and `kind` are those of the `Task`.
 
     Raises:
         ValueError: if the fraction is not between 0 and 1, a class has too few samples, or the data
@@ -50,7 +53,7 @@ def hold_out(
     """
     if not 0 < validation < 1:
         raise ValueError(f"validation must be above 0 and below 1, but got {validation}")
-    rest, held = _hold_back(name, train, classes, validation, rng)
+    rest, held = _hold_back(name, train, classes, validation, rng, kind)
     return Task(
         name=name,
         train=rest,
@@ -58,15 +61,23 @@ def hold_out(
         test=test,
         classes=classes,
         class_names=class_names,
+        kind=kind,
     )
 
 
 def _hold_back(
-    name: str, data: Split, classes: int, fraction: float, rng: np.random.Generator
+    name: str,
+    data: Split,
+    classes: int,
+    fraction: float,
+    rng: np.random.Generator,
+    kind: TaskKind,
 ) -> tuple[Split, Split]:
     """The samples that are left and those that are held back, each in their original order."""
-    check_split(f"the data of {name!r}", data, classes)
+    check_split(f"the data of {name!r}", data, classes, kind)
     labels = data.labels.numpy()
+    if kind == "regression":  # ten by ten in order of the first target
+        labels = labels.reshape(len(labels), -1)[:, 0].argsort().argsort() // 10
     shuffled = rng.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     # Every 1/fraction-th sample in order of class, so that the share of each class and of all is
@@ -75,7 +86,7 @@ def _hold_back(
     held = torch.zeros(len(labels), dtype=torch.bool)
     held[by_class[np.diff(steps) > 0]] = True
     lost = np.setdiff1d(labels, labels[~held.numpy()])
-    if lost.size:
+    if lost.size and kind != "regression":
         count = np.count_nonzero(labels == lost[0])
         raise ValueError(
             f"each class of {name!r} must keep a sample to train on, but all {count} of class {lost[0]} are held back"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from nas.data.files import DataError
 from nas.data.splits import split
 from nas.data.task import Split, Task
+from nas.quality import TaskKind
 
 LIMIT = 4.0
 """Values are clipped to so many standard deviations, which outliers would otherwise take bits from."""
@@ -15,11 +16,13 @@ LIMIT = 4.0
 def standardized(
     name: str,
     values: NDArray[np.float64],
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int64] | NDArray[np.float64],
     class_names: tuple[str, ...] | None,
     rng: np.random.Generator,
+    kind: TaskKind = "classification",
 ) -> Task:
-    """A task of tables [N, F] or signals [N, C, T], split 60 : 20 : 20.
+    """A task of this `kind` of tables [N, F] or signals [N, C, T], split 60 : 20 : 20, with class indices
+    or, for a regression, targets.
 
     Each feature or channel is standardized by the mean and the standard deviation of the training
     split, clipped to 4 standard deviations, and 0, the mean, where it is NaN, which means missing.
@@ -32,11 +35,17 @@ def standardized(
         raise DataError(f"{name} must have a feature besides the labels, but has none")
     if np.isinf(values).any():
         raise DataError(f"{name} must hold finite values, but holds infinite ones")
-    classes = torch.from_numpy(labels)
+    real = kind == "regression"
+    classes = torch.from_numpy(labels).float() if real else torch.from_numpy(labels)
     # Rows are split by their numbers, because what is missing depends on which of them train.
     numbers = torch.arange(len(labels), dtype=torch.float32)[:, None]
     found = split(
-        name, Split(numbers, classes), int(labels.max()) + 1, rng, class_names=class_names
+        name,
+        Split(numbers, classes),
+        0 if real else int(labels.max()) + 1,
+        rng,
+        class_names=class_names,
+        kind=kind,
     )
     train = values[_rows(found.train)]
     over = (0, *range(2, values.ndim))
@@ -58,6 +67,7 @@ def standardized(
         test=part(found.test),
         classes=found.classes,
         class_names=class_names,
+        kind=kind,
     )
 
 

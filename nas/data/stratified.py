@@ -21,8 +21,11 @@ def stratified(split: Split, count: int | None, rng: np.random.Generator) -> Spl
 
 def stratified_order(labels: Tensor, rng: np.random.Generator) -> Tensor:
     """The positions of samples with these labels, [N], in a random order in which classes come in
-    turn: the first few, however many, are drawn by class.
+    turn: the first few, however many, are drawn by class. Samples with targets, floats [N] or [N, K],
+    are just shuffled.
     """
+    if labels.is_floating_point():
+        return torch.from_numpy(rng.permutation(len(labels)))
     classes, shuffled = labels.numpy(), rng.permutation(len(labels))
     by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
     _, start, size = np.unique(classes[by_class], return_index=True, return_counts=True)

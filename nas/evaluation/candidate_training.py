@@ -12,6 +12,7 @@ from nas.data import Task
 from nas.evaluation.repair import REPAIR_EPOCHS, REPAIR_LR, repair
 from nas.objective import Curve, Epoch
 from nas.space import Choices, Design
+from nas.training.early_stopping import GivingUp
 from nas.training.fit import Loss, Stop, fit, never
 from nas.training.rate import with_rate_penalty
 from nas.training.recalibration import recalibrate
@@ -53,13 +54,13 @@ class CandidateTraining:
         recipe), until `stop` gives it up.
         """
         before, after = self.recipe.phases(epochs)
-        fit_by_recipe, recipe = self._fitting(), self.recipe
+        fit_by_recipe, recipe, stop = self._fitting(), self.recipe, GivingUp(stop)
         if self.shared is not None:
             self.shared.give(model)
             recalibrate(model, self.calibration)
         penalized = with_gain_penalty(self.loss, model, recipe.gain_penalty)
         history = fit_by_recipe(model, epochs=before, lr=recipe.lr, loss=penalized, stop=stop)
-        if len(history) < before:
+        if stop.gave_up:
             return model, history
 
         def stop_finetuning(finetuned: Curve) -> bool:
@@ -88,7 +89,14 @@ class CandidateTraining:
             return fit_by_recipe(short, epochs=fewer, lr=lr, loss=loss)
 
         return repair(
-            model, self.design, choices, self.compressors, self.calibration, size_bytes, recover
+            model,
+            self.design,
+            choices,
+            self.compressors,
+            self.calibration,
+            size_bytes,
+            recover,
+            self.task.kind,
         )
 
     def _finetuned(

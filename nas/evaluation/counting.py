@@ -92,9 +92,10 @@ def _program(model: nn.Module, task: Task, device: Device | None) -> Program:
 
 
 def _checked(program: Program, task: Task) -> Program:
-    if program.tensors[-1].shape != (task.classes,):
+    if program.tensors[-1].shape != (task.outputs,):
         found = list(program.tensors[-1].shape)
+        what = "targets" if task.kind == "regression" else "logits"
         raise ValueError(
-            f"a network must give logits [N, {task.classes}], but for one sample it gives {found}"
+            f"a network must give {what} [N, {task.outputs}], but for one sample it gives {found}"
         )
     return program

@@ -30,6 +30,7 @@ from nas.seeds import candidate_seed, generator, seeded
 from nas.space import Design, Genotype, SearchSpace
 from nas.strategy import Facts, Proposal
 from nas.training.accelerator import Accelerator
+from nas.training.early_stopping import GivingUp
 from nas.training.fit import Loss, Stop, never
 from nas.training.losses import loss_by
 from nas.training.recipe import Recipe
@@ -60,6 +61,7 @@ class Evaluator:
     the seed of the run, from which that of each candidate is derived. The accuracy is that of runtimes
     that round by `rounding`. Networks are trained and validated on the `accelerator`, and compressed and
     lowered on the processor. Networks start from the `shared` weights (None: as they were initialized).
+    `named` are metrics of quality that are measured beside those that a task of this kind always has.
     """
 
     space: SearchSpace
@@ -74,6 +76,7 @@ class Evaluator:
     rounding: Rounding = "single"
     accelerator: Accelerator = "cpu"
     shared: SharedWeights | None = None
+    named: Sequence[str] = ()
 
     def __call__(
         self,
@@ -90,6 +93,7 @@ class Evaluator:
         makes it FAILED with that reason, so that one bad candidate cannot end a search.
         """
         start = time.perf_counter()
+        stop = GivingUp(stop)
         genotype = self.space.choices.canonical(proposal.genotype)
         design = self.space.choices.decode(genotype)
         metrics: Mapping[str, float] = {}
@@ -116,14 +120,14 @@ class Evaluator:
                         model, history = compressed, training.finetune(compressed, after, stop)
                     else:
                         model, history = training.both_phases(built, proposal.epochs, stop)
-                    if self._predicts and len(history) == planned:
+                    if self._predicts and not stop.gave_up:
                         packed = file_of(model, self.calibration)
                         length = compare(metrics["size_bytes"], parts, packed)
-                    if self._may_be_repaired(length) and len(history) == planned:
+                    if self._may_be_repaired(length) and not stop.gave_up:
                         choices, longest = self.space.choices, self._longest
                         model, design, more = training.repaired(model, choices, longest, after)
                         history += more
-                    if len(history) < planned:
+                    if stop.gave_up:
                         status = Status.STOPPED
                         reason = f"given up after {len(history)} of {planned} epochs"
                     else:
@@ -191,7 +195,7 @@ class Evaluator:
         """The network of a design as it is before any training, which torch's generator initializes:
         narrowed by `calibration`, training inputs [N, …].
         """
-        built = self.space.build(design, self.task.example, self.task.classes)
+        built = self.space.build(design, self.task.example, self.task.outputs)
         return compress(built, design, self.narrowing, calibration) if self.narrowing else built
 
     def _count(
@@ -221,7 +225,16 @@ class Evaluator:
         """The packed file of a trained network, and its metrics; see `nas.evaluation.measuring`."""
         others = self._drawn[CALIBRATION_SAMPLES:]
         validation = self.resident.validation
-        return measure(model, counted, validation, self.calibration, others, self.rounding)
+        return measure(
+            model,
+            counted,
+            validation,
+            self.calibration,
+            others,
+            self.rounding,
+            self.task.kind,
+            self.named,
+        )
 
     @cached_property
     def resident(self) -> Task:

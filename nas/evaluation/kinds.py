@@ -46,7 +46,7 @@ def check_kinds(
         design = choices.decode(choices.sample(rng))
         try:
             with seeded(0):
-                space.build(_TrackedDesign(design, read), task.example, task.classes)
+                space.build(_TrackedDesign(design, read), task.example, task.outputs)
             built += 1
         except Exception as error:
             failure = error

@@ -1,6 +1,6 @@
 """What a trained candidate is worth: the metrics of its packed file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from nas.data import Split
 from nas.lowering import lower, snapped
 from nas.packed import flash_bytes, pack, unpack
-from nas.program import score
+from nas.program import qualities
 from nas.program.rounding import Rounding
+from nas.quality import KINDS, TaskKind
 from nas.quantize.coverage import calibration_coverage
-from nas.training.fit import accuracy
+from nas.training.fit import measured
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,16 @@ def measure(
     calibration: Tensor,
     others: Tensor | None = None,
     rounding: Rounding = "single",
+    kind: TaskKind = "classification",
+    named: Sequence[str] = (),
 ) -> tuple[TrainedCandidate, dict[str, float]]:
     """Lowers and packs a trained network; its metrics are those of the packed file, loaded again,
     and the costs that were `counted` before training.
 
     With `others`, training inputs beside those of `calibration`, there is `calibration_coverage`: the
     share of values on them that the ranges of activations hold, for the tensor with the smallest.
-    `accuracy` is that of runtimes that round by `rounding`.
+    Metrics of quality are those of runtimes that round by `rounding`: what a task of this `kind` always
+    has, and of those that are `named`.
 
     Raises:
         ValueError: if a cost is above the one counted before training.
@@ -59,9 +63,12 @@ def measure(
     covered = {}
     if others is not None and len(others):
         covered["calibration_coverage"] = calibration_coverage(model, others)
+    names, first = KINDS[kind].measured(named), KINDS[kind].score
+    found = qualities(unpack(packed), validation, names, kind, rounding=rounding)
     return TrainedCandidate(model, packed), {
-        "accuracy": score(unpack(packed), validation, rounding=rounding),
-        "accuracy_fake_quant": accuracy(model, validation),
+        first: found[first],
+        f"{first}_fake_quant": measured(model, validation, first),
+        **found,
         **covered,
         **counted,
         **{name: float(value) for name, value in lowered.items()},

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from nas.compress import Compressor, Requantizer, settings_of
 from nas.lowering import lower, snapped
-from nas.measure.divergence import divergence, log_probabilities
+from nas.measure.divergence import answers, difference
 from nas.objective import Epoch
 from nas.packed import pack
+from nas.quality import TaskKind
 from nas.space import Choices, Design, present_name
 
 REPAIRS = 4
@@ -46,6 +47,7 @@ def repair(
     calibration: Tensor,
     size_bytes: float,
     train: Callable[[nn.Module, float], tuple[Epoch, ...]],
+    kind: TaskKind = "classification",
 ) -> tuple[nn.Module, Design, tuple[Epoch, ...]]:
     """A trained network whose file has at most `size_bytes`, its design, which may have fewer bits in
     some layers, and the curve of all epochs of `train`.
@@ -61,7 +63,7 @@ def repair(
             break
         shorter = None
         if not squeezes or length > SQUEEZABLE * size_bytes:
-            shorter = shorten(model, design, choices, compressors, calibration, size_bytes)
+            shorter = shorten(model, design, choices, compressors, calibration, size_bytes, kind)
         if shorter is not None:
             model, design = shorter.model, shorter.design
             history += train(model, 0.0)
@@ -79,19 +81,20 @@ def shorten(
     compressors: Sequence[Compressor],
     calibration: Tensor,
     size_bytes: float,
+    kind: TaskKind = "classification",
 ) -> Shortened | None:
     """The network with fewer bits, until its file has at most `size_bytes`; None if no design of
     `choices` with fewer bits is short enough.
 
-    Each step gives one layer, or the layers of one site, fewer bits: the one of least divergence of
-    the output on `calibration` for each byte that it saves. `model` is a compressed network, which
-    is left as it is.
+    Each step gives one layer, or the layers of one site, fewer bits: the one of least difference of
+    the output on `calibration`, as goes with the `kind` of the task, for each byte that it saves.
+    `model` is a compressed network, which is left as it is.
     """
     present = Shortened(model, design, len(file_of(copy.deepcopy(model), calibration)))
-    wanted = log_probabilities(model, calibration)
+    wanted = answers(model, calibration, kind)
     while present.size_bytes > size_bytes:
         moves = [
-            (divergence(wanted, log_probabilities(move.model, calibration)), move)
+            (difference(wanted, answers(move.model, calibration, kind), kind), move)
             for move in _moves(present, choices, compressors, calibration)
         ]
         if not moves:

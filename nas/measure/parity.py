@@ -10,6 +10,7 @@ from torch import Tensor
 from nas.program.interpreter import logits
 from nas.program.program import Program
 from nas.program.rounding import Rounding
+from nas.quality import taken_for
 
 SAMPLES = 512
 
@@ -32,12 +33,12 @@ def parity(
     found: NDArray[np.float32],
     rounding: Rounding = "single",
 ) -> Parity:
-    """How logits `found`, [N, classes], agree with the program's for inputs, float32 [N, …], under a
-    rule of rounding.
+    """How logits `found`, [N, classes] or one for two classes, agree with the program's for inputs,
+    float32 [N, …], under a rule of rounding.
     """
     wanted = logits(program, inputs, rounding=rounding)
     steps = np.abs(found.astype(np.float64) - wanted) / program.tensors[-1].scale
-    changed = found.argmax(1) != wanted.argmax(1)
+    changed = taken_for(found) != taken_for(wanted)
     return Parity(
         len(inputs), float((steps >= 0.5).mean()), float(steps.max()), float(changed.mean())
     )

@@ -1,5 +1,6 @@
 from .interpreter import Interpreter as Interpreter
 from .interpreter import logits as logits
+from .interpreter import qualities as qualities
 from .interpreter import score as score
 from .operations import Conv as Conv
 from .operations import Layer as Layer

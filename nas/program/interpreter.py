@@ -1,6 +1,6 @@
 """Running an integer program on batches, exactly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from nas.program.demand import samples_at_a_time
 from nas.program.operations import Operation, Requantized
 from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
+from nas.quality import QUALITIES, TaskKind, taken_for
 
 # Sums are scaled as 64-bit floats, twice the bytes of a network in floats: larger batches no longer
 # fit the caches. A GPU has other bounds, and each call costs it as much as many samples.
@@ -117,18 +118,54 @@ def score(
     subject: str = "the samples to score",
     rounding: Rounding = "single",
 ) -> float:
-    """The share of samples, 0 to 1, whose highest logit is that of their label, under a rule of
-    rounding; `subject` names the samples in messages.
+    """The share of samples, 0 to 1, whose highest logit is that of their label, or whose one logit is
+    above 0 if their label is 1 and else not, under a rule of rounding; `subject` names the samples in
+    messages.
 
     Raises:
         ValueError: if inputs are not finite or of another shape than the program's, or a label is
             not that of one of its classes.
     """
+    width = program.tensors[-1].size
+    _check_samples(program, split, "binary" if width == 1 else "classification", subject)
+    # One batch after another, because a damaged file may have millions of classes.
+    chosen = [taken_for(part) for part in _logits(program, split.inputs, None, rounding)]
+    right = np.concatenate(chosen) == split.labels.cpu().numpy()
+    return int(right.sum()) / len(split.labels)
+
+
+def qualities(
+    program: Program,
+    split: Split,
+    names: Sequence[str],
+    kind: TaskKind = "classification",
+    subject: str = "the samples to score",
+    rounding: Rounding = "single",
+) -> dict[str, float]:
+    """The metrics of these `names`, of `nas.quality.QUALITIES`, of the outputs that a program's integers
+    stand for, on samples of a task of this kind, under a rule of rounding.
+
+    Raises:
+        ValueError: if inputs are not finite or of another shape than the program's, or labels are
+            not those of its classes, or targets not as many as its outputs.
+    """
+    _check_samples(program, split, kind, subject)
+    if [*names] == ["accuracy"]:
+        return {"accuracy": score(program, split, subject, rounding)}
+    outputs = logits(program, split.inputs, rounding=rounding).astype(np.float64)
+    labels = split.labels.cpu().numpy()
+    return {name: QUALITIES[name].measured(outputs, labels) for name in names}
+
+
+def _check_samples(program: Program, split: Split, kind: TaskKind, subject: str) -> None:
     shape, found = program.tensors[0].shape, tuple(split.inputs.shape[1:])
     if found != shape:
         raise ValueError(f"{subject} must be {shape} as the program reads them, but are {found}")
-    check_split(subject, split, program.tensors[-1].size)
-    # One batch after another, because a damaged file may have millions of classes.
-    chosen = [part.argmax(1) for part in _logits(program, split.inputs, None, rounding)]
-    right = np.concatenate(chosen) == split.labels.cpu().numpy()
-    return int(right.sum()) / len(split.labels)
+    width = program.tensors[-1].size
+    classes = {"classification": width, "binary": 2, "regression": 0}[kind]
+    check_split(subject, split, classes, kind)
+    wanted = {"classification": width, "binary": 1}.get(kind, split.labels[0].numel())
+    if wanted != width:
+        raise ValueError(
+            f"{subject} must have {width} outputs, as the program, but are of a {kind} with {wanted}"
+        )

@@ -8,32 +8,27 @@ from nas.report.markup import Markup
 from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
 
-HEAD = (
-    "run",
-    "strategy",
-    "seed",
-    "trials",
-    "failed",
-    "time",
-    "best",
-    "accuracy",
-    "bytes",
-    "test accuracy",
-    "hypervolume",
-    "budget",
-)
-
 
 def comparison(runs: Sequence[ReportedRun]) -> Markup:
     """A table with a row for each run."""
-    return table("the runs", HEAD, [comparison_row(run) for run in runs])
+    return table("the runs", comparison_head(runs), [comparison_row(run) for run in runs])
+
+
+def comparison_head(runs: Sequence[ReportedRun]) -> tuple[str, ...]:
+    """What the columns are called: that of quality by the metric, or metrics, of the runs."""
+    quality = " or ".join(dict.fromkeys(run.quality for run in runs))
+    return (
+        *("run", "strategy", "seed", "trials", "failed", "time", "best"),
+        *(quality, "bytes", f"test {quality}", "hypervolume", "budget"),
+    )
 
 
 def comparison_row(run: ReportedRun) -> list[str]:
-    """What `HEAD` names of a run."""
+    """What `comparison_head` names of a run."""
     experiment = run.header["experiment"]
     metrics = {} if run.best is None else run.best.metrics
-    tested = run.found.get("test_accuracy")
+    quality = run.quality
+    tested = run.found.get(f"test_{quality}")
     strategy = experiment.get("strategy", "–")
     limits = run.objective.budget.limits
     return [
@@ -44,7 +39,7 @@ def comparison_row(run: ReportedRun) -> list[str]:
         f"{sum(each.status is Status.FAILED for each in run.evaluations):,}",
         duration(run.seconds),
         "–" if run.best is None else f"number {run.best.id}",
-        *(number(metrics[name]) if name in metrics else "–" for name in ("accuracy", "size_bytes")),
+        *(number(metrics[name]) if name in metrics else "–" for name in (quality, "size_bytes")),
         "–" if tested is None else number(tested),
         number(run.found["hypervolume"]),
         ", ".join(f"{name} ≤ {number(limit)}" for name, limit in limits.items()) or "none",

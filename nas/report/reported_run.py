@@ -11,7 +11,7 @@ from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER
 from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_retrained
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import Header, objective_of
+from nas.runs.journal_format import Header, curve_metric_of, objective_of
 from nas.runs.summary import summary
 
 
@@ -44,6 +44,16 @@ class ReportedRun:
     def best(self) -> Evaluation | None:
         """The best candidate of the search; None if none is within the budget."""
         return best(self.evaluations, self.objective)
+
+    @property
+    def quality(self) -> str:
+        """The metric of quality by which networks are compared."""
+        return str(self.found.get("quality", "accuracy"))
+
+    @property
+    def curve_metric(self) -> str:
+        """The metric that learning curves have."""
+        return curve_metric_of(self.header)
 
     @cached_property
     def trained(self) -> list[Evaluation]:

@@ -18,6 +18,8 @@ def tested(run: ReportedRun) -> "list[Markup | Chart]":
     """The confusion matrix of the packed file, and its accuracy by class."""
     network = run.network
     counts = None if network is None else read_confusion(network.folder, network.evaluation.id)
+    if run.curve_metric == "r2":
+        return [element("p", "The task is a regression, which has no classes.")]
     if network is None or counts is None:
         return [
             element("p", "The classes that were taken for each other are not in the run directory.")

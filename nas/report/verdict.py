@@ -30,7 +30,7 @@ def verdict(run: ReportedRun) -> list[Markup]:
         if limits
         else "there is no budget"
     )
-    sentence = f"Found {network.what}: {metrics_text(_told(network.evaluation))}; {meets}."
+    sentence = f"Found {network.what}: {metrics_text(_told(run, network.evaluation))}; {meets}."
     design = [[name, option_text(option)] for name, option in network.evaluation.design.items()]
     return [
         _flag(within, sentence),
@@ -48,32 +48,34 @@ def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
     """What is known of the network before it was compressed, as a packed file, and on test data."""
     metrics, searched = network.evaluation.metrics, run.evaluations[network.evaluation.id]
     before = before_compression(run.header, network.evaluation)
-    again = None if searched is network.evaluation else searched.metrics.get("accuracy")
+    quality, curve = run.quality, run.curve_metric
+    again = None if searched is network.evaluation else searched.metrics.get(quality)
     floats = 4 * metrics["params"] if "params" in metrics else None
     rows = [
-        ("validation accuracy after the first phase of training, before the compressors", before),
-        ("validation accuracy after training, in PyTorch", metrics.get("accuracy_fake_quant")),
-        ("validation accuracy of the packed file", metrics.get("accuracy")),
-        ("validation accuracy of the same design in the search", again),
-        ("test accuracy of the packed file", _test_accuracy(run, network)),
+        (f"validation {curve} after the first phase of training, before the compressors", before),
+        (f"validation {curve} after training, in PyTorch", metrics.get(f"{curve}_fake_quant")),
+        (f"validation {quality} of the packed file", metrics.get(quality)),
+        (f"validation {quality} of the same design in the search", again),
+        (f"test {quality} of the packed file", _test_score(run, network)),
         ("bytes of its parameters as 32-bit floats", floats),
         ("bytes of the packed file", metrics.get("size_bytes")),
     ]
-    told = {"accuracy", "accuracy_fake_quant", "test_accuracy", "size_bytes"}
+    told = {quality, f"{curve}_fake_quant", f"test_{quality}", "size_bytes"}
     rows += [(name, value) for name, value in metrics.items() if name not in told]
     return [[name, number(value)] for name, value in rows if value is not None]
 
 
-def _told(evaluation: Evaluation) -> dict[str, float]:
-    names = ("accuracy", "test_accuracy", "size_bytes")
+def _told(run: ReportedRun, evaluation: Evaluation) -> dict[str, float]:
+    names = (run.quality, f"test_{run.quality}", "size_bytes")
     return {name: evaluation.metrics[name] for name in names if name in evaluation.metrics}
 
 
-def _test_accuracy(run: ReportedRun, network: Network) -> float | None:
+def _test_score(run: ReportedRun, network: Network) -> float | None:
+    name = f"test_{run.quality}"
     if network.folder == run.out:
-        tested: float | None = run.found.get("test_accuracy")
+        tested: float | None = run.found.get(name)
         return tested
-    return network.evaluation.metrics.get("test_accuracy", run.found.get("chosen_test_accuracy"))
+    return network.evaluation.metrics.get(name, run.found.get(f"chosen_{name}"))
 
 
 def _nothing(run: ReportedRun) -> str:

@@ -5,8 +5,8 @@ from nas.runs.journal_format import Header
 
 
 def before_compression(header: Header, evaluation: Evaluation) -> float | None:
-    """The accuracy at the end of the first of the recipe's two phases; None where the journal does
-    not say which epoch that was.
+    """The accuracy, or what the curve has instead, at the end of the first of the recipe's two phases;
+    None where the journal does not say which epoch that was.
     """
     recipe = header["experiment"].get("recipe")
     first, second = (

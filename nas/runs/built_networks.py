@@ -82,7 +82,7 @@ def built_network(experiment: Experiment, genotype: Genotype) -> dict[str, Any]:
     task, design = experiment.task, experiment.space.choices.decode(genotype)
     with seeded(candidate_seed(experiment.seed, genotype)), torch.no_grad():
         try:
-            model = experiment.space.build(design, task.example, task.classes)
+            model = experiment.space.build(design, task.example, task.outputs)
             found["layers"] = {
                 name: repr(module)
                 for name, module in model.named_modules()

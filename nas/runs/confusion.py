@@ -1,4 +1,4 @@
-"""Which classes the network of a run takes for which, on its test data."""
+"""What the network of a run is worth on its test data, and which classes it takes for which."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas import durable
-from nas.runs.directory import RunDirectoryError, write_test_accuracy
+from nas.quality import QUALITIES, TaskKind, taken_for
+from nas.runs.directory import RunDirectoryError, write_test_score
 
 # Reports read it without torch.
 if TYPE_CHECKING:
@@ -23,10 +24,16 @@ Counts = Sequence[Sequence[int]]
 
 
 def score_test(
-    program: "Program", test: "Split", folder: Path, id: int, rounding: "Rounding" = "single"
+    program: "Program",
+    test: "Split",
+    folder: Path,
+    id: int,
+    rounding: "Rounding" = "single",
+    kind: TaskKind = "classification",
+    quality: str = "accuracy",
 ) -> float:
-    """The test accuracy of the file of candidate `id` under a rule of rounding, which is stored in
-    `folder` with the counts of confusions.
+    """The metric `quality` of the file of candidate `id` on the test samples of a task of this kind under
+    a rule of rounding, which is stored in `folder`, with the counts of confusions where there are classes.
 
     Raises:
         OSError: if a file cannot be written.
@@ -36,16 +43,16 @@ def score_test(
     from nas.program import logits
 
     labels = test.labels.cpu().numpy()
-    taken = logits(program, test.inputs, rounding=rounding).argmax(1)
-    classes = program.tensors[-1].size
-    if classes <= MOST_CLASSES:
+    outputs = logits(program, test.inputs, rounding=rounding)
+    classes = max(2, program.tensors[-1].size)
+    if kind != "regression" and classes <= MOST_CLASSES:
         counts = np.zeros((classes, classes), np.int64)
-        np.add.at(counts, (labels, taken), 1)
+        np.add.at(counts, (labels, taken_for(outputs)), 1)
         content = {"id": id, "counts": counts.tolist()}
         durable.write(folder / CONFUSION_FILE, json.dumps(content).encode())
-    accuracy = int((taken == labels).sum()) / len(labels)
-    write_test_accuracy(folder, id, accuracy)
-    return accuracy
+    score = QUALITIES[quality].measured(outputs.astype(np.float64), labels)
+    write_test_score(folder, id, score, quality)
+    return score
 
 
 def read_confusion(folder: Path, id: int) -> Counts | None:

@@ -1,4 +1,4 @@
-"""The files of a run directory besides its journal: weights, packed files and test accuracies."""
+"""The files of a run directory besides its journal: weights, packed files and test scores."""
 
 import json
 import zlib
@@ -17,7 +17,7 @@ FINAL_FOLDER = "final"
 """The same of the final network, the one to ship."""
 
 MOST_BYTES = 2**24
-"""The longest file of names or of an accuracy that is read."""
+"""The longest file of names or of a test score that is read."""
 
 
 class RunDirectoryError(ValueError):
@@ -87,31 +87,32 @@ def read_class_names(out: Path) -> tuple[str, ...] | None:
     return tuple(stored)
 
 
-def write_test_accuracy(out: Path, id: int, accuracy: float) -> None:
-    """Stores the test accuracy of candidate `id`, the best of the run."""
-    content = {"id": id, "accuracy": accuracy}
+def write_test_score(out: Path, id: int, score: float, quality: str = "accuracy") -> None:
+    """Stores what candidate `id`, the best of the run, is worth on test data by the metric `quality`."""
+    content = {"id": id, quality: score}
     durable.write(out / TEST_FILE, json.dumps({**content, "crc": _checksum(content)}).encode())
 
 
-def read_test_accuracy(out: Path) -> tuple[int, float] | None:
-    """The id of the candidate that was scored on test data, and its accuracy; None if none was.
+def read_test_score(out: Path, quality: str = "accuracy") -> tuple[int, float] | None:
+    """The id of the candidate that was scored on test data, and what it is worth by the metric `quality`
+    of the run; None if none was.
 
     Raises:
         RunDirectoryError: if the file is damaged.
     """
     try:
         stored = json.loads(read_regular(out / TEST_FILE, MOST_BYTES))
-        id, accuracy = int(stored["id"]), float(stored["accuracy"])
-        checksum = _checksum({"id": id, "accuracy": accuracy})
+        id, score = int(stored["id"]), float(stored[quality])
+        checksum = _checksum({"id": id, quality: score})
         if stored.get("crc", checksum) != checksum:  # those of before have none
             raise ValueError("the checksum does not match")
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RunDirectoryError(
-            f"{out / TEST_FILE} must hold an id and an accuracy, but is damaged: remove it"
+            f"{out / TEST_FILE} must hold an id and the test {quality}, but is damaged: remove it"
         ) from error
-    return id, accuracy
+    return id, score
 
 
 def _checksum(content: Mapping[str, float]) -> str:

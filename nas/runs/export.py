@@ -64,11 +64,11 @@ def export(
     `id` is as in `find_candidate`, "retrained" for the best of those that the run trained again, or
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
     trained it, or trained again by `experiment` if one is given: its metrics then have
-    `test_accuracy`. With `class_names` the file has the names of the classes: a packed one is longer
-    by them than `size_bytes`. The files are compared on up to 512 inputs: those that `samples` gives,
-    else the experiment's validation samples, else random ones, which a seed
-    of 0 draws from the range of the program's input. With a `board` the C is written so that it fits
-    there.
+    `test_accuracy`, or the like of the run's metric of quality. With `class_names` the file has the
+    names of the classes: a packed one is longer by them than `size_bytes`. The files are compared on up
+    to 512 inputs: those that `samples` gives, else the experiment's validation samples, else random
+    ones, which a seed of 0 draws from the range of the program's input. With a `board` the C is written
+    so that it fits there.
 
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
@@ -203,12 +203,14 @@ def _stored(out: Path, evaluation: Evaluation) -> ExportedCandidate:
 
 
 def _retrained(out: Path, evaluation: Evaluation, experiment: "Experiment") -> ExportedCandidate:
-    from nas.program import score
+    from nas.program import qualities
     from nas.runs.retrain import retrained
 
     again, trained = retrained(experiment, out, evaluation)
-    tested = score(unpack(trained.packed), experiment.task.test, rounding=experiment.rounding)
-    again = replace(again, metrics={**again.metrics, "test_accuracy": tested})
+    task, name = experiment.task, experiment.quality
+    program = unpack(trained.packed)
+    tested = qualities(program, task.test, (name,), task.kind, rounding=experiment.rounding)[name]
+    again = replace(again, metrics={**again.metrics, f"test_{name}": tested})
     # Copied, because safetensors refuses views.
     weights = {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}
     return ExportedCandidate(again, trained.packed, weights, trained.model)

@@ -2,7 +2,7 @@
 together.
 
 It was chosen before, and nothing is chosen by it, so that validation samples are free to be trained
-on. Its accuracy on them would mean nothing: its one accuracy is that on test data.
+on. Its quality on them would mean nothing: its one measure is that on test data.
 """
 
 import shutil
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.objective import Evaluation
+from nas.quality import QUALITIES
 from nas.runs.directory import FINAL_FOLDER, make_folders, packed_path
 from nas.runs.evaluation_file import read_evaluation, write_evaluation
 from nas.runs.training_progress import WatchTraining, watching
@@ -26,7 +27,8 @@ FINAL_FILE = "final.json"
 
 def read_final(out: Path) -> Evaluation | None:
     """The evaluation of the final network of the run directory `out`, by the id and the genotype of
-    the candidate; None if there is none. `metrics` has costs, and `test_accuracy` if it is OK;
+    the candidate; None if there is none. `metrics` has costs, and `test_accuracy`, or the like of the
+    run's metric of quality, if it is OK;
     `epochs` are those that it was trained for, and `history` is empty.
 
     Raises:
@@ -68,20 +70,28 @@ def train_final(
 
     task = experiment.task.with_validation()
     loss = loss_of(experiment, out, task.train.inputs)
-    evaluator = replace(experiment.evaluator(loss, task), seed=derive(experiment.seed, "final"))
+    evaluator = replace(
+        experiment.evaluator(loss, task),
+        recipe=replace(experiment.recipe, early_stopping=0),
+        seed=derive(experiment.seed, "final"),
+    )
     what = f"number {choice.id} on training and validation samples"
     planned = sum(experiment.recipe.phases(epochs))
     evaluation, trained = evaluator(
         choice.id, Proposal(choice.genotype, epochs), watching(what, planned, watch), ANY_SIZE
     )
     metrics = {
-        name: value for name, value in evaluation.metrics.items() if not name.startswith("accuracy")
+        name: value
+        for name, value in evaluation.metrics.items()
+        if name.removesuffix("_fake_quant") not in QUALITIES
     }
     if trained is not None:
         save_candidate(trained, folder, choice.id)
         program = unpack(packed_path(folder, choice.id).read_bytes())
-        test = evaluator.resident.test
-        metrics["test_accuracy"] = score_test(program, test, folder, choice.id, experiment.rounding)
+        quality, test = experiment.quality, evaluator.resident.test
+        metrics[f"test_{quality}"] = score_test(
+            program, test, folder, choice.id, experiment.rounding, task.kind, quality
+        )
     final = replace(evaluation, metrics=metrics, history=())
     write_evaluation(folder / FINAL_FILE, final)
     return final

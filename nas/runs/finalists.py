@@ -15,7 +15,7 @@ from nas.runs.directory import (
     TEST_FILE,
     make_folders,
     packed_path,
-    read_test_accuracy,
+    read_test_score,
 )
 from nas.runs.evaluation_file import read_evaluation, write_evaluation
 from nas.runs.training_progress import WatchTraining, unwatched, watching
@@ -44,13 +44,15 @@ def chosen(retrained: Sequence[Evaluation], objective: Objective) -> Evaluation 
     return best(retrained, objective)
 
 
-def read_chosen_test_accuracy(out: Path, choice: Evaluation | None) -> float | None:
-    """The test accuracy of what `chosen` gives; None if it was not scored.
+def read_chosen_test_score(
+    out: Path, choice: Evaluation | None, quality: str = "accuracy"
+) -> float | None:
+    """The metric `quality` on test data of what `chosen` gives; None if it was not scored.
 
     Raises:
         RunDirectoryError: if the file is damaged.
     """
-    stored = read_test_accuracy(out / RETRAINED_FOLDER)
+    stored = read_test_score(out / RETRAINED_FOLDER, quality)
     return None if stored is None or choice is None or stored[0] != choice.id else stored[1]
 
 
@@ -101,10 +103,11 @@ def retrain_best(
         write_evaluation(_path(folder, candidate), evaluation)
     retrained = read_retrained(out)
     choice = chosen(retrained, experiment.objective)
-    if choice is not None and read_chosen_test_accuracy(out, choice) is None:
+    quality = experiment.quality
+    if choice is not None and read_chosen_test_score(out, choice, quality) is None:
         program = unpack(packed_path(folder, choice.id).read_bytes())
         test = task.test.to(experiment.accelerator)
-        score_test(program, test, folder, choice.id, experiment.rounding)
+        score_test(program, test, folder, choice.id, experiment.rounding, task.kind, quality)
     return tuple(retrained)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from nas.file_length import FileLength
 from nas.objective import Epoch, Evaluation, Objective, Status
+from nas.quality import KINDS, TaskKind
 from nas.runs.directory import RunDirectoryError
 from nas.space import RENAMED_KINDS, present_name
 
@@ -144,3 +145,24 @@ def objective_of(header: Header) -> Objective:
         KeyError, TypeError, ValueError: if the header does not hold one.
     """
     return Objective.from_json(header["experiment"]["objective"])
+
+
+def task_kind_of(header: Header) -> TaskKind:
+    """The kind of the task of a run; headers of classifications do not have it."""
+    task = header["experiment"].get("task")
+    kind = task.get("kind") if isinstance(task, dict) else None
+    return next((known for known in KINDS if known == kind), "classification")
+
+
+def curve_metric_of(header: Header) -> str:
+    """The metric that learning curves of a run have."""
+    return KINDS[task_kind_of(header)].score
+
+
+def quality_of(header: Header) -> str:
+    """The metric of quality by which networks of a run are compared.
+
+    Raises:
+        KeyError, TypeError, ValueError: if the header does not hold an objective.
+    """
+    return objective_of(header).quality(task_kind_of(header))

@@ -19,7 +19,8 @@ class RunResult:
     test accuracy, the evaluations of the candidates that were trained again, and that of the final
     network (None: none was wanted, or no candidate to train was within the budget).
 
-    `experiment` and `out` are those of the run.
+    Where the experiment compares candidates by another metric of quality, as `Experiment.quality` says,
+    `test_accuracy` is that one. `experiment` and `out` are those of the run.
     """
 
     evaluations: tuple[Evaluation, ...]
@@ -32,11 +33,15 @@ class RunResult:
 
     def __repr__(self) -> str:
         # Evaluations hold whole learning curves.
-        return f"RunResult({result_line(self.evaluations, self.best, self.test_accuracy)})"
+        return f"RunResult({result_line(self.evaluations, self.best, self.test_accuracy, self._quality)})"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        return result_table(self.evaluations, self.best, self.test_accuracy)
+        return result_table(self.evaluations, self.best, self.test_accuracy, self._quality)
+
+    @property
+    def _quality(self) -> str:
+        return "accuracy" if self.experiment is None else self.experiment.quality
 
     def model(self, candidate: Evaluation | None = None) -> "nn.Module":
         """The trained and compressed network of a candidate (None: of the best), in evaluation mode.

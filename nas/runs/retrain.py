@@ -107,12 +107,13 @@ def _check_task(task: Task, out: Path, evaluation: Evaluation) -> None:
         return
     # Headers do not have the shape and the classes, but the candidate's file does.
     tensors = unpack(packed_path(out, evaluation.id).read_bytes()).tensors
-    was = stored["name"], tensors[0].shape, tensors[-1].shape[0]
-    given = task.name, tuple(task.example.shape[1:]), task.classes
+    kind = stored.get("kind", "classification")
+    was = stored["name"], kind, tensors[0].shape, tensors[-1].shape[0]
+    given = task.name, task.kind, tuple(task.example.shape[1:]), task.outputs
     changes = [
         f"{part} was {old} and is {new}"
         for part, old, new in zip(
-            ("name", "input shape", "number of classes"), was, given, strict=True
+            ("name", "kind", "input shape", "number of classes"), was, given, strict=True
         )
         if old != new
     ]

@@ -15,6 +15,7 @@ from nas.executors import Executor, InProcess, LocalProcesses
 from nas.experiment import Experiment
 from nas.objective import Evaluation, Status, best
 from nas.packed import ArtifactError, unpack
+from nas.quality import KINDS
 from nas.runs.built_networks import BuiltNetworks
 from nas.runs.candidate_worker import CandidateSetup, Given
 from nas.runs.confusion import score_test
@@ -22,7 +23,7 @@ from nas.runs.counting_worker import SECONDS, CountingWorker
 from nas.runs.directory import (
     check_folders,
     packed_path,
-    read_test_accuracy,
+    read_test_score,
     weights_path,
     write_class_names,
 )
@@ -105,7 +106,10 @@ def run(
         with (
             open_journal(out, setup.header, networks) as journal,
             TensorBoardLog(
-                out / "tb", experiment.space.choices, partial(_logged, experiment, out)
+                out / "tb",
+                experiment.space.choices,
+                partial(_logged, experiment, out),
+                KINDS[experiment.task.kind].score,
             ) as tensorboard,
         ):
             check_folders(out)
@@ -132,7 +136,9 @@ def run(
                 evaluations = _searched(experiment, resumable, counting, tensorboard, watch)
             leader = best(evaluations, objective)
             evaluator = experiment.evaluator(loss, shared=shared)
-            test_accuracy = None if leader is None else _test_accuracy(evaluator, leader, out)
+            test_score = (
+                None if leader is None else _test_score(evaluator, leader, out, experiment.quality)
+            )
             tensorboard.finish(evaluations, objective)
             epochs = experiment.final_epochs
             after = experiment.after_search
@@ -141,7 +147,7 @@ def run(
             final = None
             if epochs is not None and choice is not None:
                 final = train_final(after, choice, epochs, out, watch_training)
-    return RunResult(tuple(evaluations), leader, test_accuracy, retrained, final, experiment, out)
+    return RunResult(tuple(evaluations), leader, test_score, retrained, final, experiment, out)
 
 
 def _logged(experiment: Experiment, out: Path, evaluation: Evaluation) -> LoggedNetwork | None:
@@ -184,12 +190,12 @@ def _searched(
     return evaluations
 
 
-def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float:
-    """The test accuracy of the packed file of the best candidate.
+def _test_score(evaluator: Evaluator, leader: Evaluation, out: Path, quality: str) -> float:
+    """The metric `quality` on test data of the packed file of the best candidate.
 
     If the file is damaged, the candidate is trained again, which gives the same file.
     """
-    stored = read_test_accuracy(out)
+    stored = read_test_score(out, quality)
     if stored is not None and stored[0] == leader.id:
         return stored[1]
     try:
@@ -203,7 +209,15 @@ def _test_accuracy(evaluator: Evaluator, leader: Evaluation, out: Path) -> float
             ) from None
         save_candidate(trained, out, leader.id)
         program = unpack(trained.packed)
-    return score_test(program, evaluator.resident.test, out, leader.id, evaluator.rounding)
+    return score_test(
+        program,
+        evaluator.resident.test,
+        out,
+        leader.id,
+        rounding=evaluator.rounding,
+        kind=evaluator.task.kind,
+        quality=quality,
+    )
 
 
 def _check_failures(evaluations: Sequence[Evaluation]) -> None:

@@ -16,11 +16,11 @@ from nas.objective import (
     nearest_to_budget,
     pareto_front,
 )
-from nas.runs.directory import RunDirectoryError, read_test_accuracy
+from nas.runs.directory import RunDirectoryError, read_test_score
 from nas.runs.final import read_final
-from nas.runs.finalists import chosen, read_chosen_test_accuracy, read_retrained
+from nas.runs.finalists import chosen, read_chosen_test_score, read_retrained
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import evaluation_to_json, objective_of
+from nas.runs.journal_format import evaluation_to_json, objective_of, quality_of
 from nas.runs.reasons import reasons
 
 # Imports that need torch are made where they are needed: a summary does not.
@@ -44,6 +44,8 @@ def summary(out: Path) -> dict[str, Any]:
     `search_accuracy`, and status and metrics of the second training. `chosen` is then the best by
     that (None: none met the budget), and `chosen_test_accuracy` its test accuracy. `final` is there
     if there is a final network: its `reason` and `epochs` too, and metrics with `test_accuracy`.
+    Where networks are compared by another metric of `quality`, it stands for the accuracy in all these
+    names, and there is its name.
     `reasons` is there if candidates failed, or were over budget once they were trained.
     `size_prediction` is there if sizes were predicted: for how many `files`, and the `error`, the root
     mean square of the logarithms of length over prediction.
@@ -59,11 +61,14 @@ def summary(out: Path) -> dict[str, Any]:
         raise RunDirectoryError(
             f"{out} must hold an objective and all metrics that it names, but judging gives {error!r}"
         ) from error
-    tested = read_test_accuracy(out)
+    quality = quality_of(header)
+    if quality != "accuracy":
+        found["quality"] = quality
+    tested = read_test_score(out, quality)
     if found["best"] is not None and tested is not None and tested[0] == found["best"]["id"]:
-        found["test_accuracy"] = tested[1]
+        found[f"test_{quality}"] = tested[1]
     if retrained := read_retrained(out):
-        found |= _second_training(out, retrained, evaluations, objective_of(header))
+        found |= _second_training(out, retrained, evaluations, objective_of(header), quality)
     if final := read_final(out):
         found["final"] = {**_candidate(final), "reason": final.reason, "epochs": final.epochs}
     return found
@@ -74,17 +79,18 @@ def _second_training(
     retrained: Sequence[Evaluation],
     evaluations: Sequence[Evaluation],
     objective: Objective,
+    quality: str,
 ) -> dict[str, Any]:
     choice = chosen(retrained, objective)
-    in_search = {each.id: each.metrics.get("accuracy") for each in evaluations}
+    in_search = {each.id: each.metrics.get(quality) for each in evaluations}
     found: dict[str, Any] = {
         "retrained": [
-            {**_candidate(each), "search_accuracy": in_search.get(each.id)} for each in retrained
+            {**_candidate(each), f"search_{quality}": in_search.get(each.id)} for each in retrained
         ],
         "chosen": None if choice is None else choice.id,
     }
-    tested = read_chosen_test_accuracy(out, choice)
-    return found if tested is None else {**found, "chosen_test_accuracy": tested}
+    tested = read_chosen_test_score(out, choice, quality)
+    return found if tested is None else {**found, f"chosen_test_{quality}": tested}
 
 
 def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:
@@ -117,8 +123,8 @@ def sensitivities_of_best(out: Path, experiment: "Experiment") -> LayerSensitivi
     `sensitivity` measures it.
 
     Raises:
-        ValueError: if no candidate is within the budget, the experiment is not the run's, or the
-            candidate's weights are damaged.
+        ValueError: if no candidate is within the budget, the experiment is not the run's, or of a
+            regression, or the candidate's weights are damaged.
         RunDirectoryError: if there is no journal in `out`, or it is damaged.
     """
     from nas.measure.sensitivity import bit_widths, sensitivity
@@ -126,6 +132,8 @@ def sensitivities_of_best(out: Path, experiment: "Experiment") -> LayerSensitivi
 
     header, evaluations = read_journal(out)
     leader = best(evaluations, objective_of(header))
+    if experiment.task.kind == "regression":
+        raise ValueError(f"sensitivities must be those of classes, but {out} is a regression")
     if leader is None:
         raise ValueError(f"the best of {out} must be within the budget, but nothing is")
     model = restored(experiment, out, leader)

@@ -1,4 +1,4 @@
-"""The training loss of an experiment: cross-entropy, or distillation from its teacher."""
+"""The training loss of an experiment: of labels alone, or distillation from its teacher."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,13 @@ from nas.seeds import derive, seeded
 from nas.training import checkpoint
 from nas.training.distil import Distillation, Teacher
 from nas.training.fit import DivergedError, Loss, cross_entropy, fit
+from nas.training.losses import loss_by
 from nas.training.recipe_choices import alternatives
 
 
 def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> Loss:
-    """Cross-entropy, or distillation if the experiment has a teacher.
+    """Cross-entropy, which stands for the loss of the task, or distillation if the experiment has a
+    teacher.
 
     A teacher that is to be trained is trained once, and stored in the run directory `out`. It
     answers `inputs`, the samples that candidates are trained on (None: those of the search).
@@ -40,6 +42,7 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
         teacher.hints,
         [recipe.augmentation for recipe in recipes],
         derive(experiment.seed, "views"),
+        experiment.task.kind,
     )
 
 
@@ -48,7 +51,7 @@ def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
     # A teacher that learned from smoothed labels teaches worse (Müller et al., 2019).
     recipe = replace(experiment.recipe, label_smoothing=0.0)
     with seeded(seed):
-        model = teacher.build(task.example, task.classes)
+        model = teacher.build(task.example, task.outputs)
         if teacher.weights is not None and not checkpoint.load(model, teacher.weights):
             raise ValueError(
                 f"{teacher.weights} must hold the teacher's weights, but is missing, damaged or of another network"
@@ -68,7 +71,7 @@ def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
                         recipe,
                         epochs=teacher.epochs,
                         lr=recipe.lr,
-                        loss=cross_entropy,
+                        loss=loss_by(recipe, task),
                         generator=torch.Generator().manual_seed(seed),
                     )
                 except DivergedError as error:

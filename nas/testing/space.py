@@ -38,7 +38,7 @@ def check_space(
 ) -> None:
     """Checks that a space can be searched, by building and compressing 20 random designs.
 
-    `example` is a batch of inputs, [N, …], and `classes` the number of classes. `rng` draws the
+    `example` is a batch of inputs, [N, …], and `classes` the number of classes, 1 for networks of one output. `rng` draws the
     designs. `compressors` are those that the space is to be searched with.
 
     Raises:
@@ -218,7 +218,14 @@ def _check_kinds(
         check_kinds(
             space,
             compressors,
-            Task(name="check", train=two, validation=two, test=two, classes=classes),
+            Task(
+                name="check",
+                train=two,
+                validation=two,
+                test=two,
+                classes=max(2, classes),
+                kind="binary" if classes == 1 else "classification",
+            ),
             rng,
         )
     except ValueError as error:

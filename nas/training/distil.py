@@ -8,15 +8,17 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import kl_div, log_softmax
+from torch.nn.functional import kl_div, log_softmax, mse_loss
 
 from nas.data import Task
 from nas.objective import Epoch
+from nas.quality import TaskKind
 from nas.training.accelerator import placed
 from nas.training.augmentation import Augmentation
 from nas.training.fit import cross_entropy, fit, logits
 from nas.training.hints import Hint, captured, hint_loss, hint_target, projection
 from nas.training.recipe import Recipe
+from nas.training.two_logits import two_logits
 from nas.training.views import Views, fixed_views
 
 TEACHER_BATCH = 256
@@ -30,7 +32,8 @@ class Teacher:
     `epochs` on the training split; with 0 epochs it is used as built, or with the `weights` of a
     file that `nas.training.checkpoint` wrote. `alpha`, 0 to 1, is the weight of the true labels,
     1 - alpha that of the teacher's, softened by `temperature`. `hints` are features to learn from,
-    by default none.
+    by default none. For a binary task it gives one logit, for a regression, where there is nothing to
+    soften, as many numbers as there are targets: `build` gets their number for that of the classes.
 
     Raises:
         ValueError: if a value is out of range, or there are both weights and epochs.
@@ -56,9 +59,10 @@ class Teacher:
 
 class Distillation:
     """The loss α · cross-entropy + (1 - α) · T² · KL(teacher ‖ student) at temperature T (Hinton et
-    al., 2015), and a term for each hint.
+    al., 2015), and a term for each hint. For a regression it is α · e(labels) + (1 - α) · e(teacher) with
+    the mean squared error e.
 
-    `inputs` are those of the training split. The teacher's outputs on them are computed once, at
+    `inputs` are those of the training split, and `kind` is that of the task. The teacher's outputs on them are computed once, at
     construction. With hints, the loss must be attached to the student.
 
     `augmentations` are those by which students may be trained. The teacher answers fixed views of
@@ -67,8 +71,8 @@ class Distillation:
     the images are made again when they are shown.
 
     Raises:
-        ValueError: if a hint names no module of the teacher, there are hints and an augmentation, the
-            inputs cannot be augmented so, or the teacher gives logits that are not finite.
+        ValueError: if a hint names no module of the teacher, there are hints and an augmentation, or
+            mixup, the inputs cannot be augmented so, or the teacher gives logits that are not finite.
     """
 
     def __init__(
@@ -80,15 +84,19 @@ class Distillation:
         hints: Sequence[Hint] = (),
         augmentations: Iterable[Augmentation] = (),
         seed: int = 0,
+        kind: TaskKind = "classification",
     ) -> None:
         varied = [each for each in dict.fromkeys(augmentations) if not each.is_off]
         for augmentation in varied:
             augmentation.check(inputs.shape)
+        if any(augmentation.mixup for augmentation in varied):
+            raise ValueError(f"a teacher must answer samples that are not mixed, but got {varied}")
         if hints and varied:
             raise ValueError(
                 f"hints must be learned from samples as they are, but got {varied} with {[*hints]}"
             )
         self._alpha, self._temperature, self._hints = alpha, temperature, tuple(hints)
+        self._kind = kind
         with (
             placed(teacher, inputs.device),
             captured(teacher, [hint.teacher for hint in hints], "teacher") as seen,
@@ -108,7 +116,7 @@ class Distillation:
         answers = torch.cat([answer for answer, _ in batches]).cpu()
         if not bool(answers.isfinite().all()):
             raise ValueError("a teacher must give finite logits, but some are not")
-        self._soft_labels = torch.softmax(answers / temperature, 1).clone()
+        self._soft_labels = self._softened(answers)
         self._targets = [
             torch.cat(parts).cpu().clone()
             for parts in zip(*(targets for _, targets in batches), strict=True)
@@ -122,6 +130,13 @@ class Distillation:
             for augmentation in varied
         }
 
+    def _softened(self, answers: Tensor) -> Tensor:
+        """What a student learns of a teacher's outputs."""
+        if self._kind == "regression":
+            return answers.clone()
+        answers = two_logits(answers) if self._kind == "binary" else answers
+        return torch.softmax(answers / self._temperature, 1).clone()
+
     def _answered(
         self, teacher: nn.Module, inputs: Tensor, views: Views
     ) -> tuple["Distillation", Views]:
@@ -133,7 +148,7 @@ class Distillation:
                 [logits(teacher, there.images(inputs, part)) for part in parts]
             ).cpu()
         loss = copy.copy(self)
-        loss._soft_labels = torch.softmax(answers / self._temperature, 1).clone()
+        loss._soft_labels = self._softened(answers)
         loss._of_views = {}
         return loss, views
 
@@ -158,18 +173,26 @@ class Distillation:
         return loss
 
     def __call__(self, student: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """The loss of the student's logits [N, classes] on the training samples, or views, at `index`."""
-        log_probabilities = log_softmax(student / self._temperature, 1)
-        divergence = kl_div(log_probabilities, self._soft_labels[index], reduction="batchmean")
-        loss = (
-            self._alpha * cross_entropy(student, labels, index)
-            + (1.0 - self._alpha) * self._temperature**2 * divergence
-        )
+        """The loss of the student's outputs [N, K] on the training samples, or views, at `index`."""
+        loss = self._of_outputs(student, labels, index)
         for hint, features, target, project in zip(
             self._hints, self._features, self._targets, self._projections, strict=True
         ):
             loss = loss + hint.weight * hint_loss(hint, project(features), target[index])
         return loss
+
+    def _of_outputs(self, student: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        answers = self._soft_labels[index]
+        if self._kind == "regression":
+            missed = mse_loss(student, labels.view_as(student))
+            return self._alpha * missed + (1.0 - self._alpha) * mse_loss(student, answers)
+        student = two_logits(student) if self._kind == "binary" else student
+        log_probabilities = log_softmax(student / self._temperature, 1)
+        divergence = kl_div(log_probabilities, answers, reduction="batchmean")
+        return (
+            self._alpha * cross_entropy(student, labels, index)
+            + (1.0 - self._alpha) * self._temperature**2 * divergence
+        )
 
     def to(self, device: torch.device) -> "Distillation":
         """The same with the teacher's answers on a device."""
@@ -254,7 +277,13 @@ def distil(
         DivergedError: if the loss of an epoch is not finite.
     """
     loss = Distillation(
-        teacher, task.train.inputs, alpha, temperature, hints, [recipe.augmentation]
+        teacher,
+        task.train.inputs,
+        alpha,
+        temperature,
+        hints,
+        [recipe.augmentation],
+        kind=task.kind,
     )
     return fit(
         student, task, recipe, epochs=recipe.epochs, lr=recipe.lr, loss=loss, generator=generator

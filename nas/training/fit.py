@@ -1,4 +1,4 @@
-"""The training loop, and the accuracy of what it trains."""
+"""The training loop, and the quality of what it trains."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -10,17 +10,20 @@ from torch import Tensor, nn
 
 from nas.data import Split, Task
 from nas.objective import Curve, Epoch
+from nas.quality import KINDS, QUALITIES
 from nas.training.accelerator import placed
 from nas.training.augmentation import Augmentation
 from nas.training.averaging import WeightAverage
 from nas.training.captured_step import CapturedStep, pays
+from nas.training.early_stopping import EarlyStopping
 from nas.training.in_place import rectified_in_place
 from nas.training.memory_format import to_fastest_format
+from nas.training.mixup import mixed as mixed_up
 from nas.training.optimizer import optimizer_of, schedule_of
 from nas.training.precision import is_mixed, mixed_precision
 from nas.training.recipe import Recipe
 from nas.training.smoothing import smoothed
-from nas.training.views import Views, shown
+from nas.training.views import Shown, Views, shown
 
 EVALUATION_BATCH = 256
 IMAGE_BATCH = 128
@@ -31,9 +34,9 @@ ACCELERATED_BATCH = 2048
 """On a GPU, where each batch costs as much time to launch as many samples do to compute."""
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""From logits [N, classes], labels [N] and the positions of the samples in the training split, [N],
-to a scalar. Under label smoothing, labels are the shares of all classes, [N, classes]; positions are
-those in the views of a `ViewedLoss`, where there are any.
+"""From outputs [N, K], labels [N], or targets, and the positions of the samples in the training split,
+[N], to a scalar. Under label smoothing and mixup, labels are the shares of all classes, [N, classes];
+positions are those in the views of a `ViewedLoss`, where there are any.
 """
 
 Stop = Callable[[Curve], bool]
@@ -139,10 +142,10 @@ def fit(
     captured: bool = True,
 ) -> tuple[Epoch, ...]:
     """Trains `model` in place, with a schedule that peaks at `lr`, and returns what each epoch
-    reached: `epochs` of them, or fewer if `stop` ends training.
+    reached: `epochs` of them, or fewer if `stop` or early stopping ends training.
 
-    Optimizer, schedule, batch size, weight decay, label smoothing, augmentation and averaging of weights are those of
-    `recipe`; `generator` shuffles the samples and varies them. An epoch whose accuracy `recipe` leaves
+    Optimizer, schedule, batch size, weight decay, label smoothing, augmentation, averaging of weights and early
+    stopping are those of `recipe`; `generator` shuffles the samples and varies them. An epoch whose accuracy `recipe` leaves
     out has None in the curve; the last one always has it, also where `stop` made it the last.
 
     It is trained where the samples of `task` are, and then is where it was. On a GPU of CUDA, steps are
@@ -173,13 +176,13 @@ def fit(
             optimizer = optimizer_of(recipe, [*model.parameters(), *extra], lr, device)
             schedule = schedule_of(recipe, optimizer, lr, epochs * batches)
             average = WeightAverage(model, recipe.ema)
+            best = EarlyStopping(model, recipe.early_stopping)
             total = torch.zeros((), device=device)
             mixed, precision = is_mixed(model, device), mixed_precision(model, device)
 
             def train_on(index: Tensor, drawn: Tensor) -> None:
                 optimizer.zero_grad(set_to_none=True)
-                images, position = show.images(index, drawn)
-                labels = smoothed(train.labels[index], task.classes, recipe.label_smoothing)
+                images, labels, position = _lesson(show, task, recipe, index, drawn)
                 with precision():
                     outputs = model(images)
                 value = loss(outputs.float() if mixed else outputs, labels, position)
@@ -199,9 +202,9 @@ def fit(
                     after_step(
                         len(history) / epochs
                     )  # such as a mask that changed since it was averaged
-                return Epoch(epoch.loss, accuracy(model, task.validation))
+                return Epoch(epoch.loss, _validation_score(model, task))
 
-            while len(history) < epochs and not stop(history):
+            while len(history) < epochs and not (best.is_over or stop(history)):
                 average.swap_out()
                 model.train()
                 total.zero_()
@@ -228,9 +231,23 @@ def fit(
                 history.append(Epoch(mean, None))
                 if len(history) % recipe.validate_every == 0:
                     history[-1] = validated(history[-1])
+                    best.see(history[-1].accuracy or 0.0)
         if history and history[-1].accuracy is None:
             history[-1] = validated(history[-1])
+            best.see(history[-1].accuracy or 0.0)
+        best.finish(after_step)
     return tuple(history)
+
+
+def _lesson(
+    show: Shown, task: Task, recipe: Recipe, index: Tensor, drawn: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What is learned of the training samples at `index`: inputs, labels, and positions for the loss."""
+    inputs, position = show.images(index, drawn)
+    labels = smoothed(task.train.labels[index], task.classes, recipe.label_smoothing)
+    if recipe.augmentation.mixup:
+        inputs, labels = mixed_up(inputs, labels, drawn[:, -1], task.classes)
+    return inputs, labels, position
 
 
 def _after_step(model: nn.Module) -> Callable[[float], None]:
@@ -255,11 +272,30 @@ def logits(model: nn.Module, inputs: Tensor, batch: int = EVALUATION_BATCH) -> T
         return torch.cat([model(part.clone()) for part in parts])
 
 
+def measured(model: nn.Module, split: Split, metric: str) -> float:
+    """One of `nas.quality.QUALITIES` of a model on samples, whose outputs are computed where they are."""
+    if metric == "accuracy":
+        return accuracy(model, split)
+    with placed(model, split.inputs.device):
+        outputs = logits(model, split.inputs, _batch_of(split)).cpu().double().numpy()
+    return QUALITIES[metric].measured(outputs, split.labels.cpu().numpy())
+
+
+def _validation_score(model: nn.Module, task: Task) -> float:
+    # R² has no lower bound, and one bad epoch would hide all others.
+    return max(0.0, measured(model, task.validation, KINDS[task.kind].score))
+
+
+def _batch_of(split: Split) -> int:
+    return IMAGE_BATCH if split.inputs.ndim == 4 else EVALUATION_BATCH
+
+
 def accuracy(model: nn.Module, split: Split) -> float:
-    """The share of samples, 0 to 1, whose largest logit is that of their label, computed where they
-    are.
+    """The share of samples, 0 to 1, whose largest logit is that of their label, or whose one logit is
+    above 0 if their label is 1 and else not, computed where they are.
     """
     with placed(model, split.inputs.device):
-        batch = IMAGE_BATCH if split.inputs.ndim == 4 else EVALUATION_BATCH
-        right = logits(model, split.inputs, batch).argmax(1) == split.labels
+        outputs = logits(model, split.inputs, _batch_of(split))
+        taken = outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.0).long()
+        right = taken == split.labels
     return int(right.sum()) / len(split.labels)

@@ -11,12 +11,13 @@ _LATER = frozenset(
     {
         *("rate_penalty", "label_smoothing", "ema", "augmentation", "validate_every"),
         *("optimizer", "momentum", "schedule", "warm_up", "focal", "class_weights"),
-        *("alpha", "temperature"),
+        *("alpha", "temperature", "regression_loss", "early_stopping"),
     }
 )
 
 OptimizerName = Literal["adamw", "sgd", "rmsprop"]
 ScheduleName = Literal["one_cycle", "cosine", "step"]
+RegressionLoss = Literal["squared", "absolute"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Recipe:
     By default the following change nothing. `label_smoothing`, 0 to 1, is the share of each label
     that is spread over all classes (Szegedy et al., 2016). `ema`, 0 or more and below 1, is the decay
     of a step in the exponential moving average of weights: the average is then what is validated and
-    what training gives. `augmentation` varies the training images. The validation accuracy is
+    what training gives. `augmentation` varies the training samples. The validation accuracy is
     measured after every `validate_every` epochs of a phase, and after its last.
 
     `optimizer` is AdamW, SGD with Nesterov's momentum, or RMSprop, the latter two with `momentum`, 0
@@ -44,7 +45,11 @@ class Recipe:
     more, is the exponent by which samples that are learned count less (Lin et al., 2017); with
     `class_weights` each class counts alike, however many samples it has. Both are for training
     without a teacher. `alpha` and `temperature` are those of the distillation (None: those of the
-    teacher).
+    teacher). `regression_loss` is the error that a regression minimizes, the mean "squared" or
+    "absolute" one, which outliers change less. With `early_stopping`, a phase ends after so many
+    validations in a row that were not better than the best before, and gives the weights of that one
+    (Prechelt, 1998); 0: it does not. A schedule goes on as if there were all epochs, and a final
+    network, which nothing is held out from, has all of them.
 
     Raises:
         ValueError: if a number of epochs is negative, the batch size is below 2, which batch
@@ -72,6 +77,8 @@ class Recipe:
     class_weights: bool = False
     alpha: float | None = None
     temperature: float | None = None
+    regression_loss: RegressionLoss = "squared"
+    early_stopping: int = 0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.finetune_epochs) < 0:
@@ -99,12 +106,20 @@ class Recipe:
             raise ValueError(
                 f"the decay of averaged weights must be 0 or more and below 1, but got {self.ema}; 0 turns it off"
             )
+        if self.early_stopping < 0:
+            raise ValueError(
+                f"early_stopping must be 0 or more validations, but got {self.early_stopping}; 0 turns it off"
+            )
         if self.validate_every < 1:
             raise ValueError(f"validate_every must be at least 1, but got {self.validate_every}")
         self._check_how_it_is_minimized()
 
     def _check_how_it_is_minimized(self) -> None:
-        for what, known in (("optimizer", OptimizerName), ("schedule", ScheduleName)):
+        for what, known in (
+            ("optimizer", OptimizerName),
+            ("schedule", ScheduleName),
+            ("regression_loss", RegressionLoss),
+        ):
             if (chosen := getattr(self, what)) not in get_args(known):
                 raise ValueError(f"the {what} must be one of {get_args(known)}, but got {chosen!r}")
         for name in ("momentum", "warm_up"):
@@ -131,6 +146,9 @@ class Recipe:
         nothing, so that such runs are resumed.
         """
         described = asdict(self)
+        for name in ("noise", "mixup"):  # augmentations of before do not have them
+            if not described["augmentation"][name]:
+                del described["augmentation"][name]
         for field in fields(self):
             if field.name in _LATER and getattr(self, field.name) == field.default:
                 del described[field.name]

@@ -28,13 +28,14 @@ SETTINGS = (
     "class_weights",
     "alpha",
     "temperature",
+    "regression_loss",
     "finetune_share",
 )
 """The settings that can be chosen; how many epochs there are is a fidelity, which belongs to the
 strategy. Augmentations go by their names in `AUGMENTATIONS`; `finetune_share`, 0 to 1, is the share of
 all epochs that comes after compression.
 """
-_TEXTS = ("optimizer", "schedule")
+_TEXTS = ("optimizer", "schedule", "regression_loss")
 _FLAGS = ("class_weights",)
 _WHOLE = ("batch_size",)
 

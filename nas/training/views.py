@@ -1,4 +1,4 @@
-"""Variants of images as small integers, and the images that they stand for."""
+"""Variants of samples as small integers, and the samples that they stand for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,32 +8,51 @@ from torch import Tensor, nn
 
 from nas.seeds import derive
 from nas.training.augmentation import Augmentation
+from nas.training.mixup import draw_shares
+from nas.training.noise import SEEDS, noise
 
 MOVES = 5
 """The integers of a variant: rows and columns that it is moved by, 1 if it is mirrored, and the row and
-the column of the center of what is cut out.
+the column of the center of what is cut out. With noise there is its seed too, and with mixup, at the end,
+the share of the sample that stays.
 """
 
 
 def draw_moves(
     augmentation: Augmentation, count: int, height: int, width: int, generator: torch.Generator
 ) -> Tensor:
-    """A random variant for each of `count` images of `height` and `width`, int16 [count, MOVES]."""
+    """A random variant for each of `count` images of `height` and `width`, int16 [count, MOVES or more]."""
     sides = 2 * augmentation.shift + 1
     # A signal, an image of one row, only moves in time.
     spans = (sides if height > 1 else 1, sides, 1 + augmentation.flip, height, width)
     columns = [torch.randint(span, (count,), generator=generator) for span in spans]
     moves = torch.stack(columns, 1).to(torch.int16)
     moves[:, 0 if height > 1 else 1 : 2] -= augmentation.shift
-    return moves
+    more = []
+    if augmentation.noise:
+        more.append(torch.randint(SEEDS, (count,), generator=generator).to(torch.int16))
+    if augmentation.mixup:
+        more.append(draw_shares(augmentation.mixup, count, generator))
+    return torch.cat((moves, torch.stack(more, 1)), 1) if more else moves
 
 
 def moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
-    """The variants `moves` [N, MOVES] of images [N, C, H, W] or signals [N, C, T], in the same shape."""
+    """The variants `moves` [N, MOVES or more] of images [N, C, H, W], signals [N, C, T] or, of which none
+    is moved, other inputs [N, …], in the same shape; not mixed.
+    """
+    if augmentation.moves:
+        images = _moved(images, moves, augmentation)
+    if augmentation.noise:
+        added = noise(moves[:, MOVES], images[0].numel()).view(images.shape)
+        images = images + augmentation.noise * added
+    return images
+
+
+def _moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
     if images.ndim == 3:
-        return moved(images[:, :, None], moves, augmentation)[:, :, 0]
+        return _moved(images[:, :, None], moves, augmentation)[:, :, 0]
     height, width = images.shape[2:]
-    down, right, mirrored, row, column = moves.long()[:, :, None].unbind(1)
+    down, right, mirrored, row, column = moves[:, :MOVES].long()[:, :, None].unbind(1)
     rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
     # Where each row and column of the result, [N, H] and [N, W], comes from in images with a margin.
     margin = augmentation.shift
@@ -52,7 +71,11 @@ def moved(images: Tensor, moves: Tensor, augmentation: Augmentation) -> Tensor:
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:
-    """Rows and columns of images [N, C, H, W]; of signals [N, C, T] one row."""
+    """Rows and columns of images [N, C, H, W]; of signals [N, C, T] one row; of other inputs, which stay
+    in place, one of each.
+    """
+    if inputs.ndim not in (3, 4):
+        return 1, 1
     *rows, columns = inputs.shape[2:]
     return (rows or [1])[0], columns
 
@@ -63,15 +86,15 @@ def _within(places: Tensor, size: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """The fixed variants of N images: `moves`, [views · N, MOVES], of which those of view k of image
-    i are at the position k · N + i.
+    """The fixed variants of N samples: `moves`, [views · N, MOVES or more], of which those of view k of
+    sample i are at the position k · N + i.
     """
 
     augmentation: Augmentation
     moves: Tensor
 
     def images(self, inputs: Tensor, positions: Tensor) -> Tensor:
-        """The variants of all N images `inputs` at `positions`, [n], in the shape [n, C, H, W]."""
+        """The variants of all N samples `inputs` at `positions`, [n], in the shape [n, …]."""
         return moved(inputs[positions % len(inputs)], self.moves[positions], self.augmentation)
 
     def to(self, device: torch.device) -> "Views":
@@ -80,7 +103,7 @@ class Views:
 
 
 def fixed_views(augmentation: Augmentation, inputs: Tensor, seed: int) -> Views:
-    """The views of images or signals; each follows from the seed and its number alone."""
+    """The views of samples; each follows from the seed and its number alone."""
     count, (height, width) = len(inputs), _size(inputs)
     moves = [
         draw_moves(

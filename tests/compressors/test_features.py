@@ -144,3 +144,14 @@ def test_the_table_is_standardized_by_its_training_split() -> None:
     assert task.train.inputs.mean(0).abs().max() < 0.1
     assert float(task.train.inputs.std(0).min()) > 0.7
     assert float(task.test.inputs.abs().max()) <= 4.0
+
+
+@pytest.mark.parametrize("criterion", [mutual_information, tree_importance])
+def test_features_of_a_regression_are_ranked(criterion: FeatureCriterion) -> None:
+    inputs = torch.rand(200, 4, generator=torch.Generator().manual_seed(0))
+    targets = torch.sin(6 * inputs[:, 2])
+    assert ranked(Split(inputs, targets), criterion, np.random.default_rng(0))[0] == 2
+    both = Split(inputs, torch.stack([targets, targets], 1))
+    assert ranked(both, criterion, np.random.default_rng(0))[0] == 2
+    with pytest.raises(ValueError, match="labels must be classes for l1"):
+        ranked(Split(inputs, targets), l1, np.random.default_rng(0))

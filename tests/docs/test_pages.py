@@ -13,7 +13,7 @@ BLOCK = re.compile(
     r"^```(?:\{code-block\} )?(python|console)\n(?::caption: (\S+)\n)?\n?(.*?)^```", re.M | re.S
 )
 
-QUICK = ("guides/strategy", "guides/data", "guides/device")
+QUICK = ("guides/strategy", "guides/data", "guides/device", "guides/regression")
 LONG = ("tutorial", "guides/compressor", "guides/space", "guides/notebook", "guides/machines")
 ELSEWHERE = ("guides/trained", "guides/pruning")
 """Their blocks need a network of the reader's: tests/nas/cli/test_readme.py has one."""

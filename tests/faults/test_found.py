@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.objective import Curve, Status
-from nas.runs.directory import RunDirectoryError, read_test_accuracy, write_test_accuracy
+from nas.runs.directory import RunDirectoryError, read_test_score, write_test_score
 from nas.runs.journal import read_journal
 from nas.runs.run import SearchStoppedError, run
 from nas.space import Choice, Choices, Design
@@ -69,15 +69,15 @@ def test_a_rule_may_stop_before_the_first_epoch(tiny: Make, tmp_path: Path) -> N
 
 @pytest.mark.fault(75)
 def test_a_changed_digit_of_the_test_accuracy_is_seen(tmp_path: Path) -> None:
-    write_test_accuracy(tmp_path, 3, 0.875)
+    write_test_score(tmp_path, 3, 0.875)
     path = tmp_path / "test.json"
     path.write_bytes(path.read_bytes().replace(b"875", b"975"))
     with pytest.raises(
         RunDirectoryError, match=r"test\.json must hold .* but is damaged: remove it"
     ):
-        read_test_accuracy(tmp_path)
+        read_test_score(tmp_path)
     path.write_text(json.dumps({"id": 3, "accuracy": 0.5}))  # as runs of before wrote it
-    assert read_test_accuracy(tmp_path) == (3, 0.5)
+    assert read_test_score(tmp_path) == (3, 0.5)
 
 
 class Unready:

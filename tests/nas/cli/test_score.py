@@ -217,18 +217,19 @@ def test_a_file_is_scored_under_the_rounding_of_its_run_or_the_given_one(
     experiment, out = tiny(trials=1, rounding="double"), tmp_path / "run"
     measured, scored = list[str](), list[str]()
 
-    def recorded(found: list[str]) -> Callable[..., float]:
-        def scoring(*arguments: Any, rounding: str | None = None) -> float:
-            found.append(arguments[-1] if rounding is None else rounding)
-            return 0.5
+    def recorded(found: list[str], given: Any) -> Callable[..., Any]:
+        def scoring(*_: Any, rounding: str, **__: Any) -> Any:
+            found.append(rounding)
+            return given
 
         return scoring
 
-    monkeypatch.setattr("nas.evaluation.measuring.score", recorded(measured))
-    monkeypatch.setattr("nas.runs.run.score_test", recorded(measured))
+    accuracy = {"accuracy": 0.5}
+    monkeypatch.setattr("nas.evaluation.measuring.qualities", recorded(measured, accuracy))
+    monkeypatch.setattr("nas.runs.run.score_test", recorded(measured, 0.5))
     run(experiment, out)
     assert measured == ["double", "double"]  # validation samples, and test samples
-    monkeypatch.setattr("nas.cli.score.score", recorded(scored))
+    monkeypatch.setattr("nas.cli.score.qualities", recorded(scored, accuracy))
     test, packed = experiment.task.test, packed_path(out, 0)
     data = archive(tmp_path / "data.npz", test.inputs.numpy(), test.labels.tolist())
     score_file(packed, str(data))

@@ -8,7 +8,7 @@ from rich.console import Console
 from nas.cli.metrics import format_metrics
 from nas.cli.show import print_json, print_summary
 from nas.objective import Budget, Evaluation, Objective
-from nas.runs.directory import TEST_FILE, RunDirectoryError, write_test_accuracy
+from nas.runs.directory import TEST_FILE, RunDirectoryError, write_test_score
 from nas.runs.journal import JOURNAL_NAME, open_journal, read_journal
 from nas.runs.journal_format import objective_of
 from nas.runs.summary import summary
@@ -37,7 +37,7 @@ def test_the_summary_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_the_test_accuracy_is_shown_only_if_it_is_that_of_the_best(tmp_path: Path) -> None:
     write(tmp_path, RUN)
     for id, expected in ((2, {"test_accuracy": 0.75}), (0, {})):
-        write_test_accuracy(tmp_path, id, 0.75)
+        write_test_score(tmp_path, id, 0.75)
         assert {
             name: value for name, value in summary(tmp_path).items() if name.startswith("test")
         } == expected
@@ -148,7 +148,7 @@ def test_directories_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
     (tmp_path / "tested" / TEST_FILE).write_bytes(b"{")
     with pytest.raises(
         RunDirectoryError,
-        match=r"test.json must hold an id and an accuracy, but is damaged: remove it",
+        match=r"test.json must hold an id and the test accuracy, but is damaged: remove it",
     ):
         summary(tmp_path / "tested")
 

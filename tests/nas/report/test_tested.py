@@ -12,7 +12,7 @@ from nas.program import score
 from nas.report.page import report_page
 from nas.report.reported_run import read_runs
 from nas.runs.confusion import CONFUSION_FILE, read_confusion, score_test
-from nas.runs.directory import RunDirectoryError, read_test_accuracy, write_class_names
+from nas.runs.directory import RunDirectoryError, read_test_score, write_class_names
 from tests.nas.report.runs import HOSTILE, add_file, trial, write
 
 
@@ -28,7 +28,7 @@ def test_the_counts_are_those_of_the_file(tmp_path: Path) -> None:
     write(tmp_path, [trial(0)])
     accuracy, test = stored(tmp_path)
     assert accuracy == score(unpack(add_file(tmp_path, 0)), test)
-    assert read_test_accuracy(tmp_path) == (0, accuracy)
+    assert read_test_score(tmp_path) == (0, accuracy)
     counts = read_confusion(tmp_path, 0)
     assert counts is not None
     assert [sum(row) for row in counts] == test.labels.bincount().tolist()

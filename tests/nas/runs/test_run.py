@@ -10,7 +10,7 @@ from nas.data import Split, Task
 from nas.objective import Status
 from nas.packed import unpack
 from nas.program import score
-from nas.runs.directory import read_test_accuracy
+from nas.runs.directory import read_test_score
 from nas.runs.journal import read_journal
 from nas.runs.run import SearchStoppedError, run
 from nas.space import Choices
@@ -37,7 +37,7 @@ def test_a_run_finds_a_network_and_scores_it_on_test_data(tiny: Make, tmp_path: 
     assert found.best is not None
     assert found.best.metrics["accuracy"] == max(e.metrics["accuracy"] for e in found.evaluations)
     assert found.test_accuracy is not None
-    assert read_test_accuracy(tmp_path) == (found.best.id, found.test_accuracy)
+    assert read_test_score(tmp_path) == (found.best.id, found.test_accuracy)
     assert {path.name for path in (tmp_path / "weights").iterdir()} == {
         f"{e.id:05d}.npz" for e in found.evaluations
     }

@@ -10,7 +10,7 @@ from nas.experiment import Experiment
 from nas.training.augmentation import Augmentation
 from nas.training.distil import Distillation, Teacher
 from nas.training.fit import cross_entropy
-from nas.training.losses import balanced, loss_by
+from nas.training.losses import balanced, check_loss, loss_by
 from nas.training.recipe import Recipe
 from nas.training.recipe_choices import chosen_recipe
 from nas.training.smoothing import smoothed
@@ -109,3 +109,55 @@ def test_signals_are_moved_in_time() -> None:
     assert set(moves[:, 1].tolist()) == {-2, -1, 0, 1, 2}
     later = torch.tensor([[0, 2, 0, 0, 7]], dtype=torch.int16)
     assert moved(signals, later, augmentation).tolist() == [[[0, 0, 1, 2, 3, 4, 5, 0]]]
+
+
+def of_kind(kind: str) -> Task:
+    labels = torch.tensor([0, 1, 0, 1]) if kind == "binary" else torch.tensor([0.5, 1, 2, -1])
+    part = Split(torch.zeros(4, 2), labels)
+    classes = 2 if kind == "binary" else 0
+    return Task(name=kind, train=part, validation=part, test=part, classes=classes, kind=kind)  # type: ignore[arg-type]
+
+
+OUTPUTS = torch.tensor([[0.3], [-1.2], [2.0], [0.1]])
+
+
+def test_one_logit_is_learned_as_a_probability() -> None:
+    labels, index = of_kind("binary").train.labels, torch.arange(4)
+    loss = loss_by(Recipe(), of_kind("binary"))
+    expected = nn.functional.binary_cross_entropy_with_logits(OUTPUTS[:, 0], labels.float())
+    assert torch.allclose(loss(OUTPUTS, labels, index), expected)
+    assert torch.allclose(loss(OUTPUTS, smoothed(labels, 2, 1e-9), index), expected)
+    focal = loss_by(Recipe(focal=1.0), of_kind("binary"))
+    p = torch.where(labels > 0, OUTPUTS[:, 0].sigmoid(), 1 - OUTPUTS[:, 0].sigmoid())
+    assert torch.allclose(focal(OUTPUTS, labels, index), -((1 - p) * p.log()).mean())
+
+
+def test_targets_are_learned_by_their_errors() -> None:
+    targets, index = of_kind("regression").train.labels, torch.arange(4)
+    missed = OUTPUTS[:, 0] - targets
+    squared = loss_by(Recipe(), of_kind("regression"))
+    absolute = loss_by(Recipe(regression_loss="absolute"), of_kind("regression"))
+    assert torch.allclose(squared(OUTPUTS, targets, index), (missed**2).mean())
+    assert torch.allclose(absolute(OUTPUTS, targets, index), missed.abs().mean())
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_teachers_of_every_kind_are_learned_from(kind: str) -> None:
+    task, index = of_kind(kind), torch.arange(4)
+    teacher = nn.Linear(2, 1)
+    loss = Distillation(teacher, task.train.inputs, 0.0, 2.0, kind=task.kind)
+    said = teacher(task.train.inputs).detach()
+    assert loss(said, task.train.labels, index).abs() < 1e-6, "the answers of the teacher are best"
+    assert loss(said + 0.5, task.train.labels, index) > 0.01
+    hard = Distillation(teacher, task.train.inputs, 1.0, 2.0, kind=task.kind)
+    by_labels = loss_by(Recipe(), task)(OUTPUTS, task.train.labels, index)
+    assert torch.allclose(hard(OUTPUTS, task.train.labels, index), by_labels)
+
+
+def test_settings_of_classes_are_refused_for_targets() -> None:
+    for settings in ({"focal": 1.0}, {"class_weights": True}, {"temperature": 2.0}):
+        with pytest.raises(ValueError, match="settings of classes must be off"):
+            check_loss(Recipe(**settings), "regression")
+    check_loss(Recipe(focal=1.0), "binary")
+    with pytest.raises(ValueError, match="its default, for a classification, but got 'absolute'"):
+        check_loss(Recipe(regression_loss="absolute"), "classification")
