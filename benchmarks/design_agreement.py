@@ -3,22 +3,26 @@
 
 Weights are random. A design agrees if all its outputs on so many drawn inputs are the interpreter's integers, and those of
 TensorFlow Lite Micro the ones that the interpreter gives when it rounds twice. Every tenth C is compiled with the sanitizers
-of addresses and undefined behaviour. A round takes one design of each space.
+of addresses and undefined behaviour. What .tflite cannot say with one rounding is refused, and counted apart. A round takes one
+design of each space.
 """
 
 import argparse
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.spaces import SPACES, example_for
 from compressors.low_rank import LowRank
 from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
-from nas.c import CodeError, run_on_host, write_c
+from nas.c import run_on_host, write_c
 from nas.c.cortex_m import CORES, run_on_cortex_m
 from nas.c.cortex_m import missing as missing_for_cortex_m
 from nas.c.examples import drawn_inputs, input_integers, output_integers
@@ -26,14 +30,20 @@ from nas.compress import compress
 from nas.lowering import lower, snapped
 from nas.measure.parity import parity
 from nas.program import Program
+from nas.program.rounding import Rounding
 from nas.seeds import generator, seeded
 from nas.space import Genotype, SearchSpace
-from nas.threads import one_thread
 from nas.tflite import to_tflite
 from nas.tflite.runtimes import run_litert, run_micro
+from nas.threads import one_thread
+from nas.tracing.unsupported import UnsupportedError
 
-CLASSES, CALIBRATION, INPUTS = 10, 16, 20
-COMPARED = ("C", "C on a Cortex-M4", "LiteRT", "TensorFlow Lite Micro")
+CLASSES, CALIBRATION, INPUTS, REFUSED = 10, 16, 20, "refused"
+RUNTIMES: tuple[tuple[str, Rounding, Callable[..., NDArray[np.float32]]], ...] = (
+    ("LiteRT", "single", run_litert),
+    ("TensorFlow Lite Micro", "double", run_micro),
+)
+COMPARED = ("C", "C on a Cortex-M4", *(name for name, _, _ in RUNTIMES))
 PLAIN_FLAGS = ("-std=c99", "-O2")
 SANITIZED = ("-std=c99", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -55,32 +65,37 @@ def program_of(space: SearchSpace, genotype: Genotype, inputs: Tensor) -> Progra
     return lower(snapped(model.eval()), inputs)
 
 
-def disagreeing(program: Program, sanitized: bool, emulated: bool) -> dict[str, str]:
-    """What was compared, and an empty string or how it disagrees."""
+def said_by_c(program: Program, sanitized: bool, emulated: bool) -> Iterator[tuple[str, str]]:
+    """Where the C was run, and an empty string or how it disagrees."""
     inputs = drawn_inputs(program, INPUTS, 1)
     given, wanted = input_integers(program.tensors[0], inputs), output_integers(program, inputs)
-    found = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         write_c(program, folder, inputs=inputs)
         flags = SANITIZED if sanitized else PLAIN_FLAGS
         said = run_on_host(folder, given, program.tensors[-1].size, flags=flags)
         wrong = int((said != wanted).sum())
-        found["C"] = f"{wrong} of {wanted.size} integers" if wrong else ""
+        yield "C", f"{wrong} of {wanted.size} integers" if wrong else ""
         if emulated:
+            main = (folder / "model_test.c").read_text()
             try:
-                main = (folder / "model_test.c").read_text()
                 run_on_cortex_m(folder, main, CORES["cortex-m4"], seconds=600)
-                found["C on a Cortex-M4"] = ""
+                yield "C on a Cortex-M4", ""
             except ValueError as error:
-                found["C on a Cortex-M4"] = str(error)
-    once, twice = to_tflite(program), to_tflite(program, rounding="double")
-    array = inputs.numpy()
-    single = parity(program, inputs, run_litert(once, array), "single")
-    double = parity(program, inputs, run_micro(twice, array), "double")
-    found["LiteRT"] = f"{single.differing:.2%}" if single.differing else ""
-    found["TensorFlow Lite Micro"] = f"{double.differing:.2%}" if double.differing else ""
-    return found
+                yield "C on a Cortex-M4", str(error)
+
+
+def said_by_tflite(program: Program) -> Iterator[tuple[str, str]]:
+    """The runtimes, and an empty string or how they disagree."""
+    inputs = drawn_inputs(program, INPUTS, 1)
+    for name, rounding, run in RUNTIMES:
+        try:
+            said = run(to_tflite(program, rounding=rounding), inputs.numpy())
+        except UnsupportedError as error:
+            yield name, f"{REFUSED}: {error}"
+            continue
+        differing = parity(program, inputs, said, rounding).differing
+        yield name, f"{differing:.2%} of logits" if differing else ""
 
 
 @one_thread()
@@ -94,26 +109,28 @@ def main() -> None:
     options = parser.parse_args()
     rngs = {name: generator(0, name) for name in options.spaces}
     samples = {name: calibration(SPACES[name], options.side) for name in options.spaces}
-    tried, agreed = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    tried, agreed, refused = (Counter[tuple[str, str]]() for _ in range(3))
     emulates = not missing_for_cortex_m()
     for index in range(options.designs):
         for name in options.spaces:
             genotype = SPACES[name].choices.sample(rngs[name])
             program = program_of(SPACES[name], genotype, samples[name])
             emulated = emulates and index < options.emulated
-            try:
-                found = disagreeing(program, index % 10 == 0, emulated)
-            except CodeError as error:
-                found = {"C": str(error)}
-            for kind, how in found.items():
-                tried[name, kind] += 1
+            said_c = said_by_c(program, index % 10 == 0, emulated)
+            for kind, how in (*said_c, *said_by_tflite(program)):
+                refused[name, kind] += how.startswith(REFUSED)
+                tried[name, kind] += not how.startswith(REFUSED)
                 agreed[name, kind] += not how
                 if how:
                     print(f"{name} {genotype}: {kind}: {how}", flush=True)
         print(f"round {index + 1}: {agreed.total()} of {tried.total()}", flush=True)
     print(f"| space | {' | '.join(COMPARED)} |\n{'|---' * (len(COMPARED) + 1)}|")
     for name in options.spaces:
-        cells = [f"{agreed[name, kind]} of {tried[name, kind]}" for kind in COMPARED]
+        cells = [
+            f"{agreed[name, kind]} of {tried[name, kind]}"
+            + (f", {refused[name, kind]} refused" if refused[name, kind] else "")
+            for kind in COMPARED
+        ]
         print(f"| `{name}` | {' | '.join(cells)} |")
 
 
