@@ -1,6 +1,7 @@
 """What running a program as C takes, counted from shapes alone."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -13,6 +14,7 @@ from nas.program.operations.windows import Window
 from nas.program.program import Program
 from nas.program.tensors import Shape, Signature
 
+ONCE = " once"
 QUAD = 4
 """Products that are computed in one go: of a dot product, and of channels side by side."""
 
@@ -21,7 +23,8 @@ QUAD = 4
 class Work:
     """A kernel, and how often each of its loops runs its body, in an order of the kernel's own.
 
-    The first number is 1, for what is done once.
+    The first number is 1, for what is done once. A kernel that a program calls once is another,
+    "… once", because compilers write it into its caller, with the numbers that it is called with.
     """
 
     kernel: str
@@ -32,8 +35,12 @@ def works(program: Program) -> list[Work]:
     """What calling model_run takes beside its steps, and each of the steps, in order."""
     first, last = program.tensors[0], program.tensors[-1]
     clamped = first.size if first.top < 255 else 0
-    call = Work("call", (1, clamped, last.size))
-    return [call, *map(_of_step, plan(program).steps)]
+    found = [Work("call", (1, clamped, last.size)), *map(_of_step, plan(program).steps)]
+    calls = Counter(work.kernel for work in found)
+    return [
+        replace(work, kernel=work.kernel + ONCE) if calls[work.kernel] == 1 else work
+        for work in found
+    ]
 
 
 def _of_step(step: Step) -> Work:

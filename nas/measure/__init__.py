@@ -1,8 +1,8 @@
 """What a network costs: counted before it is trained, and timed on devices."""
 
 from nas.measure.boards import BOARDS, Board, board
-from nas.measure.costs import COSTS, costs
 from nas.measure.cortex_m import CortexM, CortexMTable
+from nas.measure.costs import COSTS, costs
 from nas.measure.device import Device, MeasuringDevice
 from nas.measure.ethos_u import EthosU
 from nas.measure.host import OnnxRuntimeCpu

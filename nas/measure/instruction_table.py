@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from nas import durable
-from nas.c.work import Work, works
+from nas.c.work import ONCE, Work, works
 from nas.measure.latency_table import MOST_BYTES
 from nas.program.program import Program
 from nas.regular_file import read_regular
@@ -28,7 +28,8 @@ class InstructionTable:
     """What the C of nas.c takes on a `core`, such as cortex-m4, as `made_by` compiler and emulator.
 
     `rates` are the instructions of each number of a kernel's `Work`, and `counted` those of whole
-    pieces of work, which hold where they are there.
+    pieces of work, which hold where they are there. A kernel that is called once has the rates of one
+    that is called more often where it has none, and the other way round.
 
     Raises:
         ValueError: if a number is negative or not finite.
@@ -56,7 +57,11 @@ class InstructionTable:
             ValueError: if kernels are neither counted nor have rates; the message names them all.
         """
         wanted = works(program)
-        unknown = {work.kernel for work in wanted if work not in self.counted} - set(self.rates)
+        unknown = {
+            work.kernel.removesuffix(ONCE)
+            for work in wanted
+            if work not in self.counted and not self._rates(work.kernel)
+        }
         if unknown:
             raise ValueError(
                 f"a table of {self.core} must know all kernels of a network, but lacks "
@@ -67,7 +72,13 @@ class InstructionTable:
     def _instructions(self, work: Work) -> float:
         if work in self.counted:
             return self.counted[work]
-        return float(np.dot(work.times, self.rates[work.kernel]))
+        return float(np.dot(work.times, self._rates(work.kernel)))
+
+    def _rates(self, kernel: str) -> tuple[float, ...]:
+        """The rates of a kernel, none if it is not known."""
+        name = kernel.removesuffix(ONCE)
+        other = name if kernel != name else name + ONCE
+        return self.rates.get(kernel) or self.rates.get(other, ())
 
 
 def fitted_rates(counted: Sequence[tuple[Work, float]]) -> Mapping[str, tuple[float, ...]]:
