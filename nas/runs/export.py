@@ -74,9 +74,9 @@ def export(
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
             or the format holds none, the format heeds no boards or the candidate does not fit on
-            the one given, the format has no projects or there is none of this name, the final network failed or is over the budget, the
-            experiment is not the run's, samples have another shape, `target` is something else than
-            a file, or the files of the candidate are damaged.
+            the one given, the format has no projects or there is none of this name, the final network
+            failed or is over the budget, the experiment is not the run's, samples have another shape,
+            `target` is something else than a file, or the files of the candidate are damaged.
         OSError: if a file cannot be read or written.
     """
     from nas.measure.parity import parity

@@ -76,7 +76,7 @@ def test_devices_are_named() -> None:
     assert isinstance(digits(latency_ms=1.0, board="uno").device, Roofline)
     with pytest.raises(
         ValueError,
-        match="a target must be roofline, .* or a file that nas profile wrote, but got 'gpu'",
+        match=r"a target must be roofline, .* or a file that nas profile wrote, but got 'gpu'",
     ):
         digits(target="gpu")
 

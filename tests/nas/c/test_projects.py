@@ -132,9 +132,9 @@ def test_a_zephyr_module_is_named_by_its_folder(tmp_path: Path) -> None:
 
 
 def test_names_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a project must be one of arduino, .*, but got 'mbed'"):
+    with pytest.raises(ValueError, match=r"a project must be one of arduino, .*, but got 'mbed'"):
         write_c(few_channels(), tmp_path / "x", project="mbed")
     for project in PROJECTS:
-        with pytest.raises(ValueError, match="must be named by at most 63 letters.* 'a b'"):
+        with pytest.raises(ValueError, match=r"must be named by at most 63 letters.* 'a b'"):
             write_c(few_channels(), tmp_path / "a b", project=project)
     assert list(tmp_path.iterdir()) == []

@@ -48,7 +48,7 @@ def test_a_profile_of_a_network_has_its_instructions() -> None:
 
 def test_what_cannot_be_counted_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match="a core must be one of cortex-m3, .*, but got 'cortex-m0'"
+        ValueError, match=r"a core must be one of cortex-m3, .*, but got 'cortex-m0'"
     ):
         CortexM("cortex-m0")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -22,7 +22,7 @@ def test_vela_reads_our_networks() -> None:
 
 @needs_vela
 def test_what_vela_refuses_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Vela must accept a network, but says: .*ethos-u9"):
+    with pytest.raises(ValueError, match=r"Vela must accept a network, but says: .*ethos-u9"):
         EthosU("ethos-u9").latency(perceptron())  # type: ignore[arg-type]
 
 

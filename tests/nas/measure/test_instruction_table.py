@@ -95,5 +95,5 @@ def test_the_table_of_a_cortex_m4_ships() -> None:
     # More than one instruction for each product, and less than a hundred.
     program = convolutional()
     assert program.macs < table.instructions(program) < 100 * program.macs
-    with pytest.raises(ValueError, match="a core must be one of cortex-m4.*, but got 'cortex-m0'"):
+    with pytest.raises(ValueError, match=r"a core must be one of cortex-m4.*, but got 'cortex-m0'"):
         shipped_table("cortex-m0")

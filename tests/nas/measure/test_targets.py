@@ -36,5 +36,5 @@ def test_a_board_has_the_clock_of_its_core() -> None:
 
 
 def test_a_name_that_is_no_target_is_refused() -> None:
-    with pytest.raises(ValueError, match="a target must be roofline, .*, but got 'gpu'"):
+    with pytest.raises(ValueError, match=r"a target must be roofline, .*, but got 'gpu'"):
         target_device("gpu")
