@@ -74,7 +74,7 @@ def error_row(name: str, core: str, table: InstructionTable, programs: list[Prog
 def main() -> None:
     """Writes the tables, or prints their errors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cores", nargs="+", choices=CORES, default=["cortex-m4", "cortex-m7"])
+    parser.add_argument("--cores", nargs="+", choices=CORES, default=["cortex-m4"])
     parser.add_argument("--write", action="store_true", help="count the tables again")
     parser.add_argument("--designs", type=int, default=8, help="of each space, for the tables")
     parser.add_argument("--tested", type=int, default=20, help="of ConvBlocks and of DsCnn")

@@ -62,9 +62,9 @@ def digits(
         peak_memory_bytes: largest peak memory of activations, in bytes
         latency_ms: largest latency of one image on the target, in milliseconds
         target: device of the latency: roofline, with the two rates below; onnxruntime, on this
-            processor; cortex-m4 or cortex-m7, by instructions; ethos-u55-128 or another NPU, with the
-            extra ethos; or a table that nas profile wrote. By default the processor of the board, if
-            it is one of these, else roofline
+            processor; cortex-m4, by instructions; ethos-u55-128 or another NPU, with the extra ethos;
+            or a table that nas profile wrote. By default the processor of the board, if it is one of
+            these, else roofline
         target_bytes: size to aim at instead of minimizing it: the accuracy is multiplied by
             (size / target) ** exponent
         target_exponent: exponent of this penalty, below 0
