@@ -70,30 +70,48 @@ def _of_operation(operation: Operation, signature: Signature) -> Work:
 def _of_layer(layer: Layer, signature: Signature) -> Work:
     kernel, results = kernel_of(layer, signature), len(layer.weights.values)
     size = prod(layer.weights.shape[1:])
+    if kernel in ("depthwise", "few"):
+        loops = _lane_loops(layer, signature, kernel)
+        return Work(kernel, (1, results, *loops, *_unpacked(layer, size, LANES)))
+    unpacked = _unpacked(layer, size, together=1)
     if kernel == "linear":
-        pieces, unpacked = -(-size // PIECE), _unpacked(layer, size, together=1)
-        dots = (results * pieces, results * (size // QUAD), results * (size % QUAD))
+        dots = (results * -(-size // PIECE), results * (size // QUAD), results * (size % QUAD))
         return Work(kernel, (1, results, *dots, *unpacked))
     assert isinstance(layer, Conv)
-    down, right = _taps(layer.window, signature.source.shape, signature.result.shape)
-    pixels, lines = len(down) * len(right), int(down.sum()) * len(right)
-    if kernel in ("depthwise", "few"):
-        blocks, runs = -(-results // LANES), -(-results // QUAD)
-        taps, left = int(down.sum() * right.sum()), results % QUAD
-        # A depthwise kernel has no vector for what is left of the channels.
-        products = (results // QUAD * taps, left * taps)
-        if kernel == "few":
-            products = (runs * taps * layer.weights.shape[1], 0)
-        loops = (blocks * pixels, runs * pixels, results * pixels, runs * lines, *products)
-        return Work(kernel, (1, results, *loops, *_unpacked(layer, size, LANES)))
     pairs = layer.groups * -(-(results // layer.groups) // 2)
-    each, whole = layer.weights.shape[1], layer.groups == 1 and layer.dilation[1] == 1
-    dots = right * each if whole else np.full(int(right.sum()), each)
-    quads = int(down.sum() * (dots // QUAD).sum())
-    rest = int(down.sum() * (dots % QUAD).sum())
-    calls = int(down.sum()) * len(dots)
-    loops = (pairs * pixels, pairs * calls, pairs * quads, pairs * rest)
-    return Work(kernel, (1, pairs, *loops, *_unpacked(layer, size, together=1)))
+    loops = tuple(pairs * times for times in _dot_loops(layer, signature))
+    return Work(kernel, (1, pairs, *loops, *unpacked))
+
+
+def _lane_loops(layer: Layer, signature: Signature, kernel: str) -> tuple[int, ...]:
+    """Of channels side by side: pixels of blocks and of runs of four channels, results, lines of windows,
+    and products in runs and of single channels.
+    """
+    assert isinstance(layer, Conv)
+    down, right = _taps(layer.window, signature.source.shape, signature.result.shape)
+    results, pixels = len(layer.weights.values), len(down) * len(right)
+    blocks, runs, taps = -(-results // LANES), -(-results // QUAD), int(down.sum() * right.sum())
+    # A depthwise kernel has no run for what is left of the channels, others compute zeros beside it.
+    alone = results % QUAD if kernel == "depthwise" else 0
+    filled = results // QUAD if kernel == "depthwise" else runs * layer.weights.shape[1]
+    lines = int(down.sum()) * len(right)
+    return (
+        blocks * pixels,
+        runs * pixels,
+        results * pixels,
+        runs * lines,
+        filled * taps,
+        alone * taps,
+    )
+
+
+def _dot_loops(conv: Conv, signature: Signature) -> tuple[int, ...]:
+    """Of two channels: pixels, dot products, and in these products by four and one by one."""
+    down, right = _taps(conv.window, signature.source.shape, signature.result.shape)
+    each, whole = conv.weights.shape[1], conv.groups == 1 and conv.dilation[1] == 1
+    lengths = right * each if whole else np.full(int(right.sum()), each)
+    quads, rest = (int(down.sum() * part.sum()) for part in (lengths // QUAD, lengths % QUAD))
+    return len(down) * len(right), int(down.sum()) * len(lengths), quads, rest
 
 
 def _unpacked(layer: Layer, size: int, together: int) -> tuple[int, int, int]:
