@@ -50,7 +50,7 @@ SANITIZED = ("-std=c99", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-r
 
 def calibration(space: SearchSpace, side: int) -> Tensor:
     """Random inputs: signals of 128 steps, or images of so many pixels a side."""
-    shape = example_for(space).shape[1:]
+    shape = tuple(example_for(space).shape[1:])
     shape = shape if len(shape) == 2 else (shape[0], side, side)
     return torch.rand(CALIBRATION, *shape, generator=torch.Generator().manual_seed(0))
 

@@ -54,7 +54,7 @@ def test_rates_are_never_negative() -> None:
 def test_instructions_are_finite_and_not_negative(number: float) -> None:
     for changed in ({"rates": {"call": (number,)}}, {"counted": {CALL: number}}):
         with pytest.raises(ValueError, match="instructions must be finite and not negative"):
-            dataclasses.replace(TABLE, **changed)  # type: ignore[arg-type]
+            dataclasses.replace(TABLE, **changed)
 
 
 def test_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
