@@ -54,6 +54,8 @@ bench-all: bench
 	$(BIN)/python -m benchmarks.tflite_agreement
 	$(BIN)/python benchmarks/searches.py
 	$(BIN)/python -m benchmarks.on_device
+	$(BIN)/python -m benchmarks.instruction_tables
+	$(BIN)/python -m benchmarks.design_agreement --designs 20
 
 # The search against the engineer, by half an hour of processor time for each network; DATA as above.
 beat: setup

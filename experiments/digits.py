@@ -1,7 +1,6 @@
 """A search for the most accurate network for handwritten digits within a budget."""
 
 import warnings
-from pathlib import Path
 from typing import Literal
 
 from torch import Tensor, nn
@@ -10,9 +9,9 @@ from compressors.pruning import ChannelPruning
 from compressors.quantization import Quantization
 from nas.data import digits as read_digits
 from nas.experiment import Experiment
-from nas.measure import Device, OnnxRuntimeCpu, Roofline, TableDevice
+from nas.measure import Device, Roofline
 from nas.measure.boards import BoardName, limits_on
-from nas.measure.latency_table import read_latency_table
+from nas.measure.targets import device_of_board, target_device
 from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.soft_target import SoftTarget
@@ -36,7 +35,7 @@ def digits(
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
     latency_ms: float | None = None,
-    target: str = "roofline",
+    target: str | None = None,
     target_bytes: int | None = None,
     target_exponent: float = -0.07,
     macs_per_second: float = 1e8,
@@ -63,7 +62,9 @@ def digits(
         peak_memory_bytes: largest peak memory of activations, in bytes
         latency_ms: largest latency of one image on the target, in milliseconds
         target: device of the latency: roofline, with the two rates below; onnxruntime, on this
-            processor; or a table that nas profile wrote
+            processor; cortex-m4, by instructions; ethos-u55-128 or another NPU, with the extra ethos;
+            or a table that nas profile wrote. By default the processor of the board, if it is one of
+            these, else roofline
         target_bytes: size to aim at instead of minimizing it: the accuracy is multiplied by
             (size / target) ** exponent
         target_exponent: exponent of this penalty, below 0
@@ -111,22 +112,16 @@ def digits(
         seed=seed,
         teacher=Teacher(build=_teacher) if teacher else None,
         device=None
-        if latency_ms is None and target == "roofline"
-        else _device(target, Roofline("stated rates", macs_per_second, bytes_per_second)),
+        if latency_ms is None and target in (None, "roofline")
+        else _device(target, board, Roofline("stated rates", macs_per_second, bytes_per_second)),
         stop=MedianStop() if median_stop else None,
     )
 
 
-def _device(name: str, roofline: Roofline) -> Device:
-    if name == "roofline":
-        return roofline
-    if name == "onnxruntime":
-        return OnnxRuntimeCpu()
-    if not Path(name).is_file():
-        raise ValueError(
-            f"a target must be roofline, onnxruntime or a file that nas profile wrote, but got {name!r}"
-        )
-    return TableDevice(Path(name).stem, read_latency_table(Path(name)))
+def _device(target: str | None, board: BoardName | None, roofline: Roofline) -> Device:
+    if target is None:
+        return (None if board is None else device_of_board(board)) or roofline
+    return roofline if target == "roofline" else target_device(target, board)
 
 
 def _teacher(example: Tensor, classes: int) -> nn.Module:

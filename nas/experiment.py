@@ -14,7 +14,7 @@ from nas.compress import Compressor
 from nas.data import Task, stratified
 from nas.evaluation.counting import SizeRule, size_rule
 from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
-from nas.measure import COSTS, Device, LatencyTable
+from nas.measure import COSTS, Device, InstructionTable, LatencyTable
 from nas.objective import Objective
 from nas.program.rounding import Rounding, check_rounding
 from nas.quality import KINDS, QUALITIES
@@ -230,7 +230,7 @@ def _describe(part: Any) -> Any:
     """
     if part is None or isinstance(part, (str, int, float, bool)):
         return part
-    if isinstance(part, (Choices, LatencyTable)):
+    if isinstance(part, (Choices, InstructionTable, LatencyTable)):
         return part.digest
     if isinstance(part, nn.Module):
         return digest(part, repr(part))

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.c.folder import write_c
 from nas.c.host import checked
+from nas.c.model_source import model_source
 from nas.c.templates import template
+from nas.program.program import Program
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 
@@ -98,3 +101,21 @@ def instructions(folder: Path, core: Core) -> int:
         ValueError: as `run_on_cortex_m`.
     """
     return int(run_on_cortex_m(folder, template("cortex_m_count.c"), core))
+
+
+def instructions_of_steps(program: Program, core: Core) -> list[int]:
+    """How many instructions one inference takes on a core beside its steps, and each step, as
+    `nas.c.work.works` lists them, to the next 40.
+
+    Raises:
+        CodeError: if the program has no C form.
+        ValueError: as `run_on_cortex_m`.
+    """
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_c(program, folder)
+        marked = model_source(program, plain=False, marked=True)
+        (folder / "model.c").write_text(marked.text, encoding="utf-8")
+        main = template("cortex_m_steps.c", {"steps": len(program.operations) * 2 + 2})
+        whole, *steps = map(int, run_on_cortex_m(folder, main, core).split())
+    return [max(0, whole - sum(steps)), *steps]

@@ -10,6 +10,7 @@ from nas import durable
 from nas.c.examples import MOST, drawn_inputs, few, input_integers, output_integers, rows
 from nas.c.header import class_name_table, header
 from nas.c.model_source import model_source
+from nas.c.projects import in_project
 from nas.c.templates import template
 from nas.program.program import Program
 
@@ -80,14 +81,24 @@ def write_c(
     board: Limited | None = None,
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
+    project: str | None = None,
 ) -> None:
-    """Writes the files of `to_c` to a folder, which is made if there is none.
+    """Writes the files of `to_c` to a folder, which is made if there is none; with a `project`, a key
+    of `PROJECTS`, as its tool wants them, with the first of `inputs` as an example where it has one.
 
     Raises:
         CodeError, ValueError: as `to_c`.
+        ValueError: if there is no such project, or it refuses the folder's name.
         OSError: if a file cannot be written.
     """
     files = to_c(program, plain=plain, board=board, inputs=inputs, class_names=class_names)
-    folder.mkdir(parents=True, exist_ok=True)
+    if project is not None:
+        first = few(drawn_inputs(program, MOST) if inputs is None else inputs)[:1]
+        example = {
+            "input": rows(input_integers(program.tensors[0], first).tolist()).removesuffix(","),
+            "output": rows(output_integers(program, first).tolist()).removesuffix(","),
+        }
+        files = in_project(files, project, folder.resolve().name, example)
     for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         durable.write(folder / name, text.encode())

@@ -25,38 +25,35 @@ SHORT = 16
 """Products of one row of a window, below which channels are computed side by side."""
 
 
+def kernel_of(layer: Layer, signature: Signature) -> str:
+    """The kernel that computes a layer: linear, depthwise, few (few channels), point (single pixels) or
+    conv.
+    """
+    if isinstance(layer, Linear):
+        return "linear"
+    assert isinstance(layer, Conv)
+    channels, results = signature.source.shape[0], layer.weights.shape[0]
+    each, kernel = layer.weights.shape[1], layer.weights.shape[2:]
+    if layer.groups == channels == results > 1:
+        return "depthwise"
+    if layer.groups == 1 and each * (kernel[1] if layer.dilation[1] == 1 else 1) < SHORT:
+        return "few"
+    single = (kernel, layer.stride, layer.padding, layer.groups) == ((1, 1), (1, 1), (0, 0), 1)
+    return "point" if single else "conv"
+
+
 def _conv(source: Source, conv: Conv, signature: Signature, _: Sequence[Order]) -> list[str]:
     channels, results = signature.source.shape[0], conv.weights.shape[0]
-    each, kernel = conv.weights.shape[1], conv.weights.shape[2:]
-    window = window_fields(signature, conv.window)
-    image = f"in0, out, {signature.result.size // results}, {channels}, {results}, {signature.source.zero}"
-    single = (kernel, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
-    if conv.groups == channels == results > 1:
-        return _layer(
-            source,
-            conv,
-            signature,
-            "depthwise",
-            prod(kernel),
-            LANES,
-            [window],
-            f"in0, out, &of, {signature.source.zero}",
-        )
-    if conv.groups == 1 and each * (kernel[1] if conv.dilation[1] == 1 else 1) < SHORT:
-        return _layer(
-            source,
-            conv,
-            signature,
-            "few",
-            each * prod(kernel),
-            LANES,
-            [window],
-            f"in0, out, &of, {signature.source.zero}",
-        )
-    if single:
-        return _layer(source, conv, signature, "point", channels, 2, [], image)
-    called = f"in0, out, &of, {conv.groups}, {signature.source.zero}"
-    return _layer(source, conv, signature, "conv", each * prod(kernel), 2, [window], called)
+    size, zero = prod(conv.weights.shape[1:]), signature.source.zero
+    lines, kernel = [window_fields(signature, conv.window)], kernel_of(conv, signature)
+    if kernel in ("depthwise", "few"):
+        called = f"in0, out, &of, {zero}"
+        return _layer(source, conv, signature, kernel, size, LANES, lines, called)
+    if kernel == "point":
+        called = f"in0, out, {signature.result.size // results}, {channels}, {results}, {zero}"
+        return _layer(source, conv, signature, kernel, size, 2, [], called)
+    called = f"in0, out, &of, {conv.groups}, {zero}"
+    return _layer(source, conv, signature, kernel, size, 2, lines, called)
 
 
 def _linear(

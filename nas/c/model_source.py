@@ -35,8 +35,15 @@ class ModelSource:
     table_bytes: int
 
 
-def model_source(program: Program, plain: bool, most_unpacked: int | None = None) -> ModelSource:
+MARK = "model_mark"
+"""A function of the caller's, void (void), that marked C calls behind each step."""
+
+
+def model_source(
+    program: Program, plain: bool, most_unpacked: int | None = None, *, marked: bool = False
+) -> ModelSource:
     """The C of a program; layers whose unpacked weights take over `most_unpacked` bytes are plain.
+    What is `marked` calls `MARK` behind each step.
 
     Raises:
         CodeError: if an operation has no C form, naming it.
@@ -45,10 +52,10 @@ def model_source(program: Program, plain: bool, most_unpacked: int | None = None
     planned, source = plan(program), Source(plain, most_unpacked)
     placed = arena(planned.sizes, planned.lives, program.peak_memory)
     for step in planned.steps:
-        source.add(_statement(source, step, placed))
-    return ModelSource(
-        _text(program, planned, placed, source), placed.size, 2 * source.scratch, source.table_bytes
-    )
+        statement = _statement(source, step, placed)
+        source.add(f"{statement}\n    {MARK}();" if marked else statement)
+    text = _text(program, planned, placed, source, marked)
+    return ModelSource(text, placed.size, 2 * source.scratch, source.table_bytes)
 
 
 def _check_kinds(program: Program) -> None:
@@ -93,7 +100,7 @@ def _computed(source: Source, step: Computed, placed: Arena) -> str:
     return block(f"{operation.name}: {kind}, {shapes} to {result}", [*places, *lines])
 
 
-def _text(program: Program, planned: Plan, placed: Arena, source: Source) -> str:
+def _text(program: Program, planned: Plan, placed: Arena, source: Source, marked: bool) -> str:
     source.kernel("quantize")
     features = [
         f"#define {name} {int(name in source.features)}"
@@ -104,6 +111,7 @@ def _text(program: Program, planned: Plan, placed: Arena, source: Source) -> str
     parts = [
         "/* The network of model.h, in whole numbers. */",
         '#include "model.h"\n\n#include <string.h>',
+        f"void {MARK}(void);" if marked else "",
         "\n".join(features) if "weights" in source.kernels_used else "",
         source.kernels,
         "\n".join(source.tables),

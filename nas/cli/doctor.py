@@ -45,6 +45,7 @@ EXTRAS: Mapping[str, Extra] = {
     ),
     "compare": Extra("brevitas", "comparisons of quantizers with Brevitas"),
     "tflite": Extra("tflite", "nas export --to tflite and tflite-micro"),
+    "ethos": Extra("ethosu", "latencies of Ethos-U processors: --target ethos-u55-128"),
     "docs": Extra("sphinx", "make docs"),
     "ray": Extra("ray", "--executor ray"),
     "slurm": Extra("submitit", "--executor submitit"),

@@ -70,6 +70,11 @@ def main(arguments: Sequence[str]) -> None:
         "--board",
         help="of C: a board on which it must fit, as an experiment takes it, such as uno or pico",
     )
+    parser.add_argument(
+        "--project",
+        help="of C: the folder as a tool builds it: arduino, a sketch that blinks; esp-idf, a component; or "
+        "zephyr, a module",
+    )
     options, experiment = parse_with_experiment(parser, arguments, "retrain")
     data: str | None = options.compare_on
     if options.to in RUN_FORMATS:
@@ -96,6 +101,7 @@ def main(arguments: Sequence[str]) -> None:
         options.class_names,
         None if data is None else samples,
         None if options.board is None else _board(options.board),
+        options.project,
     )
     evaluation = exported.evaluation
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")
@@ -113,6 +119,7 @@ def _refuse_options_of_a_candidate(
         "--retrain": options.retrain is not None,
         "--compare-on": options.compare_on is not None,
         "--board": options.board is not None,
+        "--project": options.project is not None,
     }
     if given := [option for option, is_stated in stated.items() if is_stated]:
         parser.error(

@@ -57,6 +57,7 @@ def export(
     class_names: bool = False,
     samples: Samples | None = None,
     board: "Board | None" = None,
+    project: str | None = None,
 ) -> Exported:
     """Writes a candidate of a run to the file or folder `target`, in the format `to`, and compares
     what that says with what the packed file does.
@@ -68,14 +69,15 @@ def export(
     names of the classes: a packed one is longer by them than `size_bytes`. The files are compared on up
     to 512 inputs: those that `samples` gives, else the experiment's validation samples, else random
     ones, which a seed of 0 draws from the range of the program's input. With a `board` the C is written
-    so that it fits there.
+    so that it fits there, and with a `project`, a key of `nas.c.projects.PROJECTS`, as its tool wants
+    it.
 
     Raises:
         ValueError: if there is no such candidate or format, class names are wanted and there are none
             or the format holds none, the format heeds no boards or the candidate does not fit on
-            the one given, the final network failed or is over the budget, the
-            experiment is not the run's, samples have another shape, `target` is something else than
-            a file, or the files of the candidate are damaged.
+            the one given, the format has no projects or there is none of this name, the final network
+            failed or is over the budget, the experiment is not the run's, samples have another shape,
+            `target` is something else than a file, or the files of the candidate are damaged.
         OSError: if a file cannot be read or written.
     """
     from nas.measure.parity import parity
@@ -85,6 +87,8 @@ def export(
     if board is not None and not FORMATS[to].heeds_boards:
         named = ", ".join(repr(name) for name, kind in FORMATS.items() if kind.heeds_boards)
         raise ValueError(f"a format that fits on a board must be one of {named}, but got {to!r}")
+    if project is not None:
+        _check_project(to, project, target)
     check_target(target)
     check_folders(out)
     names = _class_names(out, to, experiment) if class_names else None
@@ -98,13 +102,22 @@ def export(
     if names is not None:
         candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
     inputs = _inputs(program, experiment, samples)
-    candidate = replace(candidate, inputs=inputs, board=board)
+    candidate = replace(candidate, inputs=inputs, board=board, project=project)
     kind = FORMATS[to]
     kind.write(candidate, target)
     said = None if kind.said is None else kind.said(candidate, target, inputs)
     return Exported(
         candidate.evaluation, None if said is None else parity(program, inputs, said, kind.rounding)
     )
+
+
+def _check_project(to: str, project: str, target: Path) -> None:
+    from nas.c.projects import check_project
+
+    if not FORMATS[to].has_projects:
+        named = ", ".join(repr(name) for name, kind in FORMATS.items() if kind.has_projects)
+        raise ValueError(f"a format that a project has must be one of {named}, but got {to!r}")
+    check_project(project, target.resolve().name)
 
 
 def _inputs(program: Program, experiment: "Experiment | None", samples: Samples | None) -> "Tensor":

@@ -28,8 +28,8 @@ class ExportedCandidate:
     """A trained candidate: its evaluation, the bytes of its packed file, its weights by name, and the
     network that they are of, where an experiment built it.
 
-    `inputs`, float32 [N, …], are samples on which what is written can be tried, and `board` is where
-    it is to fit.
+    `inputs`, float32 [N, …], are samples on which what is written can be tried, `board` is where it is
+    to fit, and `project` what it is to be part of.
     """
 
     evaluation: Evaluation
@@ -38,6 +38,7 @@ class ExportedCandidate:
     model: "nn.Module | None" = None
     inputs: "Tensor | None" = None
     board: "Board | None" = None
+    project: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class ExportFormat:
 
     `said` is None, or returns None, where the file alone does not make a network, or its runtime is
     missing: `unsaid` says what is needed then. Names of classes are written if it `holds_class_names`,
-    and what is written fits on a board if it `heeds_boards`.
+    and what is written fits on a board if it `heeds_boards`, and is part of a project of `nas.c.projects`
+    if it `has_projects`.
     """
 
     help: str
@@ -58,6 +60,7 @@ class ExportFormat:
     rounding: Rounding = "single"
     holds_class_names: bool = False
     heeds_boards: bool = False
+    has_projects: bool = False
 
 
 def _write_packed(candidate: ExportedCandidate, target: Path) -> None:
@@ -158,6 +161,7 @@ def _write_sources(candidate: ExportedCandidate, target: Path, plain: bool) -> N
         board=candidate.board,
         inputs=candidate.inputs,
         class_names=names,
+        project=candidate.project,
     )
 
 
@@ -224,6 +228,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         "a C compiler must be installed",
         holds_class_names=True,
         heeds_boards=True,
+        has_projects=True,
     ),
     "c-plain": ExportFormat(
         "C99 whose weights are 8-bit integers in flash: faster, and longer",
@@ -232,6 +237,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         "a C compiler must be installed",
         holds_class_names=True,
         heeds_boards=True,
+        has_projects=True,
     ),
     "torch": ExportFormat(
         "weights as safetensors, and the design and the metrics in FILE.json",

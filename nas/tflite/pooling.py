@@ -35,8 +35,11 @@ def _max_pool(graph: Graph, pool: MaxPool, inputs: Sequence[Value], signature: S
 def _avg_pool(graph: Graph, pool: AvgPool, inputs: Sequence[Value], signature: Signature) -> Value:
     (multiplier,), clamp = pool.scaling.multipliers, Clamp.of(pool.scaling, signature)
     sums = _ones(signature.source, pool.kernel, int(multiplier), pool.scaling.shift)
-    channels = signature.source.shape[0]
-    return convolved(graph, pool.name, inputs[0], sums, pool.window, channels, clamp)
+    channels, *size = signature.source.shape
+    # Of one window the stride does not matter, and processors for networks have none above 3.
+    one = tuple(size) == pool.kernel
+    window = replace(pool.window, stride=(1, 1)) if one else pool.window
+    return convolved(graph, pool.name, inputs[0], sums, window, channels, clamp)
 
 
 def _ones(source: TensorType, kernel: Pair, multiplier: int, shift: int) -> Sums:

@@ -69,9 +69,14 @@ def test_devices_are_named() -> None:
     assert digits().device is None
     assert isinstance(digits(latency_ms=1.0).device, Roofline)
     assert isinstance(digits(target="onnxruntime").device, OnnxRuntimeCpu)
+    on_board = digits(latency_ms=1.0, board="stm32f4").device
+    assert on_board == digits(target="cortex-m4", board="stm32f4").device
+    assert on_board is not None
+    assert on_board.name == "cortex-m4 at 180 MHz"
+    assert isinstance(digits(latency_ms=1.0, board="uno").device, Roofline)
     with pytest.raises(
         ValueError,
-        match="a target must be roofline, onnxruntime or a file that nas profile wrote, but got 'gpu'",
+        match=r"a target must be roofline, .* or a file that nas profile wrote, but got 'gpu'",
     ):
         digits(target="gpu")
 

@@ -43,7 +43,17 @@ static void conv_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window 
                     for (x = 0; x < runs; x++) {
                         const uint8_t *pixel = in + (line + x * of->dilation_x) * channels;
                         const @W@ *taps = weights + (y * of->kernel_width + xs.from + x) * channels * LANES + first;
-                        for (i = 0; i < run; i++) {
+                        i = 0;
+#if defined(VECTORS) && VECTORS == 16
+                        for (; i + 1 < run; i += 2) {
+                            const int32_t both = (int32_t)(((uint32_t)(pixel[i + 1] - zero) << 16) |
+                                                           ((uint32_t)(pixel[i] - zero) & 0xFFFF));
+                            const __m256i two = side_by_side(eight_@S@(taps), eight_@S@(taps + LANES));
+                            sums.each = _mm256_add_epi32(sums.each, _mm256_madd_epi16(_mm256_set1_epi32(both), two));
+                            taps += 2 * LANES;
+                        }
+#endif
+                        for (; i < run; i++) {
                             add_lanes_@S@(&sums, (int16_t)(pixel[i] - zero), taps);
                             taps += LANES;
                         }

@@ -43,7 +43,21 @@ static void depth_lanes_@S@(const uint8_t *in, uint8_t *out, const struct window
                     const uint8_t *pixel = in + line * channels + first;
                     const @W@ *taps = weights + (y * of->kernel_width + xs.from) * LANES + first;
                     if (some == TOGETHER) {
-                        for (x = xs.from; x < xs.to; x++) {
+                        x = xs.from;
+#if defined(VECTORS) && VECTORS == 16
+                        for (; x + 1 < xs.to; x += 2) {
+                            const __m128i less = _mm_set1_epi16(zero);
+                            const __m128i one = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)pixel));
+                            const uint8_t *next = pixel + of->dilation_x * channels;
+                            const __m128i two = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)next));
+                            const __m256i levels = side_by_side(_mm_sub_epi16(one, less), _mm_sub_epi16(two, less));
+                            const __m256i both = side_by_side(eight_@S@(taps), eight_@S@(taps + LANES));
+                            sums.each = _mm256_add_epi32(sums.each, _mm256_madd_epi16(levels, both));
+                            pixel = next + of->dilation_x * channels;
+                            taps += 2 * LANES;
+                        }
+#endif
+                        for (; x < xs.to; x++) {
                             add_depth_@S@(&sums, pixel, zero, taps);
                             pixel += of->dilation_x * channels;
                             taps += LANES;

@@ -26,12 +26,22 @@ static inline void lane_values(const struct lane_sums *sums, int32_t values[TOGE
 static inline void add_products(struct lane_sums *sums, __m128i levels, __m128i weights)
 {
 #if VECTORS == 16
-    const __m256i wide = _mm256_cvtepi16_epi32(levels);
-    sums->each = _mm256_add_epi32(sums->each, _mm256_mullo_epi32(wide, _mm256_cvtepi16_epi32(weights)));
+    /* The upper half of each weight is 0, so that of the sign of a level does not count. */
+    const __m256i wide = _mm256_madd_epi16(_mm256_cvtepi16_epi32(levels), _mm256_cvtepu16_epi32(weights));
+    sums->each = _mm256_add_epi32(sums->each, wide);
 #else
     const __m128i lower = _mm_mullo_epi16(levels, weights), upper = _mm_mulhi_epi16(levels, weights);
     sums->low = _mm_add_epi32(sums->low, _mm_unpacklo_epi16(lower, upper));
     sums->high = _mm_add_epi32(sums->high, _mm_unpackhi_epi16(lower, upper));
 #endif
 }
+
+#if VECTORS == 16
+/* The integers of two taps, one behind the other in each lane. */
+static inline __m256i side_by_side(__m128i first, __m128i second)
+{
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(first, second)),
+                                   _mm_unpackhi_epi16(first, second), 1);
+}
+#endif
 #endif

@@ -1,4 +1,4 @@
-/* needs gains */
+/* needs scaled_four */
 /* Weights of channels that are computed side by side lie so: as many as a vector of 128 bits holds
    integers of 16 bits. Processors without vectors hold half of the sums in registers. */
 #define LANES 8
@@ -35,6 +35,22 @@ static inline void store_lanes(const int32_t sums[TOGETHER], uint8_t *out, const
 {
     size_t lane;
 
+#if defined(FOUR_AT_ONCE)
+    if (some == LANES) {
+        for (lane = 0; lane < LANES; lane += 4) {
+            const __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(sums + lane));
+            const __m128i factors = _mm_loadu_si128((const __m128i *)(const void *)(gains->factors + lane));
+            struct four_gains by;
+            uint32_t levels;
+
+            by.factors = _mm256_cvtepi32_epi64(factors);
+            by.biases = _mm256_loadu_si256((const __m256i *)(const void *)(gains->biases + lane));
+            levels = scaled_four(four, &by, to);
+            memcpy(out + lane, &levels, sizeof levels);
+        }
+        return;
+    }
+#endif
     for (lane = 0; lane < some; lane++) {
         int64_t level = (int64_t)sums[lane] * gains->factors[first + lane] + gains->biases[first + lane];
         level = level < to->least ? to->least : level;

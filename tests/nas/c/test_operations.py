@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from nas.c.model_source import WRITERS, model_source
-from nas.program.operations import Flatten, Operation, Reshape
+from nas.program.operations import Conv, Flatten, Linear, Operation, Reshape
 from nas.program.program import Program
-from tests.nas.c.compiled import SANITIZED, assert_same, needs_compiler
+from tests.nas.c.compiled import SANITIZED, WARNINGS, assert_same, needs_compiler
+from tests.nas.c.small_networks import convolutional
 from tests.nas.onnx.drawn_programs import OPERATIONS, Drawn
 from tests.nas.program_builder import APPEND, Builder, numbers_from
 
@@ -57,3 +58,23 @@ def test_many_random_programs_give_the_integers_of_the_interpreter(tmp_path: Pat
         assert_same(program, tmp_path / str(seed), plain=plain, flags=SANITIZED)
         fits += model_source(program, plain).arena_bytes == program.peak_memory
     assert fits >= 95
+
+
+def has_wide_vectors() -> bool:
+    info = Path("/proc/cpuinfo")
+    return info.exists() and " avx2 " in info.read_text()
+
+
+@pytest.mark.skipif(not has_wide_vectors(), reason="this processor has no AVX2")
+@pytest.mark.parametrize("plain", [False, True])
+def test_wide_vectors_give_the_integers_of_the_interpreter(plain: bool, tmp_path: Path) -> None:
+    assert_same(convolutional(), tmp_path, plain=plain, flags=(*WARNINGS, "-mavx2"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_wide_vectors(), reason="this processor has no AVX2")
+def test_drawn_layers_give_the_integers_in_wide_vectors(tmp_path: Path) -> None:
+    for seed in range(12):
+        program = Drawn(seed, affine=seed % 3 == 0).program((Conv, Linear)[seed % 4 == 3])
+        flags = (*SANITIZED, "-mavx2")
+        assert_same(program, tmp_path / str(seed), plain=seed % 2 == 1, flags=flags)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.cli.main import main
 from nas.experiment import Experiment
 from nas.runs.directory import write_class_names
 from nas.runs.export import export
@@ -37,3 +38,22 @@ def test_class_names_of_the_run_are_written(
     write_class_names(out, [f"kind {index}" for index in range(int(classes.split()[0]))])
     export(out, "best", "c", tmp_path / "with", class_names=True)
     assert '"kind 1"' in (tmp_path / "with" / "model.c").read_text()
+
+
+@needs_compiler
+def test_a_folder_of_a_project_says_the_same(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--to", "c", "--project", "arduino", "--out", str(tmp_path / "blinky")]
+    main(["export", str(out), *given])
+    assert "0.00% of logits differ" in capsys.readouterr().out
+    assert (tmp_path / "blinky" / "blinky.ino").is_file()
+    assert not (tmp_path / "blinky" / "model_test.c").exists()
+
+
+def test_projects_are_refused_before_anything_is_written(out: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a format that a project has must be one of 'c', 'c-"):
+        export(out, "best", "onnx", tmp_path / "x", project="zephyr")
+    with pytest.raises(ValueError, match=r"a project must be one of arduino, .*, but got 'mbed'"):
+        export(out, "best", "c", tmp_path / "x", project="mbed")
+    assert not (tmp_path / "x").exists()
