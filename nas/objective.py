@@ -285,13 +285,17 @@ def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> floa
 
     The reference point is a fitness of 0 in every objective, the edge of the budget.
     """
-    points = [objective.fitness(evaluation) for evaluation in _ranked(evaluations, objective)]
-    count = len(objective.maximize) + len(objective.minimize)
-    return (
-        float(moocore.hypervolume(np.array(points), ref=[0.0] * count, maximise=True))
-        if points
-        else 0.0
-    )
+    return hypervolume_of([objective.fitness(each) for each in _ranked(evaluations, objective)])
+
+
+def hypervolume_of(points: Sequence[Fitness]) -> float:
+    """The exact hypervolume of points of fitness, those that others dominate among them or not; 0
+    without any.
+    """
+    if not points:
+        return 0.0
+    reference = [0.0] * len(points[0])
+    return float(moocore.hypervolume(np.array(points), ref=reference, maximise=True))
 
 
 def nearest_to_budget(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:

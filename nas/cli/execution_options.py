@@ -68,6 +68,13 @@ def add_execution_options(parser: ExperimentParser) -> None:
         type=float | None,
         help="the search ends after so many, when the candidates in hand are done; the same command continues it",
     )
+    parser.hints["verbose"] = bool
+    parser.add_argument(
+        "--verbose",
+        type=bool,
+        default=False,
+        help="a line for each candidate, with what it reached or why it did not",
+    )
 
 
 def executor_of(values: dict[str, Any], window: int, out: Path) -> tuple[Executor, str]:

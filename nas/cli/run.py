@@ -19,6 +19,7 @@ from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
 from nas.experiment import Experiment
 from nas.objective import Status
+from nas.runs.epoch_notes import epoch_notes
 from nas.runs.journal import JOURNAL_NAME, window_of
 from nas.runs.run import run
 
@@ -73,7 +74,12 @@ def run_function(
     ):
         check_budget(experiment, console)
     try:
-        with ProgressLine(experiment.trials, experiment.objective, console) as line:
+        with (
+            epoch_notes() as notes,
+            ProgressLine(
+                experiment.trials, experiment.objective, console, notes, values["verbose"]
+            ) as line,
+        ):
             result = run(
                 experiment,
                 out,
@@ -83,6 +89,7 @@ def run_function(
                 source=CommandLine(source, (*arguments,), prog, Path.cwd()),
                 trial_minutes=values["trial_minutes"],
                 minutes=values["minutes"],
+                notes=notes,
             )
     except (KeyboardInterrupt, SystemExit):
         found = kept(out, experiment.trials) or "nothing kept"

@@ -26,6 +26,7 @@ from nas.runs.directory import (
     weights_path,
     write_class_names,
 )
+from nas.runs.epoch_notes import EpochNotes
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal, window_of
@@ -63,6 +64,7 @@ def run(
     source: Callable[[], Experiment] | None = None,
     trial_minutes: float | None = None,
     minutes: float | None = None,
+    notes: EpochNotes | None = None,
 ) -> RunResult:
     """Runs an experiment in the directory `out`, from where an earlier run of it ended, and scores
     the best candidate on test data. If the experiment says so, the best few are then trained again,
@@ -79,6 +81,7 @@ def run(
     (None: the experiment is sent, and must be picklable). A candidate that takes more than
     `trial_minutes` has failed (None: as `CandidateLimit` says). After `minutes`, no further candidate
     begins, and the search ends as after its last trial (None: it has all the time); the same call continues it.
+    Workers on this machine leave the epochs that they reach in `notes` (None: nowhere).
 
     Raises:
         ValueError: if no part of the experiment uses one of the space's kinds of choice, the experiment
@@ -115,7 +118,8 @@ def run(
             shared = shared_weights_of(
                 experiment, out, partial(counting.facts, prediction=UNLEARNT)
             )
-            with executor.open(replace(setup, loss=loss, shared=shared)) as workers:
+            sent = replace(setup, loss=loss, shared=shared, notes=notes)
+            with executor.open(sent) as workers:
                 resumable = ResumableEvaluations(
                     choices=experiment.space.choices,
                     workers=workers,
