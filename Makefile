@@ -8,7 +8,7 @@ setup: .venv/installed
 # A stamp, so that only a change of what is installed installs again.
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,optuna,rl,tflite,tflite-test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,dashboard,mlflow,notebook,optuna,parquet,rl,tflite,tflite-test]'
 	touch $@
 
 demo: setup

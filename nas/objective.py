@@ -11,6 +11,7 @@ import moocore
 import numpy as np
 
 from nas.file_length import FileLength
+from nas.html_table import html_table
 from nas.soft_target import SoftTarget
 from nas.space import Genotype
 
@@ -87,6 +88,19 @@ class Evaluation:
                 raise ValueError(
                     f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}"
                 )
+
+    def __repr__(self) -> str:
+        # Without design and curve, which are long.
+        metrics = "".join(f", {name} {value:.6g}" for name, value in self.metrics.items())
+        return f"Evaluation(number {self.id}, {self.status}{self.reason and f' for {self.reason}'}{metrics})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: metrics and design."""
+        facts = [("number", f"{self.id}"), ("status", str(self.status)), ("reason", self.reason)]
+        metrics = ((name, f"{value:.6g}") for name, value in self.metrics.items())
+        design = ((name, str(option)) for name, option in self.design.items())
+        shown = [(name, text) for name, text in facts if text]
+        return html_table([*shown, *metrics, ("seconds", f"{self.seconds:.1f}"), *design])
 
     @property
     def is_trial(self) -> bool:

@@ -21,7 +21,6 @@ class Standing:
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
-        self._seen = 0
         self._fidelity = -math.inf
         self._front: list[Fitness] = []
         self._best_fitness: Fitness = ()
@@ -32,11 +31,11 @@ class Standing:
 
     def update(self, evaluations: Sequence[Evaluation]) -> None:
         """Takes in what is new in all `evaluations` so far."""
-        for evaluation in islice(evaluations, self._seen, None):
-            self._add(evaluation)
-        self._seen = len(evaluations)
+        for evaluation in islice(evaluations, self.counts.total(), None):
+            self.add(evaluation)
 
-    def _add(self, evaluation: Evaluation) -> None:
+    def add(self, evaluation: Evaluation) -> None:
+        """Takes in the next evaluation."""
         self.counts[evaluation.status] += 1
         self.trials += evaluation.is_trial
         if evaluation.status is not Status.OK:

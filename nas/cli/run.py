@@ -21,6 +21,7 @@ from nas.experiment import Experiment
 from nas.objective import Status
 from nas.runs.epoch_notes import epoch_notes
 from nas.runs.journal import JOURNAL_NAME, window_of
+from nas.runs.mlflow_log import open_store
 from nas.runs.run import run
 
 
@@ -61,6 +62,7 @@ def run_function(
     """
     experiment, out, values = parse_experiment(function, arguments, prog, add_execution_options)
     executor, remark = executor_of(values, window_of(out) or experiment.window, out)
+    store = None if values["mlflow"] is None else open_store(values["mlflow"], function.__name__)
     console = Console()
     if remark:
         console.print(remark, highlight=False, soft_wrap=True)
@@ -90,6 +92,7 @@ def run_function(
                 trial_minutes=values["trial_minutes"],
                 minutes=values["minutes"],
                 notes=notes,
+                command=shlex.join([*prog.split(), *arguments]),
             )
     except (KeyboardInterrupt, SystemExit):
         found = kept(out, experiment.trials) or "nothing kept"
@@ -102,6 +105,9 @@ def run_function(
             f"{done} of {experiment.trials} trials done; the same command continues",
             highlight=False,
         )
+    if store is not None:
+        said = f"logged to MLflow as run {store.log(out)} of the experiment {function.__name__}"
+        console.print(said, highlight=False, soft_wrap=True)
     where = shlex.quote(str(out))
     said = f"look at it in a browser: nas report {where}, or nas board {where}"
     console.print(said, highlight=False, soft_wrap=True)

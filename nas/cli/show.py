@@ -95,8 +95,15 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
         before = before_compression(header, evaluations[best["id"]])
         if before is not None:
             console.print(f"  accuracy {before:.4f} before it was compressed", highlight=False)
+        if "params" in best["metrics"]:
+            floats = 4 * best["metrics"]["params"]
+            console.print(f"  {floats:,.0f} bytes as 32-bit floats", highlight=False)
         for name, option in best["design"].items():
             console.print(Text(f"  {name} = {option}"))
+    if "teacher" in found:
+        accuracy, floats = found["teacher"]["accuracy"], found["teacher"]["float_bytes"]
+        said = f"its teacher: accuracy {accuracy:.4f}, {floats:,.0f} bytes as 32-bit floats"
+        console.print(said, highlight=False)
     if "nearest" in found:
         nearest = found["nearest"]
         metrics = format_metrics(nearest["metrics"])

@@ -22,6 +22,7 @@ from nas.runs.finalists import chosen, read_chosen_test_accuracy, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import evaluation_to_json, objective_of
 from nas.runs.reasons import reasons
+from nas.runs.reference import read_teacher
 
 # Imports that need torch are made where they are needed: a summary does not.
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def summary(out: Path) -> dict[str, Any]:
     `search_accuracy`, and status and metrics of the second training. `chosen` is then the best by
     that (None: none met the budget), and `chosen_test_accuracy` its test accuracy. `final` is there
     if there is a final network: its `reason` and `epochs` too, and metrics with `test_accuracy`.
+    `teacher` is there if one taught: its validation `accuracy`, `params`, and their `float_bytes`.
     `reasons` is there if candidates failed, or were over budget once they were trained.
     `size_prediction` is there if sizes were predicted: for how many `files`, and the `error`, the root
     mean square of the logarithms of length over prediction.
@@ -62,6 +64,8 @@ def summary(out: Path) -> dict[str, Any]:
     tested = read_test_accuracy(out)
     if found["best"] is not None and tested is not None and tested[0] == found["best"]["id"]:
         found["test_accuracy"] = tested[1]
+    if teacher := read_teacher(out):
+        found["teacher"] = dict(teacher)
     if retrained := read_retrained(out):
         found |= _second_training(out, retrained, evaluations, objective_of(header))
     if final := read_final(out):
