@@ -1,6 +1,7 @@
 """Evaluations, which are facts, and objectives, which judge them."""
 
 import math
+import operator
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -131,7 +132,10 @@ class Budget:
         Raises:
             KeyError: if a limited cost was not measured.
         """
-        return max((0.0, *(metrics[name] / limit - 1.0 for name, limit in self.limits.items())))
+        worst = 0.0
+        for name, limit in self.limits.items():
+            worst = max(worst, metrics[name] / limit - 1.0)
+        return worst
 
     def broken(self, metrics: Metrics) -> str:
         """The limits that `metrics` exceed, as text; empty within the budget."""
@@ -280,17 +284,13 @@ def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> lis
 
     It is taken among the candidates from which `best` chooses.
     """
-    ranked = _ranked(evaluations, objective)
-    front: list[Evaluation] = []
+    judged = [(objective.fitness(each), each) for each in _ranked(evaluations, objective)]
+    front: list[tuple[Fitness, Evaluation]] = []
     # Sorted by falling fitness, a candidate can only be dominated by earlier ones.
-    for candidate in sorted(ranked, key=lambda e: (objective.fitness(e), -e.id), reverse=True):
-        fitness = objective.fitness(candidate)
-        if not any(
-            all(a >= b for a, b in zip(objective.fitness(kept), fitness, strict=True))
-            for kept in front
-        ):
-            front.append(candidate)
-    return front
+    for fitness, candidate in sorted(judged, key=lambda each: (each[0], -each[1].id), reverse=True):
+        if not any(all(map(operator.ge, kept, fitness)) for kept, _ in front):
+            front.append((fitness, candidate))
+    return [candidate for _, candidate in front]
 
 
 def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> float:

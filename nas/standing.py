@@ -1,6 +1,7 @@
 """What a search has reached so far, kept up as it goes on, so that telling it takes no longer in long searches."""
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -51,11 +52,7 @@ class Standing:
             self._fidelity, self._front, self.best = fidelity, [], None
         if self.best is None or fitness > self._best_fitness:
             self.best, self._best_fitness = evaluation, fitness
-        if not any(_reaches(kept, fitness) for kept in self._front):
-            self._front = [kept for kept in self._front if not _reaches(fitness, kept)]
+        if not any(all(map(operator.ge, kept, fitness)) for kept in self._front):
+            self._front = [kept for kept in self._front if not all(map(operator.ge, fitness, kept))]
             self._front.append(fitness)
             self.hypervolume = hypervolume_of(self._front)
-
-
-def _reaches(one: Fitness, other: Fitness) -> bool:
-    return all(a >= b for a, b in zip(one, other, strict=True))

@@ -139,7 +139,9 @@ class TensorBoardLog:
             _add_scalars(writer, seconds, round(self._seconds), latest)
             self._add_network(writer, leader, latest)
         if self._squared_errors:
-            scalars["search/size_error"] = sqrt(fsum(self._squared_errors) / len(self._squared_errors))
+            scalars["search/size_error"] = sqrt(
+                fsum(self._squared_errors) / len(self._squared_errors)
+            )
         scalars["search/hypervolume"] = standing.hypervolume
         self._window.append(latest)
         scalars[f"search/window_mean_{first}"] = fmean(each.metrics[first] for each in self._window)

@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> None:
     runs = read_runs(options.directories)
     console.print(_table("the runs", HEAD, [comparison_row(run) for run in runs]))
     if names := differing(runs):
-        rows = [[settings_of(run.header).get(name, "–")[:MOST_TEXT] for name in names] for run in runs]
+        rows = [
+            [settings_of(run.header).get(name, "–")[:MOST_TEXT] for name in names] for run in runs
+        ]
         columns = [[run.name, *row] for run, row in zip(runs, rows, strict=True)]
         console.print(_table("settings that differ", ("run", *names), columns))
     else:

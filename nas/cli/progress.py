@@ -49,7 +49,7 @@ class ProgressLine:
         self._trials, self._objective, self._console = trials, objective, console
         self._standing, self._each = Standing(objective), each
         columns = (
-            MofNCompleteColumn(Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             BarColumn(SHORTEST_BAR),
             TextColumn("{task.description}", table_column=Column(overflow="fold")),
             *([] if notes is None else [_EpochsColumn(notes, self._standing)]),
@@ -135,5 +135,5 @@ class _EpochsColumn(ProgressColumn):
     def render(self, task: Task) -> Text:  # noqa: ARG002 - notes tell all
         done = sum(self._standing.counts.values())
         # A worker that was killed could not remove its note.
-        epochs = [f"{n}/{all}" for id, (n, all) in self._notes.read().items() if id >= done]
+        epochs = [f"{n}/{planned}" for id, (n, planned) in self._notes.read().items() if id >= done]
         return Text(f"epochs {' '.join(epochs)}" if epochs else "")

@@ -22,6 +22,7 @@ from nas.objective import Status
 from nas.runs.epoch_notes import epoch_notes
 from nas.runs.journal import JOURNAL_NAME, window_of
 from nas.runs.mlflow_log import open_store
+from nas.runs.result import RunResult
 from nas.runs.run import run
 
 
@@ -64,11 +65,10 @@ def run_function(
     executor, remark = executor_of(values, window_of(out) or experiment.window, out)
     store = None if values["mlflow"] is None else open_store(values["mlflow"], function.__name__)
     console = Console()
-    if remark:
-        console.print(remark, highlight=False, soft_wrap=True)
-    console.print(_plan(experiment), highlight=False, soft_wrap=True)
-    if (found := kept(out, experiment.trials)) is not None:
-        console.print(f"resumes {out}: {found}", highlight=False, soft_wrap=True)
+    found = kept(out, experiment.trials)
+    for said in (remark, _plan(experiment), "" if found is None else f"resumes {out}: {found}"):
+        if said:
+            console.print(said, highlight=False, soft_wrap=True)
     # Candidates of a network that comes trained are counted by their files, which takes seconds.
     if (
         weights_known(experiment.space, experiment.recipe, experiment.narrowing)
@@ -92,7 +92,7 @@ def run_function(
                 trial_minutes=values["trial_minutes"],
                 minutes=values["minutes"],
                 notes=notes,
-                command=shlex.join([*prog.split(), *arguments]),
+                command=shlex.join(["nas", "run", source, *arguments]),
             )
     except (KeyboardInterrupt, SystemExit):
         found = kept(out, experiment.trials) or "nothing kept"
@@ -111,6 +111,11 @@ def run_function(
     where = shlex.quote(str(out))
     said = f"look at it in a browser: nas report {where}, or nas board {where}"
     console.print(said, highlight=False, soft_wrap=True)
+    _end(experiment, result, console)
+
+
+def _end(experiment: Experiment, result: RunResult, console: Console) -> None:
+    """Ends the program with another status than 0 if the run found no network, or no final one."""
     if result.best is None:
         sys.exit(REFUSED)
     if experiment.final_epochs is not None:

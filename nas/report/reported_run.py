@@ -10,7 +10,7 @@ from nas.objective import Evaluation, Objective, Status, best
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import Header, objective_of
 from nas.runs.recommended import Network, recommended
-from nas.runs.summary import summary
+from nas.runs.summary import summary_of
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def read_runs(directories: Sequence[Path]) -> list[ReportedRun]:
     lasts = [path.resolve().name for path in directories]
     runs = []
     for index, (path, last) in enumerate(zip(directories, lasts, strict=True)):
-        found = summary(path)
         header, evaluations = read_journal(path)
+        found = summary_of(path, header, evaluations)
         name = last if lasts.count(last) == 1 else str(path)
         objective = objective_of(header)
         runs.append(ReportedRun(index, name, path, found, header, objective, evaluations))

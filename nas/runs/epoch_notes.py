@@ -1,6 +1,5 @@
 """How far the candidates in training are: notes in a folder of this machine, from workers to whoever shows progress."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ class EpochNotes:
         written = self.folder / f"{id}.new"
         with suppress(OSError):
             written.write_text(f"{len(reached)} {epochs}")
-            os.replace(written, self.folder / f"{id}")
+            written.replace(self.folder / f"{id}")
 
     def remove(self, id: int) -> None:
         """Removes the note of a candidate, which there need not be."""

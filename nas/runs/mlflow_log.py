@@ -4,18 +4,17 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.runs.directory import packed_path
+from nas.objective import Evaluation, Objective
+from nas.runs.directory import packed_path, read_test_accuracy
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import objective_of
 from nas.runs.recommended import recommended
 from nas.runs.settings import settings_of
-from nas.runs.summary import summary
 from nas.standing import Standing
 
 if TYPE_CHECKING:
@@ -51,11 +50,12 @@ class MlflowStore:
         header, evaluations = read_journal(out)
         objective, now = objective_of(header), _milliseconds(time.time())
         network = recommended(out, evaluations, objective)
-        settings, metrics = settings_of(header), [*_metrics(out)]
+        settings, metrics = settings_of(header), [*_metrics(evaluations, objective)]
         if network is not None:
             of_network = dict(network.evaluation.metrics)
-            if (tested := summary(out).get("test_accuracy")) is not None and network.folder == out:
-                of_network["test_accuracy"] = tested
+            tested = read_test_accuracy(out)
+            if tested is not None and (tested[0], out) == (network.evaluation.id, network.folder):
+                of_network["test_accuracy"] = tested[1]
             settings |= {f"design.{name}": str(o) for name, o in network.evaluation.design.items()}
             metrics += [
                 Metric(f"network/{name}", value, now, 0) for name, value in of_network.items()
@@ -63,16 +63,18 @@ class MlflowStore:
         parameters = [Param(_name(name), text[:LONGEST_VALUE]) for name, text in settings.items()]
         try:
             run = self.client.create_run(self.experiment, run_name=out.resolve().name).info.run_id
-            for some in batched(parameters, MOST_PARAMETERS):
-                self.client.log_batch(run, params=some)
-            for few in batched(metrics, MOST_METRICS):
-                self.client.log_batch(run, metrics=few)
+            for start in range(0, len(parameters), MOST_PARAMETERS):
+                self.client.log_batch(run, params=parameters[start : start + MOST_PARAMETERS])
+            for start in range(0, len(metrics), MOST_METRICS):
+                self.client.log_batch(run, metrics=metrics[start : start + MOST_METRICS])
             if network is not None:
                 path = packed_path(network.folder, network.evaluation.id)
                 self.client.log_artifact(run, str(path))
             self.client.set_terminated(run, RunStatus.to_string(RunStatus.FINISHED))
         except MlflowException as error:
-            raise RuntimeError(f"the run is in {out}, but MLflow has not taken it: {error}") from error
+            raise RuntimeError(
+                f"the run is in {out}, but MLflow has not taken it: {error}"
+            ) from error
         return str(run)
 
 
@@ -101,12 +103,11 @@ def open_store(uri: str, name: str) -> MlflowStore:
         raise ValueError(f"an MLflow store must be at {uri}, but {error}") from error
 
 
-def _metrics(out: Path) -> "Iterator[Metric]":
+def _metrics(evaluations: Sequence[Evaluation], objective: Objective) -> "Iterator[Metric]":
     """What each candidate reached, and the best whenever there is another one."""
     from mlflow.entities import Metric
 
-    header, evaluations = read_journal(out)
-    standing, leader = Standing(objective_of(header)), None
+    standing, leader = Standing(objective), None
     for each in evaluations:
         standing.add(each)
         at = _milliseconds(time.time() if each.finished is None else each.finished)

@@ -20,7 +20,7 @@ from nas.runs.directory import RunDirectoryError, read_test_accuracy
 from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_chosen_test_accuracy, read_retrained
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import evaluation_to_json, objective_of
+from nas.runs.journal_format import Header, evaluation_to_json, objective_of
 from nas.runs.reasons import reasons
 from nas.runs.reference import read_teacher
 
@@ -37,6 +37,15 @@ LayerSensitivities = Mapping[str, Mapping[str, Any]]
 
 
 def summary(out: Path) -> dict[str, Any]:
+    """What `summary_of` finds in the journal of the run directory `out`.
+
+    Raises:
+        RunDirectoryError: as there, or if there is no journal, or a damaged one.
+    """
+    return summary_of(out, *read_journal(out))
+
+
+def summary_of(out: Path, header: Header, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """The best candidate, the Pareto front, its hypervolume and the number of evaluations of each
     status.
 
@@ -51,10 +60,9 @@ def summary(out: Path) -> dict[str, Any]:
     mean square of the logarithms of length over prediction.
 
     Raises:
-        RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective does not
-            suit its evaluations.
+        RunDirectoryError: if another file in `out` is damaged, or the objective does not suit the
+            evaluations.
     """
-    header, evaluations = read_journal(out)
     try:
         found = _summarize(evaluations, objective_of(header))
     except (KeyError, TypeError, ValueError) as error:
