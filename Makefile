@@ -8,7 +8,7 @@ setup: .venv/installed
 # A stamp, so that only a change of what is installed installs again.
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,dashboard,mlflow,notebook,optuna,parquet,rl,tflite,tflite-test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,optuna,rl,tflite,tflite-test]'
 	touch $@
 
 demo: setup
@@ -18,8 +18,9 @@ demo: setup
 test: setup
 	$(BIN)/pytest -n 2 -m 'not slow'
 
-# The tests that take ten seconds or more.
+# The tests that take ten seconds or more, those of larger libraries among them.
 slow: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dashboard,mlflow,notebook,parquet]'
 	$(BIN)/pytest -n 2 -m slow
 
 # What the system promises whatever candidates, signals and storage do, as a table.

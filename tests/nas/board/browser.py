@@ -103,8 +103,8 @@ def opened_browser(profile: Path) -> Iterator[Page]:
     shell = f'exec "$0" {flags} --user-data-dir="$1" 3<&{their_input} 4>&{their_output}'
     command = ["bash", "-c", shell, CHROMIUM, str(profile)]
     with (
-        open(our_output, "wb") as to,
-        open(our_input, "rb") as of,
+        os.fdopen(our_output, "wb") as to,
+        os.fdopen(our_input, "rb") as of,
         subprocess.Popen(
             command, pass_fds=(their_input, their_output), stderr=subprocess.DEVNULL
         ) as browser,
