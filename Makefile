@@ -51,6 +51,7 @@ bench-all: bench
 	$(BIN)/python benchmarks/quantized_step.py
 	$(BIN)/python benchmarks/distillation.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.showing
 	$(BIN)/python benchmarks/made_up.py
 	$(BIN)/python -m benchmarks.tflite_agreement
 	$(BIN)/python benchmarks/searches.py

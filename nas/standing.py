@@ -4,7 +4,6 @@ import math
 import operator
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 
 from nas.objective import Evaluation, Fitness, Objective, Status, hypervolume_of
 
@@ -32,7 +31,7 @@ class Standing:
 
     def update(self, evaluations: Sequence[Evaluation]) -> None:
         """Takes in what is new in all `evaluations` so far."""
-        for evaluation in islice(evaluations, self.counts.total(), None):
+        for evaluation in evaluations[self.counts.total() :]:
             self.add(evaluation)
 
     def add(self, evaluation: Evaluation) -> None:

@@ -100,11 +100,12 @@ def _second_training(
 
 
 def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:
-    leader = best(evaluations, objective)
+    front = pareto_front(evaluations, objective)
+    leader = next(iter(front), None)  # what `best` gives, without judging all again
     counts = Counter(evaluation.status for evaluation in evaluations)
     found: dict[str, Any] = {
         "best": None if leader is None else _candidate(leader),
-        "pareto": [_candidate(evaluation) for evaluation in pareto_front(evaluations, objective)],
+        "pareto": [_candidate(evaluation) for evaluation in front],
         "hypervolume": hypervolume(evaluations, objective),
         "counts": {status.value: counts[status] for status in Status},
     }
