@@ -20,25 +20,25 @@ def made_up(id: int, rng: random.Random) -> Evaluation:
     design = {f"stage{n // 3}.block{n % 3}.bits": rng.choice((2, 3, 4, 8)) for n in range(15)}
     status = rng.choices((Status.OK, Status.OVER_BUDGET, Status.FAILED), (73, 25, 2))[0]
     size = rng.uniform(4100, 9000) if status is Status.OVER_BUDGET else rng.uniform(500, 4000)
-    costs = {
+    costs: dict[str, float] = {
         "size_bytes": round(size),
         "flash_bytes": round(size) + 500,
         "params": 6000,
         "macs": 120000,
     }
     accuracy = round(rng.random() * size / 5000, 4)
-    metrics = {
+    metrics: dict[Status, dict[str, float]] = {
         Status.OK: {"accuracy": accuracy, "accuracy_fake_quant": accuracy, **costs},
         Status.OVER_BUDGET: costs,
         Status.FAILED: {},
-    }[status]
+    }
     return Evaluation(
         id=id,
         genotype=tuple(rng.randrange(4) for _ in range(15)),
         design=design,
         status=status,
         reason="ValueError: made up (build, line 7)" if status is Status.FAILED else "",
-        metrics=metrics,
+        metrics=metrics[status],
         seconds=rng.uniform(5, 60),
         history=tuple(Epoch(1 / (n + 1), n / 20) for n in range(20)) if status is Status.OK else (),
         finished=1.7e9 + 30 * id,
