@@ -1,4 +1,7 @@
-"""All candidates of a run as a Parquet file, whose columns have types."""
+"""All candidates of a run as a Parquet file, whose columns have types.
+
+By pyarrow itself: pandas writes such files by calling it, and would be one more thing to install.
+"""
 
 import io
 import json
