@@ -18,8 +18,9 @@ demo: setup
 test: setup
 	$(BIN)/pytest -n 2 -m 'not slow'
 
-# The tests that take ten seconds or more.
+# The tests that take ten seconds or more, those of larger libraries among them.
 slow: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dashboard,mlflow,notebook,parquet]'
 	$(BIN)/pytest -n 2 -m slow
 
 # What the system promises whatever candidates, signals and storage do, as a table.
@@ -50,6 +51,7 @@ bench-all: bench
 	$(BIN)/python benchmarks/quantized_step.py
 	$(BIN)/python benchmarks/distillation.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.showing
 	$(BIN)/python benchmarks/made_up.py
 	$(BIN)/python -m benchmarks.tflite_agreement
 	$(BIN)/python benchmarks/searches.py

@@ -1,6 +1,7 @@
 """Evaluations, which are facts, and objectives, which judge them."""
 
 import math
+import operator
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,7 @@ import moocore
 import numpy as np
 
 from nas.file_length import FileLength
+from nas.html_table import html_table
 from nas.quality import KINDS, QUALITIES, TaskKind
 from nas.soft_target import SoftTarget
 from nas.space import Genotype
@@ -90,6 +92,19 @@ class Evaluation:
                     f"the metric {name!r} of candidate {self.id} must be a finite number, but got {value}"
                 )
 
+    def __repr__(self) -> str:
+        # Without design and curve, which are long.
+        metrics = "".join(f", {name} {value:.6g}" for name, value in self.metrics.items())
+        return f"Evaluation(number {self.id}, {self.status}{self.reason and f' for {self.reason}'}{metrics})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: metrics and design."""
+        facts = [("number", f"{self.id}"), ("status", str(self.status)), ("reason", self.reason)]
+        metrics = ((name, f"{value:.6g}") for name, value in self.metrics.items())
+        design = ((name, str(option)) for name, option in self.design.items())
+        shown = [(name, text) for name, text in facts if text]
+        return html_table([*shown, *metrics, ("seconds", f"{self.seconds:.1f}"), *design])
+
     @property
     def is_trial(self) -> bool:
         """Whether it counts as a trial: not if it was over budget before any training."""
@@ -119,7 +134,10 @@ class Budget:
         Raises:
             KeyError: if a limited cost was not measured.
         """
-        return max((0.0, *(metrics[name] / limit - 1.0 for name, limit in self.limits.items())))
+        worst = 0.0
+        for name, limit in self.limits.items():
+            worst = max(worst, metrics[name] / limit - 1.0)
+        return worst
 
     def broken(self, metrics: Metrics) -> str:
         """The limits that `metrics` exceed, as text; empty within the budget."""
@@ -284,17 +302,13 @@ def pareto_front(evaluations: Iterable[Evaluation], objective: Objective) -> lis
 
     It is taken among the candidates from which `best` chooses.
     """
-    ranked = _ranked(evaluations, objective)
-    front: list[Evaluation] = []
+    judged = [(objective.fitness(each), each) for each in _ranked(evaluations, objective)]
+    front: list[tuple[Fitness, Evaluation]] = []
     # Sorted by falling fitness, a candidate can only be dominated by earlier ones.
-    for candidate in sorted(ranked, key=lambda e: (objective.fitness(e), -e.id), reverse=True):
-        fitness = objective.fitness(candidate)
-        if not any(
-            all(a >= b for a, b in zip(objective.fitness(kept), fitness, strict=True))
-            for kept in front
-        ):
-            front.append(candidate)
-    return front
+    for fitness, candidate in sorted(judged, key=lambda each: (each[0], -each[1].id), reverse=True):
+        if not any(all(map(operator.ge, kept, fitness)) for kept, _ in front):
+            front.append((fitness, candidate))
+    return [candidate for _, candidate in front]
 
 
 def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> float:
@@ -303,13 +317,17 @@ def hypervolume(evaluations: Iterable[Evaluation], objective: Objective) -> floa
 
     The reference point is a fitness of 0 in every objective, the edge of the budget.
     """
-    points = [objective.fitness(evaluation) for evaluation in _ranked(evaluations, objective)]
-    count = len(objective.maximize) + len(objective.minimize)
-    return (
-        float(moocore.hypervolume(np.array(points), ref=[0.0] * count, maximise=True))
-        if points
-        else 0.0
-    )
+    return hypervolume_of([objective.fitness(each) for each in _ranked(evaluations, objective)])
+
+
+def hypervolume_of(points: Sequence[Fitness]) -> float:
+    """The exact hypervolume of points of fitness, those that others dominate among them or not; 0
+    without any.
+    """
+    if not points:
+        return 0.0
+    reference = [0.0] * len(points[0])
+    return float(moocore.hypervolume(np.array(points), ref=reference, maximise=True))
 
 
 def nearest_to_budget(evaluations: Iterable[Evaluation], objective: Objective) -> Evaluation | None:

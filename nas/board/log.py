@@ -2,8 +2,10 @@
 
 import logging
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import fsum, sqrt
 from pathlib import Path
 from statistics import fmean
 from types import TracebackType
@@ -18,9 +20,9 @@ from nas.board.layout import WINDOW, layout_of
 from nas.board.network import LoggedNetwork, described, graph_of
 from nas.board.pareto_picture import pareto_picture
 from nas.board.trial_log import TrialLog
-from nas.file_length import rms_error
-from nas.objective import Evaluation, Objective, Status, best, hypervolume
+from nas.objective import Evaluation, Objective, Status
 from nas.space import Choices
+from nas.standing import Standing
 from nas.strategy import Reporting, Strategy
 
 FIRST_PICTURE, GROWTH = 8, 1.5
@@ -54,6 +56,9 @@ class TensorBoardLog:
         self._folder, self._choices, self._network_of = folder, choices, network_of
         self._trial_log = TrialLog(folder / "trials", choices, curve_metric)
         self._writer: SummaryWriter | None = None
+        self._standing: Standing | None = None
+        self._window: deque[Evaluation] = deque(maxlen=WINDOW)
+        self._squared_errors: list[float] = []
         self._trials, self._seconds = 0, 0.0
         self._pictured, self._next_picture = -1, FIRST_PICTURE
         self._leader: Evaluation | None = None
@@ -107,7 +112,12 @@ class TensorBoardLog:
         if len(evaluations) == 1:
             writer.add_custom_scalars(layout_of(objective))
         self._seconds += latest.seconds
-        over = sum(evaluation.status is Status.OVER_BUDGET for evaluation in evaluations)
+        if self._standing is None:
+            self._standing = Standing(objective)
+        self._standing.update(evaluations)
+        if latest.file_length is not None:
+            self._squared_errors.append(latest.file_length.error**2)
+        over = self._standing.counts[Status.OVER_BUDGET]
         scalars = {"search/over_budget_share": over / len(evaluations)}
         _add_scalars(writer, scalars, len(evaluations), latest)
         if latest.status is Status.OVER_BUDGET:
@@ -117,30 +127,30 @@ class TensorBoardLog:
             report = {f"strategy/{name}": value for name, value in strategy.report().items()}
             _add_scalars(writer, report, self._trials, latest)
         if latest.status is Status.OK:
-            self._add_curves(writer, evaluations, objective)
+            self._add_curves(writer, latest, objective, self._standing)
             self._trial_log.add(latest, objective)
         if self._trials >= self._next_picture:
             self._next_picture = int(self._trials * GROWTH)
             self._add_pictures(writer, evaluations, objective)
 
     def _add_curves(
-        self, writer: SummaryWriter, evaluations: Sequence[Evaluation], objective: Objective
+        self, writer: SummaryWriter, latest: Evaluation, objective: Objective, standing: Standing
     ) -> None:
-        latest, first = evaluations[-1], first_metric(objective)
+        first, leader = first_metric(objective), standing.best
         scalars = {f"candidate/{name}": value for name, value in latest.metrics.items()}
-        leader = best(evaluations, objective)
         if leader is not None:
             scalars |= {f"best/{name}": value for name, value in leader.metrics.items()}
             seconds = {f"best_by_second/{first}": leader.metrics[first]}
             _add_scalars(writer, seconds, round(self._seconds), latest)
             self._add_network(writer, leader, latest)
-        lengths = [each.file_length for each in evaluations if each.file_length is not None]
-        if lengths:
-            scalars["search/size_error"] = rms_error(lengths)
-        scalars["search/hypervolume"] = hypervolume(evaluations, objective)
-        window = [each for each in evaluations if each.status is Status.OK][-WINDOW:]
-        scalars[f"search/window_mean_{first}"] = fmean(each.metrics[first] for each in window)
-        scalars["search/entropy"] = entropy_of_choices(window, self._choices)
+        if self._squared_errors:
+            scalars["search/size_error"] = sqrt(
+                fsum(self._squared_errors) / len(self._squared_errors)
+            )
+        scalars["search/hypervolume"] = standing.hypervolume
+        self._window.append(latest)
+        scalars[f"search/window_mean_{first}"] = fmean(each.metrics[first] for each in self._window)
+        scalars["search/entropy"] = entropy_of_choices([*self._window], self._choices)
         _add_scalars(writer, scalars, self._trials, latest)
 
     def _add_network(self, writer: SummaryWriter, leader: Evaluation, latest: Evaluation) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 from nas.cli.command_parser import command_parser
 from nas.report.comparison import comparison_head, comparison_row
 from nas.report.reported_run import ReportedRun, read_runs
-from nas.report.reproduction import settings_of
+from nas.runs.settings import settings_of
 
 MOST_TEXT = 60
 
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> None:
     runs = read_runs(options.directories)
     console.print(_table("the runs", comparison_head(runs), [comparison_row(run) for run in runs]))
     if names := differing(runs):
-        rows = [[settings_of(run).get(name, "–")[:MOST_TEXT] for name in names] for run in runs]
+        rows = [
+            [settings_of(run.header).get(name, "–")[:MOST_TEXT] for name in names] for run in runs
+        ]
         columns = [[run.name, *row] for run, row in zip(runs, rows, strict=True)]
         console.print(_table("settings that differ", ("run", *names), columns))
     else:
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def differing(runs: Sequence[ReportedRun]) -> list[str]:
     """The names of the settings that are not the same in all runs."""
-    settings = [settings_of(run) for run in runs]
+    settings = [settings_of(run.header) for run in runs]
     names = dict.fromkeys(name for each in settings for name in each)
     return [name for name in names if len({each.get(name) for each in settings}) > 1]
 

@@ -40,6 +40,12 @@ class Extra:
 
 EXTRAS: Mapping[str, Extra] = {
     "optuna": Extra("optuna", "--strategy tpe and gp, nas export --to optuna"),
+    "parquet": Extra("pyarrow", "nas export --to parquet"),
+    "mlflow": Extra("mlflow", "nas run --mlflow"),
+    "notebook": Extra("nbclient", "notebooks, and data frames of runs"),
+    "dashboard": Extra(
+        "optuna_dashboard", "optuna-dashboard, for what nas export --to optuna writes"
+    ),
     "rl": Extra(
         "stable_baselines3", "agents of stable-baselines3 that search (benchmarks/agent.py)"
     ),

@@ -1,4 +1,4 @@
-"""Options of `nas run`: where candidates are evaluated, and for how long."""
+"""Options of `nas run`: where candidates are evaluated, for how long, and where that is told."""
 
 import os
 from collections.abc import Callable
@@ -67,6 +67,20 @@ def add_execution_options(parser: ExperimentParser) -> None:
         "--minutes",
         type=float | None,
         help="the search ends after so many, when the candidates in hand are done; the same command continues it",
+    )
+    parser.hints |= {"verbose": bool, "mlflow": str | None}
+    parser.add_argument(
+        "--verbose",
+        type=bool,
+        default=False,
+        help="a line for each candidate, with what it reached or why it did not",
+    )
+    parser.add_argument(
+        "--mlflow",
+        type=str | None,
+        metavar="URI",
+        help="a store of MLflow that the run is logged to when it ends, such as sqlite:///mlflow.db, or a server, "
+        "http://…: settings, metrics, and the file of the network",
     )
 
 

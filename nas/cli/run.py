@@ -19,7 +19,10 @@ from nas.cli.show import print_summary
 from nas.evaluation.counting import weights_known
 from nas.experiment import Experiment
 from nas.objective import Status
+from nas.runs.epoch_notes import epoch_notes
 from nas.runs.journal import JOURNAL_NAME, window_of
+from nas.runs.mlflow_log import open_store
+from nas.runs.result import RunResult
 from nas.runs.run import run
 
 
@@ -60,12 +63,12 @@ def run_function(
     """
     experiment, out, values = parse_experiment(function, arguments, prog, add_execution_options)
     executor, remark = executor_of(values, window_of(out) or experiment.window, out)
+    store = None if values["mlflow"] is None else open_store(values["mlflow"], function.__name__)
     console = Console()
-    if remark:
-        console.print(remark, highlight=False, soft_wrap=True)
-    console.print(_plan(experiment), highlight=False, soft_wrap=True)
-    if (found := kept(out, experiment.trials)) is not None:
-        console.print(f"resumes {out}: {found}", highlight=False, soft_wrap=True)
+    found = kept(out, experiment.trials)
+    for said in (remark, _plan(experiment), "" if found is None else f"resumes {out}: {found}"):
+        if said:
+            console.print(said, highlight=False, soft_wrap=True)
     # Candidates of a network that comes trained are counted by their files, which takes seconds.
     if (
         weights_known(experiment.space, experiment.recipe, experiment.narrowing)
@@ -73,7 +76,12 @@ def run_function(
     ):
         check_budget(experiment, console)
     try:
-        with ProgressLine(experiment.trials, experiment.objective, console) as line:
+        with (
+            epoch_notes() as notes,
+            ProgressLine(
+                experiment.trials, experiment.objective, console, notes, values["verbose"]
+            ) as line,
+        ):
             result = run(
                 experiment,
                 out,
@@ -83,6 +91,8 @@ def run_function(
                 source=CommandLine(source, (*arguments,), prog, Path.cwd()),
                 trial_minutes=values["trial_minutes"],
                 minutes=values["minutes"],
+                notes=notes,
+                command=shlex.join(["nas", "run", source, *arguments]),
             )
     except (KeyboardInterrupt, SystemExit):
         found = kept(out, experiment.trials) or "nothing kept"
@@ -95,9 +105,17 @@ def run_function(
             f"{done} of {experiment.trials} trials done; the same command continues",
             highlight=False,
         )
+    if store is not None:
+        said = f"logged to MLflow as run {store.log(out)} of the experiment {function.__name__}"
+        console.print(said, highlight=False, soft_wrap=True)
     where = shlex.quote(str(out))
     said = f"look at it in a browser: nas report {where}, or nas board {where}"
     console.print(said, highlight=False, soft_wrap=True)
+    _end(experiment, result, console)
+
+
+def _end(experiment: Experiment, result: RunResult, console: Console) -> None:
+    """Ends the program with another status than 0 if the run found no network, or no final one."""
     if result.best is None:
         sys.exit(REFUSED)
     if experiment.final_epochs is not None:

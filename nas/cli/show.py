@@ -12,11 +12,11 @@ from rich.text import Text
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
 from nas.cli.metrics import format_metric, format_metrics
 from nas.cli.trials import print_trial, print_trials
-from nas.objective import Objective, Status
+from nas.objective import Evaluation, Objective, Status
 from nas.runs.before_compression import before_compression
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import curve_metric_of, objective_of
-from nas.runs.summary import LayerSensitivities, sensitivities_of_best, summary
+from nas.runs.journal_format import Header, curve_metric_of, objective_of
+from nas.runs.summary import LayerSensitivities, sensitivities_of_best, summary, summary_of
 
 MOST_REASONS = 5
 
@@ -76,11 +76,11 @@ def print_json(out: Path, layers: LayerSensitivities | None = None) -> None:
 
 def print_summary(out: Path, console: Console, layers: LayerSensitivities | None = None) -> None:
     """Prints the summary as text and tables, with the sensitivities of `layers` if given."""
-    found = summary(out)
+    header, evaluations = read_journal(out)
+    found = summary_of(out, header, evaluations)
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items())
     # As Text, because rich would take names in brackets for markup.
     console.print(Text(f"{out}: {counts}"))
-    header, evaluations = read_journal(out)
     for reason in found.get("reasons", ())[:MOST_REASONS]:
         times, status = reason["count"], reason["status"].value
         console.print(Text(f"  {times} {status}, as number {reason['id']}: {reason['text']}"))
@@ -92,10 +92,7 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     best = found["best"]
     if best is not None:
         console.print(Text(f"best: number {best['id']}, {format_metrics(best['metrics'])}"))
-        before = before_compression(header, evaluations[best["id"]])
-        if before is not None:
-            metric = curve_metric_of(header)
-            console.print(f"  {metric} {before:.4f} before it was compressed", highlight=False)
+        _print_before(header, evaluations[best["id"]], found, console)
         for name, option in best["design"].items():
             console.print(Text(f"  {name} = {option}"))
     if "nearest" in found:
@@ -108,6 +105,22 @@ def print_summary(out: Path, console: Console, layers: LayerSensitivities | None
     _print_trained_again(found, console)
     if layers:
         console.print(_sensitivity_table(layers))
+
+
+def _print_before(
+    header: Header, best: Evaluation, found: Mapping[str, Any], console: Console
+) -> None:
+    """Prints what the best was before it was compressed, and who taught it."""
+    if (before := before_compression(header, best)) is not None:
+        metric = curve_metric_of(header)
+        console.print(f"  {metric} {before:.4f} before it was compressed", highlight=False)
+    if "params" in best.metrics:
+        floats = f"{4 * best.metrics['params']:,.0f}"
+        console.print(f"  {floats} bytes as 32-bit floats", highlight=False)
+    if "teacher" in found:
+        metric, floats = curve_metric_of(header), f"{found['teacher']['float_bytes']:,.0f}"
+        said = f"  {metric} {found['teacher'][metric]:.4f} of its teacher, of {floats} bytes as 32-bit floats"
+        console.print(said, highlight=False)
 
 
 def _print_trained_again(found: Mapping[str, Any], console: Console) -> None:

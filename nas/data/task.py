@@ -20,6 +20,9 @@ class Split:
     inputs: Tensor
     labels: Tensor
 
+    def __repr__(self) -> str:
+        return f"Split({len(self.labels):,} samples of {tuple(self.inputs.shape[1:])})"
+
     def to(self, device: torch.device | str) -> "Split":
         """The same samples on a device."""
         return Split(self.inputs.to(device), self.labels.to(device))

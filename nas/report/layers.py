@@ -4,8 +4,8 @@ from collections.abc import Hashable
 
 from nas.objective import Evaluation
 from nas.packed.drawn_layers import DrawnFile, read_layers
-from nas.report.reported_run import Network
 from nas.runs.directory import packed_path, weights_path
+from nas.runs.recommended import Network
 
 
 def drawn_file(network: Network) -> DrawnFile | None:

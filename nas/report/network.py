@@ -6,8 +6,9 @@ from nas.report.chart import Chart
 from nas.report.figures import design_text, percent
 from nas.report.layers import choices_at, drawn_file
 from nas.report.markup import Markup, element
-from nas.report.reported_run import Network, ReportedRun
+from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
+from nas.runs.recommended import Network
 
 
 def network_parts(run: ReportedRun) -> "list[Markup | Chart]":

@@ -7,23 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nas.objective import Evaluation, Objective, Status, best
-from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER
-from nas.runs.final import read_final
-from nas.runs.finalists import chosen, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import Header, curve_metric_of, objective_of
-from nas.runs.summary import summary
-
-
-@dataclass(frozen=True)
-class Network:
-    """The network that a run recommends: a phrase for how it came about, its evaluation, and the
-    folder with its files.
-    """
-
-    what: str
-    evaluation: Evaluation
-    folder: Path
+from nas.runs.recommended import Network, recommended
+from nas.runs.summary import summary_of
 
 
 @dataclass(frozen=True)
@@ -69,19 +56,7 @@ class ReportedRun:
         """The final network, else the best of those that were trained again, else the best of the
         search; None if there is none within the budget.
         """
-        final = read_final(self.out)
-        if final is not None and final.status is Status.OK:
-            what = (
-                f"the final network, number {final.id} trained on training and validation samples"
-            )
-            return Network(what, final, self.out / FINAL_FOLDER)
-        choice = chosen(read_retrained(self.out), self.objective)
-        if choice is not None:
-            what = f"number {choice.id}, the best when trained again"
-            return Network(what, choice, self.out / RETRAINED_FOLDER)
-        if self.best is not None:
-            return Network(f"number {self.best.id}, the best of the search", self.best, self.out)
-        return None
+        return recommended(self.out, self.evaluations, self.objective)
 
     @property
     def seconds(self) -> float:
@@ -103,8 +78,8 @@ def read_runs(directories: Sequence[Path]) -> list[ReportedRun]:
     lasts = [path.resolve().name for path in directories]
     runs = []
     for index, (path, last) in enumerate(zip(directories, lasts, strict=True)):
-        found = summary(path)
         header, evaluations = read_journal(path)
+        found = summary_of(path, header, evaluations)
         name = last if lasts.count(last) == 1 else str(path)
         objective = objective_of(header)
         runs.append(ReportedRun(index, name, path, found, header, objective, evaluations))

@@ -1,54 +1,45 @@
 """How a run can be made again, as far as its directory knows."""
 
-import json
-import platform
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
-from nas import __version__
 from nas.report.figures import shortened
 from nas.report.markup import Markup, element
 from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
+from nas.runs.origin import read_origin
+from nas.runs.settings import settings_of
 
 LONGEST_VALUE = 200
 
 
 def reproduction(run: ReportedRun) -> list[Markup]:
-    """The commands, and the settings that determine the results."""
+    """The commands, the environment, and the settings that determine the results."""
     out = shlex.quote(str(run.out))
+    command, environment = read_origin(run.out)
+    again = command or f"nas run EXPERIMENT [its options] --out {out}"
     commands = (
-        f"nas run EXPERIMENT [its options] --out {out}    # goes on with the run, or makes it again elsewhere",
+        f"{again}    # goes on with the run, or makes it again elsewhere",
         f"nas show {out} --trials",
         f"nas export {out} --id best --out best.nas",
     )
     said = (
-        "EXPERIMENT is the file or the name that the run was started with, with its options: a run directory holds "
+        "Equal settings, data and versions give equal results; a run directory refuses another experiment."
+        if command
+        else "EXPERIMENT is the file or the name that the run was started with, with its options: a run directory holds "
         "what they came to, which is listed here, and refuses another experiment. Equal settings, data and "
-        "versions give equal results. Versions are not recorded; this page was written by "
-        f"compact-nas {__version__} with Python {platform.python_version()} on {platform.system()} {platform.machine()}."
+        "versions give equal results."
     )
-    rows = [[name, shortened(value, LONGEST_VALUE)] for name, value in settings_of(run).items()]
-    settings = table("settings of the run", ("setting", "value"), rows)
+    rows = [
+        [name, shortened(value, LONGEST_VALUE)] for name, value in settings_of(run.header).items()
+    ]
+    known = table("environment", ("what", "version"), [*environment.items()])
     return [
         element("pre", "\n".join(commands), attributes={"tabindex": "0"}),
         element("p", said),
-        element("details", element("summary", "settings of the run"), settings),
-    ]
-
-
-def settings_of(run: ReportedRun) -> dict[str, str]:
-    """The settings of a run by dotted names, as text."""
-    return dict(_settings("", run.header["experiment"]))
-
-
-def _settings(prefix: str, value: Any) -> list[tuple[str, str]]:
-    """The leaves of the header, by dotted names."""
-    if not isinstance(value, Mapping) or not value:
-        return [(prefix, value if isinstance(value, str) else json.dumps(value))]
-    return [
-        row
-        for name, part in value.items()
-        for row in _settings(f"{prefix}.{name}" if prefix else str(name), part)
+        known if environment else element("p", "Versions were not recorded."),
+        element(
+            "details",
+            element("summary", "settings of the run"),
+            table("settings of the run", ("setting", "value"), rows),
+        ),
     ]

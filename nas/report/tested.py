@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from nas.report.chart import Chart
 from nas.report.figures import number, percent
 from nas.report.markup import Markup, element
-from nas.report.reported_run import Network, ReportedRun
+from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
 from nas.runs.confusion import Counts, read_confusion
 from nas.runs.directory import read_class_names
+from nas.runs.recommended import Network
 
 MOST_DRAWN = 30
 """Of more classes, the numbers in the cells of the picture could not be read."""

@@ -3,9 +3,11 @@
 from nas.objective import Evaluation, Status, nearest_to_budget
 from nas.report.figures import duration, metrics_text, number, option_text
 from nas.report.markup import Markup, element
-from nas.report.reported_run import Network, ReportedRun
+from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
 from nas.runs.before_compression import before_compression
+from nas.runs.recommended import Network
+from nas.runs.reference import read_teacher
 
 
 def verdict(run: ReportedRun) -> list[Markup]:
@@ -51,7 +53,10 @@ def before_and_after(run: ReportedRun, network: Network) -> list[list[str]]:
     quality, curve = run.quality, run.curve_metric
     again = None if searched is network.evaluation else searched.metrics.get(quality)
     floats = 4 * metrics["params"] if "params" in metrics else None
+    teacher = read_teacher(run.out)
     rows = [
+        (f"validation {curve} of the teacher, in floats", teacher.get(curve)),
+        ("bytes of the teacher's parameters as 32-bit floats", teacher.get("float_bytes")),
         (f"validation {curve} after the first phase of training, before the compressors", before),
         (f"validation {curve} after training, in PyTorch", metrics.get(f"{curve}_fake_quant")),
         (f"validation {quality} of the packed file", metrics.get(quality)),

@@ -12,7 +12,7 @@ from nas.evaluation.kinds import check_kinds
 from nas.evaluation.measuring import TrainedCandidate
 from nas.executors import Handler
 from nas.experiment import Experiment
-from nas.objective import Evaluation, Status
+from nas.objective import Curve, Evaluation, Status
 from nas.runs.built_networks import built_network
 from nas.runs.candidate_requests import (
     BUILT,
@@ -25,13 +25,14 @@ from nas.runs.candidate_requests import (
     facts_answer,
     prediction_of,
 )
+from nas.runs.epoch_notes import EpochNotes
 from nas.runs.shared_state import SharedState, is_copy, own_surroundings
 from nas.seeds import generator
 from nas.strategy import Proposal
 from nas.threads import keep_one_thread
 from nas.training import checkpoint
 from nas.training.accelerator import still_works
-from nas.training.fit import Loss, never
+from nas.training.fit import Loss, Stop, never
 from nas.training.shared_weights import SharedWeights
 
 
@@ -52,13 +53,14 @@ class CandidateSetup:
 
     `source` makes the experiment, which must be as `header` describes it, and `loss` is what its
     candidates are trained with: the answers of a teacher are those that the run has asked it for. They
-    start from the `shared` weights (None: from nothing).
+    start from the `shared` weights (None: from nothing). Epochs are noted in `notes` (None: nowhere).
     """
 
     source: Callable[[], Experiment]
     loss: Loss
     header: Mapping[str, Any]
     shared: SharedWeights | None = None
+    notes: EpochNotes | None = None
 
     def __call__(self) -> Handler:
         """The handler.
@@ -78,14 +80,17 @@ class CandidateSetup:
             raise ValueError(
                 f"the source of an experiment must make the same one in every process, but {sorted(others)} differ"
             )
-        return CandidateHandler(experiment, experiment.evaluator(self.loss, shared=self.shared))
+        evaluator = experiment.evaluator(self.loss, shared=self.shared)
+        return CandidateHandler(experiment, evaluator, self.notes)
 
 
 class CandidateHandler:
     """Answers the requests of a run."""
 
-    def __init__(self, experiment: Experiment, evaluator: Evaluator) -> None:
-        self._experiment, self._evaluator = experiment, evaluator
+    def __init__(
+        self, experiment: Experiment, evaluator: Evaluator, notes: EpochNotes | None = None
+    ) -> None:
+        self._experiment, self._evaluator, self._notes = experiment, evaluator, notes
         self._shared = SharedState(evaluator.task)
 
     def __call__(self, request: bytes) -> tuple[bytes, bool]:
@@ -114,7 +119,14 @@ class CandidateHandler:
         proposal = Proposal(tuple(content["genotype"]), content["epochs"])
         rule = self._experiment.stop
         stop = never if rule is None else partial(rule, earlier=curves_of(content))
-        evaluation, trained = self._evaluator(content["id"], proposal, stop, prediction_of(content))
+        noted = self._noting(content["id"], proposal, stop)
+        try:
+            evaluation, trained = self._evaluator(
+                content["id"], proposal, noted, prediction_of(content)
+            )
+        finally:
+            if self._notes is not None:
+                self._notes.remove(content["id"])
         changes = self._shared.restored(thorough=evaluation.is_trial)
         works = still_works(self._evaluator.accelerator)
         if works and evaluation.is_trial and not self._has_copy():
@@ -126,6 +138,18 @@ class CandidateHandler:
             return evaluated_answer(_with_files(evaluation, trained)), works
         except ValueError as error:
             return evaluated_answer(_failed(evaluation, described(error))), works
+
+    def _noting(self, id: int, proposal: Proposal, stop: Stop) -> Stop:
+        """The same rule, which notes the epochs that it is shown."""
+        notes = self._notes
+        if notes is None:
+            return stop
+
+        def noted(reached: Curve) -> bool:
+            notes.write(id, reached, sum(self._experiment.recipe.phases(proposal.epochs)))
+            return stop(reached)
+
+        return noted
 
     def _has_copy(self) -> bool:
         return is_copy(self._evaluator.resident, self._evaluator.task)

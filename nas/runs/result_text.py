@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 
+from nas.html_table import html_table
 from nas.objective import Evaluation
 
 
@@ -31,10 +31,7 @@ def result_table(
         *_rows(evaluations, best, test_score, quality),
         *((n, str(o)) for n, o in design.items()),
     ]
-    cells = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows
-    )
-    return f"<table>{cells}</table>"
+    return html_table(rows)
 
 
 def _rows(

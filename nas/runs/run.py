@@ -27,9 +27,11 @@ from nas.runs.directory import (
     weights_path,
     write_class_names,
 )
+from nas.runs.epoch_notes import EpochNotes
 from nas.runs.final import train_final
 from nas.runs.finalists import chosen, retrain_best
 from nas.runs.journal import open_journal, window_of
+from nas.runs.origin import write_origin
 from nas.runs.result import RunResult
 from nas.runs.resume import ResumableEvaluations, save_candidate
 from nas.runs.signals import noticed_signals
@@ -64,6 +66,8 @@ def run(
     source: Callable[[], Experiment] | None = None,
     trial_minutes: float | None = None,
     minutes: float | None = None,
+    notes: EpochNotes | None = None,
+    command: str = "",
 ) -> RunResult:
     """Runs an experiment in the directory `out`, from where an earlier run of it ended, and scores
     the best candidate on test data. If the experiment says so, the best few are then trained again,
@@ -80,6 +84,8 @@ def run(
     (None: the experiment is sent, and must be picklable). A candidate that takes more than
     `trial_minutes` has failed (None: as `CandidateLimit` says). After `minutes`, no further candidate
     begins, and the search ends as after its last trial (None: it has all the time); the same call continues it.
+    Workers on this machine leave the epochs that they reach in `notes` (None: nowhere). `command` is what was
+    typed, for the report.
 
     Raises:
         ValueError: if no part of the experiment uses one of the space's kinds of choice, the experiment
@@ -113,13 +119,15 @@ def run(
             ) as tensorboard,
         ):
             check_folders(out)
+            write_origin(out, command)
             if experiment.task.class_names is not None:
                 write_class_names(out, experiment.task.class_names)
             loss = loss_of(experiment, out)
             shared = shared_weights_of(
                 experiment, out, partial(counting.facts, prediction=UNLEARNT)
             )
-            with executor.open(replace(setup, loss=loss, shared=shared)) as workers:
+            sent = replace(setup, loss=loss, shared=shared, notes=notes)
+            with executor.open(sent) as workers:
                 resumable = ResumableEvaluations(
                     choices=experiment.space.choices,
                     workers=workers,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.runs.optuna_study import write_study
+from nas.runs.parquet_table import write_parquet
 from nas.runs.trial_table import write_trial_table
 
 
@@ -20,6 +21,7 @@ class RunFormat:
 
 RUN_FORMATS: Mapping[str, RunFormat] = {
     "csv": RunFormat("all candidates as comma-separated values, a line each", write_trial_table),
+    "parquet": RunFormat("the same as a Parquet file, whose columns have types", write_parquet),
     "optuna": RunFormat(
         "all candidates as a study in an SQLite file, for optuna-dashboard", write_study
     ),

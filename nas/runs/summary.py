@@ -20,8 +20,9 @@ from nas.runs.directory import RunDirectoryError, read_test_score
 from nas.runs.final import read_final
 from nas.runs.finalists import chosen, read_chosen_test_score, read_retrained
 from nas.runs.journal import read_journal
-from nas.runs.journal_format import evaluation_to_json, objective_of, quality_of
+from nas.runs.journal_format import Header, evaluation_to_json, objective_of, quality_of
 from nas.runs.reasons import reasons
+from nas.runs.reference import read_teacher
 
 # Imports that need torch are made where they are needed: a summary does not.
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ LayerSensitivities = Mapping[str, Mapping[str, Any]]
 
 
 def summary(out: Path) -> dict[str, Any]:
+    """What `summary_of` finds in the journal of the run directory `out`.
+
+    Raises:
+        RunDirectoryError: as there, or if there is no journal, or a damaged one.
+    """
+    return summary_of(out, *read_journal(out))
+
+
+def summary_of(out: Path, header: Header, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """The best candidate, the Pareto front, its hypervolume and the number of evaluations of each
     status.
 
@@ -45,16 +55,16 @@ def summary(out: Path) -> dict[str, Any]:
     that (None: none met the budget), and `chosen_test_accuracy` its test accuracy. `final` is there
     if there is a final network: its `reason` and `epochs` too, and metrics with `test_accuracy`.
     Where networks are compared by another metric of `quality`, it stands for the accuracy in all these
-    names, and there is its name.
+    names, and there is its name. `teacher` is there if one taught: its validation `accuracy`, or the
+    metric of a curve, `params`, and their `float_bytes`.
     `reasons` is there if candidates failed, or were over budget once they were trained.
     `size_prediction` is there if sizes were predicted: for how many `files`, and the `error`, the root
     mean square of the logarithms of length over prediction.
 
     Raises:
-        RunDirectoryError: if there is no journal in `out`, it is damaged, or its objective does not
-            suit its evaluations.
+        RunDirectoryError: if another file in `out` is damaged, or the objective does not suit the
+            evaluations.
     """
-    header, evaluations = read_journal(out)
     try:
         found = _summarize(evaluations, objective_of(header))
     except (KeyError, TypeError, ValueError) as error:
@@ -67,6 +77,8 @@ def summary(out: Path) -> dict[str, Any]:
     tested = read_test_score(out, quality)
     if found["best"] is not None and tested is not None and tested[0] == found["best"]["id"]:
         found[f"test_{quality}"] = tested[1]
+    if teacher := read_teacher(out):
+        found["teacher"] = dict(teacher)
     if retrained := read_retrained(out):
         found |= _second_training(out, retrained, evaluations, objective_of(header), quality)
     if final := read_final(out):
@@ -94,11 +106,12 @@ def _second_training(
 
 
 def _summarize(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, Any]:
-    leader = best(evaluations, objective)
+    front = pareto_front(evaluations, objective)
+    leader = next(iter(front), None)  # what `best` gives, without judging all again
     counts = Counter(evaluation.status for evaluation in evaluations)
     found: dict[str, Any] = {
         "best": None if leader is None else _candidate(leader),
-        "pareto": [_candidate(evaluation) for evaluation in pareto_front(evaluations, objective)],
+        "pareto": [_candidate(evaluation) for evaluation in front],
         "hypervolume": hypervolume(evaluations, objective),
         "counts": {status.value: counts[status] for status in Status},
     }

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.experiment import Experiment
+from nas.runs.reference import write_teacher
 from nas.seeds import derive, seeded
 from nas.training import checkpoint
 from nas.training.distil import Distillation, Teacher
@@ -31,6 +32,8 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
     if teacher is None:
         return cross_entropy
     model = _trained(teacher, experiment, out)
+    if inputs is None:
+        write_teacher(out, model, experiment.task)
     recipes = alternatives(experiment.recipe, experiment.space.choices)
     return Distillation(
         model,

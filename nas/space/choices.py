@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nas.html_table import html_table
 from nas.space.choice import Choice
 from nas.space.completions import ALWAYS, INACTIVE, Completions, Parents, Table, holds
 from nas.space.condition import Conditions
@@ -74,6 +75,18 @@ class Choices(tuple[Choice, ...]):
     def __getnewargs__(self) -> tuple[tuple[Choice, ...], tuple[Constraint, ...]]:
         """What copies and pickles are made of."""
         return tuple(self), self.constraints
+
+    def __repr__(self) -> str:
+        kinds = dict.fromkeys(choice.kind for choice in self)
+        return f"Choices({len(self)} choices of {', '.join(kinds)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row for each choice."""
+        rows = [
+            (choice.name, ", ".join(map(str, choice.options)), _said(choice.alternatives))
+            for choice in self
+        ]
+        return html_table(rows, ("choice", "options", "only where"))
 
     @cached_property
     def arities(self) -> tuple[int, ...]:
@@ -351,6 +364,16 @@ class Choices(tuple[Choice, ...]):
             for constraint, (_, allowed) in zip(self.constraints, self._tables, strict=True)
         )
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def _said(alternatives: Sequence[Conditions]) -> str:
+    """Conditions as a reader would say them; empty if there are none."""
+    return ", or ".join(
+        " and ".join(
+            f"{name} is {' or '.join(sorted(map(str, options)))}" for name, options in conditions
+        )
+        for conditions in alternatives
+    )
 
 
 def _described(alternatives: Sequence[Conditions]) -> list[object] | None:

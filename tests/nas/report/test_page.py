@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from nas import __version__
 from nas.objective import Budget, Objective, Status, best
 from nas.report import write_report
 from nas.report.page import MOST_BYTES
 from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER, RunDirectoryError, packed_path
 from nas.runs.evaluation_file import write_evaluation
 from nas.runs.final import FINAL_FILE
+from nas.runs.origin import write_origin
+from nas.runs.reference import TEACHER_FILE
 from tests.nas.report.runs import HOSTILE, OBJECTIVE, add_file, search, trial, write
 
 SECTIONS = [
@@ -234,3 +237,17 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="journal"):
         write_report([tmp_path], tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
+
+
+def test_the_command_the_environment_and_the_teacher_are_told(tmp_path: Path) -> None:
+    out = write(tmp_path / "run", search(8))
+    write_origin(out, "nas run 'my <file>.py' --trials 8")
+    teacher = {"accuracy": 0.9375, "params": 500, "float_bytes": 2000}
+    (out / TEACHER_FILE).write_text(json.dumps(teacher))
+    write_report([out], tmp_path / "page.html")
+    shown = Page((tmp_path / "page.html").read_text())
+    assert "nas run 'my <file>.py' --trials 8" in shown.said("pre")
+    said = shown.said()
+    assert f"compact-nas{__version__}" in said
+    assert "validation accuracy of the teacher, in floats0.9375" in said
+    assert "32-bit floats2,000" in said
