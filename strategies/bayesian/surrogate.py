@@ -15,6 +15,7 @@ from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, Genes, genotypes
 from strategies.bayesian.gaussian_process import Vector
 from strategies.bayesian.observations import Observations
+from strategies.bayesian.scalarization import dominated, drawn_weights, scalarized
 
 _SAMPLES = 200
 _LOCAL_SEARCH_STEPS = 3
@@ -35,7 +36,9 @@ class Surrogate:
     """Bayesian optimization with a Gaussian process over genes and costs, for searches of few
     evaluations.
 
-    Candidates are ranked by the first component of the fitness. Its ranks are modeled, as normal
+    Candidates are ranked by the fitness or, if that has several components, by a scalarization of
+    them with weights drawn anew for each proposal, so that proposals spread over the front (ParEGO,
+    Knowles 2006). Its ranks are modeled, as normal
     scores, so that neither a few failures at chance level nor a crowd of good candidates distorts
     the scale. After the warm-up, expected improvement times the probability of feasibility chooses
     among candidates that come from one of several arms: local search over the whole space, the
@@ -87,6 +90,7 @@ class Surrogate:
         self._lookups = lookups
         self._encoding = Encoding(choices)
         self._observations = Observations(memory)
+        self._fitnesses: list[Fitness] = []
         self._enumeration = choices.enumerate()
         self._next_enumerated: Genotype | None = next(self._enumeration)
         self._proposed: set[Genotype] = set()
@@ -118,9 +122,15 @@ class Surrogate:
         self._cost_model.observe(genotype, score)
         if score >= 0 or failed:
             self._observations.add(genotype, max(score, 0.0))
+            self._fitnesses.append(tuple(max(value, 0.0) for value in fitness))
         if arm := self._arm_of.pop(genotype, None):
-            paid = score >= 0 and self._observations.share_above(score) < _PAYING
-            self._arms.tell(arm, paid)
+            self._arms.tell(arm, score >= 0 and self._pays(fitness))
+
+    def _pays(self, fitness: Fitness) -> bool:
+        """Whether a result is among the best or, of several objectives, on the front."""
+        if len(fitness) == 1:
+            return self._observations.share_above(fitness[0]) < _PAYING
+        return not dominated(np.array(self._fitnesses), np.array(fitness))
 
     def ask(self) -> Proposal:
         """A candidate that was not proposed before, unless the space is exhausted."""
@@ -149,6 +159,7 @@ class Surrogate:
             samples = [self._next_enumerated]
         if len(self._observations) < self._warmup:
             return self._choose_warmup(samples), None
+        self._scalarize()
         self._acquisition.fit(self._observations, list(self._pending))
         arm = _ANYWHERE if len(self._proposed) % 2 else self._arms.draw(self._available)
         if arm == _NEAR_LIMIT:
@@ -158,6 +169,13 @@ class Surrogate:
         if arm == _CLIMB and (around := self._around_best()):
             return self._most_promising(around, samples), arm
         return self._local_search(samples), _ANYWHERE
+
+    def _scalarize(self) -> None:
+        """Ranks the observations by several objectives with new weights; leaves a single one."""
+        fitnesses = np.array(self._fitnesses)
+        if (objectives := fitnesses.shape[1]) > 1:
+            weights = drawn_weights(self._rng, objectives)
+            self._observations = self._observations.rescored(scalarized(fitnesses, weights).tolist())
 
     @property
     def _available(self) -> tuple[str, ...]:
