@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from nas.experiment import Experiment
 from nas.objective import Status
 from nas.runs.journal import JOURNAL_NAME, window_of
 from nas.runs.run import run
+from nas.strategy import Strategy
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -42,13 +44,35 @@ def _usage() -> str:
 
 
 def _plan(experiment: Experiment) -> str:
-    """What is searched, by which seed, and within which limits."""
+    """What is searched, how, by which seed, and within which limits."""
     limits = experiment.objective.budget.limits
     budget = ", ".join(f"{name} ≤ {format_metric(limit)}" for name, limit in limits.items())
     designs = count_text(experiment.space.choices.size)
     return (
-        f"{designs} designs, {experiment.trials} trials, seed {experiment.seed}; "
-        f"budget: {budget or 'none'}"
+        f"{designs} designs, {experiment.trials} trials by {_strategy_text(experiment.strategy)}, "
+        f"{experiment.window} at a time, seed {experiment.seed}; budget: {budget or 'none'}"
+    )
+
+
+def _strategy_text(make: Callable[..., Strategy]) -> str:
+    """The class of a strategy, and of those inside it."""
+    if not isinstance(make, partial):
+        return getattr(make, "__qualname__", type(make).__qualname__)
+    inner = make.keywords.get("strategy")
+    name = _strategy_text(make.func)
+    return name if inner is None else f"{name} of {_strategy_text(inner)}"
+
+
+def _ended(done: int, experiment: Experiment, minutes: float | None) -> str:
+    """What ended a search before its last trial."""
+    said = f"{done} of {experiment.trials} trials done"
+    if minutes is not None:
+        return f"{said}; the same command continues"
+    if done >= experiment.space.choices.size:
+        return f"{said}: the space has no other designs"
+    return (
+        f"{said}: the last {experiment.patience} proposals were known already or over the budget; "
+        "a looser budget or more options would give others"
     )
 
 
@@ -90,11 +114,8 @@ def run_function(
         raise
     print_summary(out, console)
     done = sum(evaluation.is_trial for evaluation in result.evaluations)
-    if values["minutes"] is not None and done < experiment.trials:
-        console.print(
-            f"{done} of {experiment.trials} trials done; the same command continues",
-            highlight=False,
-        )
+    if done < experiment.trials:
+        console.print(_ended(done, experiment, values["minutes"]), highlight=False, soft_wrap=True)
     where = shlex.quote(str(out))
     said = f"look at it in a browser: nas report {where}, or nas board {where}"
     console.print(said, highlight=False, soft_wrap=True)

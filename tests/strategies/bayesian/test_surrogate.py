@@ -177,6 +177,16 @@ def test_results_of_candidates_without_facts_are_learned_from() -> None:
     assert all(facts(genotype).excess == 0 for genotype in later)
 
 
+def test_only_the_first_component_of_the_fitness_counts() -> None:
+    one, two = (Surrogate(CHOICES, np.random.default_rng(0), warmup=3) for _ in range(2))
+    for step in range(15):
+        proposal = one.ask()
+        assert two.ask() == proposal
+        score = float(WORTH[range(8), proposal.genotype].mean())
+        one.tell(proposal, (score,))
+        two.tell(proposal, (score, float(step % 3)))
+
+
 def test_several_objectives_have_a_front_as_wide_as_that_of_many_random_ones() -> None:
     objective = Objective(minimize=("macs",), budget=Budget({"macs": float(COST.max(1).sum())}))
 
@@ -198,7 +208,7 @@ def test_several_objectives_have_a_front_as_wide_as_that_of_many_random_ones() -
     def submit_free(number: int, proposal: Proposal) -> Pending:
         return lambda: replace(submit(number, proposal)(), status=Status.OK)
 
-    ours = [area(Surrogate(CHOICES, np.random.default_rng(seed)), 50) for seed in range(3)]
+    ours = [area(Surrogate(CHOICES, np.random.default_rng(seed), front=True), 50) for seed in range(3)]
     random = [area(RandomSearch(CHOICES, np.random.default_rng(seed)), 500) for seed in range(3)]
     assert min(ours) > max(random)
 
