@@ -17,7 +17,6 @@ from benchmarks.landscapes import LANDSCAPES, parsed, problem
 from nas.objective import Budget, Objective, Status
 from nas.search_loop import search
 from nas.seeds import generator
-from strategies.names import configured
 
 POINTS = (50, 100)
 CASES = (
@@ -64,8 +63,7 @@ def measured(data: Path, table: str, cost: str, strategy: str, seed: int) -> lis
     scaled[:, 1] /= scaled[:, 1].max()
     # Costs that a limit scales: the fitness is linear in them.
     objective = Objective(minimize=(cost,), budget=Budget({cost: largest}))
-    name, options = parsed(strategy)
-    made = configured(name, options)(free.benchmark.choices, generator(seed, "strategy"))
+    made = parsed(strategy)(free.benchmark.choices, generator(seed, "strategy"))
     rows = []
     for one in search(made, free.submit, objective, max(POINTS), facts=free.facts):
         if one.status is Status.OK:
@@ -88,7 +86,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--cases", type=int, nargs="+", default=list(range(len(CASES))))
     parser.add_argument(
-        "--strategies", nargs="+", default=["random", "nsga2", "surrogate"], metavar="NAME"
+        "--strategies", nargs="+", default=["random", "nsga2", "parego"], metavar="NAME"
     )
     given = parser.parse_args()
     head = (f"{what}, {point}" for point in POINTS for what in ("hypervolume", "IGD"))

@@ -6,7 +6,7 @@ to which a further call adds what is missing; what OUT holds is printed as a tab
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,8 @@ from nas.objective import Budget
 from nas.tabular.benchmark import read_benchmark
 from nas.tabular.query_budget import MaxQueries
 from nas.tabular.search import TabularSearch
-from strategies.names import StrategyName, configured
+from nas.strategy import StrategyFactory
+from strategies.names import NAMES, configured
 
 POINTS = (50, 100)
 
@@ -75,10 +76,17 @@ def problem(data: Path, name: str, case: str) -> TabularSearch:
     )
 
 
-def parsed(text: str) -> tuple[StrategyName, dict[str, str]]:
-    """A strategy and its settings, of "evolution" or "evolution:population=8,sample=4"."""
+def parsed(text: str) -> StrategyFactory:
+    """The strategy and its settings of "evolution" or "evolution:population=8,sample=4".
+
+    Raises:
+        ValueError: if there is no such strategy or setting.
+    """
     name, _, settings = text.partition(":")
-    return name, dict(pair.split("=", 1) for pair in settings.split(",") if pair)  # type: ignore[return-value]
+    for known in NAMES:
+        if name == known:
+            return configured(known, dict(pair.split("=", 1) for pair in settings.split(",") if pair))
+    raise ValueError(f"a strategy must be one of {NAMES}, but got {name!r}")
 
 
 def summary(lines: Iterable[Mapping[str, Any]]) -> str:
@@ -101,8 +109,12 @@ def summary(lines: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Searches what OUT lacks, and prints the table."""
+def main(
+    arguments: Sequence[str] | None = None, make: Callable[[str], StrategyFactory] = parsed
+) -> None:
+    """Searches what OUT lacks by the strategies that `make` makes of their names, and prints the
+    table.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.landscapes", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
@@ -125,8 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if key in known:
                 continue
             text, table, case, seed = key
-            name, options = parsed(text)
-            found = problem(given.data, table, case).run(configured(name, options), seed).incumbents
+            found = problem(given.data, table, case).run(make(text), seed).incumbents
             line = {
                 "strategy": text,
                 "table": table,
