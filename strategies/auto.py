@@ -1,5 +1,6 @@
 """The strategy of a user who names none."""
 
+import warnings
 from typing import Literal
 
 from nas.objective import Objective
@@ -12,6 +13,9 @@ MOST_TRIALS = 1000
 """Up to how many trials a model is built: it is of 300 results at most, and takes milliseconds more
 with each of them.
 """
+
+LEAST_TRIALS_OF_A_POLICY = 60
+"""From how many trials `reinforce` was ahead of `random`: below, its policy has taken too few steps."""
 
 
 def automatic(objective: Objective, trials: int) -> StrategyName:
@@ -37,7 +41,15 @@ def automatic(objective: Objective, trials: int) -> StrategyName:
 def strategy_for(name: AutoName, objective: Objective, trials: int) -> StrategyFactory:
     """The strategy of a name, or the automatic one for a search of this kind.
 
+    Warns of `reinforce` for fewer than `LEAST_TRIALS_OF_A_POLICY` trials.
+
     Raises:
         ValueError: if the strategy needs a package that is not installed.
     """
+    if name == "reinforce" and trials < LEAST_TRIALS_OF_A_POLICY:
+        warnings.warn(
+            f"reinforce is no better than random search below {LEAST_TRIALS_OF_A_POLICY} trials, "
+            f"but has {trials}: auto takes {automatic(objective, trials)}",
+            stacklevel=3,
+        )
     return strategy_class(automatic(objective, trials) if name == "auto" else name)
