@@ -16,10 +16,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nas.objective import Budget
+from nas.strategy import StrategyFactory
 from nas.tabular.benchmark import read_benchmark
 from nas.tabular.query_budget import MaxQueries
 from nas.tabular.search import TabularSearch
-from nas.strategy import StrategyFactory
 from strategies.names import NAMES, configured
 
 POINTS = (50, 100)
@@ -85,7 +85,9 @@ def parsed(text: str) -> StrategyFactory:
     name, _, settings = text.partition(":")
     for known in NAMES:
         if name == known:
-            return configured(known, dict(pair.split("=", 1) for pair in settings.split(",") if pair))
+            return configured(
+                known, dict(pair.split("=", 1) for pair in settings.split(",") if pair)
+            )
     raise ValueError(f"a strategy must be one of {NAMES}, but got {name!r}")
 
 
@@ -104,7 +106,9 @@ def summary(lines: Iterable[Mapping[str, Any]]) -> str:
             reached = np.array(cells.get(case, np.empty((0, len(POINTS)))))
             for column in reached.T:
                 error = column.std(ddof=1) / np.sqrt(len(column)) if len(column) > 1 else np.nan
-                row.append(f"{column.mean():.2f} ± {error:.2f} ({len(column)})" if len(column) else "")
+                row.append(
+                    f"{column.mean():.2f} ± {error:.2f} ({len(column)})" if len(column) else ""
+                )
         rows.append(row)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -123,7 +127,11 @@ def main(
     parser.add_argument("--cases", nargs="+", default=None, help="free, macs, latency, params")
     parser.add_argument("--seeds", type=int, default=100)
     given = parser.parse_args(arguments)
-    lines = [json.loads(line) for line in given.out.read_text().splitlines()] if given.out.exists() else []
+    lines = (
+        [json.loads(line) for line in given.out.read_text().splitlines()]
+        if given.out.exists()
+        else []
+    )
     known = {(line["strategy"], line["table"], line["case"], line["seed"]) for line in lines}
     with threadpool_limits(limits=1), given.out.open("a") as out:
         for key in [

@@ -19,7 +19,9 @@ from nas.strategy import Proposal, StrategyFactory
 
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "optuna-tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
-    "optuna-tpe-multivariate": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
+    "optuna-tpe-multivariate": lambda seed: optuna.samplers.TPESampler(
+        seed=seed, multivariate=True
+    ),
     "optuna-gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
 }
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table as Rows
 
 from nas.objective import Budget, Objective
+from nas.strategy import StrategyFactory
 from nas.tabular.benchmark import fidelities, read_benchmark, split_epochs
 from nas.tabular.query_budget import MaxQueries, MaxSeconds
 from nas.tabular.search import TabularSearch, Trajectory, run_seeds
-from nas.strategy import StrategyFactory
 from strategies.auto import AutoName, automatic
 from strategies.multi_fidelity.bracket import max_halvings
 from strategies.multi_fidelity.halving import Fidelity, at_fidelity
@@ -164,7 +164,10 @@ def _parser() -> argparse.ArgumentParser:
         help="halving and hyperband query columns of fewer epochs first, such as val_acc_12ep",
     )
     parser.add_argument(
-        "--eta", type=int, default=3, help="of how many a rung promotes one; 16 for 12 and 200 epochs"
+        "--eta",
+        type=int,
+        default=3,
+        help="of how many a rung promotes one; 16 for 12 and 200 epochs",
     )
     parser.add_argument(
         "--seeds", type=int, default=500, help="number of searches, of seeds 0, 1, 2, …"

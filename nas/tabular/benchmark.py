@@ -59,7 +59,9 @@ def fidelities(search_on: str, columns: Iterable[str]) -> list[tuple[int, str]]:
     [(12, 'val_acc_12ep')]
     """
     stem, epochs = split_epochs(search_on)
-    found = sorted((split_epochs(name)[1], name) for name in columns if split_epochs(name)[0] == stem)
+    found = sorted(
+        (split_epochs(name)[1], name) for name in columns if split_epochs(name)[0] == stem
+    )
     return [(fewer, name) for fewer, name in found if 0 < fewer < epochs]
 
 

@@ -128,11 +128,10 @@ class TabularSearch:
         """For each number of epochs (None: those of `search_on`), the fitness and the cost of each
         row.
         """
-        names: dict[float | None, str] = {
-            epochs: name for epochs, name in fidelities(self.search_on, self.benchmark.columns)
-        }
-        results = {}
-        for epochs, name in {**names, None: self.search_on}.items():
+        names: dict[float | None, str] = {None: self.search_on}
+        names.update(fidelities(self.search_on, self.benchmark.columns))
+        results: dict[float | None, tuple[list[float], list[float]]] = {}
+        for epochs, name in names.items():
             cost, rows = cost_column(name), len(self.benchmark.rows)
             costs = self._column(cost) if cost in self.benchmark.columns else [1.0] * rows
             results[epochs] = [value / 100 for value in self._column(name)], costs

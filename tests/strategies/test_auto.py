@@ -34,10 +34,13 @@ def test_a_name_stands_for_itself_and_auto_for_the_automatic_one() -> None:
     assert strategy_for("auto", ONE, 60) is Surrogate
     assert strategy_for("auto", FRONT, MOST_TRIALS + 1) is Nsga2
     front = strategy_for("auto", FRONT, 60)
-    assert isinstance(front, partial) and front.keywords == {"front": True}
+    assert isinstance(front, partial)
+    assert front.keywords == {"front": True}
 
 
 def test_a_policy_of_few_trials_is_warned_of() -> None:
-    with pytest.warns(UserWarning, match="no better than random search below 60 trials, but has 59"):
+    with pytest.warns(
+        UserWarning, match="no better than random search below 60 trials, but has 59"
+    ):
         strategy_for("reinforce", ONE, 59)
     assert strategy_for("reinforce", ONE, 60).__name__ == "Reinforce"  # type: ignore[attr-defined]

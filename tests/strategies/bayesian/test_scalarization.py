@@ -29,7 +29,8 @@ def test_what_is_dominated_has_a_lower_score_whatever_the_weights() -> None:
 def test_weights_sum_to_one_and_differ() -> None:
     rng = np.random.default_rng(0)
     first, second = drawn_weights(rng, 3), drawn_weights(rng, 3)
-    assert first.sum() == pytest.approx(1) and (first != second).all()
+    assert first.sum() == pytest.approx(1)
+    assert (first != second).all()
 
 
 def test_dominated_is_nowhere_better_and_somewhere_worse() -> None:

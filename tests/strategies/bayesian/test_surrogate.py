@@ -208,7 +208,9 @@ def test_several_objectives_have_a_front_as_wide_as_that_of_many_random_ones() -
     def submit_free(number: int, proposal: Proposal) -> Pending:
         return lambda: replace(submit(number, proposal)(), status=Status.OK)
 
-    ours = [area(Surrogate(CHOICES, np.random.default_rng(seed), front=True), 50) for seed in range(3)]
+    ours = [
+        area(Surrogate(CHOICES, np.random.default_rng(seed), front=True), 50) for seed in range(3)
+    ]
     random = [area(RandomSearch(CHOICES, np.random.default_rng(seed)), 500) for seed in range(3)]
     assert min(ours) > max(random)
 
