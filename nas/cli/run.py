@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from nas.cli.begun_strategy import begun_strategy
 from nas.cli.budget_table import check_budget
 from nas.cli.command_parser import EXPERIMENT, shipped_experiments
 from nas.cli.execution_options import CommandLine, add_execution_options, executor_of
@@ -54,6 +56,20 @@ def _plan(experiment: Experiment) -> str:
     )
 
 
+def _parsed(
+    function: Callable[..., Experiment], arguments: Sequence[str], prog: str
+) -> tuple[Sequence[str], tuple[Experiment, Path, dict[str, Any]]]:
+    """The arguments, with the strategy of a run that began with another than "auto" takes now, and
+    what they say.
+    """
+    parsed = parse_experiment(function, arguments, prog, add_execution_options)
+    begun = begun_strategy(function, arguments, prog, parsed[1])
+    if begun is None:
+        return arguments, parsed
+    arguments = [*arguments, "--strategy", begun]
+    return arguments, parse_experiment(function, arguments, prog, add_execution_options)
+
+
 def _strategy_text(make: Callable[..., Strategy]) -> str:
     """The class of a strategy, and of those inside it."""
     if not isinstance(make, partial):
@@ -82,7 +98,7 @@ def run_function(
     """Runs the experiment that `function`, which `source` names, makes of the arguments, and prints
     what was found.
     """
-    experiment, out, values = parse_experiment(function, arguments, prog, add_execution_options)
+    arguments, (experiment, out, values) = _parsed(function, arguments, prog)
     executor, remark = executor_of(values, window_of(out) or experiment.window, out)
     console = Console()
     if remark:
