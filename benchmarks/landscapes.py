@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from nas.objective import Budget
@@ -92,25 +93,38 @@ def parsed(text: str) -> StrategyFactory:
 
 
 def summary(lines: Iterable[Mapping[str, Any]]) -> str:
-    """Mean and standard error of each strategy in each case, as a Markdown table."""
+    """Mean, standard error and number of seeds of each strategy, as a Markdown table for each of the
+    cases: without a limit, with the first and with the second.
+    """
     found: dict[str, dict[tuple[str, str], list[list[float]]]] = {}
     for line in lines:
-        cell = found.setdefault(line["strategy"], {})
-        cell.setdefault((line["table"], line["case"]), []).append(line["reached"])
-    cases = [(name, case) for name in LANDSCAPES for case in LANDSCAPES[name].limits]
+        cells = found.setdefault(line["strategy"], {})
+        cells.setdefault((line["table"], line["case"]), []).append(line["reached"])
+    every_case = zip(*(landscape.limits for landscape in LANDSCAPES.values()), strict=True)
+    return "\n\n".join(
+        _table(found, list(zip(LANDSCAPES, cases, strict=True))) for cases in every_case
+    )
+
+
+def _table(
+    found: Mapping[str, Mapping[tuple[str, str], list[list[float]]]], cases: list[tuple[str, str]]
+) -> str:
     head = [f"{name}, {case}, {point}" for name, case in cases for point in POINTS]
     rows = [["strategy", *head], ["---"] * (1 + len(head))]
     for strategy, cells in found.items():
         row = [strategy]
         for case in cases:
             reached = np.array(cells.get(case, np.empty((0, len(POINTS)))))
-            for column in reached.T:
-                error = column.std(ddof=1) / np.sqrt(len(column)) if len(column) > 1 else np.nan
-                row.append(
-                    f"{column.mean():.2f} ± {error:.2f} ({len(column)})" if len(column) else ""
-                )
+            row += [_cell(column) for column in reached.T]
         rows.append(row)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(values: NDArray[np.float64]) -> str:
+    if len(values) < 2:
+        return " ".join(f"{value:.2f}" for value in values)
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return f"{values.mean():.2f} ± {error:.2f} ({len(values)})"
 
 
 def main(
