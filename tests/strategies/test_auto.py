@@ -43,4 +43,4 @@ def test_a_policy_of_few_trials_is_warned_of() -> None:
         UserWarning, match="no better than random search below 60 trials, but has 59"
     ):
         strategy_for("reinforce", ONE, 59)
-    assert strategy_for("reinforce", ONE, 60).__name__ == "Reinforce"  # type: ignore[attr-defined]
+    assert strategy_for("reinforce", ONE, 60).__name__ == "Reinforce"
