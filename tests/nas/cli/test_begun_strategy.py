@@ -29,7 +29,7 @@ class _Described:
         self.make = make
 
     def describe(self) -> dict[str, str]:
-        return {"strategy": self.make.__qualname__}  # type: ignore[attr-defined]
+        return {"strategy": self.make.__qualname__}
 
 
 def search(strategy: Literal["auto", "random", "evolution"] = "auto") -> Experiment:
