@@ -3,19 +3,24 @@
 import argparse
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table as Rows
 
-from nas.objective import Budget
-from nas.tabular.benchmark import read_benchmark
+from nas.objective import Budget, Objective
+from nas.strategy import StrategyFactory
+from nas.tabular.benchmark import fidelities, read_benchmark, split_epochs
 from nas.tabular.query_budget import MaxQueries, MaxSeconds
 from nas.tabular.search import TabularSearch, Trajectory, run_seeds
-from strategies.names import NAMES, configured
+from strategies.auto import AutoName, automatic
+from strategies.multi_fidelity.bracket import max_halvings
+from strategies.multi_fidelity.halving import Fidelity, at_fidelity
+from strategies.names import configured
 
 POINTS = (10, 20, 50, 100, 200, 500)
 BAR = 40
@@ -23,7 +28,8 @@ BAR = 40
 
 def summary(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
     """Mean and standard deviation of the last incumbents of all searches that have one, and the
-    mean incumbent after each of `POINTS` queries; None where a search made fewer.
+    mean incumbent after each of `POINTS` queries, None where a search made fewer; and how many
+    searches were ended by what (`Trajectory.ended`).
     """
     last = [one.incumbents[-1] for one in trajectories if one.incumbents]
     curve = {
@@ -32,6 +38,7 @@ def summary(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
         else None
         for point in POINTS
     }
+    ends = Counter(one.ended for one in trajectories)
     return {
         "seeds": len(trajectories),
         "found": len(last),
@@ -39,6 +46,7 @@ def summary(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
         "std": float(np.std(last)) if last else None,
         "mean_queries": float(np.mean([len(one.incumbents) for one in trajectories])),
         "mean_cost": float(np.mean([one.cost for one in trajectories])),
+        "ended": dict(ends),
         "curve": curve,
     }
 
@@ -72,9 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
-        make = configured(given.strategy, dict(given.option))
         limits = dict(given.limit)
-        benchmark = read_benchmark(given.table, (given.search_on, given.report, *limits))
+        benchmark = read_benchmark(
+            given.table, (given.search_on, given.report, *limits), given.fidelity != "full"
+        )
         queries = MaxQueries(given.queries) if given.seconds is None else MaxSeconds(given.seconds)
         problem = TabularSearch(
             benchmark=benchmark,
@@ -83,18 +92,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
             queries=queries,
             budget=Budget(limits),
         )
+        objective = Objective(budget=problem.budget)
+        trials = 0 if given.queries is None else given.queries
+        name = automatic(objective, trials) if given.strategy == "auto" else given.strategy
+        inner = configured(name, dict(given.option))
+        make = at_epochs(inner, given.fidelity, problem, given.eta)
         # Before any search, so that settings out of range are errors of arguments.
         make(benchmark.choices, np.random.default_rng(0))
-        for name, value in (("seeds", given.seeds), ("workers", given.workers)):
+        for option, value in (("seeds", given.seeds), ("workers", given.workers)):
             if value < 1:
-                raise ValueError(f"{name} must be at least 1, but got {value}")
+                raise ValueError(f"{option} must be at least 1, but got {value}")
     except ValueError as error:
         parser.error(str(error))
     trajectories = run_seeds(problem, make, given.seeds, given.workers)
     result = {
         "table": benchmark.name,
-        "strategy": given.strategy,
-        "options": make.keywords,
+        "strategy": name,
+        "options": inner.keywords,
+        **({} if given.fidelity == "full" else {"fidelity": given.fidelity, "eta": given.eta}),
         "search_on": given.search_on,
         "report": given.report,
         "limits": limits,
@@ -108,6 +123,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print_summary(result, Console())
 
 
+def at_epochs(
+    strategy: StrategyFactory, fidelity: Fidelity, problem: TabularSearch, eta: int
+) -> StrategyFactory:
+    """The strategy at a fidelity, whose rungs are columns of the table.
+
+    Raises:
+        ValueError: if the table has no column of the epochs of a rung.
+    """
+    if fidelity == "full":
+        return strategy
+    _, epochs = split_epochs(problem.search_on)
+    known = [fewer for fewer, _ in fidelities(problem.search_on, problem.benchmark.columns)]
+    if not known:
+        raise ValueError(
+            f"{problem.search_on!r} must have columns of fewer epochs for {fidelity}, but has none"
+        )
+    halvings = max_halvings(epochs, eta, min(known))
+    rungs = [epochs // eta**halving for halving in range(1, halvings + 1)]
+    if not rungs or any(rung not in known for rung in rungs):
+        raise ValueError(
+            f"epochs divided by eta again and again must be those of columns, {known}, "
+            f"but {epochs} by {eta} are {rungs}"
+        )
+    return at_fidelity(fidelity, strategy, epochs, eta=eta, least=min(known))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.tabular", description=__doc__, allow_abbrev=False
@@ -115,7 +156,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--table", type=Path, required=True, help="an .npz of designs and their measurements"
     )
-    parser.add_argument("--strategy", choices=NAMES, required=True)
+    parser.add_argument("--strategy", choices=get_args(AutoName), default="auto")
+    parser.add_argument(
+        "--fidelity",
+        choices=get_args(Fidelity),
+        default="full",
+        help="halving and hyperband query columns of fewer epochs first, such as val_acc_12ep",
+    )
+    parser.add_argument(
+        "--eta",
+        type=int,
+        default=3,
+        help="of how many a rung promotes one; 16 for 12 and 200 epochs",
+    )
     parser.add_argument(
         "--seeds", type=int, default=500, help="number of searches, of seeds 0, 1, 2, …"
     )

@@ -21,12 +21,12 @@ from nas.training.recipe import Recipe
 from nas.training.stopping import MedianStop
 from search_spaces.conv_stages import ConvStages
 from search_spaces.mlp import Mlp
+from strategies.auto import AutoName, strategy_for
 from strategies.multi_fidelity.halving import Fidelity, at_fidelity
-from strategies.names import StrategyName, strategy_class
 
 
 def digits(
-    strategy: StrategyName = "evolution",
+    strategy: AutoName = "auto",
     space: Literal["conv", "mlp"] = "conv",
     trials: int = 60,
     size_bytes: int | None = 4096,
@@ -52,7 +52,8 @@ def digits(
     """Searches for a network on scikit-learn's 8x8 handwritten digits.
 
     Args:
-        strategy: search strategy; tpe and gp need the extra optuna
+        strategy: search strategy; auto is what is best for one or several objectives and the trials;
+            tpe and gp need the extra optuna
         space: convolutional stages, or multilayer perceptrons
         trials: number of candidates to train
         size_bytes: largest size of the packed file, in bytes
@@ -93,21 +94,24 @@ def digits(
         "latency_ms": latency_ms,
     }
     spaces: dict[str, SearchSpace] = {"conv": ConvStages(), "mlp": Mlp()}
+    objective = Objective(
+        maximize=("accuracy",),
+        minimize=("size_bytes",) if target_bytes is None else (),
+        budget=Budget(limits_on(board, limits)),
+        soft_target=None
+        if target_bytes is None
+        else SoftTarget("size_bytes", target_bytes, target_exponent),
+    )
     return Experiment(
         space=spaces[space],
         narrowing=(ChannelPruning(),),
         compressors=(Quantization(),),
         task=read_digits(generator(0, "digits")),
         recipe=Recipe(epochs=epochs, finetune_epochs=finetune_epochs),
-        objective=Objective(
-            maximize=("accuracy",),
-            minimize=("size_bytes",) if target_bytes is None else (),
-            budget=Budget(limits_on(board, limits)),
-            soft_target=None
-            if target_bytes is None
-            else SoftTarget("size_bytes", target_bytes, target_exponent),
+        objective=objective,
+        strategy=at_fidelity(
+            fidelity, strategy_for(strategy, objective, trials), epochs + finetune_epochs
         ),
-        strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
         teacher=Teacher(build=_teacher) if teacher else None,

@@ -8,8 +8,8 @@ from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.training.recipe import Recipe
 from search_spaces.temporal import Temporal
+from strategies.auto import AutoName, strategy_for
 from strategies.multi_fidelity.halving import Fidelity, at_fidelity
-from strategies.names import StrategyName, strategy_class
 
 
 def series(
@@ -18,7 +18,7 @@ def series(
     flash_bytes: int | None = None,
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
-    strategy: StrategyName = "evolution",
+    strategy: AutoName = "auto",
     trials: int = 40,
     samples: int | None = None,
     epochs: int = 20,
@@ -39,7 +39,8 @@ def series(
         flash_bytes: largest size of the program as a device stores it, in bytes
         macs: largest number of multiply-accumulates for one signal
         peak_memory_bytes: largest peak memory of activations, in bytes
-        strategy: search strategy; tpe and gp need the extra optuna
+        strategy: search strategy; auto is what is best for one or several objectives and the trials;
+            tpe and gp need the extra optuna
         trials: number of candidates to train
         samples: training signals of the search; without it, all; candidates that are trained again
             get all
@@ -63,18 +64,21 @@ def series(
         "macs": macs,
         "peak_memory_bytes": peak_memory_bytes,
     }
+    objective = Objective(
+        maximize=("accuracy",),
+        minimize=("size_bytes",),
+        budget=Budget(limits_on(board, limits)),
+    )
     return Experiment(
         space=Temporal(),
         compressors=(Quantization(),),
         task=task,
         samples=samples,
         recipe=Recipe(epochs=epochs, finetune_epochs=finetune_epochs, batch_size=32),
-        objective=Objective(
-            maximize=("accuracy",),
-            minimize=("size_bytes",),
-            budget=Budget(limits_on(board, limits)),
+        objective=objective,
+        strategy=at_fidelity(
+            fidelity, strategy_for(strategy, objective, trials), epochs + finetune_epochs
         ),
-        strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
     )

@@ -10,8 +10,8 @@ from nas.objective import Budget, Objective
 from nas.seeds import generator
 from nas.training.recipe import Recipe
 from search_spaces.mlp import Mlp
+from strategies.auto import AutoName, strategy_for
 from strategies.multi_fidelity.halving import Fidelity, at_fidelity
-from strategies.names import StrategyName, strategy_class
 
 SHARES = 0.25, 0.5, 1.0
 """Shares of the features that a network may read."""
@@ -23,7 +23,7 @@ def table(
     flash_bytes: int | None = None,
     macs: int | None = None,
     peak_memory_bytes: int | None = None,
-    strategy: StrategyName = "evolution",
+    strategy: AutoName = "auto",
     trials: int = 40,
     samples: int | None = None,
     epochs: int = 20,
@@ -43,7 +43,8 @@ def table(
         flash_bytes: largest size of the program as a device stores it, in bytes
         macs: largest number of multiply-accumulates for one row
         peak_memory_bytes: largest peak memory of activations, in bytes
-        strategy: search strategy; tpe and gp need the extra optuna
+        strategy: search strategy; auto is what is best for one or several objectives and the trials;
+            tpe and gp need the extra optuna
         trials: number of candidates to train
         samples: training rows of the search; without it, all; candidates that are trained again get
             all
@@ -72,6 +73,11 @@ def table(
         len(task.example[0]),
     )
     features = tuple(sorted({max(1, round(share * columns)) for share in SHARES}))
+    objective = Objective(
+        maximize=("accuracy",),
+        minimize=("size_bytes",),
+        budget=Budget(limits_on(board, limits)),
+    )
     return Experiment(
         space=Mlp(layers=2, widths=(4, 6, 8, 12, 16, 24, 32), features=features),
         narrowing=(ChannelPruning(),),
@@ -79,12 +85,10 @@ def table(
         task=task,
         samples=samples,
         recipe=Recipe(epochs=epochs, finetune_epochs=finetune_epochs, batch_size=32),
-        objective=Objective(
-            maximize=("accuracy",),
-            minimize=("size_bytes",),
-            budget=Budget(limits_on(board, limits)),
+        objective=objective,
+        strategy=at_fidelity(
+            fidelity, strategy_for(strategy, objective, trials), epochs + finetune_epochs
         ),
-        strategy=at_fidelity(fidelity, strategy_class(strategy), epochs + finetune_epochs),
         trials=trials,
         seed=seed,
     )

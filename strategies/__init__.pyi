@@ -1,4 +1,7 @@
 from .annealing import Annealing as Annealing
+from .auto import AutoName as AutoName
+from .auto import automatic as automatic
+from .auto import strategy_for as strategy_for
 from .bayesian.optuna_search import OptunaGaussianProcess as OptunaGaussianProcess
 from .bayesian.optuna_search import Tpe as Tpe
 from .bayesian.surrogate import Surrogate as Surrogate

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -22,6 +22,7 @@ StrategyName = Literal[
     "tpe",
     "gp",
     "surrogate",
+    "parego",
 ]
 
 # By path, so that one strategy neither imports nor requires the libraries of another.
@@ -37,7 +38,10 @@ _CLASSES: Mapping[StrategyName, str] = {
     "tpe": "strategies.bayesian.optuna_search.Tpe",
     "gp": "strategies.bayesian.optuna_search.OptunaGaussianProcess",
     "surrogate": "strategies.bayesian.surrogate.Surrogate",
+    "parego": "strategies.bayesian.surrogate.Surrogate",
 }
+# Settings that make a strategy of a name of its own; options may overrule them.
+_SETTINGS: Mapping[StrategyName, Mapping[str, Any]] = {"parego": {"front": True}}
 
 NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
 
@@ -55,7 +59,7 @@ def strategy_class(name: StrategyName) -> Callable[..., Strategy]:
         raise ValueError(
             f"a strategy of {NAMES} must have its packages installed, but {name!r} has not: {error}"
         ) from error
-    return strategy
+    return partial(strategy, **_SETTINGS[name]) if name in _SETTINGS else strategy
 
 
 def configured(name: StrategyName, options: Mapping[str, str]) -> partial[Strategy]:

@@ -3,10 +3,13 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from nas.cli.begun_strategy import begun_strategy
 from nas.cli.budget_table import check_budget
 from nas.cli.command_parser import EXPERIMENT, shipped_experiments
 from nas.cli.execution_options import CommandLine, add_execution_options, executor_of
@@ -24,6 +27,7 @@ from nas.runs.journal import JOURNAL_NAME, window_of
 from nas.runs.mlflow_log import open_store
 from nas.runs.result import RunResult
 from nas.runs.run import run
+from nas.strategy import Strategy
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -45,13 +49,49 @@ def _usage() -> str:
 
 
 def _plan(experiment: Experiment) -> str:
-    """What is searched, by which seed, and within which limits."""
+    """What is searched, how, by which seed, and within which limits."""
     limits = experiment.objective.budget.limits
     budget = ", ".join(f"{name} ≤ {format_metric(limit)}" for name, limit in limits.items())
     designs = count_text(experiment.space.choices.size)
     return (
-        f"{designs} designs, {experiment.trials} trials, seed {experiment.seed}; "
-        f"budget: {budget or 'none'}"
+        f"{designs} designs, {experiment.trials} trials by {_strategy_text(experiment.strategy)}, "
+        f"{experiment.window} at a time, seed {experiment.seed}; budget: {budget or 'none'}"
+    )
+
+
+def _parsed(
+    function: Callable[..., Experiment], arguments: Sequence[str], prog: str
+) -> tuple[Sequence[str], tuple[Experiment, Path, dict[str, Any]]]:
+    """The arguments, with the strategy of a run that began with another than "auto" takes now, and
+    what they say.
+    """
+    parsed = parse_experiment(function, arguments, prog, add_execution_options)
+    begun = begun_strategy(function, arguments, prog, parsed[1])
+    if begun is None:
+        return arguments, parsed
+    arguments = [*arguments, "--strategy", begun]
+    return arguments, parse_experiment(function, arguments, prog, add_execution_options)
+
+
+def _strategy_text(make: Callable[..., Strategy]) -> str:
+    """The class of a strategy, and of those inside it."""
+    if not isinstance(make, partial):
+        return getattr(make, "__qualname__", type(make).__qualname__)
+    inner = make.keywords.get("strategy")
+    name = _strategy_text(make.func)
+    return name if inner is None else f"{name} of {_strategy_text(inner)}"
+
+
+def _ended(done: int, experiment: Experiment, minutes: float | None) -> str:
+    """What ended a search before its last trial."""
+    said = f"{done} of {experiment.trials} trials done"
+    if minutes is not None:
+        return f"{said}; the same command continues"
+    if done >= experiment.space.choices.size:
+        return f"{said}: the space has no other designs"
+    return (
+        f"{said}: the last {experiment.patience} proposals were known already or over the budget; "
+        "a looser budget or more options would give others"
     )
 
 
@@ -61,7 +101,7 @@ def run_function(
     """Runs the experiment that `function`, which `source` names, makes of the arguments, and prints
     what was found.
     """
-    experiment, out, values = parse_experiment(function, arguments, prog, add_execution_options)
+    arguments, (experiment, out, values) = _parsed(function, arguments, prog)
     executor, remark = executor_of(values, window_of(out) or experiment.window, out)
     store = None if values["mlflow"] is None else open_store(values["mlflow"], function.__name__)
     console = Console()
@@ -100,11 +140,8 @@ def run_function(
         raise
     print_summary(out, console)
     done = sum(evaluation.is_trial for evaluation in result.evaluations)
-    if values["minutes"] is not None and done < experiment.trials:
-        console.print(
-            f"{done} of {experiment.trials} trials done; the same command continues",
-            highlight=False,
-        )
+    if done < experiment.trials:
+        console.print(_ended(done, experiment, values["minutes"]), highlight=False, soft_wrap=True)
     if store is not None:
         said = f"logged to MLflow as run {store.log(out)} of the experiment {function.__name__}"
         console.print(said, highlight=False, soft_wrap=True)

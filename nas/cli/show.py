@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experiment
+from nas.cli.importance import print_importance
 from nas.cli.metrics import format_metric, format_metrics
 from nas.cli.trials import print_trial, print_trials
 from nas.objective import Evaluation, Objective, Status
@@ -48,16 +49,22 @@ def main(arguments: Sequence[str]) -> None:
         help="one candidate: design, metrics, learning curve, file",
     )
     parser.add_argument(
+        "--importance", action="store_true", help="how much each choice explains of the accuracies"
+    )
+    parser.add_argument(
         "--sensitivity",
         metavar=EXPERIMENT,
         help="the run's experiment, followed by its options: adds the bytes, the divergence and the "
         "accuracy of the best candidate when one layer has other bits",
     )
     options, experiment = parse_with_experiment(parser, arguments, "sensitivity")
-    if options.json and (options.trials or options.id is not None):
+    if options.json and (options.trials or options.importance or options.id is not None):
         parser.error("--json is of the summary; the candidates are lines of JSON in journal.jsonl")
     if options.trials or options.sort or options.status:
         print_trials(options.directory, Console(), options.sort, options.status)
+        return
+    if options.importance:
+        print_importance(options.directory, Console())
         return
     if options.id is not None:
         print_trial(options.directory, Console(), options.id)

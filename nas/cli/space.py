@@ -10,7 +10,7 @@ from rich.text import Text
 from nas.cli.command_parser import EXPERIMENT, command_parser
 from nas.cli.experiment_options import load_function, parse_experiment
 from nas.cli.metrics import count_text, format_metric
-from nas.evaluation.reach import reaches
+from nas.evaluation.reach import can_meet_all, reaches
 from nas.experiment import Experiment
 from nas.objective import Budget
 from nas.seeds import generator
@@ -69,6 +69,8 @@ def print_space(experiment: Experiment, designs: int, console: Console) -> None:
     within = sum(each.excess == 0 for each in built)
     if limits:
         console.print(f"{within} of {len(built)} random designs are within the budget")
+        met = within > 0 or can_meet_all(choices, facts)
+        console.print("the budget can be met" if met else "nothing was found within the budget")
 
 
 def choices_table(choices: Choices) -> Table:

@@ -59,6 +59,8 @@ def can_meet_all(choices: Choices, facts: Lookup) -> bool:
     """Whether a candidate within all limits that are known before training is found, as `reaches`
     looks for the smallest.
     """
+    if facts(_middle(choices)).excess == 0:
+        return True
     return facts(_least(choices, _middle(choices), lambda g: facts(g).excess, 0.0)).excess == 0
 
 

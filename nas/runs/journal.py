@@ -48,12 +48,21 @@ def window_of(out: Path) -> int | None:
     """The window of the run that the directory `out` holds; None if it holds none that can be read,
     which `open_journal` then says.
     """
+    window = _begun_with(out, "window")
+    return window if type(window) is int and window >= 1 else None
+
+
+def strategy_of(out: Path) -> Any:
+    """The description of the strategy of the run in `out`, None as in `window_of`."""
+    return _begun_with(out, "strategy")
+
+
+def _begun_with(out: Path, name: str) -> Any:
     try:
         with (out / JOURNAL_NAME).open("rb") as file:
-            window = json.loads(file.readline())["record"]["experiment"]["window"]
+            return json.loads(file.readline())["record"]["experiment"][name]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return window if type(window) is int and window >= 1 else None
 
 
 @dataclass

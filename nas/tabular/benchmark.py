@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,32 @@ def cost_column(search_on: str) -> str:
     return f"train_seconds_{search_on.rpartition('_')[2]}"
 
 
-def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
+def fidelities(search_on: str, columns: Iterable[str]) -> list[tuple[int, str]]:
+    """The columns of the same measurement after fewer epochs, behind these, ascending.
+
+    >>> fidelities("val_acc_200ep", ["val_acc_12ep", "test_acc_12ep", "val_acc_200ep"])
+    [(12, 'val_acc_12ep')]
+    """
+    stem, epochs = split_epochs(search_on)
+    found = sorted(
+        (split_epochs(name)[1], name) for name in columns if split_epochs(name)[0] == stem
+    )
+    return [(fewer, name) for fewer, name in found if 0 < fewer < epochs]
+
+
+def split_epochs(column: str) -> tuple[str, int]:
+    """What a column measures and after how many epochs, 0 if its name does not say so."""
+    stem, _, last = column.rpartition("_")
+    number = last.removesuffix("ep")
+    return (stem, int(number)) if number != last and number.isdecimal() else (column, 0)
+
+
+def read_benchmark(
+    path: Path, wanted: Sequence[str], fewer_epochs: bool = False
+) -> TabularBenchmark:
     """Reads the `wanted` columns of an `.npz` archive, its columns of facts (`is_fact`), and the
-    costs of queries (`cost_column`) if it has them.
+    costs of queries (`cost_column`) if it has them; with `fewer_epochs` also the columns of the
+    first one after fewer epochs (`fidelities`).
 
     Its array `ops`, integers [N, choices], holds the genotypes in any order; designs may be
     missing. The number of options of a choice is its largest gene plus 1.
@@ -72,6 +95,8 @@ def read_benchmark(path: Path, wanted: Sequence[str]) -> TabularBenchmark:
     for name in wanted:
         if name not in present:
             raise ValueError(f"{path} must have a numerical column {name!r}, but has {present}")
+    if fewer_epochs:
+        wanted = [*wanted, *(name for _, name in fidelities(wanted[0], present))]
     costs = {cost_column(name) for name in wanted}
     read = [name for name in present if name in wanted or name in costs or is_fact(name)]
     choices, genotypes = _designs(path, arrays.get("ops"))

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from multiprocessing import get_context
+from typing import Literal
 
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +18,7 @@ from nas.search_loop import Pending, search
 from nas.seeds import generator
 from nas.space import Genotype
 from nas.strategy import Facts, Proposal, StrategyFactory
-from nas.tabular.benchmark import TabularBenchmark, cost_column, is_fact
+from nas.tabular.benchmark import TabularBenchmark, cost_column, fidelities, is_fact
 from nas.tabular.query_budget import QueryBudget
 
 PATIENCE = 1000
@@ -33,10 +34,13 @@ class Trajectory:
     Args:
         incumbents: The `report` column of the incumbent after each query.
         cost: The total cost of the queries.
+        ended: What ended the search: the "limit" on queries or their cost, that all "designs" within
+            the budget were queried, or the "patience" with proposals that were no queries.
     """
 
     incumbents: tuple[float, ...]
     cost: float
+    ended: Literal["limit", "designs", "patience"] = "limit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,9 @@ class TabularSearch:
     A query is the first lookup of a design. Designs over the budget are rejected by their facts,
     and designs missing from the table fail; neither is a query. The strategy gets the fitness and
     the facts only. A search ends early after `PATIENCE` proposals in a row without a query.
+
+    A proposal of fewer epochs, of successive halving, is a query of the column of so many:
+    "val_acc_12ep" where "val_acc_200ep" is searched on. The incumbent is the best of the most epochs.
 
     Args:
         benchmark: The table.
@@ -117,12 +124,18 @@ class TabularSearch:
         return values
 
     @cached_property
-    def _results(self) -> tuple[list[float], list[float], list[float]]:
-        """The fitness, the reported column and the cost of each row."""
-        name, rows = cost_column(self.search_on), len(self.benchmark.rows)
-        costs = self._column(name) if name in self.benchmark.columns else [1.0] * rows
-        fitness = [value / 100 for value in self._column(self.search_on)]
-        return fitness, self._column(self.report), costs
+    def _results(self) -> dict[float | None, tuple[list[float], list[float]]]:
+        """For each number of epochs (None: those of `search_on`), the fitness and the cost of each
+        row.
+        """
+        names: dict[float | None, str] = {None: self.search_on}
+        names.update(fidelities(self.search_on, self.benchmark.columns))
+        results: dict[float | None, tuple[list[float], list[float]]] = {}
+        for epochs, name in names.items():
+            cost, rows = cost_column(name), len(self.benchmark.rows)
+            costs = self._column(cost) if cost in self.benchmark.columns else [1.0] * rows
+            results[epochs] = [value / 100 for value in self._column(name)], costs
+        return results
 
     def facts(self, genotype: Genotype) -> Facts:
         """The facts of a design; a missing one has no costs and an infinite excess."""
@@ -132,16 +145,19 @@ class TabularSearch:
         """Looks up a design.
 
         Raises:
-            ValueError: if the proposal has epochs: a column is of one fidelity.
+            ValueError: if the table has no column of the proposal's epochs.
         """
-        if proposal.epochs is not None:
+        if proposal.epochs not in self._results:
+            known = tuple(epochs for epochs in self._results if epochs is not None)
+            others = f", or those of another column, {known}" if known else ""
             raise ValueError(
-                f"a strategy must propose no epochs, which {self.search_on!r} determines, but proposed {proposal.epochs:g}"
+                f"a strategy must propose no epochs, which {self.search_on!r} determines{others}, "
+                f"but proposed {proposal.epochs:g}"
             )
-        evaluation = self._evaluate(id, proposal.genotype)
+        evaluation = self._evaluate(id, proposal.genotype, proposal.epochs)
         return lambda: evaluation
 
-    def _evaluate(self, id: int, genotype: Genotype) -> Evaluation:
+    def _evaluate(self, id: int, genotype: Genotype, epochs: float | None) -> Evaluation:
         facts = self._facts.get(genotype)
         if facts is None:
             return Evaluation(
@@ -164,7 +180,7 @@ class TabularSearch:
                 metrics=facts.costs,
                 seconds=0.0,
             )
-        fitness, _, costs = self._results
+        fitness, costs = self._results[epochs]
         row = self.benchmark.rows[genotype]
         metrics = {"accuracy": fitness[row], **facts.costs}
         return Evaluation(
@@ -175,6 +191,7 @@ class TabularSearch:
             reason="",
             metrics=metrics,
             seconds=costs[row],
+            epochs=epochs,
         )
 
     def run(self, make: StrategyFactory, seed: int) -> Trajectory:
@@ -184,17 +201,29 @@ class TabularSearch:
         evaluations = search(
             strategy, self.submit, objective, sys.maxsize, patience=PATIENCE, facts=self.facts
         )
-        fitness, report, _ = self._results
-        cost, best, incumbents = 0.0, -1, list[float]()
+        report = self._column(self.report)
+        best, cost, incumbents = (0.0, -1.0), 0.0, list[float]()
+        ended: Literal["limit", "designs", "patience"] = "patience"
+        queried = set[Genotype]()
         for query in _queries(evaluations):
             if not self.queries.allows(len(incumbents) + 1, cost + query.seconds):
+                ended = "limit"
                 break
             cost += query.seconds
+            found = (query.epochs or math.inf, query.metrics["accuracy"])
             row = self.benchmark.rows[query.genotype]
-            if best < 0 or fitness[row] > fitness[best]:
-                best = row
-            incumbents.append(report[best])
-        return Trajectory(tuple(incumbents), cost)
+            incumbents.append(report[row] if found > best else incumbents[-1])
+            best = max(best, found)
+            if query.epochs is None:
+                queried.add(query.genotype)
+        if ended == "patience" and len(queried) == self._within:
+            ended = "designs"
+        return Trajectory(tuple(incumbents), cost, ended)
+
+    @cached_property
+    def _within(self) -> int:
+        """How many designs are within the budget."""
+        return sum(facts.excess == 0 for facts in self._facts.values())
 
 
 def _queries(evaluations: Iterator[Evaluation]) -> Iterator[Evaluation]:

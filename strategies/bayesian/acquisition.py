@@ -88,14 +88,17 @@ class Acquisition:
         """Log expected improvement times the probability of feasibility (Schonlau et al. 1998),
         both from predicted costs and constraints, [n].
         """
-        costs, constraints = self._cost_model.predict(genotypes)
+        features = self._encoding.features(self._encoding.genes(genotypes))
+        costs, constraints = self._cost_model.predict(genotypes, features)
         log_probability: Vector = log_ndtr(
             (_CONSTRAINT_THRESHOLD - constraints) / _CONSTRAINT_DEVIATION
         )
-        return self._log_ei(genotypes, costs) + log_probability
+        return self._log_ei(genotypes, costs, features) + log_probability
 
-    def _log_ei(self, genotypes: Sequence[Genotype], costs: Matrix) -> Vector:
-        inputs = self._inputs(genotypes, costs)
+    def _log_ei(
+        self, genotypes: Sequence[Genotype], costs: Matrix, features: Matrix | None = None
+    ) -> Vector:
+        inputs = self._inputs(genotypes, costs, features)
         residual, deviation = self._posterior.predict(inputs)
         return log_expected_improvement(residual + self._mean(inputs), deviation, self._best)
 
@@ -106,16 +109,17 @@ class Acquisition:
         mean: Vector = _PRIOR_SLOPE * inputs.costs[:, 0]
         return mean
 
-    def _inputs(self, genotypes: Sequence[Genotype], costs: Matrix) -> Inputs:
+    def _inputs(
+        self, genotypes: Sequence[Genotype], costs: Matrix, features: Matrix | None = None
+    ) -> Inputs:
         # The first facts, and so the first costs, may arrive between a fit and an evaluation.
         standardized = np.nan_to_num(
             (costs[:, : len(self._cost_mean)] - self._cost_mean) / self._cost_deviation
         )
         priors = self._standardized_priors(genotypes)
-        return Inputs(
-            self._encoding.features(self._encoding.genes(genotypes)),
-            np.hstack((priors, standardized)),
-        )
+        if features is None:
+            features = self._encoding.features(self._encoding.genes(genotypes))
+        return Inputs(features, np.hstack((priors, standardized)))
 
     def _standardized_priors(self, genotypes: Sequence[Genotype]) -> Matrix:
         """The prior within `_MAX_PRIOR` deviations, [n, 1], or nothing without one, [n, 0]."""

@@ -134,8 +134,13 @@ class CostModel:
         """Costs as they are modeled, [n, costs]; NaN where they are unknown."""
         return self._modeled(self._raw_costs(genotypes))
 
-    def predict(self, genotypes: Sequence[Genotype]) -> tuple[Matrix, Vector]:
-        """Predicted costs, as they are modeled, [n, costs], and predicted constraints, [n]."""
+    def predict(
+        self, genotypes: Sequence[Genotype], features: Matrix | None = None
+    ) -> tuple[Matrix, Vector]:
+        """Predicted costs, as they are modeled, [n, costs], and predicted constraints, [n].
+
+        `features` are those of the genotypes, if they are known already.
+        """
         if not self._constraints:
             return np.zeros((len(genotypes), len(self.names))), np.full(len(genotypes), _FEASIBLE)
         if self._regression is None:
@@ -144,7 +149,9 @@ class CostModel:
             self._regression = CostRegression(
                 self._inputs(latest), np.column_stack((self.costs(latest), constraints))
             )
-        means = self._regression.predict(self._inputs(genotypes))
+        if features is None:
+            features = self._encoding.features(self._encoding.genes(genotypes))
+        means = self._regression.predict(Inputs(features, np.zeros((len(genotypes), 0))))
         return means[:, :-1], means[:, -1]
 
     def predict_utilization(self, genotypes: Sequence[Genotype]) -> Vector:

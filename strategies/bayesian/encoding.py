@@ -88,12 +88,11 @@ class Encoding:
         Choices that become active are drawn uniformly; what constraints tie to the choice follows
         it. If no active choice has a second option, the parent itself is returned.
         """
-        mutable = self.active(parents) & (self.arities > 1)
+        active = self.active(parents)
+        mutable = active & (self.arities > 1)
         index = np.argmax(np.where(mutable, rng.random(parents.shape), -1.0), axis=1)
         rows = np.arange(len(parents))
-        genes = np.where(
-            self.active(parents), parents, rng.integers(self.arities, size=parents.shape)
-        )
+        genes = np.where(active, parents, rng.integers(self.arities, size=parents.shape))
         step = 1 + rng.integers(np.maximum(self.arities[index] - 1, 1))
         genes[rows, index] = (genes[rows, index] + step * mutable[rows, index]) % self.arities[
             index

@@ -29,9 +29,10 @@ class Inputs:
 
 def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
     """The squared distances [len(a), len(b)] of rows whose inner products are given."""
-    squares = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
-    distances: Matrix = np.maximum(squares - 2.0 * inner, 0.0)
-    return distances
+    # In place, because most of the time of a proposal is spent on matrices like this one.
+    distances: Matrix = np.add.outer(np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b))
+    distances -= 2.0 * inner
+    return np.maximum(distances, 0.0, out=distances)
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,19 @@ class Kernel:
             return 0.0
         inner = a @ b.T
         covariance: Matrix = (a * np.asarray(self.cost_slope_variances)) @ b.T
-        covariance += self.cost_variance * np.exp(
-            squared_distances(a, b, inner) * (-1.0 / self.cost_squared_length)
-        )
+        alike = squared_distances(a, b, inner)
+        alike *= -1.0 / self.cost_squared_length
+        np.exp(alike, out=alike)
+        alike *= self.cost_variance
+        covariance += alike
         return covariance
 
     def combine(self, inner: Matrix, distances: Matrix, of_costs: Matrix | float) -> Matrix:
         """The covariance, from inner products and squared distances of the genes' features, and
         from `cost_covariance`.
         """
-        covariance: Matrix = np.exp(distances * (-1.0 / self.gene_squared_length))
+        covariance: Matrix = distances * (-1.0 / self.gene_squared_length)
+        np.exp(covariance, out=covariance)
         covariance += self.gene_linear_variance * inner
         covariance += 1.0 + of_costs
         return covariance

@@ -1,6 +1,7 @@
 """The observations that a surrogate model is fitted to."""
 
 from bisect import bisect_right, insort
+from collections.abc import Sequence
 from operator import itemgetter
 
 from nas.space import Genotype
@@ -30,6 +31,13 @@ class Observations:
         """Adds an observation of a genotype that has none yet."""
         insort(self._ranked, (score, -len(self._latest), genotype))
         self._latest.append((genotype, score))
+
+    def rescored(self, scores: Sequence[float]) -> "Observations":
+        """The same candidates with other scores, in the order in which they were added."""
+        other = Observations(self._memory)
+        for (genotype, _), score in zip(self._latest, scores, strict=True):
+            other.add(genotype, score)
+        return other
 
     def share_above(self, score: float) -> float:
         """The share of the observations that are better than a score; 0 without observations."""

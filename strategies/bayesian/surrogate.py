@@ -15,6 +15,7 @@ from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, Genes, genotypes
 from strategies.bayesian.gaussian_process import Vector
 from strategies.bayesian.observations import Observations
+from strategies.bayesian.scalarization import dominated, drawn_weights, scalarized
 
 _SAMPLES = 200
 _LOCAL_SEARCH_STEPS = 3
@@ -35,7 +36,8 @@ class Surrogate:
     """Bayesian optimization with a Gaussian process over genes and costs, for searches of few
     evaluations.
 
-    Candidates are ranked by the first component of the fitness. Its ranks are modeled, as normal
+    Candidates are ranked by the first component of the fitness or, for a `front`, by a scalarization
+    of all, with weights drawn anew for each proposal (ParEGO, Knowles 2006). Ranks are modeled, as normal
     scores, so that neither a few failures at chance level nor a crowd of good candidates distorts
     the scale. After the warm-up, expected improvement times the probability of feasibility chooses
     among candidates that come from one of several arms: local search over the whole space, the
@@ -65,6 +67,7 @@ class Surrogate:
         prior: The expected quality of a candidate, higher for better ones, on any scale: a pure
             function, called some hundred times per proposal. Where it is not finite, it is missing:
             the candidate is expected to be as good as the others.
+        front: Whether proposals spread over the front of all components of the fitness.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -78,6 +81,7 @@ class Surrogate:
         lookups: int = 30,
         memory: int = 300,
         prior: Callable[[Genotype], float] | None = None,
+        front: bool = False,
     ) -> None:
         for name, value, least in (("warmup", warmup, 1), ("lookups", lookups, 2)):
             if value < least:
@@ -87,6 +91,8 @@ class Surrogate:
         self._lookups = lookups
         self._encoding = Encoding(choices)
         self._observations = Observations(memory)
+        self._front = front
+        self._fitnesses: list[Fitness] = []
         self._enumeration = choices.enumerate()
         self._next_enumerated: Genotype | None = next(self._enumeration)
         self._proposed: set[Genotype] = set()
@@ -118,9 +124,15 @@ class Surrogate:
         self._cost_model.observe(genotype, score)
         if score >= 0 or failed:
             self._observations.add(genotype, max(score, 0.0))
+            self._fitnesses.append(tuple(max(value, 0.0) for value in fitness))
         if arm := self._arm_of.pop(genotype, None):
-            paid = score >= 0 and self._observations.share_above(score) < _PAYING
-            self._arms.tell(arm, paid)
+            self._arms.tell(arm, score >= 0 and self._pays(fitness))
+
+    def _pays(self, fitness: Fitness) -> bool:
+        """Whether a result is among the best, or on the front."""
+        if not self._front:
+            return self._observations.share_above(fitness[0]) < _PAYING
+        return not dominated(np.array(self._fitnesses), np.array(fitness))
 
     def ask(self) -> Proposal:
         """A candidate that was not proposed before, unless the space is exhausted."""
@@ -149,6 +161,8 @@ class Surrogate:
             samples = [self._next_enumerated]
         if len(self._observations) < self._warmup:
             return self._choose_warmup(samples), None
+        if self._front:
+            self._scalarize()
         self._acquisition.fit(self._observations, list(self._pending))
         arm = _ANYWHERE if len(self._proposed) % 2 else self._arms.draw(self._available)
         if arm == _NEAR_LIMIT:
@@ -158,6 +172,12 @@ class Surrogate:
         if arm == _CLIMB and (around := self._around_best()):
             return self._most_promising(around, samples), arm
         return self._local_search(samples), _ANYWHERE
+
+    def _scalarize(self) -> None:
+        """Ranks the observations by all objectives, with new weights."""
+        fitnesses = np.array(self._fitnesses)
+        weights = drawn_weights(self._rng, fitnesses.shape[1])
+        self._observations = self._observations.rescored(scalarized(fitnesses, weights).tolist())
 
     @property
     def _available(self) -> tuple[str, ...]:

@@ -36,9 +36,12 @@ class AgingEvolution:
             select more greedily.
         balanced: The share of mutations, 0 to 1, that go on until the candidate is close to the
             limit of its budget (`Balance`).
+        immigrants: The share of children, 0 to 1, that are random designs in place of mutations
+            (random immigrants, Grefenstette 1992): they leave a basin that ends low.
 
     Raises:
-        ValueError: if `sample` is not within 1 to `population`, or `balanced` not within 0 to 1.
+        ValueError: if `sample` is not within 1 to `population`, or `balanced` or `immigrants` not
+            within 0 to 1.
     """
 
     def __init__(
@@ -48,7 +51,10 @@ class AgingEvolution:
         population: int = 16,
         sample: int = 8,
         balanced: float = 0.0,
+        immigrants: float = 0.0,
     ) -> None:
+        if not 0 <= immigrants <= 1:
+            raise ValueError(f"immigrants must be within 0 … 1, but got {immigrants}")
         if not 1 <= sample <= population:
             raise ValueError(
                 f"sample must be within 1 … population ({population}), but got {sample}"
@@ -56,6 +62,7 @@ class AgingEvolution:
         self._choices = choices
         self._rng = rng
         self._sample = sample
+        self._immigrants = immigrants
         self._deap_rng = DeapRng(rng)
         self._proposed = Proposed(choices, redraws=20)
         self._initial = InitialPopulation(population)
@@ -87,6 +94,9 @@ class AgingEvolution:
         return self._choices.sample(self._rng)
 
     def _child(self) -> Genotype:
+        # Without a share nothing is drawn: other children stay as they are.
+        if self._immigrants and self._rng.random() < self._immigrants:
+            return self._random()
         with self._deap_rng:
             parent: Individual = tools.selTournament(
                 list(self._population), 1, self._sample, fit_attr="score"

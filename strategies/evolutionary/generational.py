@@ -29,9 +29,22 @@ class GenerationalEvolution(ABC):
         choices: The space to search.
         rng: The source of all randomness.
         population: The number of parents, and of results per generation.
+        immigrants: The share of children, 0 to 1, that are random designs.
+
+    Raises:
+        ValueError: if `immigrants` is not within 0 to 1.
     """
 
-    def __init__(self, choices: Choices, rng: np.random.Generator, population: int) -> None:
+    def __init__(
+        self,
+        choices: Choices,
+        rng: np.random.Generator,
+        population: int,
+        immigrants: float = 0.0,
+    ) -> None:
+        if not 0 <= immigrants <= 1:
+            raise ValueError(f"immigrants must be within 0 … 1, but got {immigrants}")
+        self._immigrants = immigrants
         self._choices = choices
         self._rng = rng
         self._size = population
@@ -79,6 +92,9 @@ class GenerationalEvolution(ABC):
         return self._choices.sample(self._rng)
 
     def _child(self) -> Genotype:
+        # Without a share nothing is drawn: other children stay as they are.
+        if self._immigrants and self._rng.random() < self._immigrants:
+            return self._random()
         if not self._children:
             with self._deap_rng:
                 for first, second in self._mating_pairs():

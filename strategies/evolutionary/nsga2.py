@@ -23,15 +23,23 @@ class Nsga2(GenerationalEvolution):
         rng: The source of all randomness.
         population: The number of parents and of results per generation, a positive multiple of 4,
             which DEAP's binary tournament of pairs requires.
+        immigrants: The share of children, 0 to 1, that are random designs (random immigrants,
+            Grefenstette 1992).
 
     Raises:
-        ValueError: if `population` is not a positive multiple of 4.
+        ValueError: if `population` is not a positive multiple of 4, or `immigrants` not within 0 to 1.
     """
 
-    def __init__(self, choices: Choices, rng: np.random.Generator, population: int = 16) -> None:
+    def __init__(
+        self,
+        choices: Choices,
+        rng: np.random.Generator,
+        population: int = 16,
+        immigrants: float = 0.0,
+    ) -> None:
         if population < 4 or population % 4:
             raise ValueError(f"population must be a positive multiple of 4, but got {population}")
-        super().__init__(choices, rng, population)
+        super().__init__(choices, rng, population, immigrants)
 
     def _select(self, candidates: list[Individual]) -> list[Individual]:
         selected: list[Individual] = tools.selNSGA2(candidates, self._size)

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.tabular import main, summary
@@ -29,6 +30,7 @@ def test_json_is_one_object_that_says_what_was_run_and_found(
     assert result.pop("std") >= 0
     assert result.pop("mean_cost") == pytest.approx(17 * 11, rel=0.1)
     assert 15 <= result.pop("mean_queries") <= 17, "17 designs meet both"
+    assert sum(result.pop("ended").values()) == 8
     assert set(result.pop("curve")) == {"10", "20", "50", "100", "200", "500"}
     assert result == {
         "table": "made_up.npz",
@@ -56,6 +58,7 @@ def test_mean_deviation_and_curve_are_over_seeds() -> None:
         "std": 1.0,
         "mean_queries": 35.0,
         "mean_cost": 35.0,
+        "ended": {"limit": 2},
         "curve": {"10": 3.0, "20": 3.0, "50": None, "100": None, "200": None, "500": None},
     }
 
@@ -84,6 +87,27 @@ def test_without_json_there_is_a_table_with_bars(
     assert bars[0] == 1 < bars[-1] == 40
 
 
+def test_auto_is_told_by_name(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*f"--table {path} --seeds 1 --queries 3 --json".split(), *COLUMNS])
+    assert json.loads(capsys.readouterr().out)["strategy"] == "surrogate"
+
+
+def test_halving_queries_columns_of_fewer_epochs_first(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with np.load(path) as arrays:
+        more = {
+            "val_acc_1ep": arrays["val_acc_2ep"],
+            "train_seconds_1ep": arrays["train_seconds_2ep"] / 10,
+        }
+        np.savez(path, allow_pickle=False, **arrays, **more)
+    halving = "--strategy random --fidelity halving --eta 2 --seeds 1 --queries 9 --json"
+    main(["--table", str(path), *halving.split(), *COLUMNS])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["fidelity"], result["eta"]) == ("halving", 2)
+    assert result["mean_cost"] < 6 * 1.8 + 3 * 18, "two of three queries are cheap"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -105,13 +129,14 @@ def test_without_json_there_is_a_table_with_bars(
         ("--strategy evolution --queries 5 --limit magic=3", "a numerical column 'magic'"),
         (
             "--strategy evolution --queries 5 --option popul=3",
-            "one of ('population', 'sample', 'balanced'), but got 'popul'",
+            "one of ('population', 'sample', 'balanced', 'immigrants'), but got 'popul'",
         ),
         (
             "--strategy evolution --queries 5 --option population=many",
             "'population' of 'evolution' must be of type int",
         ),
         ("--strategy evolution --queries 5 --option sample=99", "sample must be within 1"),
+        ("--fidelity halving --queries 5", "must have columns of fewer epochs for halving"),
     ],
 )
 def test_wrong_arguments_are_refused(

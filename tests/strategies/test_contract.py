@@ -30,7 +30,9 @@ STRATEGIES: dict[str, StrategyFactory] = {
     "balanced evolution": partial(AgingEvolution, balanced=0.5),
     "evolution of one": partial(AgingEvolution, population=1, sample=1),
     "evolution of many": partial(AgingEvolution, population=60, sample=3),
+    "evolution with immigrants": partial(AgingEvolution, immigrants=0.5),
     "nsga2": Nsga2,
+    "nsga2 with immigrants": partial(Nsga2, immigrants=0.5),
     "nsga2 of four": partial(Nsga2, population=4),
     "nsga2 of many": partial(Nsga2, population=60),
     "nsga3": Nsga3,
@@ -43,6 +45,7 @@ STRATEGIES: dict[str, StrategyFactory] = {
     "reinforce with a clip": partial(Reinforce, hidden=8, clip=0.2),
     "reinforce on every result": partial(Reinforce, batch=1, hidden=8, decay=0.0),
     "surrogate": Surrogate,
+    "surrogate of a front": partial(Surrogate, warmup=4, lookups=2, front=True),
     "surrogate of little memory": partial(Surrogate, warmup=1, lookups=2, memory=4),
 }
 SPACES = {

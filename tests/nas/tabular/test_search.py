@@ -190,6 +190,34 @@ def test_another_fidelity_is_refused(table: TabularBenchmark) -> None:
         tabular_search(table, 5).submit(0, Proposal((0, 0, 0), 3.0))
 
 
+def test_few_epochs_are_queries_of_their_column_and_rank_below_all_epochs(
+    table: TabularBenchmark,
+) -> None:
+    rows = len(table.rows)
+    fewer = {
+        "val_acc_1ep": table.columns["val_acc_2ep"] + 30,
+        "train_seconds_1ep": np.full(rows, 3.0),
+    }
+    problem = tabular_search(replace(table, columns={**table.columns, **fewer}), 100)
+    assert problem.submit(0, Proposal((0, 0, 0), 1.0))().metrics["accuracy"] == 0.7
+
+    script = [Proposal((1, 0, 0), 1.0), Proposal((2, 3, 1), 1.0), Proposal((0, 0, 0))]
+    strategy = Scripted([])
+    strategy.inform = lambda facts: None  # type: ignore[method-assign]
+    strategy.ask = lambda: script.pop(0) if len(script) > 1 else script[0]  # type: ignore[method-assign]
+    found = problem.run(lambda *_: strategy, 0)
+    assert found.incumbents == (68.0, 100.0 - 17.0, 60.0)
+    assert found.cost == 3 + 3 + 10
+    with pytest.raises(ValueError, match=r"or those of another column, \(1,\), but proposed 7"):
+        problem.submit(0, Proposal((0, 0, 0), 7.0))
+
+
+def test_what_ended_a_search_is_told(table: TabularBenchmark) -> None:
+    assert tabular_search(table, 3).run(RandomSearch, 0).ended == "limit"
+    assert tabular_search(table, 1000).run(RandomSearch, 0).ended == "designs"
+    assert tabular_search(table, 9).run(lambda *_: Scripted([(0, 0, 0)]), 0).ended == "patience"
+
+
 def test_the_strategy_gets_the_generator_of_a_run_with_that_seed(table: TabularBenchmark) -> None:
     drawn = []
 

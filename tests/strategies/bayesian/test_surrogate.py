@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,34 @@ def test_only_the_first_component_of_the_fitness_counts() -> None:
         score = float(WORTH[range(8), proposal.genotype].mean())
         one.tell(proposal, (score,))
         two.tell(proposal, (score, float(step % 3)))
+
+
+def test_several_objectives_have_a_front_as_wide_as_that_of_many_random_ones() -> None:
+    objective = Objective(minimize=("macs",), budget=Budget({"macs": float(COST.max(1).sum())}))
+
+    def free(genotype: Genotype) -> Facts:
+        return Facts(facts(genotype).costs, 0.0)
+
+    def area(strategy: RandomSearch | Surrogate, trials: int) -> float:
+        known = [
+            objective.fitness(each)
+            for each in search(strategy, submit_free, objective, trials, facts=free)
+        ]
+        reached, total = 0.0, 0.0
+        for accuracy, saving in sorted(known, key=lambda fitness: -fitness[1]):
+            if accuracy > reached:
+                total += (accuracy - reached) * saving
+                reached = accuracy
+        return total
+
+    def submit_free(number: int, proposal: Proposal) -> Pending:
+        return lambda: replace(submit(number, proposal)(), status=Status.OK)
+
+    ours = [
+        area(Surrogate(CHOICES, np.random.default_rng(seed), front=True), 50) for seed in range(3)
+    ]
+    random = [area(RandomSearch(CHOICES, np.random.default_rng(seed)), 500) for seed in range(3)]
+    assert min(ours) > max(random)
 
 
 def test_every_design_is_proposed_once_before_any_is_repeated() -> None:

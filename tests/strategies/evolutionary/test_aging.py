@@ -103,3 +103,24 @@ def test_sizes_out_of_range_are_refused(population: int, sample: int) -> None:
         match=rf"sample must be within 1 … population \({population}\), but got {sample}",
     ):
         AgingEvolution(CHOICES, np.random.default_rng(0), population, sample)
+
+
+def test_a_share_of_the_children_are_random_designs() -> None:
+    def related(immigrants: float) -> int:
+        strategy = AgingEvolution(
+            CHOICES, np.random.default_rng(0), population=4, sample=4, immigrants=immigrants
+        )
+        members = []
+        for score in (0.1, 0.9, 0.2, 0.3):
+            members.append(strategy.ask().genotype)
+            strategy.tell(Proposal(members[-1]), (score,))
+        return sum(litters(strategy, members))
+
+    assert (related(0), related(1)) == (50, 0)
+    assert 15 < related(0.5) < 35
+
+
+@pytest.mark.parametrize("immigrants", [-0.1, 1.1])
+def test_a_share_of_immigrants_out_of_range_is_refused(immigrants: float) -> None:
+    with pytest.raises(ValueError, match="immigrants must be within 0 … 1, but got"):
+        AgingEvolution(CHOICES, np.random.default_rng(0), immigrants=immigrants)

@@ -140,3 +140,9 @@ def test_populations_that_cannot_be_paired_are_refused(population: int) -> None:
         ValueError, match=f"population must be a positive multiple of 4, but got {population}"
     ):
         Nsga2(CHOICES, np.random.default_rng(0), population)
+
+
+@pytest.mark.parametrize("immigrants", [-0.1, 1.1])
+def test_a_share_of_immigrants_out_of_range_is_refused(immigrants: float) -> None:
+    with pytest.raises(ValueError, match="immigrants must be within 0 … 1, but got"):
+        Nsga2(CHOICES, np.random.default_rng(0), immigrants=immigrants)
