@@ -55,6 +55,7 @@ def compression(
     width: int = 32,
     epochs: int = 16,
     seed: int = 0,
+    preprocessing: bool = False,
 ) -> Experiment:
     """Searches for the best compression of a trained network: yours, or a residual network that is
     trained on scikit-learn's 8x8 handwritten digits.
@@ -88,6 +89,8 @@ def compression(
         width: channels of the network of the digits
         epochs: epochs of training it, if there are no weights
         seed: seed of the search and of training; the split of the data is fixed
+        preprocessing: files say how raw values become inputs, and are longer: by a byte where those are
+            pixels, by 5 and 8 for each feature or channel of tables and signals
     """
     task = load_task(data, generator(0, "digits" if data == "digits" else "data"))
     network = (
@@ -120,6 +123,7 @@ def compression(
         ),
         strategy=strategy_class(strategy),
         trials=trials,
+        packs_preprocessing=preprocessing,
         seed=seed,
         # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
         teacher=Teacher(build=Original(network), epochs=0) if teacher else None,

@@ -48,6 +48,7 @@ def digits(
     finetune_epochs: int = 8,
     seed: int = 0,
     board: BoardName | None = None,
+    preprocessing: bool = False,
 ) -> Experiment:
     """Searches for a network on scikit-learn's 8x8 handwritten digits.
 
@@ -81,6 +82,7 @@ def digits(
         seed: seed of the search and of training; the split of the data is fixed
         board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
             smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
+        preprocessing: files say how raw pixels become inputs, and are 5 bytes longer
     """
     if device is not None:
         warnings.warn("device is called target now", FutureWarning, stacklevel=2)
@@ -113,6 +115,7 @@ def digits(
             fidelity, strategy_for(strategy, objective, trials), epochs + finetune_epochs
         ),
         trials=trials,
+        packs_preprocessing=preprocessing,
         seed=seed,
         teacher=Teacher(build=_teacher) if teacher else None,
         device=None

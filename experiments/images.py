@@ -51,6 +51,7 @@ def images(
     seed: int = 0,
     board: BoardName | None = None,
     supernet_epochs: int = 0,
+    preprocessing: bool = False,
 ) -> Experiment:
     """Searches for a convolutional network for images: Fashion-MNIST, CIFAR-10, or yours.
 
@@ -80,6 +81,7 @@ def images(
             smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
         supernet_epochs: epochs of training weights before the search that all of its candidates start
             from; 0 has them start from nothing
+        preprocessing: files say how raw pixels become inputs, and are a byte longer
     """
     task = load_task(data, generator(0, "data"))
     limits = {
@@ -104,6 +106,7 @@ def images(
         objective=Objective(maximize=("accuracy",), minimize=("size_bytes",), budget=budget),
         strategy=strategy_class(strategy),
         trials=trials,
+        packs_preprocessing=preprocessing,
         seed=seed,
         supernet=Supernet(epochs=supernet_epochs) if supernet_epochs else None,
     )

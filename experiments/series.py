@@ -26,6 +26,7 @@ def series(
     fidelity: Fidelity = "full",
     seed: int = 0,
     board: BoardName | None = None,
+    preprocessing: bool = False,
 ) -> Experiment:
     """Searches for a network for signals: of sensors, of speech, of an electrocardiogram.
 
@@ -51,6 +52,8 @@ def series(
         seed: seed of the search and of training; the split of the data is fixed
         board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
             smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
+        preprocessing: files say how raw values become inputs, and are longer by 5 bytes and 8 for each
+            channel
     """
     task = load_task(data, generator(0, "data"))
     if task.example.ndim != 3:
@@ -80,6 +83,7 @@ def series(
             fidelity, strategy_for(strategy, objective, trials), epochs + finetune_epochs
         ),
         trials=trials,
+        packs_preprocessing=preprocessing,
         seed=seed,
     )
 

@@ -31,6 +31,7 @@ def table(
     fidelity: Fidelity = "full",
     seed: int = 0,
     board: BoardName | None = None,
+    preprocessing: bool = False,
 ) -> Experiment:
     """Searches for a network for a table: a CSV file with a header.
 
@@ -55,6 +56,8 @@ def table(
         seed: seed of the search and of training; the split of the data is fixed
         board: a board whose flash and memory limit flash_bytes and peak_memory_bytes, where they are not
             smaller already: uno, pico, nano33ble, stm32f4, stm32h7 or esp32
+        preprocessing: files say how raw values become inputs, and are longer by 5 bytes and 8 for each
+            feature
     """
     task = load_task(data, generator(0, "data"))
     if task.example.ndim != 2:
@@ -90,6 +93,7 @@ def table(
             fidelity, strategy_for(strategy, objective, trials), epochs + finetune_epochs
         ),
         trials=trials,
+        packs_preprocessing=preprocessing,
         seed=seed,
     )
 

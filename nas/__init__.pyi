@@ -10,6 +10,7 @@ from .objective import Budget as Budget
 from .objective import Evaluation as Evaluation
 from .objective import Objective as Objective
 from .runs.run import run as run
+from .runs.torch_file import load_exported as load_exported
 from .search_loop import search as search
 from .soft_target import SoftTarget as SoftTarget
 from .space import AnyOf as AnyOf

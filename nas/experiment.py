@@ -16,6 +16,7 @@ from nas.evaluation.counting import SizeRule, size_rule
 from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
 from nas.measure import COSTS, Device, InstructionTable, LatencyTable
 from nas.objective import Objective
+from nas.preprocessing import Preprocessing
 from nas.program.rounding import Rounding, check_rounding
 from nas.quality import KINDS, QUALITIES
 from nas.seeds import generator
@@ -44,7 +45,8 @@ class Experiment:
     latency is not measured), and `rounding` says how the runtime rounds that accuracies are those of:
     "single" as LiteRT and ONNX Runtime do, "double" as TensorFlow Lite Micro and CMSIS-NN. Candidates and
     teacher are trained on the `accelerator`: "cpu", or a GPU, "cuda" or "mps", where they become others,
-    as it sums in another order. Settings of the recipe may be choices of the space
+    as it sums in another order. With `packs_preprocessing` files have the preprocessing of the task, whose
+    bytes count as theirs. Settings of the recipe may be choices of the space
     (`search_spaces.WithRecipe`). Candidates of the search start from the weights of `supernet` (None:
     from nothing). How the search goes: `strategy` makes the strategy from the choices and a generator,
     `objective` judges candidates, and `trials` is how many are trained. `seed` is the seed of everything
@@ -68,8 +70,8 @@ class Experiment:
             `retrain` below 0, there is no such rounding or accelerator, there are `final_epochs` but none
             of the recipe, the objective names a metric that is not measured, or one of quality that does not
             go with the kind of the task, the space chooses settings that a recipe does not have, there is
-            a supernet of networks that come trained, or for a task that is no classification, or the task or
-            the teacher does not go with an augmentation or a loss.
+            a supernet of networks that come trained, or for a task that is no classification, files are to
+            have preprocessing but the task has none, or the task or the teacher does not go with an augmentation or a loss.
     """
 
     space: SearchSpace
@@ -93,6 +95,7 @@ class Experiment:
     rounding: Rounding = "single"
     accelerator: Accelerator = "cpu"
     supernet: Supernet | None = None
+    packs_preprocessing: bool = False
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:
@@ -106,6 +109,7 @@ class Experiment:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, but got {getattr(self, name)}")
         check_rounding(self.rounding)
+        self._check_preprocessing()
         last = self.after_search.recipe
         last.phases(self.final_epochs)  # refuses final epochs of a recipe without epochs
         measured = tuple(name for name in COSTS if self.device is not None or name != "latency_ms")
@@ -143,6 +147,12 @@ class Experiment:
         if self.supernet is not None and self.task.kind != "classification":
             raise ValueError(
                 f"a supernet must be of a classification, whose networks teach each other, but got a {self.task.kind}"
+            )
+
+    def _check_preprocessing(self) -> None:
+        if self.packs_preprocessing and self.task.preprocessing is None:
+            raise ValueError(
+                f"the task {self.task.name!r} must have preprocessing for files to have it, but has none"
             )
 
     @property
@@ -183,7 +193,12 @@ class Experiment:
             accelerator=self.accelerator,
             shared=shared,
             named=(*self.objective.maximize, *self.objective.minimize),
+            preprocessing=self._packed_preprocessing,
         )
+
+    @property
+    def _packed_preprocessing(self) -> Preprocessing | None:
+        return self.task.preprocessing if self.packs_preprocessing else None
 
     def describe(self) -> dict[str, Any]:
         """The header of a run, as JSON: all that determines its results. `trials` and `patience`
@@ -192,6 +207,7 @@ class Experiment:
         rule = size_rule(self.space, self.recipe, self.narrowing, self.objective.budget)
         narrowing = [_describe(compressor) for compressor in self.narrowing]
         few = self.search_task.train
+        packed = self._packed_preprocessing
         # Runs took the first samples at first, and where there are no others still do.
         drawn = few is not self.task.train or len(few.labels) > CALIBRATION_SAMPLES
         return {
@@ -215,6 +231,7 @@ class Experiment:
             **({} if self.supernet is None else {"supernet": _describe(self.supernet)}),
             "device": _describe(self.device),
             **({} if self.rounding == "single" else {"rounding": self.rounding}),
+            **({} if packed is None else {"preprocessing": packed.to_json()}),
             "seed": self.seed,
             "window": self.window,
             "stop": _describe(self.stop),

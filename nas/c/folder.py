@@ -12,6 +12,7 @@ from nas.c.header import class_name_table, header
 from nas.c.model_source import model_source
 from nas.c.projects import in_project
 from nas.c.templates import template
+from nas.preprocessing import Preprocessing
 from nas.program.program import Program
 
 
@@ -35,6 +36,7 @@ def to_c(
     board: Limited | None = None,
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Mapping[str, str]:
     """The files of a program as C99, by name: model.h, model.c, model_test.c and a Makefile.
 
@@ -46,14 +48,18 @@ def to_c(
     those of layers that would take more memory unpacked than a `board` has for that.
 
     model_test.c has up to twelve of `inputs`, float32 [N, …], or else of drawn ones, and the outputs
-    that the interpreter gives for them. `class_names` become an array of strings.
+    that the interpreter gives for them. `class_names` become an array of strings, and
+    `preprocessing` constants, and a function that gives the input of raw values.
 
     Raises:
         CodeError: if an operation has no C form or sums of more than 32 bits, naming it, or there is
             not a name for each class.
-        ValueError: if it does not fit on the board.
+        ValueError: if it does not fit on the board, or the preprocessing is for another number of channels.
     """
-    source = model_source(program, plain, None if board is None else board.unpacked)
+    if preprocessing is not None:
+        preprocessing.check(program.tensors[0].shape)
+    most_unpacked = None if board is None else board.unpacked
+    source = model_source(program, plain, most_unpacked, preprocessing)
     if board is not None:
         board.check(source.table_bytes, source.arena_bytes, source.scratch_bytes)
     text = source.text
@@ -66,7 +72,7 @@ def to_c(
         "outputs": rows(output_integers(program, tested).tolist()),
     }
     return {
-        "model.h": header(program, source, class_names),
+        "model.h": header(program, source, class_names, preprocessing),
         "model.c": text,
         "model_test.c": template("model_test.c", tests),
         "Makefile": template("Makefile"),
@@ -82,6 +88,7 @@ def write_c(
     inputs: torch.Tensor | None = None,
     class_names: Sequence[str] | None = None,
     project: str | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> None:
     """Writes the files of `to_c` to a folder, which is made if there is none; with a `project`, a key
     of `PROJECTS`, as its tool wants them, with the first of `inputs` as an example where it has one.
@@ -91,7 +98,14 @@ def write_c(
         ValueError: if there is no such project, or it refuses the folder's name.
         OSError: if a file cannot be written.
     """
-    files = to_c(program, plain=plain, board=board, inputs=inputs, class_names=class_names)
+    files = to_c(
+        program,
+        plain=plain,
+        board=board,
+        inputs=inputs,
+        class_names=class_names,
+        preprocessing=preprocessing,
+    )
     if project is not None:
         first = few(drawn_inputs(program, MOST) if inputs is None else inputs)[:1]
         example = {

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from nas.c.errors import CodeError
 from nas.c.model_source import ModelSource
+from nas.c.preprocessing import prepare_header
+from nas.c.source import float_literal
 from nas.c.templates import template
+from nas.preprocessing import Preprocessing
 from nas.program.program import Program
 from nas.program.tensors import Shape
 
 
-def header(program: Program, source: ModelSource, class_names: Sequence[str] | None) -> str:
+def header(
+    program: Program,
+    source: ModelSource,
+    class_names: Sequence[str] | None,
+    preprocessing: Preprocessing | None = None,
+) -> str:
     """The text of model.h.
 
     Raises:
@@ -47,6 +53,7 @@ def header(program: Program, source: ModelSource, class_names: Sequence[str] | N
             "scratch_bytes": source.scratch_bytes,
             "table_bytes": source.table_bytes,
             "class_names": names,
+            "prepare": "" if preprocessing is None else "\n" + prepare_header(preprocessing),
         },
     )
 
@@ -65,12 +72,6 @@ def string_literal(text: str) -> str:
         for byte in text.encode()
     )
     return f'"{escaped}"'
-
-
-def float_literal(value: float) -> str:
-    """A constant that C reads as the same float32."""
-    text = f"{np.float32(value):.9g}"
-    return f"{text if {'.', 'e'} & set(text) else text + '.0'}f"
 
 
 def _described(shape: Shape) -> str:

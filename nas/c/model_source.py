@@ -6,9 +6,11 @@ from nas.c import joins, layers, moves, pixels, pointwise, pooling
 from nas.c.arena import Arena, arena
 from nas.c.errors import CodeError
 from nas.c.orders import Order
+from nas.c.preprocessing import prepare_source
 from nas.c.source import Source, block
 from nas.c.steps import Computed, Copied, Plan, Step, Transposed, plan
 from nas.c.writer import Writers
+from nas.preprocessing import Preprocessing
 from nas.program.operations import Flatten, Operation, Reshape
 from nas.program.program import Program
 
@@ -40,10 +42,15 @@ MARK = "model_mark"
 
 
 def model_source(
-    program: Program, plain: bool, most_unpacked: int | None = None, *, marked: bool = False
+    program: Program,
+    plain: bool,
+    most_unpacked: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    *,
+    marked: bool = False,
 ) -> ModelSource:
     """The C of a program; layers whose unpacked weights take over `most_unpacked` bytes are plain.
-    What is `marked` calls `MARK` behind each step.
+    With `preprocessing` it reads raw values too. What is `marked` calls `MARK` behind each step.
 
     Raises:
         CodeError: if an operation has no C form, naming it.
@@ -55,6 +62,8 @@ def model_source(
         statement = _statement(source, step, placed)
         source.add(f"{statement}\n    {MARK}();" if marked else statement)
     text = _text(program, planned, placed, source, marked)
+    if preprocessing is not None:
+        text += "\n" + prepare_source(source, preprocessing)
     return ModelSource(text, placed.size, 2 * source.scratch, source.table_bytes)
 
 

@@ -113,6 +113,12 @@ def literal(value: int) -> str:
     return f"INT64_C({value})"
 
 
+def float_literal(value: float) -> str:
+    """A constant that C reads as the same float32."""
+    text = f"{np.float32(value):.9g}"
+    return f"{text if {'.', 'e'} & set(text) else text + '.0'}f"
+
+
 def comment(text: str) -> str:
     """Text that cannot end a comment, or be anything but one line of ASCII."""
     clean = re.sub(r"[^ -~]", "?", text)

@@ -9,7 +9,7 @@ from nas.cli.command_parser import EXPERIMENT, command_parser, parse_with_experi
 from nas.cli.metrics import format_metrics
 from nas.program.program import Program
 from nas.regular_file import check_target
-from nas.runs.directory import read_class_names
+from nas.runs.directory import read_class_names, read_preprocessing
 from nas.runs.export import export
 from nas.runs.formats import FORMATS, ExportFormat
 from nas.runs.run_formats import RUN_FORMATS
@@ -55,6 +55,12 @@ def main(arguments: Sequence[str]) -> None:
         help="a file with the names of the classes, which make it longer",
     )
     parser.add_argument(
+        "--preprocessing",
+        action="store_true",
+        help="a packed file that says how raw values become its inputs, which makes it longer; files of other "
+        "formats do anyway, where the data tells it",
+    )
+    parser.add_argument(
         "--retrain",
         metavar=EXPERIMENT,
         help="an experiment, followed by its options, by which the candidate is trained again, perhaps "
@@ -90,7 +96,13 @@ def main(arguments: Sequence[str]) -> None:
 
         assert data is not None
         shape, classes = program.tensors[0].shape, program.tensors[-1].size
-        return load_scored(data, shape, classes, read_class_names(options.directory)).split.inputs
+        return load_scored(
+            data,
+            shape,
+            classes,
+            read_class_names(options.directory),
+            preprocessing=read_preprocessing(options.directory),
+        ).split.inputs
 
     exported = export(
         options.directory,
@@ -102,6 +114,7 @@ def main(arguments: Sequence[str]) -> None:
         None if data is None else samples,
         None if options.board is None else _board(options.board),
         options.project,
+        options.preprocessing,
     )
     evaluation = exported.evaluation
     print(f"{options.out}: candidate {evaluation.id}, {format_metrics(evaluation.metrics)}")
@@ -116,6 +129,7 @@ def _refuse_options_of_a_candidate(
     stated = {
         "--id": options.id is not None,
         "--class-names": options.class_names,
+        "--preprocessing": options.preprocessing,
         "--retrain": options.retrain is not None,
         "--compare-on": options.compare_on is not None,
         "--board": options.board is not None,

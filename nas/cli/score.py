@@ -9,12 +9,12 @@ from torch import Tensor
 
 from nas.cli.command_parser import command_parser
 from nas.data.scored import held_out, load_scored
-from nas.packed import MAX_FILE, class_names, unpack
+from nas.packed import MAX_FILE, class_names, preprocessing, unpack
 from nas.program import Program, qualities
 from nas.program.rounding import ROUNDINGS, Rounding
 from nas.quality import KINDS, QUALITIES, TaskKind
 from nas.regular_file import read_regular
-from nas.runs.directory import read_class_names
+from nas.runs.directory import read_class_names, read_preprocessing
 from nas.runs.journal import JOURNAL_NAME, read_journal
 from nas.runs.journal_format import quality_of, task_kind_of
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--data",
         default="digits",
-        help="digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive",
+        help="digits, a folder of MNIST's or CIFAR-10's files or of images, an .npz archive or a CSV file",
     )
     parser.add_argument(
         "--run",
@@ -70,8 +70,9 @@ def score_file(
     program was calibrated on. With a run there are the metrics of quality that its kind of task always
     has and its objective names; without one, a single output is that of a binary task.
 
-    `run` is the directory of the run that the file comes from (None: the one in which it lies, if it
-    lies in one), and `rounding` how the runtime rounds (None: as for the run's candidates, or once).
+    Raw values become inputs as the file says, or else as the run does. `run` is the directory of the run
+    that the file comes from (None: the one in which it lies, if it lies in one), and `rounding` how the
+    runtime rounds (None: as for the run's candidates, or once).
 
     Raises:
         ArtifactError: if the file is damaged.
@@ -87,6 +88,7 @@ def score_file(
         raise ValueError(
             f"{file} must have the {len(names)} classes of {out}, but has {classes}: is it of another run?"
         )
+    prepared = preprocessing(packed) or (None if out is None else read_preprocessing(out))
     found, named = None, ("accuracy",)
     kind: TaskKind = "binary" if classes == 1 else "classification"
     if out is not None:
@@ -96,7 +98,7 @@ def score_file(
         rounding = rounding or experiment.get("rounding")
         found = held_out(data, experiment["task"]["digest"], kind)
     if found is None:
-        found = load_scored(data, shape, max(2, classes), names, kind)
+        found = load_scored(data, shape, max(2, classes), names, kind, prepared)
     split, subject = found.split, f"the samples of {data}"
     measured = KINDS[kind].measured(named)
     return {

@@ -5,6 +5,9 @@ import torch
 
 from nas.data.splits import split
 from nas.data.task import Split, Task
+from nas.preprocessing import Preprocessing
+
+LIMIT = 4.0
 
 
 def breast_cancer(rng: np.random.Generator) -> Task:
@@ -26,7 +29,7 @@ def breast_cancer(rng: np.random.Generator) -> Task:
     mean, deviation = raw.train.inputs.mean(0), raw.train.inputs.std(0)
 
     def standardized(part: Split) -> Split:
-        return Split(((part.inputs - mean) / deviation).clamp(-4.0, 4.0), part.labels)
+        return Split(((part.inputs - mean) / deviation).clamp(-LIMIT, LIMIT), part.labels)
 
     return Task(
         name=raw.name,
@@ -34,4 +37,7 @@ def breast_cancer(rng: np.random.Generator) -> Task:
         validation=standardized(raw.validation),
         test=standardized(raw.test),
         classes=raw.classes,
+        preprocessing=Preprocessing(
+            "float32", tuple(mean.tolist()), tuple(deviation.tolist()), LIMIT
+        ),
     )

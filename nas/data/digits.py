@@ -5,6 +5,10 @@ import torch
 
 from nas.data.splits import split
 from nas.data.task import Split, Task
+from nas.preprocessing import Preprocessing
+
+PREPROCESSING = Preprocessing("uint8", deviation=(16.0,))
+"""Pixels are 0 to 16."""
 
 
 def digits(rng: np.random.Generator) -> Task:
@@ -17,5 +21,9 @@ def digits(rng: np.random.Generator) -> Task:
     pixels, labels = load_digits(return_X_y=True)
     inputs = torch.from_numpy(pixels).to(torch.float32).div_(16).reshape(-1, 1, 8, 8)
     return split(
-        "digits", Split(inputs, torch.from_numpy(labels).to(torch.int64)), classes=10, rng=rng
+        "digits",
+        Split(inputs, torch.from_numpy(labels).to(torch.int64)),
+        classes=10,
+        rng=rng,
+        preprocessing=PREPROCESSING,
     )

@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from nas.preprocessing import Preprocessing
+
+PIXELS = Preprocessing("uint8")
+"""How readers of images turn bytes into numbers."""
 MOST_BYTES = 4 * 2**30
 
 # What gzip, zipfile, NumPy's header parser and Pillow raise on unexpected bytes.
@@ -76,5 +80,5 @@ def check_size(path: Path, shape: Sequence[int], value_bytes: int = 1) -> None:
 
 
 def scaled(pixels: NDArray[np.uint8]) -> Tensor:
-    """Bytes, 0 to 255, as float32 in [0, 1]."""
+    """Bytes, 0 to 255, as float32 in [0, 1], as by `PIXELS`."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).to(torch.float32).div_(255)

@@ -17,10 +17,12 @@ from nas.data import (
     split,
 )
 from nas.data.csv_file import read_csv
+from nas.data.files import PIXELS
 from nas.data.folder import first_image_shape
-from nas.data.npz import array_names, read_signals
+from nas.data.npz import array_names, raw_kind, read_signals
 from nas.data.standardized import standardized
 from nas.data.standardized_targets import standardized_targets
+from nas.preprocessing import Preprocessing
 from nas.quality import TaskKind
 
 
@@ -35,9 +37,10 @@ def load_task(data: str, rng: np.random.Generator, kind: TaskKind = "classificat
     CSV files, and archives with `signals` [N, C, T] instead of inputs, are standardized by their
     training samples; see `read_csv` and `standardized`.
 
-    Folders of images and CSV files give the names of the classes. Only CSV files and archives with
-    inputs have another `kind` of task: "binary", if there are two classes, or "regression", whose
-    targets are standardized by those of the training samples.
+    Folders of images and CSV files give the names of the classes. All but archives of floats give the
+    preprocessing. Only CSV files and archives with inputs have another `kind` of task: "binary", if
+    there are two classes, or "regression", whose targets are standardized by those of the training
+    samples.
 
     Raises:
         DataError: if the data is missing or damaged.
@@ -52,9 +55,12 @@ def load_task(data: str, rng: np.random.Generator, kind: TaskKind = "classificat
         values, labels, names = read_csv(path)
         return standardized(path.name, values, labels, names, rng)
     if path.suffix == ".npz" and "signals" in array_names(path):
-        return standardized(path.name, *read_signals(path, "signals", "labels"), None, rng)
+        signals, labels = read_signals(path, "signals", "labels")
+        raw = raw_kind(path, "signals")
+        return standardized(path.name, signals, labels, None, rng, raw=raw)
     if path.suffix == ".npz":
-        return _undivided(path, read_npz(path, "inputs", "labels"), rng)
+        samples = read_npz(path, "inputs", "labels")
+        return _undivided(path, samples, rng, _pixels(path))
     if (path / "test_batch.bin").exists():
         return _divided(path, *read_cifar10(path), rng)
     if has_images(path):
@@ -62,7 +68,7 @@ def load_task(data: str, rng: np.random.Generator, kind: TaskKind = "classificat
         channels, height, width = first_image_shape(train)
         images, classes = read_images(train, (height, width), channels)
         if train == path:
-            return _undivided(path, images, rng, classes)
+            return _undivided(path, images, rng, PIXELS, classes)
         test, found = read_images(path / "test", (height, width), channels)
         if found != classes:
             raise DataError(
@@ -78,17 +84,27 @@ def _of_kind(path: Path, rng: np.random.Generator, kind: TaskKind) -> Task:
         task = standardized(path.name, values, labels, names or None, rng, kind)
     elif path.suffix == ".npz":
         samples = read_npz(path, "inputs", "labels", kind)
-        task = split(path.name, samples, 2 if kind == "binary" else 0, rng, kind=kind)
+        classes = 2 if kind == "binary" else 0
+        task = split(path.name, samples, classes, rng, kind=kind, preprocessing=_pixels(path))
     else:
         raise DataError(f"{path} must be a CSV file or an .npz archive to make a {kind}")
     return standardized_targets(task)[0] if kind == "regression" else task
 
 
+def _pixels(path: Path) -> Preprocessing | None:
+    """How the inputs of an archive were scaled; None if they are floats."""
+    return PIXELS if raw_kind(path, "inputs") == "uint8" else None
+
+
 def _undivided(
-    path: Path, data: Split, rng: np.random.Generator, names: tuple[str, ...] | None = None
+    path: Path,
+    data: Split,
+    rng: np.random.Generator,
+    preprocessing: Preprocessing | None,
+    names: tuple[str, ...] | None = None,
 ) -> Task:
     classes = int(data.labels.max()) + 1
-    return split(path.name, data, classes, rng, class_names=names)
+    return split(path.name, data, classes, rng, class_names=names, preprocessing=preprocessing)
 
 
 def _divided(
@@ -99,7 +115,7 @@ def _divided(
     names: tuple[str, ...] | None = None,
 ) -> Task:
     classes = int(train.labels.max()) + 1
-    return hold_out(path.name, train, test, classes, rng, class_names=names)
+    return hold_out(path.name, train, test, classes, rng, class_names=names, preprocessing=PIXELS)
 
 
 def has_images(path: Path) -> bool:

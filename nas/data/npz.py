@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
+from nas.preprocessing import RawKind
 from nas.quality import TaskKind
 
 _CHANNELS = (1, 3)
@@ -80,6 +81,23 @@ def read_signals(path: Path, signals: str, labels: str) -> tuple[NDArray[Any], N
             f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}"
         )
     return values.astype(np.float64), classes.astype(np.int64)
+
+
+def raw_kind(path: Path, name: str) -> RawKind:
+    """The type of raw values of an array in an archive: bytes, integers of 16 bits, or else floats.
+
+    Raises:
+        DataError: if the archive is damaged, or there is no such array.
+    """
+    with (
+        reading(path, "an .npz archive"),
+        zipfile.ZipFile(path) as archive,
+        archive.open(f"{name}.npy") as file,
+    ):
+        npy.read_magic(file)
+        _, _, dtype = npy.read_array_header_1_0(file)
+    kinds: dict[str, RawKind] = {"uint8": "uint8", "int16": "int16"}
+    return kinds.get(dtype.name, "float32")
 
 
 def array_names(path: Path) -> tuple[str, ...]:

@@ -1,12 +1,28 @@
 """What a finished network is scored on: the test part of data by its name or path."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.data import DataError, Split, digits, read_cifar10, read_images, read_mnist, read_npz
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nas.data import (
+    DataError,
+    Split,
+    digits,
+    read_cifar10,
+    read_csv,
+    read_images,
+    read_mnist,
+    read_npz,
+)
+from nas.data.digits import PREPROCESSING as OF_DIGITS
+from nas.data.files import PIXELS
 from nas.data.load import has_images, is_divided, load_task
-from nas.data.npz import array_names
+from nas.data.npz import array_names, raw_kind, read_signals
+from nas.preprocessing import Preprocessing
 from nas.quality import TaskKind
 from nas.seeds import generator
 
@@ -27,35 +43,92 @@ def load_scored(
     classes: int,
     names: Sequence[str] | None = None,
     kind: TaskKind = "classification",
+    preprocessing: Preprocessing | None = None,
 ) -> ScoredData:
-    """The test samples of "digits", a folder, or all of an .npz archive with `inputs` and `labels`.
+    """The test samples of "digits", a folder, or all of a CSV file or an .npz archive, as `load_task` reads
+    them.
 
     A folder holds the files of MNIST or a similar data set, the binary version of CIFAR-10, or a
     subfolder of images for each class, perhaps in `test`; these are resized to `shape`, the shape
     of an input of a network for so many `classes`. With the `names` of the classes, subfolders may
     be missing and go by their names; without, there must be one for each class, and they are taken
-    in the order of their names. With the `kind` "regression", labels of archives are targets, as they
-    are.
+    in the order of their names. Raw values become inputs by the network's `preprocessing`; without, as
+    readers scale them, and tables and signals cannot be read. With the `kind` "regression", labels of
+    archives are targets, as they are, and those of tables cannot be read.
 
     Raises:
         DataError: if the data is missing or damaged, or folders do not go with the classes.
     """
     if data == "digits":
-        return ScoredData(digits(generator(0, "digits")).test, "the test split of digits")
+        test = digits(generator(0, "digits")).test
+        return ScoredData(_again(data, test, OF_DIGITS, preprocessing), "the test split of digits")
     path = Path(data)
     if path.suffix == ".csv" or (path.suffix == ".npz" and "signals" in array_names(path)):
-        raise DataError(
-            f"{path} must be scored with the run that searched on it (--run), because it is standardized by the run's "
-            "training samples"
-        )
+        return _measurements(path, classes, names, kind, preprocessing)
     if path.suffix == ".npz":
         split = read_npz(path, "inputs", "labels", kind)
-        return ScoredData(split, _all("samples", path, split))
-    if (path / "test_batch.bin").exists():
-        return ScoredData(read_cifar10(path)[1], f"the test images of {path}")
+        pixels = PIXELS if raw_kind(path, "inputs") == "uint8" else None
+        return ScoredData(_again(data, split, pixels, preprocessing), _all("samples", path, split))
     if has_images(path):
-        return _images(path, shape, classes, names)
-    return ScoredData(read_mnist(path)[1], f"the test images of {path}")
+        found = _images(path, shape, classes, names)
+    else:
+        read = read_cifar10 if (path / "test_batch.bin").exists() else read_mnist
+        found = ScoredData(read(path)[1], f"the test images of {path}")
+    return replace(found, split=_again(data, found.split, PIXELS, preprocessing))
+
+
+def _again(
+    data: str, split: Split, was: Preprocessing | None, wanted: Preprocessing | None
+) -> Split:
+    """Samples that a reader scaled by `was`, or read as they are, by the preprocessing that is wanted."""
+    if wanted is None or wanted == was:
+        return split
+    raw = "float32" if was is None else was.raw
+    if wanted.raw != raw:
+        raise DataError(f"{data} must hold {wanted.raw}, which the network reads, but holds {raw}")
+    values = split.inputs.numpy() if was is None else was.undo(split.inputs.numpy())
+    return Split(torch.from_numpy(wanted.apply(values)), split.labels)
+
+
+def _measurements(
+    path: Path,
+    classes: int,
+    names: Sequence[str] | None,
+    kind: TaskKind,
+    preprocessing: Preprocessing | None,
+) -> ScoredData:
+    """All of a table or of signals, in units of their own."""
+    if preprocessing is None or kind == "regression":
+        raise DataError(
+            f"{path} must be scored with the run that searched on it (--run), or a file that says how that standardized "
+            "its training samples (nas export --preprocessing)"
+        )
+    if path.suffix == ".csv":
+        values, labels, found = read_csv(path, kind)
+        labels = _labels(path, labels.astype(np.int64), found, classes, names)
+    else:
+        values, labels = read_signals(path, "signals", "labels")
+    split = Split(torch.from_numpy(preprocessing.apply(values)), torch.from_numpy(labels))
+    return ScoredData(split, _all("samples", path, split))
+
+
+def _labels(
+    path: Path,
+    labels: NDArray[np.int64],
+    found: tuple[str, ...],
+    classes: int,
+    names: Sequence[str] | None,
+) -> NDArray[np.int64]:
+    """The classes of the network, where a table may lack some of them if their names are known."""
+    if names is None and len(found) != classes:
+        raise DataError(
+            f"{path} must have the {classes} classes of the network, whose names are not known, but has "
+            f"{len(found)}: nas export --class-names writes the names"
+        )
+    known = tuple(found if names is None else names)
+    if strange := [name for name in found if name not in known]:
+        raise DataError(f"{path} must have the classes {', '.join(known)}, but has {strange[0]}")
+    return np.array([known.index(name) for name in found], np.int64)[labels]
 
 
 def held_out(data: str, digest: str, kind: TaskKind = "classification") -> ScoredData | None:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from nas.data.task import Split, Task, check_split
+from nas.preprocessing import Preprocessing
 from nas.quality import TaskKind
 
 
@@ -16,10 +17,11 @@ def split(
     test: float = 0.2,
     class_names: tuple[str, ...] | None = None,
     kind: TaskKind = "classification",
+    preprocessing: Preprocessing | None = None,
 ) -> Task:
     """A task from data without a test set; `validation` and `test` are fractions of all samples.
 
-    `class_names` and `kind` are those of the `Task`.
+    `class_names`, `kind` and `preprocessing` are those of the `Task`.
 
     Raises:
         ValueError: if the fractions leave no training samples, a class has too few samples, or the
@@ -30,7 +32,8 @@ def split(
             f"validation and test must be above 0 and below 1 together, but got {validation} and {test}"
         )
     rest, held = _hold_back(name, data, classes, test, rng, kind)
-    return hold_out(name, rest, held, classes, rng, validation / (1 - test), class_names, kind)
+    share = validation / (1 - test)
+    return hold_out(name, rest, held, classes, rng, share, class_names, kind, preprocessing)
 
 
 def hold_out(
@@ -42,10 +45,11 @@ def hold_out(
     validation: float = 0.1,
     class_names: tuple[str, ...] | None = None,
     kind: TaskKind = "classification",
+    preprocessing: Preprocessing | None = None,
 ) -> Task:
     """A task from data with a test set; `validation` is a fraction of the training samples.
 
-    `class_names` and `kind` are those of the `Task`.
+    `class_names`, `kind` and `preprocessing` are those of the `Task`.
 
     Raises:
         ValueError: if the fraction is not between 0 and 1, a class has too few samples, or the data
@@ -62,6 +66,7 @@ def hold_out(
         classes=classes,
         class_names=class_names,
         kind=kind,
+        preprocessing=preprocessing,
     )
 
 

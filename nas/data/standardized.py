@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from nas.data.files import DataError
 from nas.data.splits import split
 from nas.data.task import Split, Task
+from nas.preprocessing import Preprocessing, RawKind
 from nas.quality import TaskKind
 
 LIMIT = 4.0
@@ -20,12 +21,14 @@ def standardized(
     class_names: tuple[str, ...] | None,
     rng: np.random.Generator,
     kind: TaskKind = "classification",
+    raw: RawKind = "float32",
 ) -> Task:
     """A task of this `kind` of tables [N, F] or signals [N, C, T], split 60 : 20 : 20, with class indices
     or, for a regression, targets.
 
     Each feature or channel is standardized by the mean and the standard deviation of the training
-    split, clipped to 4 standard deviations, and 0, the mean, where it is NaN, which means missing.
+    split, clipped to 4 standard deviations, and 0, the mean, where it is NaN, which means missing: the
+    task's preprocessing of `raw` values, which it lacks where those are beyond 32-bit floats.
 
     Raises:
         DataError: if there are no features, or a value is infinite.
@@ -54,7 +57,8 @@ def standardized(
     mean = np.where(known, train, 0.0).sum(over, keepdims=True) / counts
     spread = np.where(known, train - mean, 0.0)
     deviation = np.sqrt((spread**2).sum(over, keepdims=True) / counts)
-    scaled = (values - mean) / np.where(deviation > 0.0, deviation, 1.0)
+    deviation = np.where(deviation > 0.0, deviation, 1.0)
+    scaled = (values - mean) / deviation
     inputs = torch.from_numpy(np.nan_to_num(scaled).clip(-LIMIT, LIMIT)).float()
 
     def part(of: Split) -> Split:
@@ -68,7 +72,17 @@ def standardized(
         classes=found.classes,
         class_names=class_names,
         kind=kind,
+        preprocessing=_preprocessing(raw, mean, deviation),
     )
+
+
+def _preprocessing(
+    raw: RawKind, mean: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> Preprocessing | None:
+    try:
+        return Preprocessing(raw, tuple(mean.ravel()), tuple(deviation.ravel()), LIMIT)
+    except ValueError:
+        return None
 
 
 def _rows(part: Split) -> NDArray[np.int64]:

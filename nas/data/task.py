@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from nas.preprocessing import Preprocessing
 from nas.quality import TaskKind, check_task_kind
 
 
@@ -38,12 +39,14 @@ class Task:
     logit for each class; with "binary" one logit, of class 1 of two; or with "regression", which has
     no classes, the targets themselves. Targets are best about 0 and of a spread of about 1, since
     networks begin there (`nas.data.standardized_targets`); errors are in their unit.
+    `preprocessing` says how raw values became the inputs (None: not known): files can carry it, and no
+    result depends on it.
 
     Raises:
         ValueError: if there are fewer than 2 classes (binary: other than 2; regression: any), or other than
             one name for each; if a split is empty, or has wrong types or shapes, inputs or targets that
             are not finite or labels outside 0 … classes - 1; if samples or targets of two splits differ
-            in shape; or if the training split holds only one class or target.
+            in shape, or have other channels than the preprocessing; or if the training split holds only one class or target.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Task:
     classes: int = 0
     class_names: tuple[str, ...] | None = None
     kind: TaskKind = "classification"
+    preprocessing: Preprocessing | None = None
 
     def __post_init__(self) -> None:
         check_task_kind(self.kind)
@@ -73,6 +77,8 @@ class Task:
                 raise ValueError(
                     f"targets of the {part} split of {self.name!r} must be {expected} as in training, but are {wide}"
                 )
+        if self.preprocessing is not None:
+            self.preprocessing.check(tuple(self.train.inputs.shape[1:]))
         first = self.train.labels[0]
         if (self.train.labels == first).all():
             one, more = ("target", "targets") if self.kind == "regression" else ("class", "classes")
@@ -128,7 +134,7 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """A hash of the name, the number of classes and all samples, 16 hexadecimal digits; not of the
-        names of classes, which change no result.
+        names of classes and the preprocessing, which change no result.
         """
         tensors = [
             tensor for split in self._splits.values() for tensor in (split.inputs, split.labels)

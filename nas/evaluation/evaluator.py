@@ -15,7 +15,7 @@ from nas.data import Task
 from nas.data.stratified import stratified_order
 from nas.error_text import described, traced
 from nas.evaluation.candidate_training import CandidateTraining
-from nas.evaluation.coded_size import Parts, SizePrediction, compare
+from nas.evaluation.coded_size import REST, Parts, SizePrediction, compare
 from nas.evaluation.counting import SizeRule, count, count_packed, count_predicted, size_rule
 from nas.evaluation.matching import compress_and_match
 from nas.evaluation.measuring import TrainedCandidate, measure
@@ -24,6 +24,9 @@ from nas.file_length import FileLength
 from nas.lowering import lower_all_channels
 from nas.measure import Device, MeasuringDevice
 from nas.objective import Budget, Epoch, Evaluation, Status
+from nas.packed import with_preprocessing
+from nas.packed.preprocessing import written_preprocessing
+from nas.preprocessing import Preprocessing
 from nas.program import Program
 from nas.program.rounding import Rounding
 from nas.seeds import candidate_seed, generator, seeded
@@ -62,6 +65,7 @@ class Evaluator:
     that round by `rounding`. Networks are trained and validated on the `accelerator`, and compressed and
     lowered on the processor. Networks start from the `shared` weights (None: as they were initialized).
     `named` are metrics of quality that are measured beside those that a task of this kind always has.
+    Files have the `preprocessing` (None: none), and are longer by it.
     """
 
     space: SearchSpace
@@ -77,6 +81,7 @@ class Evaluator:
     accelerator: Accelerator = "cpu"
     shared: SharedWeights | None = None
     named: Sequence[str] = ()
+    preprocessing: Preprocessing | None = None
 
     def __call__(
         self,
@@ -122,9 +127,12 @@ class Evaluator:
                         model, history = training.both_phases(built, proposal.epochs, stop)
                     if self._predicts and not stop.gave_up:
                         packed = file_of(model, self.calibration)
+                        if self.preprocessing is not None:
+                            packed = with_preprocessing(packed, self.preprocessing)
                         length = compare(metrics["size_bytes"], parts, packed)
                     if self._may_be_repaired(length) and not stop.gave_up:
-                        choices, longest = self.space.choices, self._longest
+                        choices = self.space.choices
+                        longest = self._longest - self._preprocessing_bytes
                         model, design, more = training.repaired(model, choices, longest, after)
                         history += more
                     if stop.gave_up:
@@ -202,8 +210,19 @@ class Evaluator:
         self, compressed: nn.Module, device: Device | None, prediction: SizePrediction
     ) -> tuple[dict[str, float], Parts]:
         if self._predicts:
-            return count_predicted(compressed, self.task, device, prediction)
-        return (count_packed if self._known else count)(compressed, self.task, device), {}
+            counted, parts = count_predicted(compressed, self.task, device, prediction)
+        else:
+            counted = (count_packed if self._known else count)(compressed, self.task, device)
+            parts = {}
+        more = self._preprocessing_bytes
+        if more == 0:
+            return counted, parts
+        longer = {name: counted[name] + more for name in ("size_bytes", "flash_bytes")}
+        return {**counted, **longer}, {**parts, REST: parts[REST] + more} if parts else {}
+
+    @property
+    def _preprocessing_bytes(self) -> int:
+        return 0 if self.preprocessing is None else len(written_preprocessing(self.preprocessing))
 
     def training(self, design: Design, genotype: Genotype) -> CandidateTraining:
         """How a candidate is trained, with the settings of the recipe that its design chooses."""
@@ -234,6 +253,7 @@ class Evaluator:
             self.rounding,
             self.task.kind,
             self.named,
+            self.preprocessing,
         )
 
     @cached_property

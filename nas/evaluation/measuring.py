@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from nas.data import Split
 from nas.lowering import lower, snapped
-from nas.packed import flash_bytes, pack, unpack
+from nas.packed import flash_bytes, pack, unpack, with_preprocessing
+from nas.packed.preprocessing import written_preprocessing
+from nas.preprocessing import Preprocessing
 from nas.program import qualities
 from nas.program.rounding import Rounding
 from nas.quality import KINDS, TaskKind
@@ -32,6 +34,7 @@ def measure(
     rounding: Rounding = "single",
     kind: TaskKind = "classification",
     named: Sequence[str] = (),
+    preprocessing: Preprocessing | None = None,
 ) -> tuple[TrainedCandidate, dict[str, float]]:
     """Lowers and packs a trained network; its metrics are those of the packed file, loaded again,
     and the costs that were `counted` before training.
@@ -39,15 +42,19 @@ def measure(
     With `others`, training inputs beside those of `calibration`, there is `calibration_coverage`: the
     share of values on them that the ranges of activations hold, for the tensor with the smallest.
     Metrics of quality are those of runtimes that round by `rounding`: what a task of this `kind` always
-    has, and of those that are `named`.
+    has, and of those that are `named`. With `preprocessing` the
+    file has it.
 
     Raises:
         ValueError: if a cost is above the one counted before training.
     """
     program = lower(snapped(model), calibration)
-    packed = pack(program)
+    packed, more = pack(program), 0
+    if preprocessing is not None:
+        packed = with_preprocessing(packed, preprocessing)
+        more = len(written_preprocessing(preprocessing))
     lowered = {
-        "flash_bytes": flash_bytes(program),
+        "flash_bytes": flash_bytes(program) + more,
         "macs": program.macs,
         "peak_memory_bytes": program.peak_memory,
     }

@@ -1,12 +1,14 @@
 """The integer program as ONNX."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from onnx import ModelProto
 
 from nas.onnx import fused as approximate
 from nas.onnx import joins, layers, moves, pointwise, pooling
 from nas.onnx.graph import INPUT, Graph, Writer
+from nas.preprocessing import Preprocessing
 from nas.program.operations import Operation
 from nas.program.program import Program
 
@@ -22,9 +24,18 @@ _EXACT: Mapping[type[Operation], Writer] = {
 _FUSED: Mapping[type[Operation], Writer] = {**_EXACT, **approximate.WRITERS}
 
 
-def to_onnx(program: Program, *, fused: bool = False) -> ModelProto:
+def to_onnx(
+    program: Program,
+    *,
+    fused: bool = False,
+    class_names: Sequence[str] = (),
+    preprocessing: Preprocessing | None = None,
+) -> ModelProto:
     """The program as checked ONNX, from float32 "input" [N, …] to float32 "logits" [N, classes];
     equal programs give equal bytes.
+
+    The metadata have `class_names`, a JSON list, and `preprocessing`, a JSON object that says how raw values
+    become "input" (`Preprocessing.to_json`), if they are given.
 
     Tensors are unsigned 8-bit integers. ONNX Runtime gives the logits of the interpreter, bit for
     bit, on every x86 processor and with its default options. A layer becomes DequantizeLinear, the
@@ -48,6 +59,13 @@ def to_onnx(program: Program, *, fused: bool = False) -> ModelProto:
     for operation, signature in program.steps:
         inputs = [names[source] for source in operation.inputs]
         names.append(writers[type(operation)](graph, operation, inputs, signature))
-    return graph.model(
+    model = graph.model(
         graph.real(names[-1], "output", last.scale, last.zero), "program", first.shape, last.size
     )
+    described = {
+        **({"class_names": json.dumps(list(class_names))} if class_names else {}),
+        **({} if preprocessing is None else {"preprocessing": preprocessing.to_json()}),
+    }
+    for key, value in described.items():
+        model.metadata_props.add(key=key, value=value)
+    return model

@@ -4,7 +4,8 @@ from nas.packed.class_names import with_class_names
 from nas.packed.fields import Entry
 from nas.packed.layout import MAX_FILE, ArtifactError
 from nas.packed.pack import flash_bytes, pack
-from nas.packed.unpack import class_names, ledger, unpack
+from nas.packed.preprocessing import with_preprocessing
+from nas.packed.unpack import class_names, ledger, preprocessing, unpack
 
 __all__ = [
     "MAX_FILE",
@@ -14,6 +15,8 @@ __all__ = [
     "flash_bytes",
     "ledger",
     "pack",
+    "preprocessing",
     "unpack",
     "with_class_names",
+    "with_preprocessing",
 ]

@@ -8,15 +8,25 @@ little-endian. Packed bits fill each byte from its top bit down, the highest bit
 and end on a whole byte, padded with zero bits; negative numbers are in two's complement.
 
 A file has the lowest version with all of its kinds and coders, but at least 2: version 1 is only
-read. Version 1 has other biases; later versions differ in their kinds and coders alone. The top bit
-of the version says that the names of the classes follow the operations.
+read. Version 1 has other biases; later versions differ in their kinds and coders alone. Two bits are added
+to the version: 64 says that preprocessing follows the operations, and 128 that the names of the classes
+follow these. The program is the same with them and without.
 
     file        4 bytes 89 4E 41 53 · byte version · varint number of operations · input · operations
-                · names, if the top bit of the version is set · uint32 CRC-32 (the one of zlib) of all bytes before it
+                · preprocessing, if 64 is added to the version · names, if 128 is
+                · uint32 CRC-32 (the one of zlib) of all bytes before it
     input       byte rank, 1 or 3, or since version 6 also 2 · rank varints, the shape [F], [C, H, W] or [C, L] · type
     type        float32 scale · byte zero point · byte bits
     operation   byte kind · sources · the fields of the kind, which nas.packed.records specifies
 
+    preprocessing
+                byte: 0 if raw values are uint8, 1 if int16, 2 if float32 · + 4 if means are written, + 8 if deviations are,
+                + 16 if there is one of those for each channel or feature, else one for all, + 32 if a limit is written
+                · float32 means, not all 0 · float32 deviations, above 0 · float32 limit, above 0. Without means they
+                are 0, and without deviations 255 for uint8, 32,768 for int16 and 1 for float32, and are so
+                written only if some are others; of each channel are written only those that are not all equal.
+                A raw value x becomes (x - mean) / deviation, 0 if x is NaN, clipped to -limit … limit if there is one,
+                and that the integer round(it / scale) + zero point, clipped to those of the input
     names       for each class, in the order of the logits: varint number of bytes · so many bytes of UTF-8, one or more,
                 unlike those of other classes
 
@@ -55,8 +65,10 @@ MAGIC = b"\x89NAS"
 FIRST_WRITTEN = 2
 """The lowest version that is still written; files of version 1 are only read."""
 CHECKSUM_BYTES = 4
+PREPARED = 64
+"""The bit of the version that says that preprocessing follows the operations."""
 NAMED = 128
-"""The bit of the version that says that class names follow the operations."""
+"""The bit of the version that says that class names follow the operations, and preprocessing if there is some."""
 AFFINE = 8
 """Added, modulo 16, to the bits of weights with zero points in their record."""
 

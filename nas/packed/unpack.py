@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 
 from nas.packed.class_names import read_class_names
@@ -20,14 +20,17 @@ from nas.packed.layout import (
     MAX_OPERATIONS,
     MAX_WEIGHTS,
     NAMED,
+    PREPARED,
     SIGNALS,
     ArtifactError,
     at_most,
 )
 from nas.packed.limits import check_demand, check_sizes
+from nas.packed.preprocessing import read_preprocessing
 from nas.packed.records import NEWEST, RECORDS
 from nas.packed.scalings import read_type
 from nas.packed.version_1 import from_version_1
+from nas.preprocessing import Preprocessing
 from nas.program.operations import Layer, Operation
 from nas.program.program import Program
 from nas.program.tensors import ProgramError, Signature, TensorType
@@ -40,7 +43,7 @@ def unpack(data: bytes) -> Program:
         ArtifactError: if `data` is not a whole file of a known version, with the offset and the
             reason.
     """
-    return _read(data)[0]
+    return _read(data).program
 
 
 def class_names(data: bytes) -> tuple[str, ...] | None:
@@ -50,7 +53,17 @@ def class_names(data: bytes) -> tuple[str, ...] | None:
         ArtifactError: if `data` is not a whole file of a known version, with the offset and the
             reason.
     """
-    return _read(data)[2]
+    return _read(data).class_names
+
+
+def preprocessing(data: bytes) -> Preprocessing | None:
+    """How raw values become what the program of a packed file reads; None if the file does not say.
+
+    Raises:
+        ArtifactError: if `data` is not a whole file of a known version, with the offset and the
+            reason.
+    """
+    return _read(data).preprocessing
 
 
 def ledger(data: bytes) -> tuple[Entry, ...]:
@@ -60,13 +73,21 @@ def ledger(data: bytes) -> tuple[Entry, ...]:
         ArtifactError: if `data` is not a whole file of a known version, with the offset and the
             reason.
     """
-    return _read(data)[1]
+    return _read(data).entries
 
 
-def _read(data: bytes) -> tuple[Program, tuple[Entry, ...], tuple[str, ...] | None]:
+@dataclass(frozen=True)
+class _File:
+    program: Program
+    entries: tuple[Entry, ...]
+    preprocessing: Preprocessing | None
+    class_names: tuple[str, ...] | None
+
+
+def _read(data: bytes) -> _File:
     cursor = Cursor(memoryview(data)[:-CHECKSUM_BYTES])
     with _placed(cursor):
-        cursor.version, named = _header(cursor)
+        cursor.version, flags = _header(cursor)
     (stored,), computed = (
         struct.unpack("<I", data[-CHECKSUM_BYTES:]),
         zlib.crc32(data[:-CHECKSUM_BYTES]),
@@ -76,10 +97,16 @@ def _read(data: bytes) -> tuple[Program, tuple[Entry, ...], tuple[str, ...] | No
         raise ArtifactError(f"byte {place}: the checksum must be {computed:08x}, but is {found}")
     with _placed(cursor):
         program = _program(cursor)
-        names = read_class_names(cursor, program.tensors[-1].size) if named else None
-        last = "name" if named else "operation"
-        at_most(f"the bytes behind the last {last}", len(cursor.rest), 0)
-    return program, (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES)), names
+        prepared, names, last = None, None, "the last operation"
+        if flags & PREPARED:
+            prepared = read_preprocessing(cursor, program.tensors[0].shape)
+            last = "the preprocessing"
+        if flags & NAMED:
+            names = read_class_names(cursor, program.tensors[-1].size)
+            last = "the last name"
+        at_most(f"the bytes behind {last}", len(cursor.rest), 0)
+    entries = (*cursor.entries, Entry("", "checksum", CHECKSUM_BYTES))
+    return _File(program, entries, prepared, names)
 
 
 @contextmanager
@@ -92,19 +119,20 @@ def _placed(cursor: Cursor) -> Iterator[None]:
         raise ArtifactError(f"{place}: {error}") from error
 
 
-def _header(cursor: Cursor) -> tuple[int, bool]:
-    """The version of the file, and whether it has class names."""
+def _header(cursor: Cursor) -> tuple[int, int]:
+    """The version of the file, and what was added to it."""
     magic = bytes(cursor.take(len(MAGIC)))
     if magic != MAGIC:
         raise ArtifactError(f"a packed file must begin with {MAGIC!r}, but begins with {magic!r}")
     written = cursor.byte()
-    version, named = written & ~NAMED, bool(written & NAMED)
+    flags = written & (PREPARED | NAMED)
+    version = written - flags
     if not 1 <= version <= NEWEST:
         hint = ": newer software wrote it" if version > NEWEST else ""
         raise ArtifactError(
             f"a packed file must have a version from 1 to {NEWEST}, but has {version}{hint}"
         )
-    return version, named
+    return version, flags
 
 
 def _program(cursor: Cursor) -> Program:

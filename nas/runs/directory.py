@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nas import durable
+from nas.preprocessing import Preprocessing, from_json
 from nas.regular_file import read_regular
 
 TEST_FILE = "test.json"
 CLASSES_FILE = "classes.json"
+PREPROCESSING_FILE = "preprocessing.json"
 WEIGHTS_FOLDER, PACKED_FOLDER = "weights", "packed"
 RETRAINED_FOLDER = "retrained"
 """A folder like a run directory, with the weights and packed files of candidates trained again."""
@@ -85,6 +87,28 @@ def read_class_names(out: Path) -> tuple[str, ...] | None:
             f"{out / CLASSES_FILE} must hold the names of the classes, but is damaged: resume the run to write it again"
         )
     return tuple(stored)
+
+
+def write_preprocessing(out: Path, preprocessing: Preprocessing) -> None:
+    """Stores how raw values became the inputs of the task, which packed files need not hold."""
+    durable.write(out / PREPROCESSING_FILE, preprocessing.to_json().encode())
+
+
+def read_preprocessing(out: Path) -> Preprocessing | None:
+    """The preprocessing of the run's task; None if it had none.
+
+    Raises:
+        RunDirectoryError: if the file is damaged.
+    """
+    path = out / PREPROCESSING_FILE
+    try:
+        return from_json(read_regular(path, MOST_BYTES))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"{path} must hold the preprocessing, but {error}: resume the run to write it again"
+        ) from error
 
 
 def write_test_score(out: Path, id: int, score: float, quality: str = "accuracy") -> None:

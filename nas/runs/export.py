@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.objective import Evaluation, Status, best
-from nas.packed import ArtifactError, unpack, with_class_names
+from nas.packed import ArtifactError, preprocessing, unpack, with_class_names, with_preprocessing
 from nas.program.demand import samples_at_a_time
 from nas.program.program import Program
 from nas.regular_file import check_target
@@ -16,6 +16,7 @@ from nas.runs.directory import (
     check_folders,
     packed_path,
     read_class_names,
+    read_preprocessing,
     weights_path,
 )
 from nas.runs.final import read_final
@@ -58,6 +59,7 @@ def export(
     samples: Samples | None = None,
     board: "Board | None" = None,
     project: str | None = None,
+    packs_preprocessing: bool = False,
 ) -> Exported:
     """Writes a candidate of a run to the file or folder `target`, in the format `to`, and compares
     what that says with what the packed file does.
@@ -66,16 +68,18 @@ def export(
     "final" for its final network, and `to` is a name in `FORMATS`. The candidate is taken as the run
     trained it, or trained again by `experiment` if one is given: its metrics then have
     `test_accuracy`, or the like of the run's metric of quality. With `class_names` the file has the
-    names of the classes: a packed one is longer by them than `size_bytes`. The files are compared on up
+    names of the classes: a packed one is longer by them than `size_bytes`. How raw values become inputs
+    is part of every other format if the run knows it, and of a packed file if the search had it there, or
+    with `packs_preprocessing`, which makes it longer than `size_bytes` too. The files are compared on up
     to 512 inputs: those that `samples` gives, else the experiment's validation samples, else random
     ones, which a seed of 0 draws from the range of the program's input. With a `board` the C is written
     so that it fits there, and with a `project`, a key of `nas.c.projects.PROJECTS`, as its tool wants
     it.
 
     Raises:
-        ValueError: if there is no such candidate or format, class names are wanted and there are none
-            or the format holds none, the format heeds no boards or the candidate does not fit on
-            the one given, the format has no projects or there is none of this name, the final network
+        ValueError: if there is no such candidate or format, class names or preprocessing are wanted and
+            there are none, the format holds no class names or heeds no boards, the candidate does not fit
+            on the one given, the format has no projects or there is none of this name, the final network
             failed or is over the budget, the experiment is not the run's, samples have another shape,
             `target` is something else than a file, or the files of the candidate are damaged.
         OSError: if a file cannot be read or written.
@@ -99,6 +103,9 @@ def export(
         else _retrained(out, evaluation, experiment)
     )
     program = unpack(candidate.packed)  # checks that it is undamaged
+    candidate = replace(
+        candidate, packed=_prepared(out, to, candidate, experiment, packs_preprocessing)
+    )
     if names is not None:
         candidate = replace(candidate, packed=with_class_names(candidate.packed, names))
     inputs = _inputs(program, experiment, samples)
@@ -146,6 +153,27 @@ def _class_names(out: Path, to: str, experiment: "Experiment | None") -> tuple[s
             f"the task of {out} must have class names for them to be written, but has none: folders of images have some"
         )
     return names
+
+
+def _prepared(
+    out: Path,
+    to: str,
+    candidate: ExportedCandidate,
+    experiment: "Experiment | None",
+    wanted: bool,
+) -> bytes:
+    """The packed file with the preprocessing that what is written is to have."""
+    packed = candidate.packed
+    if preprocessing(packed) is not None or (to == "packed" and not wanted):
+        return packed
+    known = read_preprocessing(out) if experiment is None else experiment.task.preprocessing
+    if known is not None:
+        return with_preprocessing(packed, known)
+    if wanted:
+        raise ValueError(
+            f"the task of {out} must have preprocessing for it to be written, but has none"
+        )
+    return packed
 
 
 def _found(out: Path, id: str) -> tuple[Evaluation, Path]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nas import durable
 from nas.objective import Evaluation
-from nas.packed import class_names, unpack
+from nas.packed import class_names, preprocessing, unpack
 from nas.program.rounding import Rounding
 from nas.runs.journal_format import evaluation_to_json
 
@@ -84,7 +84,12 @@ def _write_fused_onnx(candidate: ExportedCandidate, target: Path) -> None:
 def _write_model(candidate: ExportedCandidate, target: Path, fused: bool) -> None:
     from nas.onnx import to_onnx
 
-    model = to_onnx(unpack(candidate.packed), fused=fused)
+    model = to_onnx(
+        unpack(candidate.packed),
+        fused=fused,
+        class_names=class_names(candidate.packed) or (),
+        preprocessing=preprocessing(candidate.packed),
+    )
     durable.write(target, model.SerializeToString())
 
 
@@ -110,7 +115,12 @@ def _write_rounding(candidate: ExportedCandidate, target: Path, rounding: Roundi
     from nas.tflite import to_tflite
 
     names = class_names(candidate.packed) or ()
-    model = to_tflite(unpack(candidate.packed), rounding=rounding, class_names=names)
+    model = to_tflite(
+        unpack(candidate.packed),
+        rounding=rounding,
+        class_names=names,
+        preprocessing=preprocessing(candidate.packed),
+    )
     durable.write(target, model)
 
 
@@ -162,6 +172,7 @@ def _write_sources(candidate: ExportedCandidate, target: Path, plain: bool) -> N
         inputs=candidate.inputs,
         class_names=names,
         project=candidate.project,
+        preprocessing=preprocessing(candidate.packed),
     )
 
 
@@ -175,12 +186,16 @@ def _said_by_c(
 
 
 def _write_torch(candidate: ExportedCandidate, target: Path) -> None:
-    """Weights as safetensors, and the design and the metrics as JSON beside them."""
+    """Weights as safetensors, and the design and the metrics as JSON beside them, by which
+    `nas.load_exported` makes the network again.
+    """
     from safetensors.numpy import save
 
     durable.write(target, save(dict(candidate.weights)))
     evaluation = evaluation_to_json(candidate.evaluation)
     description = {name: evaluation[name] for name in ("design", "genotype", "metrics")}
+    if (found := preprocessing(candidate.packed)) is not None:
+        description["preprocessing"] = json.loads(found.to_json())
     beside = target.with_name(target.name + ".json")
     durable.write(beside, json.dumps(description, indent=2).encode())
 
@@ -202,9 +217,14 @@ FORMATS: Mapping[str, ExportFormat] = {
     "packed": ExportFormat(
         "the packed file", _write_packed, _said_by_packed, holds_class_names=True
     ),
-    "onnx": ExportFormat("the same program as ONNX", _write_onnx, _said_by_onnx),
+    "onnx": ExportFormat(
+        "the same program as ONNX", _write_onnx, _said_by_onnx, holds_class_names=True
+    ),
     "onnx-fused": ExportFormat(
-        "the program for integer kernels, which round otherwise", _write_fused_onnx, _said_by_onnx
+        "the program for integer kernels, which round otherwise",
+        _write_fused_onnx,
+        _said_by_onnx,
+        holds_class_names=True,
     ),
     "tflite": ExportFormat(
         "the same program for LiteRT, which rounds once",

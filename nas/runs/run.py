@@ -26,6 +26,7 @@ from nas.runs.directory import (
     read_test_score,
     weights_path,
     write_class_names,
+    write_preprocessing,
 )
 from nas.runs.epoch_notes import EpochNotes
 from nas.runs.final import train_final
@@ -122,6 +123,8 @@ def run(
             write_origin(out, command)
             if experiment.task.class_names is not None:
                 write_class_names(out, experiment.task.class_names)
+            if experiment.task.preprocessing is not None:
+                write_preprocessing(out, experiment.task.preprocessing)
             loss = loss_of(experiment, out)
             shared = shared_weights_of(
                 experiment, out, partial(counting.facts, prediction=UNLEARNT)

@@ -12,6 +12,7 @@ from nas.seeds import derive, seeded
 from nas.training import checkpoint
 from nas.training.distil import Distillation, Teacher
 from nas.training.fit import DivergedError, Loss, cross_entropy, fit
+from nas.training.given_network import load_weights
 from nas.training.losses import loss_by
 from nas.training.recipe_choices import alternatives
 
@@ -49,16 +50,23 @@ def loss_of(experiment: Experiment, out: Path, inputs: Tensor | None = None) -> 
     )
 
 
+def _load(model: nn.Module, weights: Path) -> None:
+    if weights.suffix == ".safetensors":
+        load_weights(model, weights)
+    elif not checkpoint.load(model, weights):
+        raise ValueError(
+            f"{weights} must hold the teacher's weights, but is missing, damaged or of another network"
+        )
+
+
 def _trained(teacher: Teacher, experiment: Experiment, out: Path) -> nn.Module:
     seed, task = derive(experiment.seed, "teacher"), experiment.task
     # A teacher that learned from smoothed labels teaches worse (Müller et al., 2019).
     recipe = replace(experiment.recipe, label_smoothing=0.0)
     with seeded(seed):
         model = teacher.build(task.example, task.outputs)
-        if teacher.weights is not None and not checkpoint.load(model, teacher.weights):
-            raise ValueError(
-                f"{teacher.weights} must hold the teacher's weights, but is missing, damaged or of another network"
-            )
+        if teacher.weights is not None:
+            _load(model, teacher.weights)
         if teacher.epochs > 0:
             # Named after all that determines it, so that a changed experiment trains another.
             where = () if experiment.accelerator == "cpu" else (experiment.accelerator,)

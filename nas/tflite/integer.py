@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from nas.preprocessing import Preprocessing
 from nas.program.operations import Flatten, Linear, Operation
 from nas.program.program import Program
 from nas.program.rounding import Rounding, check_rounding
@@ -21,7 +22,11 @@ _WRITERS: Mapping[type[Operation], Writer] = {
 
 
 def to_tflite(
-    program: Program, *, rounding: Rounding = "single", class_names: Sequence[str] = ()
+    program: Program,
+    *,
+    rounding: Rounding = "single",
+    class_names: Sequence[str] = (),
+    preprocessing: Preprocessing | None = None,
 ) -> bytes:
     """The program as a TensorFlow Lite model with signed 8-bit integers from "input" to "logits";
     equal programs give equal bytes.
@@ -29,7 +34,8 @@ def to_tflite(
     The model reads [1, H, W, C], or [1, L, C] or [1, F]: the program's input with its channels last,
     each integer less 128. It answers [1, classes]. Both have the scales of the program, and zero points
     shifted as their integers are.
-    `class_names`, if any, are a JSON list in the metadata of that name.
+    `class_names`, if any, are a JSON list in the metadata of that name, and `preprocessing` a JSON object,
+    which says how raw values become the numbers that integers stand for (`Preprocessing.to_json`).
 
     With `rounding` "single" the integers are the interpreter's on LiteRT with XNNPACK, whose kernels
     scale sums as 32-bit floats: a layer is left to such a kernel where that rises at the same sums as
@@ -58,6 +64,8 @@ def to_tflite(
             value = _WRITERS[type(operation)](graph, operation, inputs, signature)
         values.append(value)
     metadata = {"class_names": json.dumps(list(class_names)).encode()} if class_names else {}
+    if preprocessing is not None:
+        metadata["preprocessing"] = preprocessing.to_json().encode()
     return graph.model(values[-1], program.tensors[-1], metadata)
 
 

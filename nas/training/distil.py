@@ -30,7 +30,7 @@ class Teacher:
 
     `build` makes the network from an example batch and the number of classes. The run trains it for
     `epochs` on the training split; with 0 epochs it is used as built, or with the `weights` of a
-    file that `nas.training.checkpoint` wrote. `alpha`, 0 to 1, is the weight of the true labels,
+    file of safetensors, or one that `nas.training.checkpoint` wrote. `alpha`, 0 to 1, is the weight of the true labels,
     1 - alpha that of the teacher's, softened by `temperature`. `hints` are features to learn from,
     by default none. For a binary task it gives one logit, for a regression, where there is nothing to
     soften, as many numbers as there are targets: `build` gets their number for that of the classes.

@@ -45,7 +45,7 @@ uint8_t model_quantize(float value);
 
 /* The number that an integer of the output stands for. */
 float model_dequantize(uint8_t level);
-@class_names@
+@prepare@@class_names@
 #ifdef __cplusplus
 }
 #endif

@@ -8,7 +8,8 @@ import torch
 
 from nas.c import CodeError, to_c, write_c
 from nas.c.examples import input_integers
-from nas.c.header import float_literal, string_literal
+from nas.c.header import string_literal
+from nas.c.source import float_literal
 from nas.measure.boards import BOARDS
 from nas.program.operations import Flatten, Linear, Lut
 from nas.program.program import Program

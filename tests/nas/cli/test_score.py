@@ -198,7 +198,7 @@ def test_a_run_scores_what_it_held_out_and_keeps_the_names(
     with pytest.raises(ValueError, match="run, but has 10: is it of another run"):
         score_file(other, "digits", out)
     with pytest.raises(SystemExit):
-        main(["export", str(out), "--class-names", "--to", "onnx", "--out", str(exported)])
+        main(["export", str(out), "--class-names", "--to", "torch", "--out", str(exported)])
     assert "class names are written to the formats 'packed'" in capsys.readouterr().err
 
 

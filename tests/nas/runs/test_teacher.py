@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nas.objective import Status
 from nas.runs.directory import RunDirectoryError
 from nas.runs.run import run
 from nas.training.distil import Teacher
+from nas.training.given_network import load_weights
 from nas.training.hints import Hint
 from tests.nas.runs.experiments import Make, facts
 
@@ -56,6 +58,13 @@ def test_a_given_teacher_is_not_trained(tiny: Make, tmp_path: Path) -> None:
     assert [e.history for e in loaded.evaluations] == [e.history for e in taught.evaluations]
     assert [e.history for e in loaded.evaluations] != [e.history for e in untaught.evaluations]
     assert not [*(tmp_path / "b").glob("teacher-*"), *(tmp_path / "c").glob("teacher-*")]
+    model = hidden(tiny().task.example, 3)
+    load_weights(model, trained)
+    as_tensors = tmp_path / "teacher.safetensors"
+    save_file(model.state_dict(), as_tensors)
+    again = Teacher(build=hidden, epochs=0, weights=as_tensors)
+    same = run(tiny(teacher=again, trials=2), tmp_path / "tensors")
+    assert [e.history for e in same.evaluations] == [e.history for e in taught.evaluations]
     trained.write_bytes(trained.read_bytes()[:-40])
     with pytest.raises(RunDirectoryError, match="teacher"):
         run(

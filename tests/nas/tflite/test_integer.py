@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nas.lowering.scalings import scaling
+from nas.preprocessing import Preprocessing, from_json
 from nas.program.operations import Add, Conv, Flatten, Linear, Lut, MaxPool, Operation
 from nas.program.program import Program
 from nas.program.rounding import Rounding
@@ -113,6 +114,16 @@ def test_names_of_classes_are_metadata() -> None:
     stored = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
     assert json.loads(stored) == ["cat", "dög"]
     assert read(to_tflite(program)).MetadataLength() == 0
+
+
+def test_preprocessing_is_metadata() -> None:
+    table = Lut("lut", (0,), np.arange(256, dtype=np.uint8))
+    program = Program((TensorType((2,), 1.0, 0), TensorType((2,), 1.0, 0)), (table,))
+    one = Preprocessing("float32", (1.0, 2.0), (3.0, 4.0), 5.0)
+    model = read(to_tflite(program, class_names=["a", "b"], preprocessing=one))
+    entry = model.Metadata(1)
+    assert entry.Name() == b"preprocessing"
+    assert from_json(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()) == one
 
 
 @pytest.mark.parametrize("rounding", ["single", "double"])
