@@ -1,4 +1,4 @@
-"""The binary version of CIFAR-10."""
+"""The binary versions of CIFAR-10 and CIFAR-100."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
 
-# A record is a byte for the label, then the red, green and blue planes, row by row.
+# A record is a byte for the label, or in CIFAR-100 one for that of the superclass and one for the label, then the
+# red, green and blue planes, row by row.
 _IMAGE_SHAPE = (3, 32, 32)
-_RECORD_BYTES = 1 + 3 * 32 * 32
+_IMAGE_BYTES = 3 * 32 * 32
 
 _TRAIN = [f"data_batch_{number}.bin" for number in range(1, 6)]
 _TEST = ["test_batch.bin"]
@@ -35,20 +36,32 @@ def read_cifar10(folder: Path) -> tuple[Split, Split]:
     return _split(folder, _TRAIN), _split(folder, _TEST)
 
 
-def _split(folder: Path, names: list[str]) -> Split:
-    records = np.concatenate([_records(folder / name) for name in names])
+def read_cifar100(folder: Path) -> tuple[Split, Split]:
+    """The training and test images of the folder cifar-100-binary, [N, 3, 32, 32] in [0, 1], with their
+    fine labels.
+
+    Raises:
+        DataError: if a file is missing or is not a whole number of records.
+    """
+    train, test = (_split(folder, [name], labels=2) for name in ("train.bin", "test.bin"))
+    return train, test
+
+
+def _split(folder: Path, names: list[str], labels: int = 1) -> Split:
+    """The images of some files, whose records have so many labels, of which the last one counts."""
+    records = np.concatenate([_records(folder / name, labels + _IMAGE_BYTES) for name in names])
     return Split(
-        scaled(records[:, 1:].reshape(-1, *_IMAGE_SHAPE)),
-        torch.from_numpy(records[:, 0].astype(np.int64)),
+        scaled(records[:, labels:].reshape(-1, *_IMAGE_SHAPE)),
+        torch.from_numpy(records[:, labels - 1].astype(np.int64)),
     )
 
 
-def _records(path: Path) -> NDArray[np.uint8]:
-    with reading(path, "a batch of CIFAR-10"):
+def _records(path: Path, record_bytes: int) -> NDArray[np.uint8]:
+    with reading(path, "a batch of CIFAR"):
         size = path.stat().st_size
-        if size == 0 or size % _RECORD_BYTES:
+        if size == 0 or size % record_bytes:
             raise DataError(
-                f"{path} must be records of {_RECORD_BYTES} bytes each, but holds {size} bytes"
+                f"{path} must be records of {record_bytes} bytes each, but holds {size} bytes"
             )
         check_size(path, (size,))
-        return np.fromfile(path, np.uint8, count=size).reshape(-1, _RECORD_BYTES)
+        return np.fromfile(path, np.uint8, count=size).reshape(-1, record_bytes)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.data.division import GROUP, PART, Division
 from nas.data.files import DataError, check_size, reading
+from nas.data.moments import of_signals, rows_of_signals
 from nas.quality import TaskKind
 
 LABELS = ("label", "class", "target")
@@ -23,7 +25,18 @@ Read = tuple[NDArray[np.float64], Labels, tuple[str, ...]]
 
 
 def read_csv(path: Path, kind: TaskKind = "classification") -> Read:
-    """The samples of a CSV file with a header, their labels, and the names of the classes.
+    """The samples of a CSV file with a header, their labels, and the names of the classes, as
+    `read_divided_csv` reads them.
+
+    Raises:
+        DataError: as that does.
+    """
+    return read_divided_csv(path, kind)[:3]
+
+
+def read_divided_csv(path: Path, kind: TaskKind = "classification") -> tuple[*Read, Division]:
+    """The samples of a CSV file with a header, their labels, the names of the classes, and how the file
+    says to divide them.
 
     Columns are separated by commas, semicolons or tabs. The labels, numbers or text, are in a column
     named as in `LABELS`, or in the last; classes are sorted, by number if all are. Other columns are
@@ -34,6 +47,9 @@ def read_csv(path: Path, kind: TaskKind = "classification") -> Read:
     With a column named as in `SERIES`, the file holds signals, [N, C, T]: the rows of one id are the
     moments of a signal, in the order of a column "time" if there is one, and of the file otherwise.
 
+    Columns named "split" and "group" are no features: they have the part, train, validation or test, and
+    the group of a sample, which is that of all rows of a signal.
+
     Raises:
         DataError: if the file is damaged or too large, a row has another number of columns than the
             header, a label is missing or differs within a signal, a column has more than 20 texts,
@@ -41,8 +57,14 @@ def read_csv(path: Path, kind: TaskKind = "classification") -> Read:
     """
     header, rows = _rows(path)
     lower = [name.strip().lower() for name in header]
-    label = next((lower.index(name) for name in LABELS if name in lower), len(header) - 1)
+    others = [at for at, name in enumerate(lower) if name not in (PART, GROUP)]
+    last = others[-1] if others else len(header) - 1
+    label = next((lower.index(name) for name in LABELS if name in lower), last)
     series = next((lower.index(name) for name in SERIES if name in lower), None)
+    part, group = (
+        [row[lower.index(name)].strip() for row in rows] if name in lower else None
+        for name in (PART, GROUP)
+    )
     texts = [row[label].strip() for row in rows]
     if absent := [number for number, text in enumerate(texts) if text.lower() in MISSING]:
         raise DataError(
@@ -54,19 +76,27 @@ def read_csv(path: Path, kind: TaskKind = "classification") -> Read:
         labels = _number(path, header[label], texts)
     else:
         names, labels = _classes(path, header[label], texts)
-    used = [at for at in range(len(header)) if at not in (label, series)]
+    used = [at for at in others if at not in (label, series)]
     if series is None:
         columns = [_features(path, header[at], [row[at] for row in rows]) for at in used]
         values = np.concatenate([np.empty((len(rows), 0)), *columns], 1)
-        return values, labels, names
+        return values, labels, names, Division(part=part, group=group)
     times = [at for at in used if lower[at] == TIME]
     ids = [row[series].strip() for row in rows]
     moments = [_number(path, header[at], [row[at] for row in rows]) for at in times]
     channels = [
         _number(path, header[at], [row[at] for row in rows]) for at in used if at not in times
     ]
-    values, of_signals = _signals(path, ids, moments, np.stack(channels, 1), labels)
-    return values, of_signals, names
+    if not channels:
+        raise DataError(f"{path} must have a column of values besides {header}, but has none")
+    places = rows_of_signals(path, ids, moments)
+    values = np.stack([np.stack(channels)[:, rows] for rows in places.values()])
+    division = Division(
+        part=None if part is None else of_signals(path, PART, places, part),
+        group=None if group is None else of_signals(path, GROUP, places, group),
+    )
+    of_each = of_signals(path, "label", places, labels.tolist())
+    return values, np.array(of_each, labels.dtype), names, division
 
 
 def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -136,32 +166,3 @@ def _features(path: Path, name: str, texts: list[str]) -> NDArray[np.float64]:
             f"column {name!r} of {path} must hold numbers or at most {MOST_CATEGORIES} texts, but holds {len(different)}"
         )
     return np.array([[text == each for each in different] for text in plain], np.float64)
-
-
-def _signals(
-    path: Path,
-    ids: list[str],
-    moments: list[NDArray[np.float64]],
-    channels: NDArray[np.float64],
-    labels: Labels,
-) -> tuple[NDArray[np.float64], Labels]:
-    places: dict[str, list[int]] = {}
-    for place, each in enumerate(ids):
-        places.setdefault(each, []).append(place)
-    lengths = {each: len(rows) for each, rows in places.items()}
-    if len(set(lengths.values())) > 1:
-        short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
-        raise DataError(
-            f"signals of {path} must have one length, but {short!r} has {lengths[short]} rows and {long!r} has {lengths[long]}: "
-            "cut them into windows"
-        )
-    found, firsts = [], []
-    for each, rows in places.items():
-        order = np.array(rows)
-        for time in moments:
-            order = order[np.argsort(time[order], kind="stable")]
-        if len(set(labels[order].tolist())) > 1:
-            raise DataError(f"a signal of {path} must have one label, but {each!r} has several")
-        found.append(channels[order].T)
-        firsts.append(int(order[0]))
-    return np.stack(found), labels[np.array(firsts)]

@@ -43,7 +43,7 @@ def read_images(
         raise ValueError(
             f"channels must be 1 or 3 and size at least (1, 1), but got {channels} and {size}"
         )
-    classes = _entries(folder, folder)
+    classes = entries(folder, folder)
     if not classes:
         raise DataError(f"{folder} must hold a folder for each class, but holds none")
     names = tuple(path.name for path in classes) if names is None else tuple(names)
@@ -54,7 +54,7 @@ def read_images(
             raise DataError(
                 f"{folder} must hold folders with the names of the classes, {', '.join(names)}, but holds {name.name}"
             )
-        members = _entries(folder, name)
+        members = entries(folder, name)
         if not members:
             raise DataError(f"{name} must hold at least one image, but holds none")
         images += members
@@ -67,22 +67,34 @@ def read_images(
     return Split(scaled(pixels), torch.tensor(labels)), names
 
 
-def first_image_shape(folder: Path) -> tuple[int, int, int]:
-    """The channels (1 or 3), height and width of the first image below a folder of `read_images`.
+def image_shape(folder: Path) -> tuple[int, int, int]:
+    """The channels of the images below a folder of `read_images`, 3 if any has color and else 1, and
+    the height and width of the first.
 
     Raises:
-        DataError: if there is no image, or it is not readable.
+        DataError: if there is no image, or one is not readable.
     """
-    for name in _entries(folder, folder):
-        for path in _entries(folder, name):
-            with reading(path, "an image"), Image.open(path, formats=_FORMATS) as image:
-                turned = ImageOps.exif_transpose(image)
-                return (1 if image.mode in ("1", "L") else 3), turned.height, turned.width
-    raise DataError(f"{folder} must hold a folder of images for each class, but holds none")
+    images = [path for name in entries(folder, folder) for path in entries(folder, name)]
+    if not images:
+        raise DataError(f"{folder} must hold a folder of images for each class, but holds none")
+    with reading(images[0], "an image"), Image.open(images[0], formats=_FORMATS) as image:
+        turned = ImageOps.exif_transpose(image)
+        height, width = turned.height, turned.width
+    return (3 if any(map(_has_color, images)) else 1), height, width
 
 
-def _entries(root: Path, folder: Path) -> list[Path]:
-    """The files and folders in `folder`, sorted by name, without links out of `root`."""
+def _has_color(path: Path) -> bool:
+    # Only the header is read.
+    with reading(path, "an image"), Image.open(path, formats=_FORMATS) as image:
+        return image.mode not in ("1", "L")
+
+
+def entries(root: Path, folder: Path) -> list[Path]:
+    """The files and folders in `folder`, sorted by name, without hidden ones.
+
+    Raises:
+        DataError: if it is no folder, or there are links out of `root`.
+    """
     if not folder.is_dir():
         raise DataError(
             f"{folder} must be a folder, but it is {'a file' if folder.exists() else 'missing'}"

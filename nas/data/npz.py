@@ -11,6 +11,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.data.division import GROUP, PART, Division
 from nas.data.files import DataError, check_size, reading, scaled
 from nas.data.task import Split
 from nas.preprocessing import RawKind
@@ -24,32 +25,37 @@ def read_npz(path: Path, inputs: str, labels: str, kind: TaskKind = "classificat
     `numpy.savez_compressed`.
 
     Inputs are a table [N, F], gray images [N, H, W], or images of 1 or 3 channels, [N, C, H, W] or
-    [N, H, W, C]. Labels are class indices, [N] or [N, 1], or one-hot, [N, classes], and with the `kind`
-    "regression" targets, numbers [N] or [N, K]. Bytes are scaled to [0, 1]; floating point numbers are
-    taken as they are.
+    [N, H, W, C]. Labels are class indices, [N] or [N, 1], or one-hot, [N, classes], or texts, [N] or
+    [N, 1], whose classes are sorted, and with the `kind` "regression" targets, numbers [N] or [N, K].
+    Bytes are scaled to [0, 1]; floating point numbers are taken as they are.
 
     Raises:
         DataError: if the archive is damaged or too large, or an array is missing or of another type
             or shape.
     """
+    return read_named(path, inputs, labels, kind)[0]
+
+
+def read_named(
+    path: Path, inputs: str, labels: str, kind: TaskKind = "classification"
+) -> tuple[Split, tuple[str, ...] | None]:
+    """What `read_npz` reads, and the names of the classes if labels are texts.
+
+    Raises:
+        DataError: as `read_npz` does.
+    """
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
-        samples, classes = (
-            _channels_first(path, inputs, _read(path, archive, inputs)),
-            _read(path, archive, labels),
-        )
+        samples = _channels_first(path, inputs, _read(path, archive, inputs))
+        given = _read(path, archive, labels)
     if kind == "regression":
-        targets = _targets(path, labels, classes, len(samples))
-        return Split(_numbers(path, inputs, samples), targets)
-    classes = _indices(classes)
-    if classes.ndim != 1 or classes.dtype.kind not in "iu":
-        raise DataError(
-            f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}"
-        )
+        targets = _targets(path, labels, given, len(samples))
+        return Split(_numbers(path, inputs, samples), targets), None
+    classes, names = _indices(path, labels, given)
     if len(samples) != len(classes):
         raise DataError(
             f"{path} must hold a label for each input, but has {len(samples)} inputs and {len(classes)} labels"
         )
-    return Split(_numbers(path, inputs, samples), torch.from_numpy(classes.astype(np.int64)))
+    return Split(_numbers(path, inputs, samples), torch.from_numpy(classes)), names
 
 
 def _targets(path: Path, name: str, array: NDArray[Any], count: int) -> Tensor:
@@ -62,25 +68,45 @@ def _targets(path: Path, name: str, array: NDArray[Any], count: int) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
-def read_signals(path: Path, signals: str, labels: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The arrays of signals [N, C, T] and of labels, as `read_npz` reads them, in an archive.
+def read_signals(
+    path: Path, signals: str, labels: str
+) -> tuple[NDArray[Any], NDArray[np.int64], tuple[str, ...] | None]:
+    """The arrays of signals [N, C, T] and of labels in an archive, and the names of the classes, as
+    `read_named` reads them.
 
     Raises:
         DataError: as `read_npz` does.
     """
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
         values = _read(path, archive, signals)
-        classes = _indices(_read(path, archive, labels))
+        classes, names = _indices(path, labels, _read(path, archive, labels))
     if values.ndim != 3 or values.dtype.kind not in "fiu" or len(values) != len(classes):
         raise DataError(
             f"{signals!r} in {path} must be numbers [N, C, T], one for each of {len(classes)} labels, "
             f"but is {values.dtype} {values.shape}"
         )
-    if classes.ndim != 1 or classes.dtype.kind not in "iu":
-        raise DataError(
-            f"{labels!r} in {path} must be integers [N], but is {classes.dtype} {classes.shape}"
-        )
-    return values.astype(np.float64), classes.astype(np.int64)
+    return values.astype(np.float64), classes, names
+
+
+def read_division(path: Path, samples: int) -> Division:
+    """How an archive says to divide its samples, by arrays [N] of texts or integers named "split" and
+    "group".
+
+    Raises:
+        DataError: if there is such an array of another type or shape.
+    """
+    found = dict[str, list[str]]()
+    with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        held = archive.namelist()
+        for name in (PART, GROUP):
+            if f"{name}.npy" in held:
+                array = _read(path, archive, name)
+                if array.shape != (samples,) or array.dtype.kind not in "iuU":
+                    raise DataError(
+                        f"{name!r} in {path} must be texts or integers [{samples}], but is {array.dtype} {array.shape}"
+                    )
+                found[name] = [str(value) for value in array.tolist()]
+    return Division(part=found.get(PART), group=found.get(GROUP))
 
 
 def raw_kind(path: Path, name: str) -> RawKind:
@@ -110,20 +136,27 @@ def array_names(path: Path) -> tuple[str, ...]:
         return tuple(name.removesuffix(".npy") for name in archive.namelist())
 
 
-def _indices(labels: NDArray[Any]) -> NDArray[Any]:
-    """Class indices [N] of labels [N, 1], or one-hot ones, [N, classes]; others as they are."""
-    if labels.ndim != 2:
-        return labels
-    if labels.shape[1] == 1:
-        return labels[:, 0]
-    if (
-        labels.dtype.kind in "iufb"
+def _indices(
+    path: Path, name: str, labels: NDArray[Any]
+) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
+    """The class indices [N] of labels, and the names of the classes if these are texts."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    elif (
+        labels.ndim == 2
+        and labels.dtype.kind in "iufb"
         and ((labels != 0).sum(1) == 1).all()
         and (labels.max(1) == 1).all()
     ):
-        indices: NDArray[Any] = labels.argmax(1)
-        return indices
-    return labels
+        labels = labels.argmax(1)
+    if labels.ndim == 1 and labels.dtype.kind == "U":
+        classes, indices = np.unique(labels, return_inverse=True)
+        return indices.astype(np.int64), tuple(classes.tolist())
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{name!r} in {path} must be integers [N], or texts, but is {labels.dtype} {labels.shape}"
+        )
+    return labels.astype(np.int64), None
 
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

@@ -8,23 +8,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nas.data import (
-    DataError,
-    Split,
-    digits,
-    read_cifar10,
-    read_csv,
-    read_images,
-    read_mnist,
-    read_npz,
-)
+from nas.data.cifar import read_cifar10, read_cifar100
+from nas.data.csv_file import read_csv
 from nas.data.digits import PREPROCESSING as OF_DIGITS
-from nas.data.files import PIXELS
+from nas.data.files import PIXELS, DataError
+from nas.data.folder import read_images
+from nas.data.idx import read_mnist
 from nas.data.load import has_images, is_divided, load_task
-from nas.data.npz import array_names, raw_kind, read_signals
+from nas.data.npz import array_names, raw_kind, read_division, read_npz, read_signals
+from nas.data.task import Split
+from nas.data.wav import has_wavs
 from nas.preprocessing import Preprocessing
 from nas.quality import TaskKind
-from nas.seeds import generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +41,9 @@ def load_scored(
     preprocessing: Preprocessing | None = None,
 ) -> ScoredData:
     """The test samples of "digits", a folder, or all of a CSV file or an .npz archive, as `load_task` reads
-    them.
+    them, but of an archive that says which inputs are for the test only those.
 
-    A folder holds the files of MNIST or a similar data set, the binary version of CIFAR-10, or a
+    A folder holds the files of MNIST or a similar data set, the binary version of CIFAR-10 or CIFAR-100, or a
     subfolder of images for each class, perhaps in `test`; these are resized to `shape`, the shape
     of an input of a network for so many `classes`. With the `names` of the classes, subfolders may
     be missing and go by their names; without, there must be one for each class, and they are taken
@@ -60,20 +55,34 @@ def load_scored(
         DataError: if the data is missing or damaged, or folders do not go with the classes.
     """
     if data == "digits":
-        test = digits(generator(0, "digits")).test
+        test = load_task(data).test
         return ScoredData(_again(data, test, OF_DIGITS, preprocessing), "the test split of digits")
     path = Path(data)
-    if path.suffix == ".csv" or (path.suffix == ".npz" and "signals" in array_names(path)):
+    if has_wavs(path):
+        raise DataError(
+            f"{path} must be scored with the run that searched on it (--run), because its features are standardized by "
+            "the run's training samples"
+        )
+    if path.suffix.lower() == ".csv" or (path.suffix == ".npz" and "signals" in array_names(path)):
         return _measurements(path, classes, names, kind, preprocessing)
     if path.suffix == ".npz":
         split = read_npz(path, "inputs", "labels", kind)
         pixels = PIXELS if raw_kind(path, "inputs") == "uint8" else None
-        return ScoredData(_again(data, split, pixels, preprocessing), _all("samples", path, split))
-    if has_images(path):
-        found = _images(path, shape, classes, names)
+        what = _all("samples", path, split)
+        named = read_division(path, len(split.labels)).part is not None
+        if named and kind != "regression":
+            split, what = load_task(data, kind=kind).test, f"the test samples of {path}"
+        return ScoredData(_again(data, split, pixels, preprocessing), what)
+    for name, read in (("test_batch.bin", read_cifar10), ("test.bin", read_cifar100)):
+        if (path / name).exists():
+            found = ScoredData(read(path)[1], f"the test images of {path}")
+            break
     else:
-        read = read_cifar10 if (path / "test_batch.bin").exists() else read_mnist
-        found = ScoredData(read(path)[1], f"the test images of {path}")
+        found = (
+            _images(path, shape, classes, names)
+            if has_images(path)
+            else ScoredData(read_mnist(path)[1], f"the test images of {path}")
+        )
     return replace(found, split=_again(data, found.split, PIXELS, preprocessing))
 
 
@@ -103,11 +112,13 @@ def _measurements(
             f"{path} must be scored with the run that searched on it (--run), or a file that says how that standardized "
             "its training samples (nas export --preprocessing)"
         )
-    if path.suffix == ".csv":
-        values, labels, found = read_csv(path, kind)
-        labels = _labels(path, labels.astype(np.int64), found, classes, names)
+    labels: NDArray[np.int64]
+    if path.suffix.lower() == ".csv":
+        values, given, found = read_csv(path, kind)
+        labels = _labels(path, given.astype(np.int64), found, classes, names)
     else:
-        values, labels = read_signals(path, "signals", "labels")
+        values, labels, texts = read_signals(path, "signals", "labels")
+        labels = labels if texts is None else _labels(path, labels, texts, classes, names)
     split = Split(torch.from_numpy(preprocessing.apply(values)), torch.from_numpy(labels))
     return ScoredData(split, _all("samples", path, split))
 
@@ -137,10 +148,11 @@ def held_out(data: str, digest: str, kind: TaskKind = "classification") -> Score
     another task or another split.
     """
     path = Path(data)
-    if not (path.suffix in (".csv", ".npz") or (has_images(path) and not is_divided(path))):
+    tables = path.suffix.lower() == ".csv" or path.suffix == ".npz"
+    if not (tables or (has_images(path) and not is_divided(path))):
         return None
     try:
-        task = load_task(data, generator(0, "data"), kind)
+        task = load_task(data, kind=kind)
     except ValueError:  # such as data of one class, which no search can have had
         return None
     if task.digest != digest:

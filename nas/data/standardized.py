@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nas.data.division import NONE, Division, divided
 from nas.data.files import DataError
-from nas.data.splits import split
 from nas.data.task import Split, Task
 from nas.preprocessing import Preprocessing, RawKind
 from nas.quality import TaskKind
@@ -22,9 +22,10 @@ def standardized(
     rng: np.random.Generator,
     kind: TaskKind = "classification",
     raw: RawKind = "float32",
+    division: Division = NONE,
 ) -> Task:
-    """A task of this `kind` of tables [N, F] or signals [N, C, T], split 60 : 20 : 20, with class indices
-    or, for a regression, targets.
+    """A task of this `kind` of tables [N, F] or signals [N, C, T], with class indices or, for a
+    regression, targets, which is divided as `divided` does.
 
     Each feature or channel is standardized by the mean and the standard deviation of the training
     split, clipped to 4 standard deviations, and 0, the mean, where it is NaN, which means missing: the
@@ -32,24 +33,21 @@ def standardized(
 
     Raises:
         DataError: if there are no features, or a value is infinite.
-        ValueError: as `split` does.
+        ValueError: as `divided` does.
     """
     if not values.size:
         raise DataError(f"{name} must have a feature besides the labels, but has none")
-    if np.isinf(values).any():
-        raise DataError(f"{name} must hold finite values, but holds infinite ones")
+    if len(infinite := np.argwhere(np.isinf(values))):
+        place = tuple(infinite[0].tolist())
+        raise DataError(
+            f"{name} must hold finite values, but sample {place[0]} holds {values[place]}"
+        )
     real = kind == "regression"
     classes = torch.from_numpy(labels).float() if real else torch.from_numpy(labels)
     # Rows are split by their numbers, because what is missing depends on which of them train.
     numbers = torch.arange(len(labels), dtype=torch.float32)[:, None]
-    found = split(
-        name,
-        Split(numbers, classes),
-        0 if real else int(labels.max()) + 1,
-        rng,
-        class_names=class_names,
-        kind=kind,
-    )
+    count = 0 if real else int(labels.max()) + 1
+    found = divided(name, Split(numbers, classes), count, rng, division, class_names, kind)
     train = values[_rows(found.train)]
     over = (0, *range(2, values.ndim))
     known = ~np.isnan(train)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from nas.data import DataError, read_cifar10
+from nas.data import DataError, read_cifar10, read_cifar100
+from nas.data.load import load_task
+from nas.data.scored import load_scored
 
 BATCHES = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
 
@@ -79,3 +81,21 @@ def test_the_python_version_is_refused_because_it_is_pickles(tmp_path: Path) -> 
         match=rf"{re.escape(str(tmp_path))} must hold the binary version .*cifar-10-binary.tar.gz.* pickle",
     ):
         read_cifar10(tmp_path)
+
+
+def test_records_of_100_classes_have_two_labels_of_which_the_fine_one_counts(
+    tmp_path: Path,
+) -> None:
+    records = [bytes([19 - label % 20]) + record(label, label, 0, 255) for label in range(100)]
+    (tmp_path / "train.bin").write_bytes(b"".join(2 * records))
+    (tmp_path / "test.bin").write_bytes(b"".join(records[:3]))
+    train, test = read_cifar100(tmp_path)
+    assert train.labels.tolist() == [*range(100), *range(100)]
+    assert test.labels.tolist() == [0, 1, 2]
+    assert torch.allclose(test.inputs[2, :, 5, 5], torch.tensor([2 / 255, 0.0, 1.0]))
+    task = load_task(str(tmp_path))
+    assert (task.classes, len(task.validation.labels)) == (100, 20)
+    assert torch.equal(load_scored(str(tmp_path), (3, 32, 32), 100).split.inputs, test.inputs)
+    (tmp_path / "train.bin").write_bytes(b"".join(records) + bytes(7))
+    with pytest.raises(DataError, match=r"train\.bin must be records of 3074 bytes"):
+        read_cifar100(tmp_path)

@@ -60,8 +60,38 @@ def test_folders_of_training_and_test_images_stay_apart(tmp_path: Path) -> None:
         load_task(str(tmp_path), rng())
 
 
+def test_images_are_gray_only_if_all_are(tmp_path: Path) -> None:
+    paint(tmp_path, {"a": 10, "b": 10})
+    Image.new("RGB", (9, 7), (255, 0, 0)).save(tmp_path / "b" / "red.png")
+    task = load_task(str(tmp_path))
+    assert task.example.shape == (1, 3, 4, 5)
+
+
+def test_images_for_validation_stay_apart_too(tmp_path: Path) -> None:
+    for part, count in (("train", 6), ("val", 2), ("test", 3)):
+        paint(tmp_path / part, {"a": count, "b": count})
+    task = load_task(str(tmp_path))
+    sizes = [len(part.labels) for part in (task.train, task.validation, task.test)]
+    assert sizes == [12, 4, 6]
+
+
+def test_labels_may_be_texts(tmp_path: Path) -> None:
+    labels = np.array(["dog", "cat"])[np.arange(40) % 2]
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((40, 3)), labels=labels[:, None])
+    np.savez(tmp_path / "s.npz", signals=np.zeros((40, 3, 8)), labels=labels)
+    for name in ("d.npz", "s.npz"):
+        task = load_task(str(tmp_path / name))
+        assert task.class_names == ("cat", "dog")
+        assert task.train.labels.bincount().tolist() == [12, 12]
+
+
 @pytest.mark.fault(45)
 def test_data_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for data in ("none", "none.npz"):
-        with pytest.raises(DataError, match=data):
+    for data in ("none", "none.npz", "none.csv"):
+        with pytest.raises(DataError, match=f"{data} .*is missing"):
             load_task(str(tmp_path / data), rng())
+    (tmp_path / "d.xlsx").write_bytes(b"PK")
+    with pytest.raises(
+        DataError, match=r"data must be digits, a folder, .*d\.xlsx is another file"
+    ):
+        load_task(str(tmp_path / "d.xlsx"))

@@ -131,14 +131,18 @@ def test_numbers_too_large_for_float32_become_infinite(tmp_path: Path) -> None:
         (
             BYTES,
             LABELS.astype(float),
-            r"'y' in .*data.npz must be integers \[N\], but is float64 \(2,\)",
+            r"'y' in .*data.npz must be integers \[N\], or texts, but is float64 \(2,\)",
         ),
         (
             BYTES,
             LABELS[:, None, None],
-            r"'y' in .*data.npz must be integers \[N\], but is int64 \(2, 1, 1\)",
+            r"'y' in .*data.npz must be integers \[N\], or texts, but is int64 \(2, 1, 1\)",
         ),
-        (BYTES, np.array(1), r"'y' in .*data.npz must be integers \[N\], but is int64 \(\)"),
+        (
+            BYTES,
+            np.array(1),
+            r"'y' in .*data.npz must be integers \[N\], or texts, but is int64 \(\)",
+        ),
     ],
 )
 def test_other_types_and_shapes_are_refused(

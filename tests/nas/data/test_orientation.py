@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from nas.data import read_images
-from nas.data.folder import first_image_shape
+from nas.data.folder import image_shape
 
 ORIENTATION = 274
 
@@ -27,7 +27,7 @@ def test_images_are_turned_before_they_are_resized(
     orientation: int, suffix: str, tmp_path: Path
 ) -> None:
     path = save_turned(tmp_path / "a" / f"x.{suffix}", orientation)
-    channels, height, width = first_image_shape(tmp_path)
+    channels, height, width = image_shape(tmp_path)
     assert (channels, height, width) == ((1, 16, 8) if orientation > 4 else (1, 8, 16))
     found = read_images(tmp_path, (height, width), 1)[0].inputs[0, 0].numpy()
     with Image.open(path) as image:

@@ -37,7 +37,7 @@ def test_channels_are_standardized_over_time() -> None:
 
 
 def test_values_that_cannot_be_scaled_are_refused() -> None:
-    with pytest.raises(DataError, match="must hold finite values"):
+    with pytest.raises(DataError, match="t must hold finite values, but sample 0 holds inf"):
         standardized("t", np.full((60, 1), np.inf), LABELS, None, rng())
     with pytest.raises(DataError, match="must have a feature besides the labels"):
         standardized("t", np.empty((60, 0)), LABELS, None, rng())
