@@ -18,6 +18,7 @@ from .factors import by_energy as by_energy
 from .factors import by_ratio as by_ratio
 from .features import FeatureSelection as FeatureSelection
 from .features import ranked as ranked
+from .freezing import Freezing as Freezing
 from .joint import JOINT_COMPRESSORS as JOINT_COMPRESSORS
 from .joint import joint_choices as joint_choices
 from .low_rank import LowRank as LowRank
