@@ -14,7 +14,7 @@ from statistics import mean, stdev
 
 from benchmarks.beat import searched
 from benchmarks.trained.tasks import fashion_mnist
-from experiments.images import images
+from experiments.images import DEFAULTS, images
 from nas import Experiment, Task
 from nas.training.augmentation import AUGMENTATIONS
 from nas.training.fit import cross_entropy
@@ -45,13 +45,16 @@ class Search:
         """The experiment, without an end."""
         made = images(
             str(data),
-            size_bytes=size_bytes,
-            strategy=self.strategy,
+            replace(
+                DEFAULTS,
+                size_bytes=size_bytes,
+                strategy=self.strategy,
+                trials=10**6,
+                fidelity="full",
+                rate_penalty=self.rate_penalty,
+                seed=seed,
+            ),
             warm_start=False,
-            trials=10**6,
-            fidelity="full",
-            rate_penalty=self.rate_penalty,
-            seed=seed,
         )
         space = made.space
         if self.bits is not None and isinstance(space, ConvBlocks):

@@ -16,7 +16,7 @@ from statistics import mean, stdev
 
 from benchmarks.baselines import BASELINES, Baseline
 from benchmarks.trained.tasks import fashion_mnist
-from experiments.images import images
+from experiments.images import DEFAULTS, images
 from nas import Evaluation, Experiment, Task, run
 from nas.objective import best
 from nas.strategy import StrategyFactory
@@ -123,7 +123,7 @@ def contestants(
     def search(
         seed: int, out: Path, strategy: StrategyFactory | None = None
     ) -> tuple[int, Evaluation]:
-        made = images(str(data), size_bytes=size_bytes, trials=10**6, seed=seed)
+        made = images(str(data), replace(DEFAULTS, size_bytes=size_bytes, trials=10**6, seed=seed))
         made = made if strategy is None else replace(made, strategy=strategy)
         return searched(replace(made, task=task), minutes, out)
 

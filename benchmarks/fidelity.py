@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.compression import compression
+from experiments.compression import DEFAULTS, compression
 from nas.compress import compress
 from nas.evaluation.evaluator import CALIBRATION_SAMPLES, Evaluator
 from nas.experiment import Experiment
@@ -109,9 +109,8 @@ def main() -> None:
     parser.add_argument("--size-bytes", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    experiment = compression(
-        width=options.width, size_bytes=options.size_bytes, seed=options.seed, warm_start=False
-    )
+    limited = replace(DEFAULTS, size_bytes=options.size_bytes, seed=options.seed)
+    experiment = compression(limited, width=options.width, warm_start=False)
     evaluator = experiment.evaluator(loss_of(experiment, Path()))
     full = experiment.recipe.finetune_epochs
     epochs = {"0": 0, "1": 1, str(full): full}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compressors.joint import BIT_WIDTHS
-from experiments.compression import compression
+from experiments.compression import DEFAULTS, compression
 from nas.experiment import Experiment
 from nas.objective import Budget, Evaluation, Objective, best
 from nas.packed import unpack
@@ -100,12 +100,11 @@ def main() -> None:
     options = parser.parse_args()
     budget, found = options.budget or max(options.limits), dict[str, list[Point]]()
     for seed in range(options.seeds):
-        given = compression(
-            size_bytes=budget, trials=options.trials, width=options.width, seed=seed
-        )
+        limited = replace(DEFAULTS, size_bytes=budget, trials=options.trials, seed=seed)
+        given = compression(limited, width=options.width)
         points = uniform(given) | joint(given, options.limits)
         for width in (width for width in NARROW if width < options.width):
-            quantized = uniform(compression(width=width, seed=seed))
+            quantized = uniform(compression(replace(DEFAULTS, seed=seed), width=width))
             points |= {f"width {width}, {name}": point for name, point in quantized.items()}
         for name, point in points.items():
             found.setdefault(name, []).append(point)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.digits import digits
+from experiments.options import SearchOptions
 from nas import grids
 from nas.experiment import Experiment
 from nas.objective import best
@@ -29,9 +30,8 @@ RATES = grids.log_uniform(1.25e-3, 2e-2, 5)
 
 def ways(seed: int, trials: int) -> Mapping[str, Experiment]:
     """The same search with the learning rate as it is and as a choice."""
-    fixed = digits(
-        space="mlp", size_bytes=2048, epochs=8, finetune_epochs=4, trials=trials, seed=seed
-    )
+    options = SearchOptions(size_bytes=2048, epochs=8, finetune_epochs=4, trials=trials, seed=seed)
+    fixed = digits(options, space="mlp")
     chosen = replace(fixed, space=WithRecipe(fixed.space, {"lr": RATES}))
     return {"fixed": fixed, "chosen": chosen}
 

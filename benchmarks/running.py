@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from unittest.mock import patch
 
 from benchmarks.baselines import BASELINES
 from benchmarks.gpu import candidates_per_hour, experiment
-from experiments.digits import digits
+from experiments.digits import DEFAULTS, digits
 from nas.evaluation import candidate_training
 from nas.executors import Executor, Handler, InProcess, LocalProcesses
 from nas.objective import Curve, Epoch, Evaluation, Status
@@ -146,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _table("workers", "candidates an hour", "of 1 worker", "counted")
     one = 0.0
     for workers in (1, 2):
-        source = partial(digits, trials=1000, epochs=2, finetune_epochs=1)
+        source = partial(digits, replace(DEFAULTS, trials=1000, epochs=2, finetune_epochs=1))
         speed, count = candidates_per_hour(source, workers, given.seconds)
         one = one or speed
         print(f"| {workers} | {speed:,.0f} | {speed / one:.2f} | {count} |", flush=True)

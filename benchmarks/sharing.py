@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.images import WIDTHS, images
+from experiments.images import DEFAULTS, WIDTHS, images
 from nas.data import stratified
 from nas.evaluation.drawn import drawn_within
 from nas.evaluation.evaluator import Evaluator
@@ -177,15 +177,18 @@ def main() -> None:
     options = parser.parse_args()
     experiment = images(
         options.data,
-        options.size_bytes,
-        macs=options.macs,
-        samples=options.samples,
-        epochs=2,
-        finetune_epochs=1,
-        fidelity="full",
+        replace(
+            DEFAULTS,
+            size_bytes=options.size_bytes,
+            macs=options.macs,
+            samples=options.samples,
+            epochs=2,
+            finetune_epochs=1,
+            fidelity="full",
+            trials=1_000,
+            seed=options.seed,
+        ),
         warm_start=False,
-        trials=1_000,
-        seed=options.seed,
     )
     task = experiment.task
     few = stratified(task.validation, options.validation, generator(0, "validation"))

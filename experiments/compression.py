@@ -15,11 +15,12 @@ from compressors.allocation.first_designs import first_designs
 from compressors.allocation.measured import measured
 from compressors.joint import JOINT_COMPRESSORS, joint_choices
 from compressors.quantization import Quantization
+from experiments.options import SearchOptions
 from nas.data import Task
 from nas.data.load import load_task
 from nas.experiment import Experiment
-from nas.objective import Budget, Objective
-from nas.seeds import derive, generator, seeded
+from nas.seeds import derive, seeded
+from nas.strategy import StrategyFactory
 from nas.threads import one_thread
 from nas.training.distil import Teacher
 from nas.training.fit import cross_entropy, fit
@@ -27,111 +28,72 @@ from nas.training.given_network import load_network, load_weights
 from nas.training.recipe import Recipe
 from search_spaces.trained_network import TrainedNetwork
 from strategies.bayesian.surrogate import Surrogate
-from strategies.multi_fidelity.halving import Fidelity, at_fidelity
-from strategies.names import StrategyName, strategy_class
 from strategies.warm_start import WarmStart
 
 BYTES_PER_FLOAT = 4
 ETA = 5
 """One in five candidates is trained further: after none, one and eight epochs by default."""
+DEFAULTS = SearchOptions(
+    strategy="evolution", trials=120, epochs=16, finetune_epochs=8, finetune_lr=5e-3, teacher=True
+)
 
 
 def compression(
+    options: SearchOptions = DEFAULTS,
     model: str | None = None,
     weights: Path | None = None,
     data: str = "digits",
-    samples: int | None = None,
-    size_bytes: int | None = None,
     ratio: float | None = None,
-    macs: int | None = None,
-    peak_memory_bytes: int | None = None,
-    strategy: StrategyName = "evolution",
-    trials: int = 120,
-    finetune_epochs: int = 8,
-    finetune_lr: float = 5e-3,
-    teacher: bool = True,
     warm_start: bool = True,
-    fidelity: Fidelity = "full",
     width: int = 32,
-    epochs: int = 16,
-    seed: int = 0,
-    preprocessing: bool = False,
 ) -> Experiment:
     """Searches for the best compression of a trained network: yours, or a residual network that is
     trained on scikit-learn's 8x8 handwritten digits.
+
+    Only the network of the digits is trained before compression, unless its weights are given, and the
+    size of its file is limited to 3,000 bytes if nothing is. The teacher is the network in floats, and
+    cheap fidelities begin with no training at all. By the time of one epoch, 1.6 s, the 120 trials of that
+    network take some twenty minutes on two cores.
 
     Args:
         model: FILE.py:FUNCTION, a function without arguments that returns the network; without it,
             the network of the digits
         weights: file of the network's weights, as safetensors; without it, the network is as the
             function returns it
-        data: digits, a folder of MNIST's or CIFAR-10's files or of images, or an .npz archive with
-            inputs and labels
-        samples: how many of the training samples the search trains on, drawn by class; without it,
-            all; candidates that are trained again get all
-        size_bytes: largest size of the packed file: a number of bytes, or 20kB, which are 20,000,
-            or 20KiB; 3000 for the network of the digits if nothing is limited
+        data: digits, or the path of images, a table or signals that nas.data.load_task reads
         ratio: how many times smaller the file must be than the network in 32-bit floats, instead of
             a size
-        macs: largest number of multiply-accumulates for one sample
-        peak_memory_bytes: largest peak memory of activations, in bytes
-        strategy: search strategy; tpe and gp need the extra optuna
-        trials: number of candidates to compress and fine-tune
-        finetune_epochs: training epochs after compression
-        finetune_lr: peak learning rate of these epochs
-        teacher: whether candidates also learn from the answers of the network in floats
         warm_start: whether the search begins with bits that are allocated to the layers for the
             size, and with the same bits and pruning ratio in all layers; with as few trials as
             these, nothing else is tried. The surrogate then also knows what was measured for that
-        fidelity: full trains all candidates for all epochs; halving (successive halving) and
-            hyperband measure many without training, train the best for an epoch, and the best of
-            those for all; each of these is a trial
         width: channels of the network of the digits
-        epochs: epochs of training it, if there are no weights
-        seed: seed of the search and of training; the split of the data is fixed
-        preprocessing: files say how raw values become inputs, and are longer: by a byte where those are
-            pixels, by 5 and 8 for each feature or channel of tables and signals
     """
-    task = load_task(data, generator(0, "digits" if data == "digits" else "data"))
+    task = load_task(data)
     network = (
-        trained(task, width, epochs, weights, seed)
+        trained(task, width, options.epochs, weights, options.seed)
         if model is None
         else load_network(model, weights)
     )
-    limits = {
-        "size_bytes": _size_limit(network, size_bytes, ratio),
-        "macs": macs,
-        "peak_memory_bytes": peak_memory_bytes,
-    }
-    stated = {name: limit for name, limit in limits.items() if limit is not None}
-    if model is not None and not stated:
-        raise ValueError(
-            "the compression of a network must have a limit, size_bytes, ratio, macs or peak_memory_bytes, but has none"
-        )
-    experiment = Experiment(
+    size_bytes = _size_limit(network, options.size_bytes, ratio)
+    options = replace(options, size_bytes=size_bytes, epochs=0)
+    if not options.limits:
+        if model is not None:
+            raise ValueError(
+                "the compression of a network must have a limit, such as size_bytes, ratio, macs or "
+                "peak_memory_bytes, but has none"
+            )
+        options = replace(options, size_bytes=3000)
+    return options.experiment(
         space=TrainedNetwork(
             network, joint_choices(network, task.example, ratios=RATIOS, bits=BITS)
         ),
         compressors=JOINT_COMPRESSORS,
         task=task,
-        samples=samples,
-        recipe=Recipe(epochs=0, finetune_epochs=finetune_epochs, finetune_lr=finetune_lr),
-        objective=Objective(
-            maximize=("accuracy",),
-            minimize=("size_bytes",),
-            budget=Budget(stated or {"size_bytes": 3000}),
-        ),
-        strategy=strategy_class(strategy),
-        trials=trials,
-        packs_preprocessing=preprocessing,
-        seed=seed,
         # Temperature and weights of Hinton et al. (2015) as `Teacher` has them.
-        teacher=Teacher(build=Original(network), epochs=0) if teacher else None,
-    )
-    begun = _warm_started(experiment, network) if warm_start else experiment
-    return replace(
-        begun,
-        strategy=at_fidelity(fidelity, begun.strategy, finetune_epochs, eta=ETA, least=0),
+        teacher=Teacher(build=Original(network), epochs=0),
+        begun=partial(_warm_started, network=network) if warm_start else None,
+        eta=ETA,
+        least=0,
     )
 
 
@@ -147,9 +109,9 @@ class Original:
 
 
 @one_thread()
-def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
-    """The experiment with a strategy that begins with `first_designs`; a surrogate also expects
-    what they were chosen by.
+def _warm_started(experiment: Experiment, network: nn.Module) -> StrategyFactory:
+    """The strategy of the experiment, begun with `first_designs`; a surrogate also expects what they
+    were chosen by.
     """
     evaluator = experiment.evaluator(cross_entropy)
     images, choices = evaluator.calibration, experiment.space.choices
@@ -168,8 +130,7 @@ def _warm_started(experiment: Experiment, network: nn.Module) -> Experiment:
     inner = experiment.strategy
     if problem is not None and inner is Surrogate:
         inner = partial(Surrogate, prior=Expected(problem, choices))
-    strategy = partial(WarmStart, strategy=inner, genotypes=genotypes)
-    return replace(experiment, strategy=strategy)
+    return partial(WarmStart, strategy=inner, genotypes=genotypes)
 
 
 def _size_limit(network: nn.Module, size_bytes: int | None, ratio: float | None) -> int | None:

@@ -1,12 +1,12 @@
 """A run keeps its strategy where none is named, as it keeps its window."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 from nas.cli.execution_options import add_execution_options
 from nas.cli.experiment_options import parse_experiment
+from nas.cli.parameter_options import options_of
 from nas.experiment import Experiment
 from nas.runs.journal import strategy_of
 
@@ -21,8 +21,8 @@ def begun_strategy(
     newer software. None otherwise, or if no name is that strategy.
     """
     begun = strategy_of(out)
-    parameter = inspect.signature(function).parameters.get("strategy")
-    if begun is None or parameter is None or parameter.default != AUTO:
+    hint, default = options_of(function).get("strategy", (None, None))
+    if begun is None or default != AUTO:
         return None
 
     def described(name: str | None) -> object:
@@ -35,7 +35,7 @@ def begun_strategy(
     present = described(None)
     if begun == present or present != described(AUTO):
         return None
-    names = [name for name in get_args(get_type_hints(function)["strategy"]) if name != AUTO]
+    names = [name for name in get_args(hint) if name != AUTO]
     for name in names:
         try:
             if described(name) == begun:

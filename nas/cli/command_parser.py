@@ -17,7 +17,8 @@ def shipped_experiments() -> tuple[str, ...]:
     # Found, not imported: experiments import the command line, and need torch.
     spec = importlib.util.find_spec("experiments")
     folders = [] if spec is None else spec.submodule_search_locations or []
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(folders)))
+    found = pkgutil.iter_modules(folders)
+    return tuple(sorted(module.name for module in found if not module.ispkg))
 
 
 def command_parser(command: str, description: str) -> argparse.ArgumentParser:

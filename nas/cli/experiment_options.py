@@ -4,19 +4,17 @@ import argparse
 import importlib
 import inspect
 import tomllib
-import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, get_type_hints
 
-import docstring_parser
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
-from nas.byte_count import byte_count
 from nas.cli.command_parser import shipped_experiments
 from nas.cli.json_values import malformed, option_values, unreadable
 from nas.cli.option_errors import did_you_mean, readable_error
+from nas.cli.parameter_options import add_parameters, description, taken_arguments
 from nas.experiment import Experiment
 from nas.python_file import import_file
 from nas.regular_file import read_regular
@@ -29,7 +27,6 @@ MOST_BYTES = 2**20
 """The longest file of options that is read."""
 
 _NOT_SHOWN = ("-h", "--print_shtab")
-_PLAIN_TYPES = (bool, int, float, str, Path, types.NoneType)
 
 
 class _OptionHelp(DefaultHelpFormatter):
@@ -107,18 +104,6 @@ def load_function(source: str) -> Callable[..., Experiment]:
     return next(iter(found.values()))
 
 
-def _check_type(hint: Any, name: str) -> None:
-    """Allows only plain values, because a configuration file must not be able to name code."""
-    if get_origin(hint) in (Union, types.UnionType, tuple):
-        for part in get_args(hint):
-            if part is not Ellipsis:
-                _check_type(part, name)
-    elif get_origin(hint) is not Literal and hint not in _PLAIN_TYPES:
-        raise ValueError(
-            f"parameters of an experiment must be numbers, strings, booleans or paths, but {name!r} is {hint}"
-        )
-
-
 AddOptions = Callable[[ExperimentParser], None]
 
 
@@ -130,17 +115,16 @@ def experiment_parser(
     function: Callable[..., Experiment], prog: str, add_options: AddOptions = no_more
 ) -> ExperimentParser:
     """A parser with an option for each parameter of `function`, those of every experiment: `--out`,
-    `--config`, `--retrain`, `--final-epochs` and `--accelerator`, and those that `add_options` adds.
+    `--config`, `--retrain`, `--final-epochs` and `--accelerator`, and those that `add_options` adds. A
+    parameter that is annotated with a frozen dataclass gives an option for each of its fields.
 
-    The help text comes from the docstring of the function.
+    The help texts come from the docstrings of the function and the dataclass.
 
     Raises:
         ValueError: if a parameter has no type annotation, one that is not of plain values, or the
             name of an option of every experiment.
     """
-    documentation = docstring_parser.parse(function.__doc__ or "")
-    helps = {parameter.arg_name: parameter.description for parameter in documentation.params}
-    result = ExperimentParser(prog=prog, description=documentation.short_description)
+    result = ExperimentParser(prog=prog, description=description(function))
     result.add_argument(
         "--out",
         type=Path,
@@ -174,52 +158,8 @@ def experiment_parser(
     result.hints |= {"out": Path, "config": Path, **dict.fromkeys(_FIELDS[:2], int | None)}
     result.hints["accelerator"] = Literal["auto", "cpu", "cuda", "mps"] | None
     add_options(result)
-    taken = [action.dest for action in result._actions]
-    hints = get_type_hints(function)
-    group = result.add_argument_group("of this experiment")
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name not in hints:
-            raise ValueError(
-                f"every parameter of an experiment must have a type, but {name!r} of {function.__name__} has none"
-            )
-        _check_type(hints[name], name)
-        if name in taken:
-            raise ValueError(
-                f"parameters of an experiment must not be called as options of all, {taken}, "
-                f"but {function.__name__} has {name!r}"
-            )
-        result.hints[name] = hints[name]
-        required = parameter.default is parameter.empty
-        default = argparse.SUPPRESS if required else parameter.default
-        option = "--" + name.replace("_", "-")
-        group.add_argument(
-            option,
-            type=_option_type(name, hints[name]),
-            required=required,
-            default=default,
-            help=helps.get(name),
-        )
+    add_parameters(result, result.hints, function)
     return result
-
-
-def _option_type(name: str, hint: Any) -> Any:
-    """The type of an option: that of its parameter, but bytes may have a unit."""
-    if name.endswith("_bytes") and hint is int:
-        return _bytes
-    if name.endswith("_bytes") and hint == int | None:
-        return _bytes_or_null
-    return hint
-
-
-def _bytes(value: str | int) -> int:
-    try:
-        return byte_count(str(value))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _bytes_or_null(value: str | int | None) -> int | None:
-    return None if value in (None, "null") else _bytes(value)
 
 
 def _flags_stated(arguments: Sequence[str], hints: Mapping[str, Any]) -> list[str]:
@@ -258,16 +198,17 @@ def parse_experiment(
     if values["config"] is not None:
         base = _read_config(values["config"], parser)
         values = vars(parser.parse_args(arguments, namespace=base))
+    if lacking := [name for name in parser.hints if name not in values]:
+        options = ", ".join("--" + name.replace("_", "-") for name in lacking)
+        parser.error(f"{options} must be stated, but {'is' if len(lacking) == 1 else 'are'} not")
     out = values.pop("out")
     del values["config"]
     of_all = {name: values.pop(name) for name in _FIELDS}
     if of_all["accelerator"] == "auto":
         of_all["accelerator"] = fastest()
-    own = inspect.signature(function).parameters
-    added = {name: values.pop(name) for name in [*values] if name not in own}
-    experiment = function(**values)
+    experiment = function(**taken_arguments(function, values))
     stated = {name: value for name, value in of_all.items() if value is not None}
-    return replace(experiment, **stated) if stated else experiment, out, added
+    return replace(experiment, **stated) if stated else experiment, out, values
 
 
 def _read_config(path: Path, parser: ExperimentParser) -> Any:

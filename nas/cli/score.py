@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--data",
         default="digits",
-        help="digits, a folder of MNIST's or CIFAR-10's files or of images, an .npz archive or a CSV file",
+        help="digits, a folder of MNIST's or CIFAR's files, of images or of recordings, a CSV file, or an .npz archive",
     )
     parser.add_argument(
         "--run",

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from experiments.breast_cancer import breast_cancer
+from experiments.options import SearchOptions
 from nas.packed import unpack
 from nas.program.operations import Gather
 from nas.runs.directory import packed_path
@@ -9,7 +10,9 @@ from nas.runs.run import run
 
 def test_a_search_finds_a_network_that_reads_few_measurements(tmp_path: Path) -> None:
     found = run(
-        breast_cancer("tree_importance", trials=4, size_bytes=160, epochs=10, finetune_epochs=5),
+        breast_cancer(
+            SearchOptions(trials=4, size_bytes=160, epochs=10, finetune_epochs=5), "tree_importance"
+        ),
         tmp_path,
     )
     assert found.best is not None

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from benchmarks.joint_compression import joint as joint_points
 from benchmarks.joint_compression import row, uniform
 from compressors.allocation import allocate as allocation
 from compressors.joint import JOINT_COMPRESSORS
-from experiments.compression import compression, residual_network, trained
+from experiments.compression import DEFAULTS, compression, residual_network, trained
 from nas.compress import compress, settings_of
 from nas.data import digits
 from nas.evaluation.evaluator import Evaluator
+from nas.experiment import Experiment
 from nas.objective import Status
 from nas.runs.run import run
 from nas.seeds import generator, seeded
@@ -36,6 +37,13 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def asked(**stated: Any) -> Experiment:
+    """The experiment with options as they are typed."""
+    shared = {field.name for field in fields(DEFAULTS)} & stated.keys()
+    own = {name: stated[name] for name in stated if name not in shared}
+    return compression(replace(DEFAULTS, **{name: stated[name] for name in shared}), **own)
+
+
 def small(file: Path, **options: Any) -> Any:
     settings: Any = {
         "width": 8,
@@ -46,7 +54,7 @@ def small(file: Path, **options: Any) -> Any:
         "teacher": False,
         "warm_start": False,
     }
-    return compression(**(settings | options))
+    return asked(**(settings | options))
 
 
 def test_a_search_ends_within_its_budget(file: Path, tmp_path: Path) -> None:
@@ -172,7 +180,7 @@ def test_the_network_follows_the_seed_and_the_file(file: Path, tmp_path: Path) -
             ValueError,
             match=f"{path.name} must hold weights of the network, but is missing, damaged or of another",
         ):
-            compression(width=width, weights=path)
+            asked(width=width, weights=path)
 
 
 def test_every_option_reaches_the_experiment(file: Path) -> None:
@@ -224,7 +232,7 @@ def test_a_network_of_the_user_is_compressed_with_their_data(tmp_path: Path) -> 
         "weights": tmp_path / "w.safetensors",
         "data": str(tmp_path / "d.npz"),
     }
-    experiment = compression(**given, ratio=10, finetune_epochs=0, trials=1)
+    experiment = asked(**given, ratio=10, finetune_epochs=0, trials=1)
     assert isinstance(experiment.space, TrainedNetwork)
     assert weights.digest(experiment.space.model) == weights.digest(model)
     assert experiment.task.name == "d.npz"
@@ -234,9 +242,9 @@ def test_a_network_of_the_user_is_compressed_with_their_data(tmp_path: Path) -> 
     wrong: Any
     for wrong in ({"ratio": 10, "size_bytes": 500}, {"ratio": 0}):
         with pytest.raises(ValueError, match="a size must be stated once"):
-            compression(**given, **wrong)
+            asked(**given, **wrong)
     with pytest.raises(ValueError, match="must have a limit"):
-        compression(**given)
+        asked(**given)
 
 
 def test_a_surrogate_that_starts_warm_expects_what_was_measured_once(
@@ -245,12 +253,12 @@ def test_a_surrogate_that_starts_warm_expects_what_was_measured_once(
     (tmp_path / "made.py").write_text(FILE)
     made: Any = {"model": f"{tmp_path / 'made.py'}:make", "ratio": 10}
     monkeypatch.setattr(allocation, "measured", None)  # it would fail if it were called
-    strategy = compression(**made, strategy="surrogate").describe()["strategy"]
+    strategy = asked(**made, strategy="surrogate").describe()["strategy"]
     assert strategy["strategy"] == {"name": "Surrogate", "prior": {"name": "Expected"}}
-    evolution = compression(**made, strategy="evolution").describe()["strategy"]
+    evolution = asked(**made, strategy="evolution").describe()["strategy"]
     assert (evolution["name"], evolution["strategy"]) == ("WarmStart", "AgingEvolution")
     assert len(strategy["genotypes"]) >= 4
-    cold = compression(**made, strategy="surrogate", warm_start=False)
+    cold = asked(**made, strategy="surrogate", warm_start=False)
     assert cold.describe()["strategy"] == "Surrogate"
 
 

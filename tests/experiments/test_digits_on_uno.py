@@ -1,10 +1,11 @@
 """From a search to the processor of an Arduino Uno."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from experiments.digits import digits
+from experiments.digits import DEFAULTS, digits
 from nas.c.avr import COMPILER, EMULATOR, run_on_avr
 from nas.measure.boards import board
 from nas.runs.export import export
@@ -15,7 +16,10 @@ from tests.nas.c.compiled import needs
 @pytest.mark.slow
 @needs(COMPILER, EMULATOR)
 def test_a_network_that_was_searched_for_a_board_runs_there(tmp_path: Path) -> None:
-    found = run(digits("random", board="uno", trials=1, epochs=2, finetune_epochs=1), tmp_path)
+    options = replace(
+        DEFAULTS, strategy="random", board="uno", trials=1, epochs=2, finetune_epochs=1
+    )
+    found = run(digits(options), tmp_path)
     assert found.best is not None
     folder = tmp_path / "c"
     exported = export(tmp_path, "best", "c", folder, board=board("uno"))

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.images import images
+from experiments.images import DEFAULTS, images
 from nas.objective import Status
 from nas.runs.run import run
 from strategies.multi_fidelity.halving import Hyperband, SuccessiveHalving
@@ -27,7 +28,16 @@ def test_a_search_begins_with_networks_made_by_hand_and_keeps_its_limits(
     archive: str, tmp_path: Path
 ) -> None:
     experiment = images(
-        archive, 900, trials=2, samples=60, epochs=10, finetune_epochs=5, fidelity="full"
+        archive,
+        replace(
+            DEFAULTS,
+            size_bytes=900,
+            trials=2,
+            samples=60,
+            epochs=10,
+            finetune_epochs=5,
+            fidelity="full",
+        ),
     )
     assert len(experiment.search_task.train.labels) == 60
     found = run(experiment, tmp_path / "run")
@@ -39,16 +49,20 @@ def test_a_search_begins_with_networks_made_by_hand_and_keeps_its_limits(
 
 
 def test_limits_and_fidelities_are_those_that_are_asked_for(archive: str) -> None:
-    limited = images(archive, 1500, macs=200_000, flash_bytes=2_000, warm_start=False)
+    limited = images(
+        archive,
+        replace(DEFAULTS, size_bytes=1500, macs=200_000, flash_bytes=2_000),
+        warm_start=False,
+    )
     assert limited.objective.budget.limits == {
         "size_bytes": 1500,
         "flash_bytes": 2_000,
         "macs": 200_000,
     }
-    whole = images(archive, strategy="random", fidelity="full", warm_start=False)
+    whole = images(archive, replace(DEFAULTS, strategy="random", fidelity="full"), warm_start=False)
     assert whole.strategy is RandomSearch
     for fidelity, kind in (("halving", SuccessiveHalving), ("hyperband", Hyperband)):
-        strategy = images(archive, fidelity=fidelity, warm_start=False).strategy  # type: ignore[arg-type]
+        strategy = images(archive, replace(DEFAULTS, fidelity=fidelity), warm_start=False).strategy  # type: ignore[arg-type]
         assert isinstance(strategy, partial)
         assert strategy.func is kind
 
@@ -63,6 +77,9 @@ def test_a_supernet_is_trained_where_it_has_epochs(archive: str) -> None:
 
 
 def test_small_networks_are_trained_faster(archive: str) -> None:
-    small, large = (images(archive, size, warm_start=False).recipe for size in (700, 16_000))
+    small, large = (
+        images(archive, replace(DEFAULTS, size_bytes=size), warm_start=False).recipe
+        for size in (700, 16_000)
+    )
     assert small.lr == 2e-2
     assert 5e-3 < large.lr < small.lr

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.options import SearchOptions
 from experiments.series import series
 from experiments.table import table
 from nas.cli.score import score_file
@@ -30,7 +31,10 @@ def write_signals(path: Path) -> str:
 @pytest.mark.slow
 def test_a_table_is_searched_and_its_file_scored(tmp_path: Path) -> None:
     data = write_table(tmp_path / "t.csv")
-    experiment = table(data, 400, trials=1, epochs=8, finetune_epochs=2, strategy="random")
+    experiment = table(
+        data,
+        SearchOptions(size_bytes=400, trials=1, epochs=8, finetune_epochs=2, strategy="random"),
+    )
     found = run(experiment, tmp_path / "run")
     assert found.best is not None
     assert found.best.metrics["size_bytes"] <= 400
@@ -42,9 +46,10 @@ def test_a_table_is_searched_and_its_file_scored(tmp_path: Path) -> None:
 
 def test_signals_are_searched(tmp_path: Path) -> None:
     data = write_signals(tmp_path / "s.npz")
-    experiment = series(
-        data, trials=1, epochs=4, finetune_epochs=2, strategy="random", macs=100_000
+    options = SearchOptions(
+        size_bytes=4096, macs=100_000, trials=1, epochs=4, finetune_epochs=2, strategy="random"
     )
+    experiment = series(data, options)
     found = run(experiment, tmp_path / "run")
     assert found.best is not None
     assert found.best.metrics["size_bytes"] <= 4096

@@ -179,7 +179,9 @@ def test_every_experiment_can_train_its_best_again(tiny: Callable[..., Experimen
 def test_a_parameter_with_the_name_of_an_option_of_all_is_refused() -> None:
     def own(retrain: int = 3) -> Experiment: ...  # type: ignore[empty-body]
 
-    with pytest.raises(ValueError, match=r"not be called as options of all, .* own has 'retrain'"):
+    with pytest.raises(
+        ValueError, match=r"not be called as other options, .* but one is 'retrain'"
+    ):
         experiment_parser(own, "p")
 
 

@@ -3,11 +3,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from experiments.digits import digits
+from experiments.digits import DEFAULTS, digits
 from nas import __version__
 from nas.cli.main import COMMANDS, main
 from nas.measure import TableDevice
@@ -163,10 +164,10 @@ def test_a_budget_that_nothing_meets_tells_the_nearest(
 ) -> None:
     (tmp_path / "impossible.py").write_text(
         "from dataclasses import replace\n"
-        "from experiments.digits import digits\n"
+        "from experiments.digits import DEFAULTS, digits\n"
         "from nas.experiment import Experiment\n"
         "def impossible() -> Experiment:\n"
-        "    return replace(digits('random', 'mlp', size_bytes=100), patience=40)\n"
+        "    return replace(digits(replace(DEFAULTS, strategy='random', size_bytes=100), 'mlp'), patience=40)\n"
     )
     command = ["run", str(tmp_path / "impossible.py"), "--out", str(tmp_path / "out"), *HERE]
     assert ended(command) == 2
@@ -231,7 +232,7 @@ def test_a_profile_is_a_table_that_a_search_can_use(
         f"{table}: {len(known.seconds)} operations of 1 designs on {known.host}"
         in capsys.readouterr().out
     )
-    device = digits(space="mlp", target=str(table)).device
+    device = digits(replace(DEFAULTS, target=str(table)), "mlp").device
     assert isinstance(device, TableDevice)
     assert (device.name, device.table) == ("host", known)
     arguments = [

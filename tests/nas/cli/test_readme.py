@@ -12,7 +12,7 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
-SPACE, CHECK, TO_SIZE = blocks("README.md")
+DATA, SPACE, CHECK, TO_SIZE = blocks("README.md")
 _, ALLOCATED, TRAINED = blocks("docs/guides/trained.md")
 (PRUNING,) = blocks("docs/guides/pruning.md")
 
@@ -93,3 +93,21 @@ def test_the_space_of_the_readme_runs_and_keeps_its_contract(tmp_path: Path) -> 
     )
     assert checked.wait() == 0
     assert len([e for e in read_journal(tmp_path / "runs" / "my_search")[1] if e.history]) == 2
+
+
+@pytest.mark.slow
+def test_the_data_of_the_readme_is_searched_and_scored(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data.py").write_text(DATA)
+    assert start("data.py", cwd=tmp_path).wait() == 0
+    few = "--trials", "1", "--epochs", "2", "--finetune-epochs", "1", "--strategy", "random"
+    for name, data, samples in (("table", "wine.csv", 36), ("series", "gestures.npz", 120)):
+        run = f"runs/{name}"
+        searched = start("-m", "nas", "run", name, "--data", data, *few, cwd=tmp_path)
+        assert searched.wait() == 0
+        assert start("-m", "nas", "export", run, "--out", "x.nas", cwd=tmp_path).wait() == 0
+        score = start("-m", "nas", "score", "x.nas", "--data", data, "--run", run, cwd=tmp_path)
+        assert score.wait() == 0
+        assert f"{samples} samples: the test split of {data}" in capfd.readouterr().out
+        (tmp_path / "x.nas").unlink()

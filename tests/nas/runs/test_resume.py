@@ -58,12 +58,13 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
         textwrap.dedent("""
         from dataclasses import replace
         from experiments.digits import digits
+        from experiments.options import SearchOptions
         from nas.cli.main import run_script
         from nas.experiment import Experiment
         from nas.training.fit import Recipe
 
         def killed(seed: int = 0) -> Experiment:
-            return replace(digits("evolution", "mlp", 10, size_bytes=3000, seed=seed), recipe=Recipe(epochs=1, finetune_epochs=1))
+            return digits(SearchOptions(trials=10, size_bytes=3000, seed=seed, epochs=1, finetune_epochs=1), "mlp")
 
         if __name__ == "__main__":
             run_script(killed)
