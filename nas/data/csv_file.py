@@ -95,8 +95,9 @@ def read_divided_csv(path: Path, kind: TaskKind = "classification") -> tuple[*Re
         part=None if part is None else of_signals(path, PART, places, part),
         group=None if group is None else of_signals(path, GROUP, places, group),
     )
-    of_each = of_signals(path, "label", places, labels.tolist())
-    return values, np.array(of_each, labels.dtype), names, division
+    of_signals(path, "label", places, labels.tolist())  # refuses signals of several
+    firsts = np.array([rows[0] for rows in places.values()])
+    return values, labels[firsts], names, division
 
 
 def _rows(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -1,8 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from experiments.digits import digits
+from experiments.digits import DEFAULTS, digits
 from nas.c.cortex_m import COMPILER, EMULATOR
 from nas.cli.main import main
 from nas.measure import CortexMTable
@@ -22,7 +23,8 @@ def test_a_profile_of_a_core_is_a_table_that_a_search_can_use(
     known = read_instruction_table(table)
     said = capsys.readouterr().out
     assert f"{table}: {len(known.counted)} operations of 2 designs on cortex-m4" in said
-    device = digits(space="mlp", target=str(table), board="nano33ble", latency_ms=50).device
+    options = replace(DEFAULTS, target=str(table), board="nano33ble", latency_ms=50)
+    device = digits(options, space="mlp").device
     assert device == CortexMTable(known, 64_000_000)
 
 
