@@ -36,9 +36,9 @@ def _avg_pool(graph: Graph, pool: AvgPool, inputs: Sequence[Value], signature: S
     (multiplier,), clamp = pool.scaling.multipliers, Clamp.of(pool.scaling, signature)
     sums = _ones(signature.source, pool.kernel, int(multiplier), pool.scaling.shift)
     channels, *size = signature.source.shape
-    # Of one window the stride does not matter, and processors for networks have none above 3.
-    one = tuple(size) == pool.kernel
-    window = replace(pool.window, stride=(1, 1)) if one else pool.window
+    # Where one window fits, the stride does not matter, and processors for networks have none above 3.
+    close = replace(pool.window, stride=(1, 1))
+    window = close if close.counts(size) == (1, 1) else pool.window
     return convolved(graph, pool.name, inputs[0], sums, window, channels, clamp)
 
 

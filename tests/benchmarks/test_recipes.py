@@ -26,7 +26,7 @@ def test_each_row_changes_one_setting(tiny_task: Task) -> None:
         epochs=4, finetune_epochs=0, augmentation=AUGMENTATIONS["strong"]
     )
     changes = [recipe for name, recipe in made.items() if name != "recipe_for(3,000)"]
-    assert len(changes) == len(set(changes)) == 14
+    assert len(changes) == len(set(changes)) == 16
     assert made["recipe_for(3,000)"].lr == 2e-2
 
 

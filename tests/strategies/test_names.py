@@ -28,7 +28,7 @@ def test_settings_have_the_types_of_the_signature() -> None:
 def test_unknown_settings_and_wrong_types_are_refused() -> None:
     with pytest.raises(
         ValueError,
-        match=r"an option of 'evolution' must be one of \('population', 'sample', 'balanced'\), but got 'rng'",
+        match=r"an option of 'evolution' must be one of \('population', 'sample', 'balanced', 'immigrants'\), but got 'rng'",
     ):
         configured("evolution", {"rng": "1"})
     with pytest.raises(
