@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri
@@ -88,17 +89,17 @@ class Acquisition:
         """Log expected improvement times the probability of feasibility (Schonlau et al. 1998),
         both from predicted costs and constraints, [n].
         """
-        features = self._encoding.features(self._encoding.genes(genotypes))
-        costs, constraints = self._cost_model.predict(genotypes, features)
+        encoded = self._encoding.inputs(genotypes)
+        costs, constraints = self._cost_model.predict(genotypes, encoded)
         log_probability: Vector = log_ndtr(
             (_CONSTRAINT_THRESHOLD - constraints) / _CONSTRAINT_DEVIATION
         )
-        return self._log_ei(genotypes, costs, features) + log_probability
+        return self._log_ei(genotypes, costs, encoded) + log_probability
 
     def _log_ei(
-        self, genotypes: Sequence[Genotype], costs: Matrix, features: Matrix | None = None
+        self, genotypes: Sequence[Genotype], costs: Matrix, encoded: Inputs | None = None
     ) -> Vector:
-        inputs = self._inputs(genotypes, costs, features)
+        inputs = self._inputs(genotypes, costs, encoded)
         residual, deviation = self._posterior.predict(inputs)
         return log_expected_improvement(residual + self._mean(inputs), deviation, self._best)
 
@@ -110,16 +111,16 @@ class Acquisition:
         return mean
 
     def _inputs(
-        self, genotypes: Sequence[Genotype], costs: Matrix, features: Matrix | None = None
+        self, genotypes: Sequence[Genotype], costs: Matrix, encoded: Inputs | None = None
     ) -> Inputs:
         # The first facts, and so the first costs, may arrive between a fit and an evaluation.
         standardized = np.nan_to_num(
             (costs[:, : len(self._cost_mean)] - self._cost_mean) / self._cost_deviation
         )
         priors = self._standardized_priors(genotypes)
-        if features is None:
-            features = self._encoding.features(self._encoding.genes(genotypes))
-        return Inputs(features, np.hstack((priors, standardized)))
+        if encoded is None:
+            encoded = self._encoding.inputs(genotypes)
+        return replace(encoded, costs=np.hstack((priors, standardized)))
 
     def _standardized_priors(self, genotypes: Sequence[Genotype]) -> Matrix:
         """The prior within `_MAX_PRIOR` deviations, [n, 1], or nothing without one, [n, 0]."""

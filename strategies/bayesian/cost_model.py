@@ -135,11 +135,11 @@ class CostModel:
         return self._modeled(self._raw_costs(genotypes))
 
     def predict(
-        self, genotypes: Sequence[Genotype], features: Matrix | None = None
+        self, genotypes: Sequence[Genotype], encoded: Inputs | None = None
     ) -> tuple[Matrix, Vector]:
         """Predicted costs, as they are modeled, [n, costs], and predicted constraints, [n].
 
-        `features` are those of the genotypes, if they are known already.
+        `encoded` has the features of the genotypes, if they are known already.
         """
         if not self._constraints:
             return np.zeros((len(genotypes), len(self.names))), np.full(len(genotypes), _FEASIBLE)
@@ -147,11 +147,11 @@ class CostModel:
             latest = list(islice(reversed(self._constraints), _MAX_TRAINING))
             constraints = [self._constraints[genotype] for genotype in latest]
             self._regression = CostRegression(
-                self._inputs(latest), np.column_stack((self.costs(latest), constraints))
+                self._encoding.inputs(latest), np.column_stack((self.costs(latest), constraints))
             )
-        if features is None:
-            features = self._encoding.features(self._encoding.genes(genotypes))
-        means = self._regression.predict(Inputs(features, np.zeros((len(genotypes), 0))))
+        if encoded is None:
+            encoded = self._encoding.inputs(genotypes)
+        means = self._regression.predict(encoded)
         return means[:, :-1], means[:, -1]
 
     def predict_utilization(self, genotypes: Sequence[Genotype]) -> Vector:
@@ -199,7 +199,3 @@ class CostModel:
             medians = np.median(np.array(list(self._costs.values())), axis=0)
             self._units = np.where(medians > 0, medians, 1.0)
         return raw if self._units is None else np.log1p(raw / self._units)
-
-    def _inputs(self, genotypes: Sequence[Genotype]) -> Inputs:
-        features = self._encoding.features(self._encoding.genes(genotypes))
-        return Inputs(features, np.zeros((len(genotypes), 0)))

@@ -1,11 +1,15 @@
 """Vectorized encoding, sampling and mutation of genotypes."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.space import Choices, Genotype
+from strategies.bayesian.activity import Activity
+from strategies.bayesian.chosen_options import ChosenOptions, products_of_shared
+from strategies.bayesian.gaussian_process import Inputs
 
 Genes = NDArray[np.int64]
 Matrix = NDArray[np.float64]
@@ -25,39 +29,21 @@ class Encoding:
         self.arities = np.asarray(choices.arities)
         self._offsets = np.concatenate(([0], np.cumsum(self.arities)[:-1]))
         self._width = int(self.arities.sum())
-        index = {choice.name: i for i, choice in enumerate(choices)}
         self._choices = choices
-        self._conditions = [
-            (
-                at,
-                [
-                    [
-                        (index[name], np.array([o in values for o in choices[index[name]].options]))
-                        for name, values in conditions
-                    ]
-                    for conditions in choice.alternatives
-                ],
-            )
-            for at, choice in enumerate(choices)
-            if choice.when is not None
-        ]
+        self._activity = Activity(choices)
+        self._feature = np.sqrt(0.5 / len(self.arities))
+        self._products = products_of_shared(len(self.arities), self._feature)
+        self._coded = np.min_scalar_type(int(self.arities.max()) + 1)
 
     def genes(self, genotypes: Sequence[Genotype]) -> Genes:
         """Genotypes as an array, [n, choices]."""
-        return np.asarray(genotypes, np.int64).reshape(len(genotypes), len(self.arities))
+        count = len(genotypes) * len(self.arities)
+        flat = np.fromiter(chain.from_iterable(genotypes), np.int64, count)
+        return flat.reshape(len(genotypes), len(self.arities))
 
     def active(self, genes: Genes) -> NDArray[np.bool_]:
         """Which choices are active, [n, choices]."""
-        active = np.ones(genes.shape, np.bool_)
-        for index, alternatives in self._conditions:
-            any_holds = np.zeros(len(genes), np.bool_)
-            for conditions in alternatives:
-                all_hold = np.ones(len(genes), np.bool_)
-                for parent, activating in conditions:
-                    all_hold &= active[:, parent] & activating[genes[:, parent]]
-                any_holds |= all_hold
-            active[:, index] = any_holds
-        return active
+        return self._activity.of(genes)
 
     def canonical(self, genes: Genes) -> Genes:
         """The genes with every inactive one set to 0."""
@@ -73,14 +59,20 @@ class Encoding:
 
     def features(self, genes: Genes) -> Matrix:
         """The features of a model, [n, sum of the arities]."""
+        return self._features(genes, self.active(genes))
+
+    def _features(self, genes: Genes, active: NDArray[np.bool_]) -> Matrix:
         features = np.zeros((len(genes), self._width))
-        np.put_along_axis(
-            features,
-            genes + self._offsets,
-            self.active(genes) * np.sqrt(0.5 / len(self.arities)),
-            axis=1,
-        )
+        np.put_along_axis(features, genes + self._offsets, active * self._feature, axis=1)
         return features
+
+    def inputs(self, genotypes: Sequence[Genotype]) -> Inputs:
+        """Genotypes as inputs of a model, without costs."""
+        genes = self.genes(genotypes)
+        active = self.active(genes)
+        chosen = np.where(active, genes, np.iinfo(self._coded).max).astype(self._coded)
+        options = ChosenOptions(np.ascontiguousarray(chosen.T), self._products)
+        return Inputs(self._features(genes, active), np.zeros((len(genes), 0)), options)
 
     def mutate(self, parents: Genes, rng: np.random.Generator) -> Genes:
         """One canonical neighbor of each parent: one active choice takes another option.

@@ -10,21 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
+from strategies.bayesian.chosen_options import ChosenOptions
+
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
+
+# Matrix products of up to so many multiplications take less time than counting shared options.
+_SMALL_PRODUCT = 1_000_000
+# Terms of exponents below are lost in any sum with 1, but may take four times as long.
+_LEAST_EXPONENT = -700.0
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Inputs of the process: features of the genes [n, f] and standardized costs [n, c], c perhaps
     0; an expectation known before is the first of these columns.
+
+    If the features are one-hot, their `options` tell their inner products sooner.
     """
 
     genes: Matrix
     costs: Matrix
+    options: ChosenOptions | None = None
 
     def __len__(self) -> int:
         return len(self.genes)
+
+    def inner(self, other: Inputs) -> Matrix:
+        """The inner products of the features of the genes, [len(self), len(other)]."""
+        multiplications = len(self) * self.genes.shape[1] * len(other)
+        if self.options is None or other.options is None or multiplications <= _SMALL_PRODUCT:
+            product: Matrix = self.genes @ other.genes.T
+            return product
+        return self.options.inner(other.options)
+
+    def followed_by(self, other: Inputs) -> Inputs:
+        """These inputs, then the others."""
+        known = self.options is not None and other.options is not None
+        return Inputs(
+            np.vstack((self.genes, other.genes)),
+            np.vstack((self.costs, other.costs)),
+            self.options.followed_by(other.options) if known else None,
+        )
 
 
 def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
@@ -70,6 +97,7 @@ class Kernel:
         covariance: Matrix = (a * np.asarray(self.cost_slope_variances)) @ b.T
         alike = squared_distances(a, b, inner)
         alike *= -1.0 / self.cost_squared_length
+        np.maximum(alike, _LEAST_EXPONENT, out=alike)
         np.exp(alike, out=alike)
         alike *= self.cost_variance
         covariance += alike
@@ -87,7 +115,7 @@ class Kernel:
 
     def covariance(self, a: Inputs, b: Inputs) -> Matrix:
         """The covariance without noise, [len(a), len(b)]."""
-        inner = a.genes @ b.genes.T
+        inner = a.inner(b)
         return self.combine(
             inner,
             squared_distances(a.genes, b.genes, inner),
@@ -153,10 +181,7 @@ class Posterior:
         self.signal_variance = self._factorization.signal_variance
         if pending is not None and len(pending):
             fantasized = np.concatenate((values, self.mean(pending)))
-            self._observed = Inputs(
-                np.vstack((observed.genes, pending.genes)),
-                np.vstack((observed.costs, pending.costs)),
-            )
+            self._observed = observed.followed_by(pending)
             self._factorization = self._factorize(fantasized)
 
     def _factorize(self, values: Vector) -> Factorization:

@@ -35,7 +35,7 @@ def maximize_likelihood(starts: Iterable[Kernel], observed: Inputs, values: Vect
     Raises:
         ValueError: if a hyper-parameter of a start is not on the grid.
     """
-    inner = observed.genes @ observed.genes.T
+    inner = observed.inner(observed)
     distances = squared_distances(observed.genes, observed.genes, inner)
 
     def log_likelihood(kernel: Kernel) -> float:
