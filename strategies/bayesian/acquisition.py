@@ -13,7 +13,8 @@ from nas.space import Genotype
 from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding
 from strategies.bayesian.expected_improvement import log_expected_improvement
-from strategies.bayesian.gaussian_process import Inputs, Kernel, Matrix, Posterior, Vector
+from strategies.bayesian.gaussian_process import Kernel, Posterior
+from strategies.bayesian.inputs import Inputs, Matrix, Vector
 from strategies.bayesian.marginal_likelihood import (
     INITIAL_COST_SLOPE_VARIANCE,
     maximize_likelihood,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 
@@ -28,27 +28,35 @@ class ChosenOptions:
     """The options of n genotypes.
 
     Args:
-        genes: Unsigned integers [choices, n], with the highest of their type for each choice that
-            is not active, and the one below for none.
+        places: The feature that is not 0, for each choice, [choices, n], and `features` where the
+            choice is not active.
+        features: The number of features.
         products: What `products_of_shared` gives.
     """
 
-    genes: NDArray[Any]
+    places: NDArray[np.int64]
+    features: int
     products: Vector
 
-    def inner(self, other: ChosenOptions) -> Matrix:
-        """The inner products of the features of these and other genotypes, [n, m]."""
-        inactive = np.iinfo(self.genes.dtype).max
-        # What is not active in both is not shared.
-        others = np.where(other.genes == inactive, inactive - 1, other.genes)
-        shape = self.genes.shape[1], others.shape[1]
-        shared = np.zeros(shape, np.min_scalar_type(len(self.genes)))
-        equal = np.empty(shape, np.bool_)
-        for mine, theirs in zip(self.genes, others, strict=True):
-            np.equal(mine[:, None], theirs, out=equal)
-            np.add(shared, equal.view(np.uint8), out=shared)
-        return self.products.take(shared)
+    @cached_property
+    def _having(self) -> NDArray[np.uint8]:
+        """Whether genotypes have a feature, [features + 1, n]."""
+        having = np.zeros((self.features + 1, self.places.shape[1]), np.uint8)
+        having[self.places, np.arange(self.places.shape[1])] = 1
+        having[self.features] = 0
+        return having
+
+    def shared(self, other: ChosenOptions) -> NDArray[Any]:
+        """How many options these and m other genotypes share, unsigned integers [n, m]."""
+        shape = self.places.shape[1], other.places.shape[1]
+        shared = np.zeros(shape, np.min_scalar_type(len(self.places)))
+        having = np.empty(shape, np.uint8)
+        for chosen in self.places:
+            other._having.take(chosen, axis=0, out=having, mode="clip")
+            np.add(shared, having, out=shared)
+        return shared
 
     def followed_by(self, other: ChosenOptions) -> ChosenOptions:
         """These genotypes, then the others."""
-        return ChosenOptions(np.hstack((self.genes, other.genes)), self.products)
+        places = np.hstack((self.places, other.places))
+        return ChosenOptions(places, self.features, self.products)

@@ -12,8 +12,8 @@ from nas.space import Genotype
 from nas.strategy import Facts
 from strategies.bayesian.cost_regression import CostRegression
 from strategies.bayesian.encoding import Encoding
-from strategies.bayesian.gaussian_process import Inputs, Matrix, Vector
 from strategies.bayesian.inferred_limits import InferredLimits
+from strategies.bayesian.inputs import Inputs, Matrix, Vector
 
 _MAX_KNOWN = 20_000
 _MAX_TRAINING = 256

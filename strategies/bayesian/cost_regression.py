@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
-from strategies.bayesian.gaussian_process import Inputs, Kernel, Matrix
+from strategies.bayesian.gaussian_process import Kernel
+from strategies.bayesian.inputs import Inputs, Matrix
 
 _KERNEL = Kernel(gene_linear_variance=18.0, gene_squared_length=0.6)
 _JITTER = 1e-4

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from nas.space import Choices, Genotype
 from strategies.bayesian.activity import Activity
 from strategies.bayesian.chosen_options import ChosenOptions, products_of_shared
-from strategies.bayesian.gaussian_process import Inputs
+from strategies.bayesian.inputs import Inputs, Matrix
 
 Genes = NDArray[np.int64]
-Matrix = NDArray[np.float64]
 
 
 class Encoding:
@@ -33,7 +32,6 @@ class Encoding:
         self._activity = Activity(choices)
         self._feature = np.sqrt(0.5 / len(self.arities))
         self._products = products_of_shared(len(self.arities), self._feature)
-        self._coded = np.min_scalar_type(int(self.arities.max()) + 1)
 
     def genes(self, genotypes: Sequence[Genotype]) -> Genes:
         """Genotypes as an array, [n, choices]."""
@@ -70,8 +68,8 @@ class Encoding:
         """Genotypes as inputs of a model, without costs."""
         genes = self.genes(genotypes)
         active = self.active(genes)
-        chosen = np.where(active, genes, np.iinfo(self._coded).max).astype(self._coded)
-        options = ChosenOptions(np.ascontiguousarray(chosen.T), self._products)
+        places = np.ascontiguousarray(np.where(active, genes + self._offsets, self._width).T)
+        options = ChosenOptions(places, self._width, self._products)
         return Inputs(self._features(genes, active), np.zeros((len(genes), 0)), options)
 
     def mutate(self, parents: Genes, rng: np.random.Generator) -> Genes:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtr
 
-from strategies.bayesian.gaussian_process import Vector
+from strategies.bayesian.inputs import Vector
 
 _ASYMPTOTE_BELOW = -6.0
 

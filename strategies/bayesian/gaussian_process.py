@@ -7,59 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from strategies.bayesian.chosen_options import ChosenOptions
+from strategies.bayesian.inputs import Inputs, Matrix, Pairs, Vector, squared_distances
 
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
-
-# Matrix products of up to so many multiplications take less time than counting shared options.
-_SMALL_PRODUCT = 1_000_000
 # Terms of exponents below are lost in any sum with 1, but may take four times as long.
 _LEAST_EXPONENT = -700.0
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Inputs of the process: features of the genes [n, f] and standardized costs [n, c], c perhaps
-    0; an expectation known before is the first of these columns.
-
-    If the features are one-hot, their `options` tell their inner products sooner.
-    """
-
-    genes: Matrix
-    costs: Matrix
-    options: ChosenOptions | None = None
-
-    def __len__(self) -> int:
-        return len(self.genes)
-
-    def inner(self, other: Inputs) -> Matrix:
-        """The inner products of the features of the genes, [len(self), len(other)]."""
-        multiplications = len(self) * self.genes.shape[1] * len(other)
-        if self.options is None or other.options is None or multiplications <= _SMALL_PRODUCT:
-            product: Matrix = self.genes @ other.genes.T
-            return product
-        return self.options.inner(other.options)
-
-    def followed_by(self, other: Inputs) -> Inputs:
-        """These inputs, then the others."""
-        known = self.options is not None and other.options is not None
-        return Inputs(
-            np.vstack((self.genes, other.genes)),
-            np.vstack((self.costs, other.costs)),
-            self.options.followed_by(other.options) if known else None,
-        )
-
-
-def squared_distances(a: Matrix, b: Matrix, inner: Matrix) -> Matrix:
-    """The squared distances [len(a), len(b)] of rows whose inner products are given."""
-    # In place, because most of the time of a proposal is spent on matrices like this one.
-    distances: Matrix = np.add.outer(np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b))
-    distances -= 2.0 * inner
-    return np.maximum(distances, 0.0, out=distances)
 
 
 @dataclass(frozen=True)
@@ -90,12 +43,15 @@ class Kernel:
     noise_variance: float = 0.01
 
     def cost_covariance(self, a: Matrix, b: Matrix) -> Matrix | float:
-        """The terms of costs [n, c] and [m, c], [n, m]; 0 without costs."""
-        if not self.cost_slope_variances:
+        """The terms of costs [n, c] and [m, c], [n, m]; 0 if they count for nothing."""
+        slopes = np.asarray(self.cost_slope_variances)
+        if not (slopes.any() or (slopes.size and self.cost_variance)):
             return 0.0
-        inner = a @ b.T
-        covariance: Matrix = (a * np.asarray(self.cost_slope_variances)) @ b.T
-        alike = squared_distances(a, b, inner)
+        covariance: Matrix = (a * slopes) @ b.T
+        if self.cost_variance == 0:
+            return covariance
+        squares = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
+        alike = squared_distances(*squares, a @ b.T)
         alike *= -1.0 / self.cost_squared_length
         np.maximum(alike, _LEAST_EXPONENT, out=alike)
         np.exp(alike, out=alike)
@@ -103,24 +59,18 @@ class Kernel:
         covariance += alike
         return covariance
 
-    def combine(self, inner: Matrix, distances: Matrix, of_costs: Matrix | float) -> Matrix:
-        """The covariance, from inner products and squared distances of the genes' features, and
-        from `cost_covariance`.
-        """
-        covariance: Matrix = distances * (-1.0 / self.gene_squared_length)
-        np.exp(covariance, out=covariance)
-        covariance += self.gene_linear_variance * inner
+    def combine(self, pairs: Pairs, of_costs: Matrix | float) -> Matrix:
+        """The covariance, from pairs of the genes' features and from `cost_covariance`."""
+        of_genes: Matrix = pairs.distances * (-1.0 / self.gene_squared_length)
+        np.exp(of_genes, out=of_genes)
+        of_genes += self.gene_linear_variance * pairs.inner
+        covariance = pairs.spread(of_genes)
         covariance += 1.0 + of_costs
         return covariance
 
     def covariance(self, a: Inputs, b: Inputs) -> Matrix:
         """The covariance without noise, [len(a), len(b)]."""
-        inner = a.inner(b)
-        return self.combine(
-            inner,
-            squared_distances(a.genes, b.genes, inner),
-            self.cost_covariance(a.costs, b.costs),
-        )
+        return self.combine(a.pairs(b), self.cost_covariance(a.costs, b.costs))
 
     def variances(self, a: Inputs) -> Vector:
         """The diagonal of the covariance of `a` with itself, [len(a)]."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from strategies.bayesian.gaussian_process import Matrix, Vector
+from strategies.bayesian.inputs import Matrix, Vector
 
 _RELATIVE_TOLERANCE = 1e-9
 

@@ -5,13 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from strategies.bayesian.gaussian_process import (
-    Inputs,
-    Kernel,
-    Vector,
-    factorize,
-    squared_distances,
-)
+from strategies.bayesian.gaussian_process import Kernel, factorize
+from strategies.bayesian.inputs import Inputs, Vector
 
 COST_SLOPE_VARIANCES = (0.0, 0.1, 0.3, 1.0, 3.0)
 INITIAL_COST_SLOPE_VARIANCE = 0.3
@@ -35,12 +30,11 @@ def maximize_likelihood(starts: Iterable[Kernel], observed: Inputs, values: Vect
     Raises:
         ValueError: if a hyper-parameter of a start is not on the grid.
     """
-    inner = observed.inner(observed)
-    distances = squared_distances(observed.genes, observed.genes, inner)
+    pairs = observed.pairs(observed)
 
     def log_likelihood(kernel: Kernel) -> float:
         of_costs = kernel.cost_covariance(observed.costs, observed.costs)
-        covariance = kernel.combine(inner, distances, of_costs)
+        covariance = kernel.combine(pairs, of_costs)
         covariance.flat[:: len(values) + 1] += kernel.noise_variance
         return factorize(covariance, values).log_likelihood
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import rankdata
 
-from strategies.bayesian.gaussian_process import Matrix, Vector
+from strategies.bayesian.inputs import Matrix, Vector
 
 # How much the sum of the regrets counts beside the largest one, so that of two candidates of the
 # same largest regret the one that is better elsewhere wins.

@@ -13,7 +13,7 @@ from strategies.bayesian.acquisition import Acquisition
 from strategies.bayesian.arms import Arms
 from strategies.bayesian.cost_model import CostModel
 from strategies.bayesian.encoding import Encoding, Genes, genotypes
-from strategies.bayesian.gaussian_process import Vector
+from strategies.bayesian.inputs import Vector
 from strategies.bayesian.observations import Observations
 from strategies.bayesian.scalarization import dominated, drawn_weights, scalarized
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from strategies.bayesian.gaussian_process import Inputs, Kernel, Posterior, factorize
+from strategies.bayesian.gaussian_process import Kernel, Posterior, factorize
+from strategies.bayesian.inputs import Inputs
 
 RNG = np.random.default_rng(0)
 KERNEL = Kernel(

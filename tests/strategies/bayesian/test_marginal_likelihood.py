@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from strategies.bayesian.gaussian_process import Inputs, Kernel, factorize
+from strategies.bayesian.gaussian_process import Kernel, factorize
+from strategies.bayesian.inputs import Inputs
 from strategies.bayesian.marginal_likelihood import (
     GENE_SQUARED_LENGTHS,
     NOISE_VARIANCES,
