@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,8 @@ from nas.space.renamed_kinds import first_name
 from nas.space.tied_choices import TiedChoices
 
 Genotype = tuple[int, ...]
+
+_MOST_MORE_TIED = 256
 
 
 class Choices(tuple[Choice, ...]):
@@ -127,6 +129,19 @@ class Choices(tuple[Choice, ...]):
     def _tied(self) -> TiedChoices:
         return TiedChoices(self.arities, self._parents, self._tables)
 
+    def _tied_too(self, free: tuple[int, ...]) -> TiedChoices:
+        """The tied choices, and some that are free, as if they were tied."""
+        if free not in self._more_tied:
+            if len(self._more_tied) == _MOST_MORE_TIED:
+                self._more_tied.clear()
+            made = TiedChoices(self.arities, self._parents, self._tables, free)
+            self._more_tied[free] = made
+        return self._more_tied[free]
+
+    @cached_property
+    def _more_tied(self) -> dict[tuple[int, ...], TiedChoices]:
+        return {}
+
     def check(self, genotype: Sequence[int]) -> Genotype:
         """The genotype as a tuple of ints.
 
@@ -198,14 +213,17 @@ class Choices(tuple[Choice, ...]):
 
     def _broken(self, genotype: Genotype) -> Constraint | None:
         """The first constraint that a genotype breaks."""
-        if not self.constraints:
-            return None
-        active = set(self.active(genotype))
-        for constraint, (scope, allowed) in zip(self.constraints, self._tables, strict=True):
-            genes = tuple(genotype[index] for index in scope)
-            if active.issuperset(scope) and genes not in allowed:
-                return constraint
+        for at, (genes_of, (scope, allowed)) in enumerate(self._read):
+            if genes_of(genotype) in allowed:
+                continue
+            if self._unconditional or set(self.active(genotype)).issuperset(scope):
+                return self.constraints[at]
         return None
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Callable[[Genotype], tuple[int, ...]], Table], ...]:
+        """The constraints, and what reads the genes of each."""
+        return tuple((operator.itemgetter(*table[0]), table) for table in self._tables)
 
     def _complaint(self, broken: Constraint, genotype: Genotype) -> str:
         found = {
@@ -226,12 +244,13 @@ class Choices(tuple[Choice, ...]):
         found = self._canonical(self.check(genes))
         if self._broken(found) is None:
             return found
-        changed, kept = list(genes), [*kept]
-        tied = self._tied
-        if free := [index for index in kept if index not in tied]:
-            tied = TiedChoices(self.arities, self._parents, self._tables, free)
+        changed, tied = list(map(operator.index, genes)), self._tied
+        # What is always active and tied to nothing stays anyway.
+        kept = [index for index in kept if index in tied or self._parents[index] != ALWAYS]
+        if free := tuple(index for index in kept if index not in tied):
+            tied = self._tied_too(free)
         tied.bring_near(changed, kept)
-        return self.canonical(changed)
+        return self._canonical(tuple(changed))
 
     def allowed(self, index: int, genes: Sequence[int]) -> Sequence[int]:
         """The genes that choice `index`, which is active, can have in designs that begin with these
@@ -296,11 +315,11 @@ class Choices(tuple[Choice, ...]):
         constraints hold.
         """
         genes: list[int] = rng.integers(self.arities).tolist()
-        found = self._canonical(self.check(genes))
+        found = self._canonical(tuple(genes))
         if self._broken(found) is None:
             return found
         self._tied.draw(genes, rng)
-        return self.canonical(genes)
+        return self._canonical(tuple(genes))
 
     def enumerate(self) -> Iterator[Genotype]:
         """Yields every canonical genotype once, in lexicographic order."""

@@ -5,7 +5,8 @@ constraints tie some together.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, product
+from typing import NamedTuple
 
 from nas.space.constraint import Combinations
 
@@ -29,6 +30,8 @@ MOST_WAYS = 1_000_000
 
 def holds(parents: Parents, genes: Mapping[int, int] | Sequence[int]) -> bool:
     """Whether a choice is active, by the genes of its parents, with `INACTIVE` where those are not."""
+    if parents == ALWAYS:
+        return True
     return any(all(genes[above] in wanted for above, wanted in each) for each in parents)
 
 
@@ -41,6 +44,15 @@ class _Message:
 
     def at(self, genes: Mapping[int, int] | Sequence[int]) -> int:
         return self.ways[tuple(genes[index] for index in self.scope)]
+
+
+class Onward(NamedTuple):
+    """Options of a choice that lead to designs."""
+
+    possible: tuple[int, ...]
+    """Their genes, ascending."""
+    shares: tuple[float, ...]
+    """The share of the designs that each of them or one before it leads to."""
 
 
 class Completions:
@@ -97,26 +109,37 @@ class Completions:
                 constant *= ways[()]
             stages.append((constant, tuple(messages)))
         self._stages = stages[::-1]
-        self._known = dict[tuple[int, ...], tuple[int, ...]]()
+        self._told = [
+            tuple(one for one in told if index in one.scope)
+            for index, (_, told) in enumerate(self._stages[1:])
+        ]
+        self._places = [
+            sorted({place for one in told for place in one.scope} - {index})
+            for index, told in enumerate(self._told)
+        ]
+        self._known = dict[tuple[int, ...], Onward]()
 
     def count(self, genes: Sequence[int] = ()) -> int:
         """The designs whose first genes are these, with `INACTIVE` for choices that are not active."""
         constant, messages = self._stages[len(genes)]
         return constant * math.prod(message.at(genes) for message in messages)
 
-    def ways(self, genes: Sequence[int]) -> tuple[int, ...]:
-        """For each option of the next choice, which is active, a number in proportion to the designs
-        that begin with these genes and it, if there are any that begin with these genes.
+    def onward(self, genes: Sequence[int]) -> Onward:
+        """The options of the next choice, which is active, of which there are designs that begin with
+        these genes and it, if there are any that begin with these genes.
         """
         index = len(genes)
-        told = [one for one in self._stages[index + 1][1] if index in one.scope]
-        places = {place for one in told for place in one.scope if place != index}
-        key = (index, *(genes[place] for place in sorted(places)))
-        if key not in self._known:
-            options = range(self._arities[index])
-            found = (math.prod(one.at([*genes, gene]) for one in told) for gene in options)
-            self._known[key] = tuple(found)
-        return self._known[key]
+        key = (index, *[genes[place] for place in self._places[index]])
+        if (found := self._known.get(key)) is None:
+            told = self._told[index]
+            ways = [
+                math.prod(one.at([*genes, gene]) for one in told)
+                for gene in range(self._arities[index])
+            ]
+            possible = tuple(gene for gene, way in enumerate(ways) if way)
+            shares = accumulate(ways[gene] / sum(ways) for gene in possible)
+            found = self._known[key] = Onward(possible, tuple(shares))
+        return found
 
     def _genes(self, index: int) -> range:
         return range(0 if self._parents[index] == ALWAYS else INACTIVE, self._arities[index])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate
 
 import numpy as np
 
@@ -66,8 +65,7 @@ class TiedChoices:
         """
         if index not in self._place:
             return None
-        ways = self._completions({}).ways(self._before(self._place[index], genes))
-        return tuple(gene for gene, way in enumerate(ways) if way)
+        return self._completions({}).onward(self._before(self._place[index], genes)).possible
 
     def bring_near(self, genes: list[int], kept: Iterable[int]) -> None:
         """Changes the genes so that they keep all constraints. Those that are `kept` stay, one after
@@ -83,8 +81,9 @@ class TiedChoices:
             if not holds(self._parents[place], before):
                 before.append(INACTIVE)
                 continue
-            possible = [gene for gene, way in enumerate(counted.ways(before)) if way]
-            genes[index] = min(possible, key=lambda gene: abs(gene - genes[index]))
+            possible = counted.onward(before).possible
+            if genes[index] not in possible:
+                genes[index] = min(possible, key=lambda gene: abs(gene - genes[index]))
             before.append(genes[index])
 
     def draw(self, genes: list[int], rng: np.random.Generator) -> None:
@@ -95,9 +94,7 @@ class TiedChoices:
             if not holds(self._parents[place], before):
                 before.append(INACTIVE)
                 continue
-            ways = counted.ways(before)
-            possible = [gene for gene, way in enumerate(ways) if way]
-            shares = [*accumulate(ways[gene] / sum(ways) for gene in possible)]
+            possible, shares = counted.onward(before)
             # Rounding may leave the last share a little below 1.
             at = min(bisect_right(shares, rng.random()), len(possible) - 1)
             genes[index] = possible[at]

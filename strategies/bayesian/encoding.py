@@ -95,4 +95,4 @@ class Encoding:
 
 def genotypes(genes: Genes) -> list[Genotype]:
     """The rows of an array as genotypes."""
-    return [tuple(row) for row in genes.tolist()]
+    return list(map(tuple, genes.tolist()))

@@ -65,7 +65,7 @@ class Inputs:
             inner = products.take(shared)
             return Pairs(inner, squared_distances(self._squares, other._squares, inner))
         squares = np.add.outer(mine, others).ravel()
-        inner = np.broadcast_to(products, (len(squares), len(products)))
+        inner = products[None]
         places = np.add.outer(row * (len(others) * len(products)), column * len(products))
         places += shared
         return Pairs(inner, squared_distances(squares, np.zeros(len(products)), inner), places)
