@@ -16,8 +16,10 @@ def test_choices_of_several_levels_and_alternatives_are_active_as_the_space_says
                 "width",
                 (8, 16, 24),
                 AnyOf(
-                    (("a.op", frozenset({"conv"})), ("stem", frozenset({"a", "h"}))),
-                    ("b.op", frozenset({"conv"})),
+                    (
+                        (("a.op", frozenset({"conv"})), ("stem", frozenset({"a", "h"}))),
+                        ("b.op", frozenset({"conv"})),
+                    )
                 ),
             ),
             Choice("", "bits", (2, 4), ("width", frozenset({24}))),
