@@ -61,7 +61,7 @@ class Activity:
             holds = level.holds.take(genes[:, parents] + level.starts)
             holds &= active[:, parents]
             holds |= level.void
-            active[:, level.choices] = holds.all(3).any(2)
+            active[:, level.choices] = np.any(np.all(holds, axis=3), axis=2)
         return active
 
 
