@@ -18,7 +18,8 @@ def drawn_within(
     """Up to `count` different designs within the budget, most of them near its limits.
 
     Each is a random one in which as few choices as it takes, in a random order, have the option of the
-    smallest design that is found. If that is over the budget, it is the only one.
+    smallest design that is found, brought near where constraints allow no such mixture. If the smallest
+    is over the budget, it is the only one.
 
     Args:
         choices: of the space
@@ -54,7 +55,7 @@ def _drawn(
 
     def with_smallest(number: int) -> Genotype:
         kept = set(order[number:])
-        return choices.canonical(
+        return choices.nearest(
             [random[index] if index in kept else gene for index, gene in enumerate(smallest)]
         )
 

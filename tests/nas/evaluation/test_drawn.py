@@ -1,4 +1,5 @@
 import math
+import operator
 from collections.abc import Callable
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from nas.evaluation.drawn import drawn_within
 from nas.objective import Budget
 from nas.seeds import generator
-from nas.space import Choice, Choices, Genotype
+from nas.space import Choice, Choices, Constraint, Genotype
 from nas.strategy import Facts
 
 LAYERS = Choices(
@@ -42,6 +43,15 @@ def test_designs_are_within_the_budget_and_most_are_near_it(limit: float) -> Non
     assert len(found) == len(set(found)) > 10
     assert all(each == LAYERS.canonical(each) and params(each) <= limit for each in found)
     assert sum(params(each) > 0.6 * limit for each in found) > len(found) / 2
+
+
+def test_mixtures_that_constraints_forbid_are_brought_near() -> None:
+    growing = Constraint(("layer0.width", "layer1.width"), operator.le)
+    tied = Choices(tuple(LAYERS), [growing])
+    budget = Budget({"params": 40.0})
+    found = drawn_within(tied, facts, budget, generator(0, "x"), 40)
+    assert len(found) > 10
+    assert all(each == tied.canonical(each) and params(each) <= 40 for each in found)
 
 
 def test_designs_follow_from_the_generator() -> None:
