@@ -15,6 +15,7 @@ from nas.experiment import Experiment
 from nas.objective import Budget
 from nas.seeds import generator
 from nas.space import Choice, Choices
+from nas.space.condition import said
 from nas.strategy import Facts
 from nas.threads import one_thread
 from nas.training.fit import cross_entropy
@@ -52,7 +53,7 @@ def print_space(experiment: Experiment, designs: int, console: Console) -> None:
     console.print(choices_table(choices))
     facts = cache(experiment.evaluator(cross_entropy).facts)
     rng = generator(experiment.seed, "space")
-    drawn = [facts(choices.canonical(choices.sample(rng))) for _ in range(designs)]
+    drawn = [facts(choices.sample(rng)) for _ in range(designs)]
     built = [each for each in drawn if each.costs]
     if len(built) < designs:
         failed = designs - len(built)
@@ -80,24 +81,14 @@ def choices_table(choices: Choices) -> Table:
         table.add_column(name, overflow="fold")
     alike = dict[tuple[str, tuple[object, ...], str], list[Choice]]()
     for choice in choices:
-        alike.setdefault((choice.kind, choice.options, _condition(choice)), []).append(choice)
+        condition = said(choice.alternatives)
+        alike.setdefault((choice.kind, choice.options, condition), []).append(choice)
     for (kind, options, condition), found in alike.items():
         shown = ", ".join(str(option) for option in options[:MOST_OPTIONS])
         more = f", … ({len(options)} in all)" if len(options) > MOST_OPTIONS else ""
         sites = ", ".join(choice.site or "the network" for choice in found)
         table.add_row(Text(kind), Text(shown + more), Text(sites), Text(condition))
     return table
-
-
-def _condition(choice: Choice) -> str:
-    if choice.when is None:
-        return ""
-    return ", or ".join(
-        " and ".join(
-            f"{name} is {' or '.join(sorted(map(str, options)))}" for name, options in conditions
-        )
-        for conditions in choice.alternatives
-    )
 
 
 def costs_table(

@@ -45,7 +45,7 @@ class BuiltNetworks:
         rng, found = generator(self.experiment.seed, "built"), dict[Genotype, Description]()
         choices = self.experiment.space.choices
         for _ in range(COUNT):
-            genotype = choices.canonical(choices.sample(rng))
+            genotype = choices.sample(rng)
             once, again = self._built(genotype), self._built(genotype)
             same = {name: part for name, part in once.items() if again.get(name) == part}
             if same and genotype not in found:

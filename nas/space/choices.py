@@ -13,7 +13,7 @@ import numpy as np
 from nas.html_table import html_table
 from nas.space.choice import Choice
 from nas.space.completions import ALWAYS, INACTIVE, Completions, Parents, Table, holds
-from nas.space.condition import Conditions
+from nas.space.condition import Conditions, said
 from nas.space.constraint import Constraint
 from nas.space.design import Design
 from nas.space.renamed_kinds import first_name
@@ -85,7 +85,7 @@ class Choices(tuple[Choice, ...]):
     def _repr_html_(self) -> str:
         """What a notebook shows: a row for each choice."""
         rows = [
-            (choice.name, ", ".join(map(str, choice.options)), _said(choice.alternatives))
+            (choice.name, ", ".join(map(str, choice.options)), said(choice.alternatives))
             for choice in self
         ]
         return html_table(rows, ("choice", "options", "only where"))
@@ -383,16 +383,6 @@ class Choices(tuple[Choice, ...]):
             for constraint, (_, allowed) in zip(self.constraints, self._tables, strict=True)
         )
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-
-
-def _said(alternatives: Sequence[Conditions]) -> str:
-    """Conditions as a reader would say them; empty if there are none."""
-    return ", or ".join(
-        " and ".join(
-            f"{name} is {' or '.join(sorted(map(str, options)))}" for name, options in conditions
-        )
-        for conditions in alternatives
-    )
 
 
 def _described(alternatives: Sequence[Conditions]) -> list[object] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from nas.space.renamed_kinds import present_name
@@ -63,6 +63,16 @@ def alternatives_of(when: When) -> tuple[Conditions, ...]:
     if isinstance(when, AnyOf):
         return tuple(map(_listed, when.alternatives))
     return (_listed(when or ()),)
+
+
+def said(alternatives: Sequence[Conditions]) -> str:
+    """Conditions as a reader would say them; empty if there are none."""
+    return ", or ".join(
+        " and ".join(
+            f"{name} is {' or '.join(sorted(map(str, options)))}" for name, options in conditions
+        )
+        for conditions in alternatives
+    )
 
 
 def _listed(given: Condition | Conditions) -> Conditions:
