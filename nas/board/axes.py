@@ -8,15 +8,15 @@ def first_metric(objective: Objective) -> str:
     return (*objective.maximize, *objective.minimize)[0]
 
 
-def axes(objective: Objective) -> list[tuple[str, str]]:
+def axes(objective: Objective, quality: str = "accuracy") -> list[tuple[str, str]]:
     """The pairs of metrics that are drawn, x and y: the first of the objective against each other one
-    and each limited cost; against the size of the file if there is no other, or the accuracy if it is
-    the first itself.
+    and each limited cost; against the size of the file if there is no other, or the `quality` that
+    networks for the task have if it is the first itself.
 
     >>> axes(Objective(minimize=("macs",)))
     [('macs', 'accuracy')]
     """
     names = dict.fromkeys((*objective.maximize, *objective.minimize, *objective.budget.limits))
     first, *others = names
-    alone = "accuracy" if first == "size_bytes" else "size_bytes"
+    alone = quality if first == "size_bytes" else "size_bytes"
     return [(other, first) for other in others or [alone]]

@@ -54,6 +54,7 @@ class TensorBoardLog:
         curve_metric: str = "accuracy",
     ) -> None:
         self._folder, self._choices, self._network_of = folder, choices, network_of
+        self._curve_metric = curve_metric
         self._trial_log = TrialLog(folder / "trials", choices, curve_metric)
         self._writer: SummaryWriter | None = None
         self._standing: Standing | None = None
@@ -175,7 +176,7 @@ class TensorBoardLog:
             return
         self._pictured = self._trials
         time = evaluations[-1].finished if evaluations else None
-        pictures = {"pareto": pareto_picture(evaluations, objective)}
+        pictures = {"pareto": pareto_picture(evaluations, objective, self._curve_metric)}
         if self._trials >= FIRST_PICTURE and any(e.status is Status.OK for e in evaluations):
             pictures["choices"] = choices_picture(evaluations, self._choices)
         for name, picture in pictures.items():

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 8.0, 5.0
 
 
-def pareto_picture(evaluations: Sequence[Evaluation], objective: Objective) -> Picture:
+def pareto_picture(
+    evaluations: Sequence[Evaluation], objective: Objective, quality: str = "accuracy"
+) -> Picture:
     """All trained candidates and the Pareto front, a plot for each pair of `axes`, side by side, with
     the limits of the budget dashed; uint8 [H, W, 4].
     """
-    pairs = axes(objective)
+    pairs = axes(objective, quality)
     figure = Figure(figsize=(WIDTH * len(pairs), HEIGHT), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     trained = [each for each in evaluations if each.status is Status.OK]

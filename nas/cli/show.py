@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
         help="one candidate: design, metrics, learning curve, file",
     )
     parser.add_argument(
-        "--importance", action="store_true", help="how much each choice explains of the accuracies"
+        "--importance", action="store_true", help="how much each choice explains of the first metric"
     )
     parser.add_argument(
         "--sensitivity",

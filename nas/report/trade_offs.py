@@ -15,7 +15,7 @@ LONGEST_DESIGN = 1000
 def trade_offs(run: ReportedRun) -> list[Chart]:
     """A picture for each pair of `axes` that was measured."""
     measured = {name for each in run.trained for name in each.metrics}
-    return [_chart(run, x, y) for x, y in axes(run.objective) if {x, y} <= measured]
+    return [_chart(run, x, y) for x, y in axes(run.objective, run.quality) if {x, y} <= measured]
 
 
 def _chart(run: ReportedRun, x: str, y: str) -> Chart:

@@ -30,7 +30,9 @@ def test_the_axes_are_those_of_the_objective_and_its_budget() -> None:
     objective = Objective(minimize=("macs",), budget=Budget({"peak_memory_bytes": 100.0}))
     assert axes(objective) == [("macs", "accuracy"), ("peak_memory_bytes", "accuracy")]
     assert axes(Objective()) == [("size_bytes", "accuracy")]
-    assert axes(Objective(maximize=(), minimize=("size_bytes",))) == [("accuracy", "size_bytes")]
+    smallest = Objective(maximize=(), minimize=("size_bytes",))
+    assert axes(smallest) == [("accuracy", "size_bytes")]
+    assert axes(smallest, quality="r2") == [("r2", "size_bytes")]
     trial = replace(RUN[0], metrics={"accuracy": 0.5, "macs": 9.0, "peak_memory_bytes": 9.0})
     wide = pareto_picture([trial], objective)
     assert wide.shape == (500, 1600, 4)
