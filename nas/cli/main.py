@@ -58,8 +58,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "show": Command(
         _LOOK,
-        f"DIRECTORY [--trials] [--id N] [--json] [--sensitivity {_EXPERIMENT}]",
-        "shows what a run has found, all its candidates or one, and what other bits in each layer would do",
+        f"DIRECTORY [--trials] [--id N] [--importance] [--json] [--sensitivity {_EXPERIMENT}]",
+        "shows what a run has found, all its candidates or one, which choices matter, and what other bits in each layer "
+        "would do",
         "nas.cli.show",
     ),
     "report": Command(
@@ -82,7 +83,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "export": Command(
         _SHIP,
-        f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--retrain {_EXPERIMENT}]",
+        f"DIRECTORY --out FILE [--id ID] [--to FORMAT] [--class-names] [--preprocessing] [--retrain {_EXPERIMENT}]",
         "writes a candidate as a file to ship, trained again if wanted, or all for other tools",
         "nas.cli.export",
     ),
@@ -97,8 +98,8 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "profile": Command(
         _MACHINE,
-        f"{_EXPERIMENT} --table FILE [--designs N]",
-        "measures a latency table of this host for the operations of a search",
+        f"{_EXPERIMENT} --table FILE [--target CORE] [--designs N]",
+        "measures latencies of this host, or counts instructions of an emulated core, as a table for a search",
         "nas.cli.profile",
     ),
     "doctor": Command(

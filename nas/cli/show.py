@@ -49,7 +49,9 @@ def main(arguments: Sequence[str]) -> None:
         help="one candidate: design, metrics, learning curve, file",
     )
     parser.add_argument(
-        "--importance", action="store_true", help="how much each choice explains of the first metric"
+        "--importance",
+        action="store_true",
+        help="how much each choice explains of the first metric",
     )
     parser.add_argument(
         "--sensitivity",

@@ -107,7 +107,12 @@ def _measurements(
     preprocessing: Preprocessing | None,
 ) -> ScoredData:
     """All of a table or of signals, in units of their own."""
-    if preprocessing is None or kind == "regression":
+    if kind == "regression":
+        raise DataError(
+            f"{path} must be what the run searched on, since no file says how targets were standardized, but is other "
+            "data: score an archive of inputs and labels that are standardized alike"
+        )
+    if preprocessing is None:
         raise DataError(
             f"{path} must be scored with the run that searched on it (--run), or a file that says how that standardized "
             "its training samples (nas export --preprocessing)"

@@ -7,7 +7,7 @@ from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
 from nas.runs.before_compression import before_compression
 from nas.runs.recommended import Network
-from nas.runs.reference import read_teacher
+from nas.runs.teacher_score import read_teacher
 
 
 def verdict(run: ReportedRun) -> list[Markup]:

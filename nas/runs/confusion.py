@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas import durable
 from nas.quality import QUALITIES, TaskKind, taken_for
-from nas.runs.directory import RunDirectoryError, write_test_score
+from nas.runs.directory import read_stored, write_test_score
 
 # Reports read it without torch.
 if TYPE_CHECKING:
@@ -61,19 +61,13 @@ def read_confusion(folder: Path, id: int) -> Counts | None:
     Raises:
         RunDirectoryError: if the file is damaged.
     """
-    path = folder / CONFUSION_FILE
-    try:
-        stored = json.loads(path.read_bytes())
-        counts: list[list[int]] = [[int(count) for count in row] for row in stored["counts"]]
-        same = stored["id"] == id
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{path} must hold an id and counts, but is damaged: remove it"
-        ) from error
-    if any(len(row) != len(counts) or min(row) < 0 for row in counts):
-        raise RunDirectoryError(
-            f"{path} must hold counts of every pair of classes, but is damaged: remove it"
-        )
-    return counts if same else None
+
+    def of_a_file(stored: Any) -> tuple[int, Counts]:
+        counts = [[int(count) for count in row] for row in stored["counts"]]
+        if any(len(row) != len(counts) or min(row) < 0 for row in counts):
+            raise ValueError("there must be a count for every pair of classes")
+        return int(stored["id"]), counts
+
+    holds = "an id and counts of every pair of classes"
+    of, counts = read_stored(folder / CONFUSION_FILE, holds, of_a_file) or (None, None)
+    return counts if of == id else None

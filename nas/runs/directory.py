@@ -2,8 +2,9 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from nas import durable
 from nas.preprocessing import Preprocessing, from_json
@@ -22,8 +23,38 @@ MOST_BYTES = 2**24
 """The longest file of names or of a test score that is read."""
 
 
+WRITTEN_AGAIN = "resume the run to write it again"
+
+Content = TypeVar("Content")
+
+
 class RunDirectoryError(ValueError):
     """A run directory that cannot be used; the message has its path and the reason."""
+
+
+def read_stored(
+    path: Path, holds: str, made: Callable[[Any], Content], remedy: str = "remove it"
+) -> Content | None:
+    """What is `made` of the JSON in a file of a run directory; None if there is no such file.
+
+    `holds` says what it must hold and `remedy` what to do if it does not, for messages.
+
+    Raises:
+        RunDirectoryError: if the file is damaged, or too long, or nothing can be made of it.
+    """
+    try:
+        return made(json.loads(read_regular(path, MOST_BYTES)))
+    except FileNotFoundError:
+        return None
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise RunDirectoryError(f"{path} must hold {holds}, but is damaged: {remedy}") from error
 
 
 def check_folders(out: Path) -> None:
@@ -76,16 +107,12 @@ def read_class_names(out: Path) -> tuple[str, ...] | None:
     Raises:
         RunDirectoryError: if the file is damaged.
     """
-    try:
-        stored = json.loads(read_regular(out / CLASSES_FILE, MOST_BYTES))
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError):
-        stored = None
+    return read_stored(out / CLASSES_FILE, "the names of the classes", _names, WRITTEN_AGAIN)
+
+
+def _names(stored: Any) -> tuple[str, ...]:
     if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
-        raise RunDirectoryError(
-            f"{out / CLASSES_FILE} must hold the names of the classes, but is damaged: resume the run to write it again"
-        )
+        raise TypeError("names must be a list of texts")
     return tuple(stored)
 
 
@@ -107,7 +134,7 @@ def read_preprocessing(out: Path) -> Preprocessing | None:
         return None
     except ValueError as error:
         raise RunDirectoryError(
-            f"{path} must hold the preprocessing, but {error}: resume the run to write it again"
+            f"{path} must hold the preprocessing, but {error}: {WRITTEN_AGAIN}"
         ) from error
 
 
@@ -124,19 +151,15 @@ def read_test_score(out: Path, quality: str = "accuracy") -> tuple[int, float] |
     Raises:
         RunDirectoryError: if the file is damaged.
     """
-    try:
-        stored = json.loads(read_regular(out / TEST_FILE, MOST_BYTES))
+
+    def scored(stored: Any) -> tuple[int, float]:
         id, score = int(stored["id"]), float(stored[quality])
         checksum = _checksum({"id": id, quality: score})
         if stored.get("crc", checksum) != checksum:  # those of before have none
             raise ValueError("the checksum does not match")
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{out / TEST_FILE} must hold an id and the test {quality}, but is damaged: remove it"
-        ) from error
-    return id, score
+        return id, score
+
+    return read_stored(out / TEST_FILE, f"an id and the test {quality}", scored)
 
 
 def _checksum(content: Mapping[str, float]) -> str:

@@ -5,10 +5,10 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from nas import __version__, durable
-from nas.regular_file import read_regular
-from nas.runs.directory import MOST_BYTES, RunDirectoryError
+from nas.runs.directory import read_stored
 
 ORIGIN_FILE = "origin.json"
 LIBRARIES = ("torch", "numpy", "onnxruntime", "torch-pruning")
@@ -49,14 +49,9 @@ def read_origin(out: Path) -> tuple[str, Mapping[str, str]]:
     Raises:
         RunDirectoryError: if the file is damaged.
     """
-    path = out / ORIGIN_FILE
-    try:
-        stored = json.loads(read_regular(path, MOST_BYTES))
+
+    def origin(stored: Any) -> tuple[str, Mapping[str, str]]:
         known = {str(name): str(value) for name, value in stored["environment"].items()}
         return str(stored["command"]), known
-    except FileNotFoundError:
-        return "", {}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{path} must hold a command and an environment, but is damaged: remove it"
-        ) from error
+
+    return read_stored(out / ORIGIN_FILE, "a command and an environment", origin) or ("", {})

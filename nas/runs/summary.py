@@ -22,7 +22,7 @@ from nas.runs.finalists import chosen, read_chosen_test_score, read_retrained
 from nas.runs.journal import read_journal
 from nas.runs.journal_format import Header, evaluation_to_json, objective_of, quality_of
 from nas.runs.reasons import reasons
-from nas.runs.reference import read_teacher
+from nas.runs.teacher_score import read_teacher
 
 # Imports that need torch are made where they are needed: a summary does not.
 if TYPE_CHECKING:

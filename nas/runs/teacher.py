@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.experiment import Experiment
-from nas.runs.reference import write_teacher
+from nas.runs.teacher_score import write_teacher
 from nas.seeds import derive, seeded
 from nas.training import checkpoint
 from nas.training.distil import Distillation, Teacher

@@ -17,7 +17,7 @@ from nas.runs.directory import FINAL_FOLDER, RETRAINED_FOLDER, RunDirectoryError
 from nas.runs.evaluation_file import write_evaluation
 from nas.runs.final import FINAL_FILE
 from nas.runs.origin import write_origin
-from nas.runs.reference import TEACHER_FILE
+from nas.runs.teacher_score import TEACHER_FILE
 from tests.nas.report.runs import HOSTILE, OBJECTIVE, add_file, search, trial, write
 
 SECTIONS = [

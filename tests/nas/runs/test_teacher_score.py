@@ -6,7 +6,7 @@ from torch import nn
 
 from nas.data import Split, Task
 from nas.runs.directory import RunDirectoryError
-from nas.runs.reference import TEACHER_FILE, read_teacher, write_teacher
+from nas.runs.teacher_score import TEACHER_FILE, read_teacher, write_teacher
 
 
 def test_a_teacher_is_measured_once(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
-"""What the network in floats reaches that teaches the candidates, to compare them with."""
+"""What the network in floats that teaches the candidates reaches, to compare them with."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas import durable
 from nas.quality import KINDS
-from nas.regular_file import read_regular
-from nas.runs.directory import MOST_BYTES, RunDirectoryError
+from nas.runs.directory import read_stored
 
 # Reports read it without torch.
 if TYPE_CHECKING:
@@ -48,13 +47,8 @@ def read_teacher(out: Path) -> Mapping[str, float]:
     Raises:
         RunDirectoryError: if the file is damaged.
     """
-    path = out / TEACHER_FILE
-    try:
-        stored = json.loads(read_regular(path, MOST_BYTES))
+
+    def facts(stored: Any) -> dict[str, float]:
         return {str(name): float(value) for name, value in stored.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{path} must hold the accuracy of a teacher, but is damaged: remove it"
-        ) from error
+
+    return read_stored(out / TEACHER_FILE, "the accuracy of a teacher", facts) or {}
