@@ -42,7 +42,7 @@ class Standing:
             return
         if self._objective.budget.excess(evaluation.metrics) > 0:
             return
-        fidelity = math.inf if evaluation.epochs is None else evaluation.epochs
+        fidelity = evaluation.fidelity
         if fidelity < self._fidelity:
             return
         fitness = self._objective.fitness(evaluation)

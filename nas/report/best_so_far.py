@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.board.axes import first_metric
-from nas.objective import Evaluation, Objective, Status
+from nas.objective import Evaluation, Objective
 from nas.report.chart import Chart
 from nas.report.figures import number
 from nas.report.reported_run import ReportedRun
 from nas.report.tables import table
+from nas.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,11 @@ class Improvement:
 
 def improvements(evaluations: Sequence[Evaluation], objective: Objective) -> list[Improvement]:
     """When the best candidate of the search so far changed, by the order of `nas.objective.best`."""
-    found, trial = list[Improvement](), 0
-    standing: tuple[float, tuple[float, ...]] = (-1.0, (-1.0,))
+    found, standing = list[Improvement](), Standing(objective)
     for each in evaluations:
-        trial += each.is_trial
-        if each.status is Status.OK and objective.budget.excess(each.metrics) == 0:
-            epochs = float("inf") if each.epochs is None else each.epochs
-            reached = (epochs, objective.fitness(each))
-            if reached > standing:
-                found.append(Improvement(trial, each))
-                standing = reached
+        standing.add(each)
+        if standing.best is each:
+            found.append(Improvement(standing.trials, each))
     return found
 
 

@@ -48,8 +48,8 @@ class ReportedRun:
         cannot be compared.
         """
         done = [each for each in self.evaluations if each.status is Status.OK]
-        most = max((_epochs(each) for each in done), default=0.0)
-        return [each for each in done if _epochs(each) == most]
+        most = max((each.fidelity for each in done), default=0.0)
+        return [each for each in done if each.fidelity == most]
 
     @cached_property
     def network(self) -> Network | None:
@@ -62,10 +62,6 @@ class ReportedRun:
     def seconds(self) -> float:
         """How long all evaluations took together."""
         return sum(each.seconds for each in self.evaluations)
-
-
-def _epochs(evaluation: Evaluation) -> float:
-    return float("inf") if evaluation.epochs is None else evaluation.epochs
 
 
 def read_runs(directories: Sequence[Path]) -> list[ReportedRun]:

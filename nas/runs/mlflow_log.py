@@ -108,15 +108,14 @@ def _metrics(evaluations: Sequence[Evaluation], objective: Objective) -> "Iterat
     """What each candidate reached, and the best whenever there is another one."""
     from mlflow.entities import Metric
 
-    standing, leader = Standing(objective), None
+    standing = Standing(objective)
     for each in evaluations:
         standing.add(each)
         at = _milliseconds(time.time() if each.finished is None else each.finished)
         for name, value in each.metrics.items():
             yield Metric(_name(f"candidate/{name}"), value, at, each.id)
-        if standing.best is not None and standing.best is not leader:
-            leader = standing.best
-            for name, value in leader.metrics.items():
+        if standing.best is each:
+            for name, value in each.metrics.items():
                 yield Metric(_name(f"best/{name}"), value, at, each.id)
 
 

@@ -77,7 +77,7 @@ def _trials(
     import optuna
 
     distributions = _distributions(evaluations)
-    done = [_epochs(each) for each in evaluations if each.status is Status.OK]
+    done = [each.fidelity for each in evaluations if each.status is Status.OK]
     most = max(done, default=0.0)
     trials = []
     for each, start in zip(evaluations, times, strict=True):
@@ -104,12 +104,8 @@ def _state(evaluation: Evaluation, most: float) -> "TrialState":
 
     if evaluation.status is Status.FAILED:
         return TrialState.FAIL
-    full = evaluation.status is Status.OK and _epochs(evaluation) == most
+    full = evaluation.status is Status.OK and evaluation.fidelity == most
     return TrialState.COMPLETE if full else TrialState.PRUNED
-
-
-def _epochs(evaluation: Evaluation) -> float:
-    return float("inf") if evaluation.epochs is None else evaluation.epochs
 
 
 def _times(out: Path, evaluations: Sequence[Evaluation]) -> list[datetime]:
