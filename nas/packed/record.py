@@ -10,6 +10,9 @@ from nas.program.tensors import Signature, TensorType
 
 Kind = TypeVar("Kind", bound=Operation)
 
+Inputs = tuple[int, ...]
+"""The indices of the sources of an operation."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -33,7 +36,7 @@ class Record(Generic[Kind]):
 
     kind: type[Kind]
     write: Callable[[Kind, Signature, int, int], Written]
-    read: Callable[[Cursor, tuple[int, ...], TensorType], tuple[Kind, TensorType]]
+    read: Callable[[Cursor, Inputs, TensorType], tuple[Kind, TensorType]]
     plain_bytes: Callable[[Kind, Signature, int], int] | None = None
     version: int = 1
 
@@ -47,7 +50,7 @@ class Record(Generic[Kind]):
 def of_one_version(
     kind: type[Kind],
     write: Callable[[Kind, Signature], bytes],
-    read: Callable[[Cursor, tuple[int, ...], TensorType], tuple[Kind, TensorType]],
+    read: Callable[[Cursor, Inputs, TensorType], tuple[Kind, TensorType]],
     plain_bytes: Callable[[Kind, Signature], int] | None = None,
     version: int = 1,
 ) -> Record[Kind]:

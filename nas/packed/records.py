@@ -46,10 +46,12 @@ from numpy.typing import NDArray
 
 from nas.packed import bits
 from nas.packed.encodings import NEWEST_CODER
-from nas.packed.fields import Cursor, pair, varint
+from nas.packed.fields import Cursor
 from nas.packed.layers import CONV, LINEAR
 from nas.packed.layout import FIRST_WRITTEN, at_most
-from nas.packed.record import Record, of_one_version
+from nas.packed.moves import FLATTEN, GATHER, PAD, RESHAPE, SLICE, SPREAD, UPSAMPLE
+from nas.packed.pools import AVG_POOL, EDGE_AVG_POOL, EDGE_MAX_POOL, MAX_POOL
+from nas.packed.record import Inputs, Record, of_one_version
 from nas.packed.scalings import (
     read_multipliers,
     read_scaled,
@@ -59,29 +61,9 @@ from nas.packed.scalings import (
     write_scaled_type,
     write_type,
 )
-from nas.program.operations import (
-    Add,
-    AvgPool,
-    Concat,
-    EdgeAvgPool,
-    EdgeMaxPool,
-    Flatten,
-    Gather,
-    Join,
-    Lut,
-    MaxPool,
-    Mul,
-    Pad,
-    Pool,
-    PRelu,
-    Reshape,
-    Slice,
-    Spread,
-    Upsample,
-)
+from nas.program.operations import Add, Concat, Join, Lut, Mul, PRelu
 from nas.program.tensors import Signature, TensorType
 
-Inputs = tuple[int, ...]
 AnyJoin = TypeVar("AnyJoin", bound=Join)
 
 
@@ -101,97 +83,6 @@ def _read_join(
 
 def _one(_: Inputs) -> int:
     return 1
-
-
-def _windows(pool: Pool) -> bytes:
-    return b"".join(map(pair, (pool.kernel, pool.stride, pool.padding)))
-
-
-def _write_max_pool(pool: MaxPool, _: Signature) -> bytes:
-    return _windows(pool)
-
-
-def _read_max_pool(
-    cursor: Cursor, inputs: Inputs, source: TensorType
-) -> tuple[MaxPool, TensorType]:
-    kernel, stride, padding = (cursor.pair() for _ in range(3))
-    cursor.enter("structure")
-    return MaxPool(cursor.layer, inputs, kernel, stride, padding), source
-
-
-def _write_avg_pool(pool: AvgPool, signature: Signature) -> bytes:
-    return _windows(pool) + write_scaled(signature.result, pool.scaling)
-
-
-def _read_avg_pool(cursor: Cursor, inputs: Inputs, _: TensorType) -> tuple[AvgPool, TensorType]:
-    kernel, stride, padding = (cursor.pair() for _ in range(3))
-    result, scaling = read_scaled(cursor, 1)
-    return AvgPool(cursor.layer, inputs, kernel, stride, padding, scaling), result
-
-
-def _write_edge_max_pool(pool: EdgeMaxPool, _: Signature) -> bytes:
-    return _windows(pool) + pair(pool.extra)
-
-
-def _read_edge_max_pool(
-    cursor: Cursor, inputs: Inputs, source: TensorType
-) -> tuple[EdgeMaxPool, TensorType]:
-    kernel, stride, padding, extra = (cursor.pair() for _ in range(4))
-    cursor.enter("structure")
-    return EdgeMaxPool(cursor.layer, inputs, kernel, stride, padding, extra), source
-
-
-def _write_edge_avg_pool(pool: EdgeAvgPool, signature: Signature) -> bytes:
-    count = varint(len(pool.scaling.multipliers))
-    scaled = write_scaled(signature.result, pool.scaling)
-    return _windows(pool) + pair(pool.extra) + count + scaled
-
-
-def _read_edge_avg_pool(
-    cursor: Cursor, inputs: Inputs, _: TensorType
-) -> tuple[EdgeAvgPool, TensorType]:
-    kernel, stride, padding, extra = (cursor.pair() for _ in range(4))
-    result, scaling = read_scaled(cursor, cursor.varint())
-    return EdgeAvgPool(cursor.layer, inputs, kernel, stride, padding, scaling, extra), result
-
-
-def _write_gather(gather: Gather, signature: Signature) -> bytes:
-    indices = gather.indices.astype(np.uint32)
-    return varint(len(indices)) + bits.pack(indices, _index_width(signature.source))
-
-
-def _read_gather(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Gather, TensorType]:
-    count = cursor.varint()
-    cursor.enter("structure")
-    indices = cursor.packed(count, _index_width(source)).astype(np.int32)
-    cursor.enter("indices")
-    return Gather(cursor.layer, inputs, indices), source
-
-
-def _index_width(source: TensorType) -> int:
-    """The bits of an index into the first dimension."""
-    return max((source.shape[0] - 1).bit_length(), 1)
-
-
-def _write_flatten(_: Flatten, __: Signature) -> bytes:
-    return b""
-
-
-def _read_flatten(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Flatten, TensorType]:
-    cursor.enter("structure")
-    return Flatten(cursor.layer, inputs), source
-
-
-def _write_upsample(upsample: Upsample, _: Signature) -> bytes:
-    return varint(upsample.factor)
-
-
-def _read_upsample(
-    cursor: Cursor, inputs: Inputs, source: TensorType
-) -> tuple[Upsample, TensorType]:
-    factor = cursor.varint()
-    cursor.enter("structure")
-    return Upsample(cursor.layer, inputs, factor), source
 
 
 def _write_lut(lut: Lut, signature: Signature) -> bytes:
@@ -241,48 +132,6 @@ def _prelu_bytes(prelu: PRelu, signature: Signature) -> int:
     return head + len(write_multipliers(prelu.scaling)) + slopes
 
 
-def _write_pad(pad: Pad, _: Signature) -> bytes:
-    return pair(pad.rows) + pair(pad.columns)
-
-
-def _read_pad(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Pad, TensorType]:
-    rows, columns = cursor.pair(), cursor.pair()
-    cursor.enter("structure")
-    return Pad(cursor.layer, inputs, rows, columns), source
-
-
-def _write_reshape(reshape: Reshape, _: Signature) -> bytes:
-    return bytes([len(reshape.shape)]) + b"".join(map(varint, reshape.shape))
-
-
-def _read_reshape(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Reshape, TensorType]:
-    rank = cursor.byte()
-    at_most("the dimensions of a tensor", rank, 3)
-    shape = tuple(cursor.varint() for _ in range(rank))
-    cursor.enter("structure")
-    return Reshape(cursor.layer, inputs, shape), source
-
-
-def _write_spread(spread: Spread, _: Signature) -> bytes:
-    return pair(spread.factors) + pair(spread.ends)
-
-
-def _read_spread(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Spread, TensorType]:
-    factors, ends = cursor.pair(), cursor.pair()
-    cursor.enter("structure")
-    return Spread(cursor.layer, inputs, factors, ends), source
-
-
-def _write_slice(slicing: Slice, _: Signature) -> bytes:
-    return pair(slicing.starts) + pair(slicing.steps) + pair(slicing.counts)
-
-
-def _read_slice(cursor: Cursor, inputs: Inputs, source: TensorType) -> tuple[Slice, TensorType]:
-    starts, steps, counts = cursor.pair(), cursor.pair(), cursor.pair()
-    cursor.enter("structure")
-    return Slice(cursor.layer, inputs, starts, steps, counts), source
-
-
 # A multiplier and its sign.
 _SLOPE_BITS = 17
 
@@ -292,19 +141,19 @@ RECORDS: Mapping[int, Record[Any]] = {
     2: of_one_version(Add, _write_join, _read_join(Add, len)),
     3: of_one_version(Mul, _write_join, _read_join(Mul, _one)),
     4: of_one_version(Concat, _write_join, _read_join(Concat, len)),
-    5: of_one_version(MaxPool, _write_max_pool, _read_max_pool),
-    6: of_one_version(AvgPool, _write_avg_pool, _read_avg_pool),
-    7: of_one_version(Gather, _write_gather, _read_gather),
-    8: of_one_version(Flatten, _write_flatten, _read_flatten),
-    9: of_one_version(Upsample, _write_upsample, _read_upsample),
+    5: MAX_POOL,
+    6: AVG_POOL,
+    7: GATHER,
+    8: FLATTEN,
+    9: UPSAMPLE,
     10: of_one_version(Lut, _write_lut, _read_lut, _lut_bytes),
     11: of_one_version(PRelu, _write_prelu, _read_prelu, _prelu_bytes, version=3),
-    12: of_one_version(Pad, _write_pad, _read_pad, version=4),
-    13: of_one_version(EdgeMaxPool, _write_edge_max_pool, _read_edge_max_pool, version=6),
-    14: of_one_version(EdgeAvgPool, _write_edge_avg_pool, _read_edge_avg_pool, version=6),
-    15: of_one_version(Reshape, _write_reshape, _read_reshape, version=6),
-    16: of_one_version(Spread, _write_spread, _read_spread, version=7),
-    17: of_one_version(Slice, _write_slice, _read_slice, version=7),
+    12: PAD,
+    13: EDGE_MAX_POOL,
+    14: EDGE_AVG_POOL,
+    15: RESHAPE,
+    16: SPREAD,
+    17: SLICE,
 }
 
 NEWEST = max(FIRST_WRITTEN, NEWEST_CODER, *(record.version for record in RECORDS.values()))
