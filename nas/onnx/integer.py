@@ -1,10 +1,10 @@
 """The integer program as ONNX."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from onnx import ModelProto
 
+from nas.file_metadata import file_metadata
 from nas.onnx import fused as approximate
 from nas.onnx import joins, layers, moves, pointwise, pooling
 from nas.onnx.graph import INPUT, Graph, Writer
@@ -34,8 +34,8 @@ def to_onnx(
     """The program as checked ONNX, from float32 "input" [N, …] to float32 "logits" [N, classes];
     equal programs give equal bytes.
 
-    The metadata have `class_names`, a JSON list, and `preprocessing`, a JSON object that says how raw values
-    become "input" (`Preprocessing.to_json`), if they are given.
+    The metadata have `class_names` and `preprocessing`, which says how raw values become "input", as
+    `file_metadata` writes them, if they are given.
 
     Tensors are unsigned 8-bit integers. ONNX Runtime gives the logits of the interpreter, bit for
     bit, on every x86 processor and with its default options. A layer becomes DequantizeLinear, the
@@ -62,10 +62,6 @@ def to_onnx(
     model = graph.model(
         graph.real(names[-1], "output", last.scale, last.zero), "program", first.shape, last.size
     )
-    described = {
-        **({"class_names": json.dumps(list(class_names))} if class_names else {}),
-        **({} if preprocessing is None else {"preprocessing": preprocessing.to_json()}),
-    }
-    for key, value in described.items():
+    for key, value in file_metadata(class_names, preprocessing).items():
         model.metadata_props.add(key=key, value=value)
     return model

@@ -1,8 +1,8 @@
 """The integer program as a TensorFlow Lite model."""
 
-import json
 from collections.abc import Mapping, Sequence
 
+from nas.file_metadata import file_metadata
 from nas.preprocessing import Preprocessing
 from nas.program.operations import Flatten, Linear, Operation
 from nas.program.program import Program
@@ -34,8 +34,9 @@ def to_tflite(
     The model reads [1, H, W, C], or [1, L, C] or [1, F]: the program's input with its channels last,
     each integer less 128. It answers [1, classes]. Both have the scales of the program, and zero points
     shifted as their integers are.
-    `class_names`, if any, are a JSON list in the metadata of that name, and `preprocessing` a JSON object,
-    which says how raw values become the numbers that integers stand for (`Preprocessing.to_json`).
+
+    The metadata have `class_names` and `preprocessing`, which says how raw values become the numbers that
+    integers stand for, as `file_metadata` writes them, if they are given.
 
     With `rounding` "single" the integers are the interpreter's on LiteRT with XNNPACK, whose kernels
     scale sums as 32-bit floats: a layer is left to such a kernel where that rises at the same sums as
@@ -63,9 +64,8 @@ def to_tflite(
         else:
             value = _WRITERS[type(operation)](graph, operation, inputs, signature)
         values.append(value)
-    metadata = {"class_names": json.dumps(list(class_names)).encode()} if class_names else {}
-    if preprocessing is not None:
-        metadata["preprocessing"] = preprocessing.to_json().encode()
+    described = file_metadata(class_names, preprocessing)
+    metadata = {name: text.encode() for name, text in described.items()}
     return graph.model(values[-1], program.tensors[-1], metadata)
 
 

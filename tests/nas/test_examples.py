@@ -5,11 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from nas import html_table, standing
+from nas import file_metadata, html_table, standing
 from nas.runs import settings
 
 
-@pytest.mark.parametrize("module", [html_table, settings, standing])
+@pytest.mark.parametrize("module", [file_metadata, html_table, settings, standing])
 def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
