@@ -210,7 +210,7 @@ class TabularSearch:
                 ended = "limit"
                 break
             cost += query.seconds
-            found = (query.epochs or math.inf, query.metrics["accuracy"])
+            found = (query.fidelity, query.metrics["accuracy"])
             row = self.benchmark.rows[query.genotype]
             incumbents.append(report[row] if found > best else incumbents[-1])
             best = max(best, found)
