@@ -21,7 +21,7 @@ from nas.training.distil import Teacher
 from nas.training.recipe import Recipe
 from search_spaces.mlp import Mlp
 
-DEFAULTS = SearchOptions(size_bytes=200, trials=40, strategy="evolution")
+DEFAULTS = SearchOptions(size_bytes=200, trials=40)
 CRITERIA: dict[str, FeatureCriterion] = {
     "mutual_information": mutual_information,
     "l1": l1,

@@ -33,9 +33,7 @@ from strategies.warm_start import WarmStart
 BYTES_PER_FLOAT = 4
 ETA = 5
 """One in five candidates is trained further: after none, one and eight epochs by default."""
-DEFAULTS = SearchOptions(
-    strategy="evolution", trials=120, epochs=16, finetune_epochs=8, finetune_lr=5e-3, teacher=True
-)
+DEFAULTS = SearchOptions(trials=120, epochs=16, finetune_epochs=8, finetune_lr=5e-3, teacher=True)
 
 
 def compression(

@@ -29,7 +29,6 @@ WIDTHS = (
 BITS_PER_WEIGHT = 2.7
 """What a weight of a small network takes in a file, roughly: three bits, coded, and scales."""
 DEFAULTS = SearchOptions(
-    strategy="evolution",
     size_bytes=6144,
     samples=12_000,
     epochs=6,

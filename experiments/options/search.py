@@ -42,7 +42,7 @@ class SearchOptions(Limits, TrainingOptions):
         seed: seed of the search and of training; the split of the data is fixed
     """
 
-    strategy: AutoName = "auto"
+    strategy: AutoName = "evolution"
     trials: int = 60
     fidelity: Fidelity = "full"
     target_bytes: int | None = None
